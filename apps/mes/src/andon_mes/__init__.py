@@ -1,0 +1,1 @@
+"""The MES: lots, serials, processes and their evidence. Open `app.py` first."""

@@ -1,0 +1,1 @@
+"""The web page of the floor and its rollouts. Open `pages.py` first."""

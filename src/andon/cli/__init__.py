@@ -1,0 +1,1 @@
+"""The command `andon`. Open `main.py` first."""

@@ -1,0 +1,1 @@
+"""Envoy: rendered (`render.py`), supervised (`envoy.py`), read (`stats.py`). Open `model.py` first."""

@@ -1,0 +1,1 @@
+"""Turns evidence into a verdict; pure. Open `sequential.py` first."""

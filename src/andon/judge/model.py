@@ -1,0 +1,135 @@
+"""What the judge reads and says. Pure values; evidence comes in as counts, a verdict with its reason goes out."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What the evidence says. `INVALID` means the comparison itself is broken, not the candidate."""
+
+    PASS = "pass"  # noqa: S105
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Events seen in one arm: `bad` of `exposure` (requests, serials)."""
+
+    exposure: int = 0
+    bad: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one metric gained in each arm between two looks. Increments, never totals."""
+
+    stable: Counts
+    candidate: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPolicy:
+    """How one metric is judged.
+
+    alpha: chance, over the whole release, that a harmless candidate ever fails on this metric.
+    beta: chance that a candidate as bad as the margin is ever passed on this metric.
+    margin: rate ratio (> 1) from which on a candidate counts as worse for promotion.
+    acceptable: absolute rate below which a candidate is good enough whatever the stable does; None = none.
+    guardrail: absolute rate above which the candidate fails whatever the stable does; None = none.
+    guardrail_min_exposure: events before the guardrail may speak.
+    required: promotion waits for this metric's evidence.
+    """
+
+    name: str
+    alpha: float
+    beta: float = 0.01
+    margin: float = 1.5
+    acceptable: float | None = None
+    guardrail: float | None = None
+    guardrail_min_exposure: int = 20
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePolicy:
+    """The policy of one rollout, frozen with its plan.
+
+    session_requests: most requests that one sticky session makes; 1 where requests are split one by one.
+    The sample-ratio check counts sessions, because a session moves as a whole.
+    """
+
+    metrics: tuple[MetricPolicy, ...]
+    ratio_alpha: float = 0.001
+    session_requests: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MetricState:
+    """What the judge remembers of one metric; plain numbers, stored as JSON and replayable bit for bit.
+
+    log_likelihood: log-likelihood of everything seen, at each point of the effect grid (see counts.py).
+    log_absolute: the same for the candidate's own rate against `acceptable`; empty when there is none.
+    """
+
+    stable: Counts = Counts()
+    candidate: Counts = Counts()
+    log_likelihood: tuple[float, ...] = ()
+    log_absolute: tuple[float, ...] = ()
+    max_log_e_harm: float = 0.0
+    max_log_e_safe: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RatioState:
+    """Requests observed and expected per arm since the shares were last changed, and the test's memory."""
+
+    log_bayes_factor: float = 0.0
+    max_log_bayes_factor: float = 0.0
+    segment_share: float = 0.0
+    segment_stable: int = 0
+    segment_candidate: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeState:
+    """Everything the judge remembers of a rollout, by metric name."""
+
+    metrics: dict[str, MetricState]
+    ratio: RatioState = RatioState()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one metric says. Rates are bad / exposure; ratio is candidate rate / stable rate.
+
+    interval: anytime-valid confidence sequence of the ratio (low, high; high may be inf).
+    e_harm, e_safe: evidence against "no worse" and against "worse by the margin"; the boundaries are
+    1/alpha and 1/beta. events_needed: bad events (both arms) still expected until promotion; None when
+    unknown. exposure_needed: the same in candidate exposure.
+    """
+
+    metric: str
+    outcome: Outcome
+    reason: str
+    stable: Counts
+    candidate: Counts
+    ratio: float | None
+    interval: tuple[float, float]
+    e_harm: float
+    e_safe: float
+    harm_boundary: float
+    safe_boundary: float
+    events_needed: int | None = None
+    exposure_needed: int | None = None
+    by_guardrail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement of a rollout at one look."""
+
+    outcome: Outcome
+    reason: str
+    findings: tuple[Finding, ...] = ()

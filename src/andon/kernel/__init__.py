@@ -1,0 +1,1 @@
+"""What everything stands on: clock, ids, errors, files, supervise, logging. Imports nothing of Andon."""

@@ -1,0 +1,48 @@
+"""Names of things, as types. A new id sorts by the time it was made."""
+
+import re
+import secrets
+from datetime import datetime
+from typing import NewType
+
+from andon.kernel.errors import InvalidInput
+
+UnitName = NewType("UnitName", str)
+EnvironmentName = NewType("EnvironmentName", str)
+Version = NewType("Version", str)
+Sha256 = NewType("Sha256", str)
+RolloutId = NewType("RolloutId", str)
+RunId = NewType("RunId", str)
+InstanceId = NewType("InstanceId", str)
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]|[a-z]")
+_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(?:[-+.a-z0-9]{1,40})?")
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's, without look-alikes
+
+
+def name(value: str, *, what: str) -> str:
+    """`value`, when it may name a unit or an environment: lower case, digits and hyphens, at most 40."""
+    if not _NAME.fullmatch(value):
+        raise InvalidInput(
+            "bad-name",
+            f"{what} {value!r} is not a name",
+            hint="use lower-case letters, digits and hyphens, beginning with a letter, at most 40",
+        )
+    return value
+
+
+def version(value: str) -> Version:
+    """`value`, when it is a version such as 1.2.0 or 1.2.0-rc1."""
+    if not _VERSION.fullmatch(value):
+        raise InvalidInput(
+            "bad-version", f"version {value!r} is not of the form 1.2.3", hint="write three numbers"
+        )
+    return Version(value)
+
+
+def new_id(prefix: str, at: datetime) -> str:
+    """An id such as `ro-0kz3v1q8x-5f2m`: prefix, 45 bits of milliseconds, 40 random bits."""
+    stamp = int(at.timestamp() * 1000)
+    head = "".join(_ALPHABET[(stamp >> shift) & 31] for shift in range(40, -1, -5))
+    tail = "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    return f"{prefix}-{head}-{tail}"

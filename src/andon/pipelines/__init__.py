@@ -1,0 +1,1 @@
+"""From source to a signed release. Open `plan.py` first."""

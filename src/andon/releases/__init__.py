@@ -1,0 +1,1 @@
+"""Signed, immutable versions of units. Open `model.py` first."""

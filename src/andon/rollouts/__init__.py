@@ -1,0 +1,1 @@
+"""Moving a release into an environment under watch. Open `decide.py` first."""

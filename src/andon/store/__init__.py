@@ -1,0 +1,1 @@
+"""The database: engine, transactions, leases, migrations. Open `engine.py` first."""

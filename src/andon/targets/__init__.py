@@ -1,0 +1,1 @@
+"""Making desired instances true, one file per target. Open `model.py` first."""

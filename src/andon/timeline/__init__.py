@@ -1,0 +1,1 @@
+"""What happened, by whom and why. Open `records.py` first."""

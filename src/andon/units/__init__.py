@@ -1,0 +1,1 @@
+"""Units and their manifest `andon.toml`. Open `model.py` first."""

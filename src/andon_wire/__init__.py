@@ -1,0 +1,1 @@
+"""What agent and control plane agree on. It comes with the fleet."""
