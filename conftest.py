@@ -1,0 +1,73 @@
+"""What every test shares: tiers by folder, and the databases."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from andon.store.engine import Database
+from andon.store.schema import metadata
+
+_ROOT = Path(__file__).parent
+_TIERS = ("component", "contract", "system", "upgrade")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test's folder is its tier: what stands beside a package is a unit test."""
+    for item in items:
+        parts = Path(item.path).relative_to(_ROOT).parts
+        tier = next((each for each in _TIERS if each in parts), "unit")
+        if not any(item.get_closest_marker(each) for each in (*_TIERS, "campaign")):
+            item.add_marker(tier)
+
+
+async def _with_schema(url: str) -> Database:
+    database = Database.open(url)
+    async with database.transaction() as tx:
+        await tx.run_sync(metadata.create_all)
+    return database
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty SQLite database with the tables that have been imported."""
+    opened = await _with_schema(f"sqlite:///{tmp_path / 'andon.db'}")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[object]:
+    """A PostgreSQL server; fails with the install command where there is none."""
+    from andon.testing.database import shared_server
+
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    short = hashlib.sha256(run.encode()).hexdigest()[:8]
+    with tempfile.TemporaryDirectory(prefix="andon-pg-", ignore_cleanup_errors=True) as own:
+        folder = (
+            Path(tempfile.gettempdir()) / f"andon-pg-{short}"
+            if "PYTEST_XDIST_WORKER" in os.environ
+            else Path(own)
+        )
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+        with shared_server(folder) as server:
+            yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """The same test on both databases, with the tables that have been imported."""
+    if request.param == "sqlite":
+        opened = await _with_schema(f"sqlite:///{tmp_path / 'andon.db'}")
+        yield opened
+        await opened.close()
+        return
+    server = request.getfixturevalue("postgres")
+    with server.fresh_database() as url:
+        opened = await _with_schema(url)
+        yield opened
+        await opened.close()

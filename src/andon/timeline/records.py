@@ -1,0 +1,44 @@
+"""One thing that happened: who, what, to what, why. Immutable once written."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Severity(StrEnum):
+    """How much it wants a person. `ALERT` stands on the floor page until it is seen to."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ALERT = "alert"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a writer says happened; the store adds number and time.
+
+    kind: a constant such as `rollout.share`; subject: what it happened to, such as `rollout/ro-...`,
+    `unit/mes`, `release/mes@1.1.0`. actor: a person's name, or the part of Andon that decided.
+    before, after: the change as JSON values.
+    """
+
+    kind: str
+    subject: str
+    actor: str
+    reason: str
+    unit: str = ""
+    environment: str = ""
+    severity: Severity = Severity.INFO
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+    correlation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event with its place on the timeline. `number` rises without gaps being promised."""
+
+    number: int
+    at: datetime
+    event: Event

@@ -1,0 +1,236 @@
+"""The manifest of a unit: what `andon.toml` may say. `load.py` reads it; its reference is made from here."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration(value: Any) -> Any:
+    """`"300ms"`, `"1s"`, `"5m"`, `"2h"`, `"1d"` as a timedelta; anything else is left to fail."""
+    if isinstance(value, str):
+        for suffix in sorted(_UNITS, key=len, reverse=True):
+            number = value.removesuffix(suffix)
+            if number != value and number.replace(".", "", 1).isdecimal():
+                return timedelta(seconds=float(number) * _UNITS[suffix])
+        raise ValueError('write a number with a unit, such as "300ms", "30s", "5m", "1h"')
+    if isinstance(value, int | float):
+        raise ValueError('give the unit too, such as "30s"')  # noqa: TRY004  pydantic wants ValueError
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
+
+
+class Section(BaseModel):
+    """A table of the manifest; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StrategyName(StrEnum):
+    """How a rollout walks from share 0 to 1."""
+
+    CANARY = "canary"
+    BLUE_GREEN = "blue-green"
+    ROLLING = "rolling"
+    RECREATE = "recreate"
+
+
+class Unit(Section):
+    """Who the unit is."""
+
+    name: Name = Field(description="Name of the unit; everywhere the same")
+    kind: Literal["service"] = Field(
+        "service", description="What it is: a service with instances behind the gateway"
+    )
+    description: str = Field("", max_length=200, description="One line for people")
+
+
+class Build(Section):
+    """How an artifact is made from the source."""
+
+    kind: Literal["wheel"] = Field(
+        "wheel", description="wheel: the unit and its dependencies as a wheelhouse that installs offline"
+    )
+    requirements: str = Field(
+        "requirements.lock", description="Hashed list of run-time dependencies, relative to the manifest"
+    )
+    timeout: Duration = Field(timedelta(minutes=10), description="Longest the build may take")
+
+
+class Test(Section):
+    """How the unit's tests are run."""
+
+    command: list[str] = Field(
+        ["python", "-m", "pytest", "-q", "--junitxml={junit}"],
+        min_length=1,
+        description="Command; {junit} is the report it must write",
+    )
+    requirements: str = Field(
+        "requirements-test.lock",
+        description="Hashed list of dependencies of the tests, relative to the manifest",
+    )
+    timeout: Duration = Field(timedelta(minutes=10), description="Longest the tests may take")
+    retries: int = Field(0, ge=0, le=5, description="How often a failed run is tried again")
+
+
+class Security(Section):
+    """What the security stage refuses."""
+
+    bandit_level: Literal["low", "medium", "high"] = Field(
+        "high", description="Lowest severity of a bandit finding that stops the pipeline"
+    )
+    paths: list[str] = Field(["src"], description="Folders that bandit reads, relative to the manifest")
+    secrets: bool = Field(True, description="Whether a found secret stops the pipeline")
+    timeout: Duration = Field(timedelta(minutes=5), description="Longest the scan may take")
+
+
+class Run(Section):
+    """How an instance is started."""
+
+    command: list[str] = Field(
+        min_length=1,
+        description="Command of one instance; {host}, {port}, {data}, {version}, {instance} are filled in",
+    )
+    migrate: list[str] | None = Field(
+        None, description="Command run once per release before its first instance; must be safe to run again"
+    )
+    env: dict[str, str] = Field({}, description="Environment of the instance; the same words are filled in")
+    workdir: str = Field(
+        "", description="Working folder relative to the unit's data folder; empty: the data folder"
+    )
+
+
+class Health(Section):
+    """How to see that an instance is alive."""
+
+    path: str = Field("/health", pattern="^/", description="Answers 2xx while the instance is alive")
+    interval: Duration = Field(timedelta(seconds=1), description="Time between two checks")
+    timeout: Duration = Field(timedelta(seconds=2), description="Longest a check may take")
+    failures: int = Field(3, ge=1, le=100, description="Failed checks in a row that make it unhealthy")
+
+
+class Ready(Section):
+    """How to see that an instance can take requests."""
+
+    path: str = Field("/ready", pattern="^/", description="Answers 2xx when the instance can take requests")
+    deadline: Duration = Field(
+        timedelta(seconds=60), description="Longest an instance may take to become ready"
+    )
+
+
+class Drain(Section):
+    """How an instance is stopped."""
+
+    timeout: Duration = Field(
+        timedelta(seconds=30), description="Longest to wait for requests in flight, and then for the process"
+    )
+    signal: Literal["TERM", "INT"] = Field("TERM", description="Signal that asks it to stop")
+
+
+class Gateway(Section):
+    """How requests reach the instances."""
+
+    sticky: bool = Field(False, description="A session keeps its release by a cookie for the whole rollout")
+    session_requests: int = Field(
+        1,
+        ge=1,
+        le=100_000,
+        description="Most requests that one session makes; the sample-ratio check counts sessions",
+    )
+    timeout: Duration = Field(timedelta(seconds=60), description="Longest a request may take")
+
+
+class Evidence(Section):
+    """One metric that the judge reads: bad events of an exposure, per release."""
+
+    source: Literal["gateway", "http"] = Field(
+        description="gateway: requests and errors as Envoy counted them; http: the unit's own metrics page"
+    )
+    path: str = Field("/metrics", pattern="^/", description="Page in Prometheus' text format (source http)")
+    scope: Literal["unit", "instance"] = Field(
+        "instance", description="unit: any one instance answers for all; instance: the sum over instances"
+    )
+    release_label: str = Field("release", description="Label that holds the release version (source http)")
+    exposure: str = Field("", description="Series summed as exposure, such as serials_total (source http)")
+    bad: str = Field(
+        "", description='Series summed as bad events, such as serials_total{result="fail"} (source http)'
+    )
+    title: str = Field("", max_length=60, description="Name on the board, English")
+    title_ko: str = Field("", max_length=60, description="Name on the board, Korean")
+    acceptable: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Rate below which the candidate is good enough whatever the stable release does",
+    )
+    guardrail: float | None = Field(
+        None, gt=0, lt=1, description="Rate above which the candidate fails whatever the stable release does"
+    )
+    required: bool = Field(True, description="Promotion waits for this metric's evidence")
+
+
+class Policy(Section):
+    """How the judge decides in an environment."""
+
+    alpha: float = Field(
+        0.01,
+        gt=0,
+        lt=0.5,
+        description="Chance, per release over all metrics, that a harmless candidate is taken back",
+    )
+    beta: float = Field(
+        0.01, gt=0, lt=0.5, description="Chance that a candidate as bad as the margin is promoted"
+    )
+    margin: float = Field(
+        1.5, gt=1, le=100, description="Rate ratio from which on a candidate counts as worse"
+    )
+    soak: Duration = Field(timedelta(seconds=60), description="Shortest time at each share")
+    max_wait: Duration = Field(timedelta(minutes=30), description="Longest to wait at a share for evidence")
+    require_evidence: bool = Field(
+        True,
+        description="true: without evidence by max_wait it comes back; false: no harm seen is enough",
+    )
+    warm: Duration = Field(
+        timedelta(seconds=300), description="How long the former release stays warm after promotion"
+    )
+    steps: list[float] = Field(
+        [0.1, 0.5, 1.0],
+        min_length=1,
+        max_length=20,
+        description="Shares that the candidate walks through; the last is 1",
+    )
+
+
+class Environment(Section):
+    """Where the unit runs, and how releases get there."""
+
+    target: Literal["local"] = Field(
+        "local", description="What runs the instances: local processes of this machine"
+    )
+    instances: int = Field(1, ge=1, le=64, description="Instances of a release that takes everything")
+    host: str = Field("127.0.0.1", description="Address the gateway listens on for this unit")
+    port: int = Field(ge=1, le=65535, description="Port the gateway listens on for this unit")
+    strategy: StrategyName = Field(StrategyName.ROLLING, description="How a rollout walks from share 0 to 1")
+    policy: Policy = Field(Policy(), description="How the judge decides here")
+
+
+class Manifest(Section):
+    """The whole of `andon.toml`."""
+
+    unit: Unit
+    build: Build = Build()
+    test: Test = Test()
+    security: Security = Security()
+    run: Run
+    health: Health = Health()
+    ready: Ready = Ready()
+    drain: Drain = Drain()
+    gateway: Gateway = Gateway()
+    evidence: dict[Name, Evidence] = Field({}, description="Metrics that the judge reads, by name")
+    environments: dict[Name, Environment] = Field(min_length=1, description="Where it runs, by name")
