@@ -1,4 +1,4 @@
-"""What the judge reads and says. Pure values; evidence comes in as counts, a verdict with its reason goes out."""
+"""What the judge reads and says. Pure values: counts come in, a verdict with its reason goes out."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -70,7 +70,10 @@ class MetricState:
     """What the judge remembers of one metric; plain numbers, stored as JSON and replayable bit for bit.
 
     log_likelihood: log-likelihood of everything seen, at each point of the effect grid (see counts.py).
+    log_margin: the same at the margin's logarithm, then at each safe alternative below it.
     log_absolute: the same for the candidate's own rate against `acceptable`; empty when there is none.
+    max_*: the highest logarithm that each e-value has ever had; 0 is no evidence.
+    held_*: bad events that came before their exposure; they count once the exposure is there.
     """
 
     stable: Counts = Counts()
@@ -79,17 +82,28 @@ class MetricState:
     log_absolute: tuple[float, ...] = ()
     max_log_e_harm: float = 0.0
     max_log_e_safe: float = 0.0
+    log_margin: tuple[float, ...] = ()
+    max_log_e_guardrail: float = 0.0
+    held_stable: int = 0
+    held_candidate: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RatioState:
-    """Requests observed and expected per arm since the shares were last changed, and the test's memory."""
+    """Requests observed per arm since the shares were last changed (the segment), and the test's memory.
+
+    log_bayes_factor: of the closed segments together; max_log_bayes_factor: highest ever, open one included.
+    fired_*: the segment as it stood when the test first fired; share 0 is never.
+    """
 
     log_bayes_factor: float = 0.0
     max_log_bayes_factor: float = 0.0
     segment_share: float = 0.0
     segment_stable: int = 0
     segment_candidate: int = 0
+    fired_share: float = 0.0
+    fired_stable: int = 0
+    fired_candidate: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +119,11 @@ class Finding:
     """What one metric says. Rates are bad / exposure; ratio is candidate rate / stable rate.
 
     interval: anytime-valid confidence sequence of the ratio (low, high; high may be inf).
-    e_harm, e_safe: evidence against "no worse" and against "worse by the margin"; the boundaries are
-    1/alpha and 1/beta. events_needed: bad events (both arms) still expected until promotion; None when
-    unknown. exposure_needed: the same in candidate exposure.
+    e_harm, e_safe: the most evidence there ever was against "no worse" and against "worse by the margin";
+    the boundaries are 1/alpha (a tenth of alpha is kept for the guardrail, if there is one) and 1/beta.
+    Where the guardrail failed it, e_harm and harm_boundary are the guardrail's. events_needed: bad events
+    (both arms) still expected until promotion; None when unknown. exposure_needed: the same in candidate
+    exposure.
     """
 
     metric: str

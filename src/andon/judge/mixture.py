@@ -1,0 +1,29 @@
+"""Weighted means of likelihood ratios, in logarithms. The weights themselves stand beside their tests."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Atom(NamedTuple):
+    """One alternative of a mixture: where it lies, and the weight given to it beforehand."""
+
+    at: float
+    weight: float
+
+
+def log_mean(logs: Sequence[float], atoms: Sequence[Atom]) -> float:
+    """Logarithm of the weighted mean of `exp(logs)`; one log per atom, or fewer from the front.
+
+    Atoms without a log count as zero, which only makes an e-value smaller. The order of summation is fixed
+    by fsum, so a replay gives the same bits.
+    """
+    top = max(logs, default=-math.inf)
+    if top == -math.inf:
+        return -math.inf
+    return top + math.log(math.fsum(a.weight * math.exp(x - top) for x, a in zip(logs, atoms, strict=False)))
+
+
+def odds(log_e: float) -> float:
+    """Return an e-value for people and for JSON: never infinite."""
+    return math.exp(min(log_e, 700.0))

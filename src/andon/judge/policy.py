@@ -1,0 +1,69 @@
+"""What a policy must satisfy, and how it spends its chance of a false fail. The manifest is `units`."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from andon.judge.model import JudgePolicy, MetricPolicy
+from andon.kernel.errors import InvalidInput
+
+# A metric with a guardrail has two ways to fail a candidate; together they keep to alpha. A tenth costs the
+# guardrail few requests, because it looks for disasters, and the comparison next to nothing.
+GUARDRAIL_PART = 0.1
+
+
+def split(alpha: float, metrics: Sequence[MetricPolicy]) -> tuple[MetricPolicy, ...]:
+    """Share the chance of a false fail of a whole release out equally over its metrics.
+
+    By the union bound the chance that any metric ever fails a harmless candidate is then at most alpha. beta
+    needs no split: promotion wants every required metric, so it is wrong only where that one metric is wrong.
+    """
+    return tuple(replace(metric, alpha=alpha / len(metrics)) for metric in metrics)
+
+
+def harm_alpha(policy: MetricPolicy) -> float:
+    """Return the chance that the comparison with the stable may use."""
+    return policy.alpha if policy.guardrail is None else policy.alpha * (1.0 - GUARDRAIL_PART)
+
+
+def guardrail_alpha(policy: MetricPolicy) -> float:
+    """Return the chance that the guardrail may use."""
+    return policy.alpha * GUARDRAIL_PART
+
+
+def log_boundary(chance: float) -> float:
+    """Return the logarithm that an e-value must reach for an error of at most this chance (Ville)."""
+    return -math.log(chance)
+
+
+def check(policy: JudgePolicy) -> None:
+    """Refuse a policy that promises nothing.
+
+    Raises: InvalidInput naming the metric, the field, the value and what it may be.
+    """
+    _within("ratio_alpha", policy.ratio_alpha)
+    if policy.session_requests < 1:
+        raise InvalidInput(
+            "judge.policy", f"session_requests is {policy.session_requests}; it must be at least 1"
+        )
+    names = [metric.name for metric in policy.metrics]
+    if len(set(names)) < len(names):
+        raise InvalidInput("judge.policy", f"two metrics have the same name: {', '.join(names)}")
+    for metric in policy.metrics:
+        _check_metric(metric)
+
+
+def _check_metric(metric: MetricPolicy) -> None:
+    _within(f"{metric.name}: alpha", metric.alpha)
+    _within(f"{metric.name}: beta", metric.beta)
+    if not 1.0 < metric.margin < math.inf:
+        raise InvalidInput("judge.policy", f"{metric.name}: margin is {metric.margin}; it must be above 1")
+    if metric.acceptable is not None:
+        _within(f"{metric.name}: acceptable", metric.acceptable)
+    if metric.guardrail is not None:
+        _within(f"{metric.name}: guardrail", metric.guardrail)
+
+
+def _within(name: str, value: float) -> None:
+    if not 0.0 < value < 1.0:
+        raise InvalidInput("judge.policy", f"{name} is {value}; it must be between 0 and 1")

@@ -1,0 +1,90 @@
+"""The judge's sentences. One each, with the numbers, for somebody who runs a plant and not a laboratory."""
+
+from andon.judge.forecast import Needed
+from andon.judge.mixture import odds
+from andon.judge.model import Counts, Finding, MetricPolicy
+
+
+def share_of(value: float) -> str:
+    """Write a part of the whole as a percentage: 0.05 is "5 %"."""
+    return f"{value * 100:.3g} %"
+
+
+def times(ratio: float) -> str:
+    """Write a rate ratio with as many digits as anybody reads."""
+    if ratio < 1.0:
+        return f"{ratio:.2g}"
+    return f"{ratio:.1f}" if ratio < 100.0 else f"{ratio:,.0f}"
+
+
+def evidence(e_value: float) -> str:
+    """Write an e-value as odds."""
+    if e_value >= 1e6:
+        return "more than a million to 1"
+    return f"{e_value:,.0f} to 1" if e_value >= 10.0 else f"{e_value:.1f} to 1"
+
+
+def of(counts: Counts) -> str:
+    """Write counts as "41 of 212"."""
+    return f"{counts.bad:,} of {counts.exposure:,}"
+
+
+def comparison(finding: Finding) -> str:
+    """Begin every sentence alike: both arms' counts, and their ratio where there is one."""
+    mine, other = of(finding.candidate), of(finding.stable)
+    text = f"{finding.metric}: {mine} on the candidate against {other} on the stable"
+    return f"{text}, {times(finding.ratio)} times as many" if finding.ratio else text
+
+
+def harm(finding: Finding) -> str:
+    """Say that the candidate is worse than the stable."""
+    low = finding.interval[0]
+    bound = f" (at least {times(low)} times)" if low > 1.0 else ""
+    return f"{comparison(finding)}{bound}; {_against(finding.e_harm, finding.harm_boundary)}"
+
+
+def guardrail(finding: Finding, limit: float) -> str:
+    """Say that the candidate's own rate is above its limit."""
+    mine = finding.candidate
+    return (
+        f"{finding.metric}: {of(mine)} on the candidate, {share_of(mine.bad / mine.exposure)}, "
+        f"above the guardrail of {share_of(limit)}; {_against(finding.e_harm, finding.harm_boundary)}"
+    )
+
+
+def safe(finding: Finding, policy: MetricPolicy) -> str:
+    """Say that the candidate is not worse by the margin, or good enough by itself."""
+    high = finding.interval[1]
+    bound = f" (at most {times(high)} times)" if high <= policy.margin else ""
+    return f"{comparison(finding)}{bound}; {_goal(policy)}: {_against(finding.e_safe, finding.safe_boundary)}"
+
+
+def unproven(finding: Finding, policy: MetricPolicy, need: Needed | None) -> str:
+    """Say what is missing for promotion."""
+    if not finding.candidate.exposure:
+        return f"{finding.metric}: no evidence from the candidate yet"
+    text, goal = comparison(finding), _goal(policy)
+    so_far = _against(finding.e_safe, finding.safe_boundary)
+    if need is None:
+        return f"{text}; proof that it is {goal} is not in reach at these rates: {so_far}"
+    more = f"about {need.events:,} more bad events, {need.exposure:,} more on the candidate"
+    return f"{text}; proof that it is {goal} needs {more}: {so_far}"
+
+
+def broken_split(share: float, stable: Counts, candidate: Counts, log_e: float, chance: float) -> str:
+    """Say that the arms did not get what their shares promise."""
+    total = stable.exposure + candidate.exposure
+    got = f"{candidate.exposure:,} of {total:,} requests, {share_of(candidate.exposure / total)}"
+    return (
+        f"traffic is not split as intended: the candidate received {got}, at a share of {share_of(share)}; "
+        f"{_against(odds(log_e), 1.0 / chance)}; nothing can be compared"
+    )
+
+
+def _goal(policy: MetricPolicy) -> str:
+    text = f"below {times(policy.margin)} times the stable"
+    return text if policy.acceptable is None else f"{text} or below {share_of(policy.acceptable)}"
+
+
+def _against(e_value: float, boundary: float) -> str:
+    return f"evidence {evidence(e_value)}, limit {evidence(boundary)}"
