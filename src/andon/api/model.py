@@ -1,0 +1,377 @@
+"""What the API answers, as Pydantic models. Values only; `views.py` makes them from the domains' values.
+
+Rates are fractions, shares run from 0 to 1, times are aware UTC, an unknown value is null, never 0.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Colour = Literal["red", "amber", "green", "grey"]
+
+
+class View(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+
+class Problem(View):
+    """An error, as RFC 9457 has it, with Andon's stable code and a hint that helps."""
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Conflict"])
+    status: int = Field(examples=[409])
+    detail: str = Field(examples=["a rollout of mes in production is under way"])
+    code: str = Field(examples=["rollout-active"])
+    hint: str = Field("", examples=["andon abort ro-0kz3v1q8x"])
+
+
+class Light(View):
+    """A stack light: `word` is a constant such as `held`; `reason` one sentence for a person."""
+
+    colour: Colour
+    word: str = Field(examples=["rolling-out"])
+    reason: str
+
+
+class Rates(View):
+    """What went through the gateway in the last `window_s` seconds; null where nothing was measured."""
+
+    window_s: float
+    requests_per_s: float | None
+    error_rate: float | None
+    p95_ms: float | None
+
+
+class Count(View):
+    """Bad events of an exposure."""
+
+    exposure: int
+    bad: int
+
+
+class MetricView(View):
+    """A business outcome of one release, such as first-pass yield; `good_rate` is 1 - bad / exposure."""
+
+    name: str
+    title: str
+    title_ko: str
+    release: str
+    exposure: int
+    bad: int
+    good_rate: float | None
+
+
+class ReleaseStatus(View):
+    """One release that runs in an environment."""
+
+    version: str
+    role: Literal["stable", "candidate", "former"]
+    share: float
+    ready: int
+    total: int
+    rates: Rates
+    metrics: list[MetricView]
+
+
+class StepView(View):
+    """One element of a plan, and where it is."""
+
+    index: int
+    share: float
+    candidate_instances: int
+    stable_instances: int
+    soak_s: float
+    is_judged: bool
+    max_wait_s: float
+    state: Literal["done", "current", "waiting", "skipped"]
+
+
+class MetricPolicyView(View):
+    """How one metric is judged; `title` and `title_ko` are its names for people."""
+
+    name: str
+    title: str
+    title_ko: str
+    alpha: float
+    beta: float
+    margin: float
+    acceptable: float | None
+    guardrail: float | None
+    required: bool
+
+
+class PlanView(View):
+    """What will happen, frozen when the rollout begins."""
+
+    hash: str
+    strategy: str
+    instances: int
+    require_evidence: bool
+    warm_s: float
+    ready_deadline_s: float
+    drain_timeout_s: float
+    steps: list[StepView]
+    metrics: list[MetricPolicyView]
+
+
+class FindingView(View):
+    """What one metric says. `ratio` is candidate rate / stable rate; `high` null means unbounded.
+
+    The logarithms (base e) of the evidence stand beside the boundaries that they must reach.
+    """
+
+    metric: str
+    outcome: str
+    reason: str
+    stable: Count
+    candidate: Count
+    ratio: float | None
+    low: float
+    high: float | None
+    log_e_harm: float
+    log_e_safe: float
+    log_harm_boundary: float
+    log_safe_boundary: float
+    events_needed: int | None
+    exposure_needed: int | None
+    by_guardrail: bool
+
+
+class VerdictView(View):
+    """The judge's last words."""
+
+    outcome: str = Field(examples=["inconclusive"])
+    reason: str
+    findings: list[FindingView]
+
+
+class RolloutSummary(View):
+    """A rollout in one line."""
+
+    id: str = Field(examples=["ro-0kz3v1q8x-5f2mabcd"])
+    unit: str
+    environment: str
+    stable: str | None
+    candidate: str
+    strategy: str
+    phase: str
+    is_over: bool
+    is_paused: bool
+    share: float
+    step: int
+    steps: int
+    outcome: str | None = Field(description="The judge's outcome; null before its first look")
+    trigger: str | None = Field(description="Why it comes back; null while it does not")
+    reason: str
+    actor: str
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class InstanceView(View):
+    """One running copy of a release."""
+
+    id: str
+    unit: str
+    environment: str
+    version: str
+    state: str
+    host: str
+    port: int
+    pid: int | None
+    restarts: int
+    failed_checks: int
+    since: datetime
+    detail: str
+
+
+class RolloutView(RolloutSummary):
+    """A rollout with its plan, the judge's findings and the instances of both releases.
+
+    `soak_until` and `deadline_at` say when the present step may end and when it gives up.
+    `requested` is a person's wish that the next tick takes up.
+    """
+
+    plan: PlanView
+    verdict: VerdictView | None
+    entered_at: datetime
+    step_since: datetime | None
+    soak_until: datetime | None
+    deadline_at: datetime | None
+    requested: str | None
+    instances: list[InstanceView]
+
+
+class LookMetric(View):
+    """One metric at one look, cumulative since the rollout began."""
+
+    ratio: float | None
+    low: float
+    high: float | None
+    log_e_harm: float
+    log_e_safe: float
+    stable: Count
+    candidate: Count
+
+
+class LookView(View):
+    """One look of the judge; `seq` rises by one within a rollout."""
+
+    seq: int
+    at: datetime
+    share: float
+    metrics: dict[str, LookMetric]
+
+
+class CordView(View):
+    """A pulled cord; environment null means everywhere. `returns`: everything goes back to stable."""
+
+    environment: str | None
+    returns: bool
+    actor: str
+    reason: str
+    at: datetime
+
+
+class RecordView(View):
+    """One thing that happened."""
+
+    number: int
+    at: datetime
+    kind: str = Field(examples=["rollout.step"])
+    subject: str = Field(examples=["rollout/ro-0kz3v1q8x-5f2mabcd"])
+    actor: str
+    reason: str
+    unit: str
+    environment: str
+    severity: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+class StageView(View):
+    """One stage of a run."""
+
+    name: str
+    state: str
+    attempt: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_s: float | None
+    summary: str
+
+
+class RunView(View):
+    """One walk from source to release."""
+
+    id: str
+    unit: str
+    version: str | None
+    path: str
+    state: str
+    is_over: bool
+    stages: list[StageView]
+    actor: str
+    reason: str
+    created_at: datetime
+    finished_at: datetime | None
+    duration_s: float | None
+
+
+class ArtifactView(View):
+    """Immutable bytes named by their SHA-256."""
+
+    role: str
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+class ReleaseView(View):
+    """A published release."""
+
+    id: str = Field(examples=["mes@1.1.0"])
+    unit: str
+    version: str
+    source: str
+    run: str
+    created_at: datetime
+    artifacts: list[ArtifactView]
+
+
+class UnitStatus(View):
+    """One unit in one environment, as a tile of the floor."""
+
+    unit: str
+    environment: str
+    description: str
+    address: str | None = Field(description="Where the gateway serves it; null when unknown")
+    light: Light
+    stable: str | None
+    ready: int
+    total: int
+    rates: Rates
+    metrics: list[MetricView]
+    releases: list[ReleaseStatus]
+    rollout: RolloutSummary | None
+    last_rollout: RolloutSummary | None
+
+
+class Status(View):
+    """The floor: everything that runs, the pulled cords, and what wants a person first."""
+
+    at: datetime
+    version: str
+    cords: list[CordView]
+    units: list[UnitStatus]
+
+
+class UnitView(View):
+    """A unit that Andon knows: where it runs and its newest release."""
+
+    name: str
+    description: str
+    environments: list[str]
+    releases: int
+    newest: str | None
+
+
+class Check(View):
+    """One part and whether it works."""
+
+    name: str
+    is_good: bool
+    detail: str
+    hint: str = ""
+
+
+class Checks(View):
+    """All parts; `is_good` only when each is."""
+
+    is_good: bool
+    checks: list[Check]
+
+
+class Health(View):
+    """The process is alive."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class Lines(View):
+    """The last lines of an instance's output, oldest first."""
+
+    instance: str
+    lines: list[str]
+
+
+class LogPiece(View):
+    """Text of a stage's log from an offset; ask again from `next_offset`."""
+
+    text: str
+    next_offset: int
+    is_over: bool

@@ -1,0 +1,186 @@
+"""What the edges need of the rest, as protocols. `app.py` fills a `Services`; no rule lives here."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from andon.evidence.model import Reading
+from andon.gateway.model import Traffic
+from andon.kernel.clock import Clock
+from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, UnitName, Version
+from andon.kernel.supervise import LoopHealth
+from andon.pipelines.model import Run, StageName
+from andon.releases.model import Release
+from andon.rollouts.model import Plan, RequestKind, Rollout
+from andon.targets.model import Instance
+from andon.timeline.records import Record
+from andon.timeline.store import Filter
+from andon.units.desired import Desired
+from andon.units.model import Manifest, StrategyName
+
+
+class Look(Protocol):
+    """One stored look of the judge; `findings` is by metric, as `rollouts/store.py` describes it."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def share(self) -> float: ...
+    @property
+    def findings(self) -> Mapping[str, Mapping[str, Any]]: ...
+
+
+class Cord(Protocol):
+    """A pulled cord."""
+
+    @property
+    def environment(self) -> EnvironmentName | None: ...
+    @property
+    def returns(self) -> bool: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+
+
+class Releases(Protocol):
+    """Published releases (`releases/store.py`)."""
+
+    async def get(self, unit: UnitName, version: Version) -> Release: ...
+    async def list(self, unit: UnitName | None = None) -> Sequence[Release]: ...
+    async def manifest(self, unit: UnitName, version: Version) -> Manifest: ...
+
+
+class Runs(Protocol):
+    """Pipeline runs (`pipelines/store.py`)."""
+
+    async def get(self, run: RunId) -> Run: ...
+    async def list(self, unit: UnitName | None = None, *, limit: int = 50) -> Sequence[Run]: ...
+
+
+class Ship(Protocol):
+    """What people ask of pipelines."""
+
+    async def start(self, path: Path, *, actor: str) -> Run:
+        """Begin a run over the source tree `path`, which holds an `andon.toml`."""
+        ...
+
+    async def cancel(self, run: RunId, *, actor: str, reason: str) -> Run:
+        """End a run that is under way."""
+        ...
+
+
+class Rollouts(Protocol):
+    """Rollouts and the judge's looks (`rollouts/store.py`)."""
+
+    async def get(self, rollout: RolloutId) -> Rollout: ...
+    async def list(
+        self,
+        unit: UnitName | None = None,
+        environment: EnvironmentName | None = None,
+        limit: int = 50,
+    ) -> Sequence[Rollout]: ...
+    async def looks(self, rollout: RolloutId, after_seq: int = 0) -> Sequence[Look]: ...
+
+
+class Commands(Protocol):
+    """What people ask of rollouts (`rollouts/commands.py`)."""
+
+    async def deploy(
+        self,
+        unit: UnitName,
+        environment: EnvironmentName,
+        version: Version,
+        *,
+        strategy: StrategyName | None = None,
+        actor: str,
+        reason: str,
+    ) -> Rollout: ...
+    async def preview(
+        self,
+        unit: UnitName,
+        environment: EnvironmentName,
+        version: Version,
+        *,
+        strategy: StrategyName | None = None,
+    ) -> Plan: ...
+    async def request(
+        self, rollout: RolloutId, kind: RequestKind, actor: str, reason: str
+    ) -> Rollout: ...
+    async def rollback(
+        self,
+        unit: UnitName,
+        environment: EnvironmentName,
+        *,
+        to: Version | None = None,
+        actor: str,
+        reason: str,
+    ) -> Rollout: ...
+    async def pull_cord(
+        self, environment: EnvironmentName | None, *, returns: bool, actor: str, reason: str
+    ) -> object: ...
+    async def release_cord(
+        self, environment: EnvironmentName | None, actor: str, reason: str
+    ) -> object: ...
+    async def cords(self) -> Sequence[Cord]: ...
+
+
+class DesiredState(Protocol):
+    """What should run (`units/store.py`)."""
+
+    async def list(self) -> Sequence[Desired]: ...
+
+
+class Timeline(Protocol):
+    """What happened (`timeline/store.py`)."""
+
+    async def list(
+        self, wanted: Filter, *, limit: int = 100, newest_first: bool = True
+    ) -> Sequence[Record]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Whether one part works: `problem` is a sentence, empty when it does; `hint` helps."""
+
+    name: str
+    problem: str = ""
+    detail: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that the API and the board may touch.
+
+    instances: the target's view of one unit in one environment. logs: the last lines of an instance.
+    run_log: text of a stage from an offset, and the next offset. traffic: the gateway's last counts, None
+    before the first. readings: the last evidence of a unit in an environment, empty when nobody asked yet.
+    probes: parts whose failure makes `/ready` fail, such as the database and the gateway. doctor: deeper
+    checks, slower. settings: what may be shown of the settings in force.
+    """
+
+    clock: Clock
+    version: str
+    releases: Releases
+    runs: Runs
+    ship: Ship
+    rollouts: Rollouts
+    commands: Commands
+    desired: DesiredState
+    timeline: Timeline
+    instances: Callable[[UnitName, EnvironmentName], Awaitable[Sequence[Instance]]]
+    logs: Callable[[InstanceId, int], Awaitable[Sequence[str]]]
+    run_log: Callable[[RunId, StageName, int], Awaitable[tuple[str, int]]]
+    traffic: Callable[[], Traffic | None]
+    readings: Callable[[UnitName, EnvironmentName], Sequence[Reading]]
+    loops: Callable[[], Sequence[LoopHealth]]
+    probes: Callable[[], Awaitable[Sequence[Probe]]]
+    doctor: Callable[[], Awaitable[Sequence[Probe]]]
+    settings: Mapping[str, Any]
