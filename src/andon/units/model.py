@@ -1,11 +1,24 @@
 """The manifest of a unit: what `andon.toml` may say. `load.py` reads it; its reference is made from here."""
 
+import itertools
+import re
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
+INSTANCE_WORDS = ("host", "port", "data", "version", "instance")
+_WORD = re.compile(r"\{([a-z]+)\}")
+_LONGEST = timedelta(days=366)
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -15,15 +28,49 @@ def duration(value: Any) -> Any:
         for suffix in sorted(_UNITS, key=len, reverse=True):
             number = value.removesuffix(suffix)
             if number != value and number.replace(".", "", 1).isdecimal():
-                return timedelta(seconds=float(number) * _UNITS[suffix])
+                return _bounded(float(number) * _UNITS[suffix])
         raise ValueError('write a number with a unit, such as "300ms", "30s", "5m", "1h"')
     if isinstance(value, int | float):
         raise ValueError('give the unit too, such as "30s"')  # noqa: TRY004  pydantic wants ValueError
     return value
 
 
+def _bounded(seconds: float) -> timedelta:
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError("a year is the longest")
+    return timedelta(seconds=seconds)
+
+
+def _more_than_nothing(value: timedelta) -> timedelta:
+    if value <= timedelta():
+        raise ValueError("must be longer than nothing")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
+Interval = Annotated[Duration, AfterValidator(_more_than_nothing)]
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
+
+
+def _inner(value: str) -> str:
+    parts = value.replace("\\", "/").split("/")
+    if not value or value.startswith("/") or ".." in parts or "\0" in value:
+        raise ValueError("write a path below the manifest's folder, without `..`")
+    return value
+
+
+InnerPath = Annotated[str, AfterValidator(_inner)]
+
+
+def _filled_in(command: list[str]) -> list[str]:
+    unknown = [word for part in command for word in _WORD.findall(part) if word not in INSTANCE_WORDS]
+    if unknown:
+        known = ", ".join(f"{{{each}}}" for each in INSTANCE_WORDS)
+        raise ValueError(f"{{{unknown[0]}}} is not filled in; known are {known}")
+    return command
+
+
+InstanceCommand = Annotated[list[str], AfterValidator(_filled_in)]
 
 
 class Section(BaseModel):
@@ -57,10 +104,10 @@ class Build(Section):
     kind: Literal["wheel"] = Field(
         "wheel", description="wheel: the unit and its dependencies as a wheelhouse that installs offline"
     )
-    requirements: str = Field(
+    requirements: InnerPath = Field(
         "requirements.lock", description="Hashed list of run-time dependencies, relative to the manifest"
     )
-    timeout: Duration = Field(timedelta(minutes=10), description="Longest the build may take")
+    timeout: Interval = Field(timedelta(minutes=10), description="Longest the build may take")
 
 
 class Test(Section):
@@ -71,12 +118,19 @@ class Test(Section):
         min_length=1,
         description="Command; {junit} is the report it must write",
     )
-    requirements: str = Field(
+    requirements: InnerPath = Field(
         "requirements-test.lock",
         description="Hashed list of dependencies of the tests, relative to the manifest",
     )
-    timeout: Duration = Field(timedelta(minutes=10), description="Longest the tests may take")
+    timeout: Interval = Field(timedelta(minutes=10), description="Longest the tests may take")
     retries: int = Field(0, ge=0, le=5, description="How often a failed run is tried again")
+
+    @field_validator("command")
+    @classmethod
+    def _writes_a_report(cls, command: list[str]) -> list[str]:
+        if not any("{junit}" in part for part in command):
+            raise ValueError("name the report with {junit}, such as --junitxml={junit}")
+        return command
 
 
 class Security(Section):
@@ -85,19 +139,19 @@ class Security(Section):
     bandit_level: Literal["low", "medium", "high"] = Field(
         "high", description="Lowest severity of a bandit finding that stops the pipeline"
     )
-    paths: list[str] = Field(["src"], description="Folders that bandit reads, relative to the manifest")
+    paths: list[InnerPath] = Field(["src"], description="Folders that bandit reads, relative to the manifest")
     secrets: bool = Field(True, description="Whether a found secret stops the pipeline")
-    timeout: Duration = Field(timedelta(minutes=5), description="Longest the scan may take")
+    timeout: Interval = Field(timedelta(minutes=5), description="Longest the scan may take")
 
 
 class Run(Section):
     """How an instance is started."""
 
-    command: list[str] = Field(
+    command: InstanceCommand = Field(
         min_length=1,
         description="Command of one instance; {host}, {port}, {data}, {version}, {instance} are filled in",
     )
-    migrate: list[str] | None = Field(
+    migrate: InstanceCommand | None = Field(
         None, description="Command run once per release before its first instance; must be safe to run again"
     )
     env: dict[str, str] = Field({}, description="Environment of the instance; the same words are filled in")
@@ -110,8 +164,8 @@ class Health(Section):
     """How to see that an instance is alive."""
 
     path: str = Field("/health", pattern="^/", description="Answers 2xx while the instance is alive")
-    interval: Duration = Field(timedelta(seconds=1), description="Time between two checks")
-    timeout: Duration = Field(timedelta(seconds=2), description="Longest a check may take")
+    interval: Interval = Field(timedelta(seconds=1), description="Time between two checks")
+    timeout: Interval = Field(timedelta(seconds=2), description="Longest a check may take")
     failures: int = Field(3, ge=1, le=100, description="Failed checks in a row that make it unhealthy")
 
 
@@ -119,7 +173,7 @@ class Ready(Section):
     """How to see that an instance can take requests."""
 
     path: str = Field("/ready", pattern="^/", description="Answers 2xx when the instance can take requests")
-    deadline: Duration = Field(
+    deadline: Interval = Field(
         timedelta(seconds=60), description="Longest an instance may take to become ready"
     )
 
@@ -143,7 +197,7 @@ class Gateway(Section):
         le=100_000,
         description="Most requests that one session makes; the sample-ratio check counts sessions",
     )
-    timeout: Duration = Field(timedelta(seconds=60), description="Longest a request may take")
+    timeout: Interval = Field(timedelta(seconds=60), description="Longest a request may take")
 
 
 class Evidence(Section):
@@ -173,6 +227,14 @@ class Evidence(Section):
         None, gt=0, lt=1, description="Rate above which the candidate fails whatever the stable release does"
     )
     required: bool = Field(True, description="Promotion waits for this metric's evidence")
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        if self.source == "http" and not (self.exposure and self.bad):
+            raise ValueError("source http needs `exposure` and `bad`, the series to read")
+        if self.acceptable and self.guardrail and self.acceptable >= self.guardrail:
+            raise ValueError("`acceptable` must be below `guardrail`")
+        return self
 
 
 class Policy(Section):
@@ -206,6 +268,15 @@ class Policy(Section):
         description="Shares that the candidate walks through; the last is 1",
     )
 
+    @field_validator("steps")
+    @classmethod
+    def _rises_to_all(cls, steps: list[float]) -> list[float]:
+        if not all(low < high for low, high in itertools.pairwise([0.0, *steps])):
+            raise ValueError("each share must be above the one before, the first above 0")
+        if steps[-1] != 1:
+            raise ValueError("the last share must be 1, so that the candidate gets everything")
+        return steps
+
 
 class Environment(Section):
     """Where the unit runs, and how releases get there."""
@@ -234,3 +305,12 @@ class Manifest(Section):
     gateway: Gateway = Gateway()
     evidence: dict[Name, Evidence] = Field({}, description="Metrics that the judge reads, by name")
     environments: dict[Name, Environment] = Field(min_length=1, description="Where it runs, by name")
+
+    @model_validator(mode="after")
+    def _has_its_own_ports(self) -> Self:
+        taken: dict[int, str] = {}
+        for name, environment in self.environments.items():
+            other = taken.setdefault(environment.port, name)
+            if other != name:
+                raise ValueError(f"environments {other} and {name} both want port {environment.port}")
+        return self
