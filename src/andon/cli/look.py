@@ -1,0 +1,119 @@
+"""`andon status`, `logs`, `timeline`: seeing what is and what was."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from andon.api.model import RecordView, Status
+from andon.cli import render, watching
+from andon.cli.client import Client, poll
+from andon.cli.context import Json, Watch, client_of, out, print_json
+from andon.kernel.errors import NotFound
+
+_STAGES = ("source", "build", "test", "security", "package", "sign", "publish")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command(help="Show what runs where, and what is under way.\n\nExample: andon status mes -w")(status)
+    app.command(
+        help="Show the output of a unit's instances, of one instance, or of a pipeline run.\n\n"
+        "Examples:\n\n  andon logs mes -f\n\n  andon logs run-0kz3v1q8x"
+    )(logs)
+    app.command(help="Show what happened, by whom and why.\n\nExample: andon timeline --unit mes")(timeline)
+
+
+def status(
+    context: typer.Context,
+    unit: Annotated[str | None, typer.Argument(help="Unit; all when left out")] = None,
+    watch: Watch = False,
+    as_json: Json = False,
+) -> None:
+    """Show the floor; with -w the rollout of the unit until it is over, or the whole floor."""
+    with client_of(context) as client:
+        seen = watching.only(Status.model_validate(client.get("/status")), unit)
+        if unit is not None and not seen.units:
+            raise NotFound("unknown-unit", f"nothing of {unit} runs anywhere", hint="andon releases")
+        under_way = next((each.rollout for each in seen.units if each.rollout is not None), None)
+        if as_json:
+            print_json(seen.model_dump(mode="json"))
+        elif not watch:
+            out.print(render.status(seen))
+        elif unit is not None and under_way is not None:
+            raise typer.Exit(watching.rollout(client, under_way.id))
+        else:
+            watching.floor(client, unit)
+
+
+def logs(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(help="Unit, id of an instance, or id of a run")],
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=1, max=10_000, help="Lines of each instance")
+    ] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay and show new lines")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show output."""
+    with client_of(context) as client:
+        if what.startswith("run-"):
+            _run_log(client, what, follow=follow)
+            return
+        found = [each for each in client.get("/instances") if what in {each["unit"], each["id"]}]
+        if not found:
+            raise NotFound("no-instances", f"no instance or unit {what} is there", hint="andon status")
+        if as_json:
+            print_json([client.get(f"/instances/{each['id']}/log", lines=lines) for each in found])
+            return
+        shown: dict[str, list[str]] = {}
+        looks = poll(lambda: [(each["id"], _lines(client, each["id"], lines)) for each in found])
+        for look in looks:
+            for instance, now in look:
+                for line in _new(shown.get(instance, []), now):
+                    out.print(f"[dim]{instance[-6:]} │[/] {escape(line)}")
+                shown[instance] = now
+            if not follow:
+                return
+
+
+def timeline(
+    context: typer.Context,
+    unit: Annotated[str | None, typer.Option(help="Only of this unit")] = None,
+    environment: Annotated[str | None, typer.Option("--environment", "-e", help="Only there")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only of this thing, such as rollout/ro-...")] = None,
+    limit: Annotated[int, typer.Option("--lines", "-n", min=1, max=1000, help="Newest records")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show the timeline, oldest of the newest first."""
+    with client_of(context) as client:
+        found = client.get("/timeline", unit=unit, environment=environment, subject=subject, limit=limit)
+    if as_json:
+        print_json(found)
+    else:
+        out.print(render.timeline([RecordView.model_validate(each) for each in reversed(found)]))
+
+
+def _run_log(client: Client, run: str, *, follow: bool) -> None:
+    offsets = dict.fromkeys(_STAGES, 0)
+    for view in poll(lambda: client.get(f"/runs/{run}")):
+        for stage in (each["name"] for each in view["stages"] if each["state"] not in {"waiting", "skipped"}):
+            piece = client.get(f"/runs/{run}/log/{stage}", offset=offsets[stage])
+            offsets[stage] = piece["next_offset"]
+            for line in piece["text"].splitlines():
+                out.print(f"[dim]{stage:<8} │[/] {escape(line)}")
+        if view["is_over"] or not follow:
+            return
+
+
+def _lines(client: Client, instance: str, lines: int) -> list[str]:
+    found: list[str] = client.get(f"/instances/{instance}/log", lines=lines)["lines"]
+    return found
+
+
+def _new(before: list[str], now: list[str]) -> list[str]:
+    """The lines of `now` that come after those of `before`: the two overlap at the end of `before`."""
+    for overlap in range(min(len(before), len(now)), 0, -1):
+        if before[-overlap:] == now[:overlap]:
+            return now[overlap:]
+    return now

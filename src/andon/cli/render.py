@@ -1,0 +1,248 @@
+"""API values as Rich renderables: trees, tables, one line. Pure; nothing is asked or printed here."""
+
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from andon.api.model import (
+    FindingView,
+    InstanceView,
+    RecordView,
+    ReleaseStatus,
+    ReleaseView,
+    RolloutSummary,
+    RolloutView,
+    RunView,
+    StageView,
+    Status,
+    StepView,
+    UnitStatus,
+)
+
+_LIGHT = {"red": "[red]■[/]", "amber": "[yellow]▲[/]", "green": "[green]●[/]", "grey": "[dim]○[/]"}
+_STEP = {"done": "[green]✓[/]", "current": "[cyan]▶[/]", "waiting": "[dim]·[/]", "skipped": "[dim]-[/]"}
+_STAGE = {
+    "waiting": "[dim]·[/]",
+    "running": "[cyan]▶[/]",
+    "done": "[green]✓[/]",
+    "cached": "[green]≡[/]",
+    "failed": "[red]✗[/]",
+    "skipped": "[dim]-[/]",
+}
+_OUTCOME = {"pass": "green", "fail": "red", "invalid": "magenta", "inconclusive": "yellow"}
+_INSTANCE = {
+    "ready": "green",
+    "starting": "cyan",
+    "installing": "cyan",
+    "draining": "yellow",
+    "stopped": "dim",
+}
+_SEVERITY = {"info": "dim", "warning": "yellow", "alert": "red"}
+_PHASE = {"promoted": "green", "returned": "red", "returning": "red", "held": "magenta"}
+
+
+def status(floor: Status) -> RenderableType:
+    """The floor as a tree: environment, unit, releases."""
+    root = Tree(f"[bold]Andon {floor.version}[/]  [dim]{clock(floor.at)}[/]", guide_style="dim")
+    for cord in floor.cords:
+        where = cord.environment or "everywhere"
+        root.add(f"[red bold]■ cord pulled[/] {where} by {escape(cord.actor)}: {escape(cord.reason)}")
+    branches: dict[str, Tree] = {}
+    for unit in floor.units:
+        branch = branches.get(unit.environment)
+        if branch is None:
+            branch = branches[unit.environment] = root.add(f"[bold]{unit.environment}[/]")
+        _add_unit(branch, unit)
+    if not floor.units:
+        root.add("[dim]nothing is deployed yet; ship a unit: andon ship PATH[/]")
+    return root
+
+
+def _add_unit(branch: Tree, unit: UnitStatus) -> None:
+    head = f"{_LIGHT[unit.light.colour]} [bold]{unit.unit}[/] {unit.light.word}"
+    if unit.address:
+        head += f"  [dim]{escape(unit.address)}[/]"
+    node = branch.add(f"{head}\n  [dim]{escape(unit.light.reason)}[/]")
+    for release in unit.releases:
+        node.add(_release(release))
+    if unit.rollout is not None:
+        node.add(rollout_line(unit.rollout))
+
+
+def _release(release: ReleaseStatus) -> str:
+    colour = {"stable": "green", "candidate": "cyan"}.get(release.role, "dim")
+    text = (
+        f"[{colour}]{release.version}[/] {release.role}  {bar(release.share)} {percent(release.share)}"
+        f"  {release.ready}/{release.total} ready"
+    )
+    rates = release.rates
+    if rates.requests_per_s is not None:
+        text += f"  {rates.requests_per_s:.0f}/s"
+    if rates.error_rate is not None:
+        text += f"  errors {percent(rates.error_rate, 2)}"
+    if rates.p95_ms is not None:
+        text += f"  p95 {rates.p95_ms:.0f} ms"
+    for metric in release.metrics:
+        if metric.good_rate is not None:
+            text += f"  {escape(metric.title or metric.name)} {percent(1 - metric.good_rate, 2)}"
+    return text
+
+
+def rollout_line(rollout: RolloutSummary) -> str:
+    """A rollout in one line."""
+    colour = _PHASE.get(rollout.phase, "cyan")
+    paused = " [yellow]paused[/]" if rollout.is_paused else ""
+    return (
+        f"[dim]{rollout.id}[/] {rollout.unit} [bold]{rollout.candidate}[/] in {rollout.environment}"
+        f" [{colour}]{rollout.phase}[/]{paused}  {escape(rollout.reason)}"
+    )
+
+
+def rollout(view: RolloutView) -> RenderableType:
+    """A rollout as a tree: plan, evidence, instances."""
+    colour = _PHASE.get(view.phase, "cyan")
+    paused = " [yellow]paused[/]" if view.is_paused else ""
+    root = Tree(
+        f"[bold]{view.unit} {view.stable or '(nothing)'} → {view.candidate}[/] in {view.environment}"
+        f"  [{colour}]{view.phase}[/]{paused}\n[dim]{view.id}[/]  {escape(view.reason)}",
+        guide_style="dim",
+    )
+    plan = root.add(f"[bold]plan[/] {view.plan.strategy}  [dim]{view.plan.hash[:12]}[/]")
+    for each in view.plan.steps:
+        plan.add(_step(each))
+    if view.verdict is not None:
+        tone = _OUTCOME.get(view.verdict.outcome, "white")
+        node = root.add(f"[bold]judge[/] [{tone}]{view.verdict.outcome}[/] {escape(view.verdict.reason)}")
+        for finding in view.verdict.findings:
+            node.add(_finding(finding))
+    if view.instances:
+        node = root.add("[bold]instances[/]")
+        for instance in view.instances:
+            node.add(_instance(instance))
+    return root
+
+
+def plan(view: RolloutView | None, steps: list[StepView], title: str) -> RenderableType:
+    """A plan that has not begun."""
+    root = Tree(title, guide_style="dim")
+    for each in steps:
+        root.add(_step(each))
+    if view is not None:
+        root.add(rollout_line(view))
+    return root
+
+
+def _step(step: StepView) -> str:
+    judged = f", judged, at most {seconds(step.max_wait_s)}" if step.is_judged else ""
+    return (
+        f"{_STEP[step.state]} {bar(step.share)} {percent(step.share)}  soak {seconds(step.soak_s)}{judged}"
+        f"  [dim]{step.candidate_instances} + {step.stable_instances} instances[/]"
+    )
+
+
+def _finding(finding: FindingView) -> str:
+    tone = _OUTCOME.get(finding.outcome, "white")
+    text = f"[{tone}]{finding.metric}[/] {escape(finding.reason)}"
+    if finding.ratio is not None:
+        high = "∞" if finding.high is None else f"{finding.high:.2f}"
+        text += f"\n  [dim]ratio {finding.ratio:.2f} in [{finding.low:.2f}, {high}]".replace("in [", r"in \[")
+        text += (
+            f"   harm {finding.log_e_harm:.1f} of {finding.log_harm_boundary:.1f}"
+            f"   safe {finding.log_e_safe:.1f} of {finding.log_safe_boundary:.1f}[/]"
+        )
+    return text
+
+
+def _instance(instance: InstanceView) -> str:
+    tone = _INSTANCE.get(instance.state, "red")
+    restarts = f"  {instance.restarts} restarts" if instance.restarts else ""
+    detail = f"  {escape(instance.detail)}" if instance.detail else ""
+    address = f"{instance.host}:{instance.port} [dim]{instance.id}[/]"
+    return f"[{tone}]{instance.state}[/] {instance.version} {address}{restarts}{detail}"
+
+
+def run(view: RunView) -> RenderableType:
+    """A pipeline run as a tree of stages."""
+    tone = {"done": "green", "failed": "red", "cancelled": "yellow"}.get(view.state, "cyan")
+    head = f"[bold]{view.unit} {view.version or ''}[/] [{tone}]{view.state}[/]  [dim]{view.id}[/]"
+    root = Tree(head + (f"\n{escape(view.reason)}" if view.reason else ""), guide_style="dim")
+    for stage in view.stages:
+        root.add(_stage(stage))
+    return root
+
+
+def _stage(stage: StageView) -> str:
+    took = "" if stage.duration_s is None else f"  [dim]{stage.duration_s:.1f} s[/]"
+    again = f"  attempt {stage.attempt}" if stage.attempt > 1 else ""
+    return f"{_STAGE[stage.state]} {stage.name}{took}{again}  {escape(stage.summary)}"
+
+
+def releases(found: list[ReleaseView]) -> RenderableType:
+    """Releases as a table, in the order given."""
+    table = Table("release", "published", "source", "artifacts", "size", box=None, header_style="bold")
+    for each in found:
+        table.add_row(
+            each.id,
+            moment(each.created_at),
+            each.source[:12],
+            ", ".join(artifact.role for artifact in each.artifacts),
+            size(sum(artifact.size_bytes for artifact in each.artifacts)),
+        )
+    return table if found else Text("no releases yet; ship one: andon ship PATH", style="dim")
+
+
+def timeline(records: list[RecordView]) -> RenderableType:
+    """Records as lines, in the order given."""
+    lines = [
+        Text.from_markup(
+            f"[dim]{each.number:>6} {moment(each.at)}[/] [{_SEVERITY[each.severity]}]{each.kind:<20}[/]"
+            f" {escape(each.subject)}  {escape(each.reason)} [dim]({escape(each.actor)})[/]"
+        )
+        for each in records
+    ]
+    return Group(*lines) if lines else Text("nothing happened yet", style="dim")
+
+
+def bar(share: float, width: int = 10) -> str:
+    """A share as a bar of `width` cells."""
+    full = round(share * width)
+    return f"[cyan]{'█' * full}[/][dim]{'░' * (width - full)}[/]"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """0.125 as `12 %`, or with `digits` after the point."""
+    return f"{share * 100:.{digits}f} %"
+
+
+def seconds(value: float) -> str:
+    """90 as `1m 30s`."""
+    whole = round(value)
+    if whole < 60:
+        return f"{value:g}s" if value < 10 else f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{hours}h" if hours else "", f"{minutes}m" if minutes else "", f"{rest}s" if rest else ""]
+    return " ".join(part for part in parts if part)
+
+
+def size(value: float) -> str:
+    """Bytes with a unit."""
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def clock(at: datetime) -> str:
+    """Time of day of this machine's zone."""
+    return at.astimezone().strftime("%H:%M:%S")
+
+
+def moment(at: datetime) -> str:
+    """Day and time of this machine's zone."""
+    return at.astimezone(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,174 @@
+"""`andon deploy`, `promote`, `pause`, `resume`, `abort`, `rollback`, `cord`: moving releases."""
+
+from typing import Annotated, Any
+
+import typer
+
+from andon.api.model import PlanView, RolloutView
+from andon.cli import render, watching
+from andon.cli.client import Client, poll
+from andon.cli.context import EnvironmentOption, Json, Reason, Watch, asked, client_of, out, print_json
+from andon.kernel.errors import Conflict, NotFound
+from andon.units.model import StrategyName
+
+_UnitArgument = Annotated[str, typer.Argument(help="Unit, such as mes")]
+_VERBS = {
+    "promote": "Move a rollout to its next step now, without evidence; from the last step it is promoted.",
+    "pause": "Stop a rollout where it is; it still comes back when something is wrong.",
+    "resume": "Let a paused or held rollout go on.",
+    "abort": "Take a rollout back: the candidate's share goes to 0, then it is stopped.",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command(
+        help="Move a release into an environment, by its strategy and under watch.\n\n"
+        "Examples:\n\n  andon deploy mes --version 1.1.0 -w\n\n  andon deploy mes --version 1.1.0 --dry-run"
+    )(deploy)
+    for verb, text in _VERBS.items():
+        app.command(verb, help=f"{text}\n\nExample: andon {verb} mes --reason 'shift change'")(_asking(verb))
+    app.command(
+        help="Go back to the last stable release, or to the one named; an active rollout is aborted.\n\n"
+        "Example: andon rollback mes --to 1.0.0 --reason 'customer complaint'"
+    )(rollback)
+    app.command(
+        help="Pull the emergency stop: nothing advances until it is released.\n\n"
+        "Examples:\n\n  andon cord --reason 'line 2 stands'\n\n  andon cord --return --reason 'bad parts'\n\n"
+        "  andon cord --release --reason 'cleared with quality'"
+    )(cord)
+
+
+def deploy(
+    context: typer.Context,
+    unit: _UnitArgument,
+    version: Annotated[str, typer.Option("--version", "-V", help="Release to deploy, such as 1.1.0")],
+    environment: EnvironmentOption = "production",
+    strategy: Annotated[StrategyName | None, typer.Option(help="Instead of the manifest's")] = None,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it goes on the timeline")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing")] = False,
+    watch: Watch = False,
+    as_json: Json = False,
+) -> None:
+    """Begin a rollout."""
+    body: dict[str, Any] = {
+        "unit": unit,
+        "environment": environment,
+        "version": version,
+        "strategy": strategy.value if strategy else None,
+        "reason": reason or f"deploy {version}",
+    }
+    with client_of(context) as client:
+        if dry_run:
+            _show_plan(
+                client.post("/rollouts", **body, dry_run=True), f"{unit} {version} in {environment}", as_json
+            )
+            return
+        _begun(client, client.post("/rollouts", **body), watch=watch, as_json=as_json)
+
+
+def rollback(
+    context: typer.Context,
+    unit: _UnitArgument,
+    environment: EnvironmentOption = "production",
+    to: Annotated[
+        str | None, typer.Option(help="Release to go back to; default: the last stable one")
+    ] = None,
+    reason: Reason = "",
+    watch: Watch = False,
+    as_json: Json = False,
+) -> None:
+    """Go back."""
+    why = asked(reason, "Why go back?")
+    with client_of(context) as client:
+        answer = client.post(f"/units/{unit}/environments/{environment}/rollback", to=to, reason=why)
+        _begun(client, answer, watch=watch, as_json=as_json)
+
+
+def cord(
+    context: typer.Context,
+    environment: Annotated[
+        str | None, typer.Option("--environment", "-e", help="Only there; default: everywhere")
+    ] = None,
+    returns: Annotated[bool, typer.Option("--return", help="Also take everything back to stable")] = False,
+    release: Annotated[bool, typer.Option("--release", help="Release it")] = False,
+    reason: Reason = "",
+    as_json: Json = False,
+) -> None:
+    """Pull or release the cord."""
+    why = asked(reason, "Why release the cord?" if release else "Why pull the cord?")
+    with client_of(context) as client:
+        if release:
+            client.delete("/cord", environment=environment, reason=why)
+        else:
+            client.post("/cord", environment=environment, **{"return": returns}, reason=why)
+        cords = client.get("/cord")
+    if as_json:
+        print_json(cords)
+        return
+    where = environment or "everywhere"
+    out.print(
+        f"[green]●[/] cord released, {where}"
+        if release
+        else f"[red bold]■[/] cord pulled, {where}: nothing advances"
+    )
+
+
+def _asking(verb: str) -> Any:
+    def command(
+        context: typer.Context,
+        unit: Annotated[str, typer.Argument(help="Unit, or the id of a rollout")],
+        environment: EnvironmentOption = "production",
+        reason: Reason = "",
+        watch: Watch = False,
+        as_json: Json = False,
+    ) -> None:
+        why = asked(reason, f"Why {verb}?")
+        with client_of(context) as client:
+            rollout = unit if unit.startswith("ro-") else active(client, unit, environment)
+            _begun(
+                client, client.post(f"/rollouts/{rollout}/{verb}", reason=why), watch=watch, as_json=as_json
+            )
+
+    command.__doc__ = _VERBS[verb]
+    return command
+
+
+def active(client: Client, unit: str, environment: str) -> str:
+    """Id of the rollout of `unit` that is under way.
+
+    Raises:
+        NotFound: the unit was never deployed there.
+        Conflict: nothing is under way.
+    """
+    found = client.get("/rollouts", unit=unit, environment=environment, limit=1)
+    if not found:
+        raise NotFound(
+            "no-rollout", f"{unit} was never deployed to {environment}", hint=f"andon deploy {unit}"
+        )
+    if found[0]["is_over"]:
+        raise Conflict(
+            "no-active-rollout", f"no rollout of {unit} is under way in {environment}", hint="andon status"
+        )
+    rollout: str = found[0]["id"]
+    return rollout
+
+
+def _begun(client: Client, answer: Any, *, watch: bool, as_json: bool) -> None:
+    if not watch:
+        print_json(answer) if as_json else out.print(render.rollout_line(RolloutView.model_validate(answer)))
+        return
+    if as_json:
+        for seen in poll(lambda: RolloutView.model_validate(client.get(f"/rollouts/{answer['id']}"))):
+            if seen.is_over or seen.phase == "held":
+                print_json(seen.model_dump(mode="json"))
+                raise typer.Exit(watching.exit_of(seen))
+    raise typer.Exit(watching.rollout(client, answer["id"]))
+
+
+def _show_plan(answer: Any, title: str, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+        return
+    plan = PlanView.model_validate(answer)
+    out.print(render.plan(None, plan.steps, f"[bold]{title}[/] {plan.strategy} [dim]{plan.hash[:12]}[/]"))

@@ -1,0 +1,96 @@
+"""`andon init`, `up`, `down`, `doctor`: the process itself."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from andon import app as composition
+from andon.api.model import Check, Checks
+from andon.cli import exits
+from andon.cli.client import Client
+from andon.cli.context import Json, out, print_json, settings_of
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command(help="Make a new home: keys, registry, database.\n\nExample: andon --home /srv/andon init")(
+        init
+    )
+    app.command(
+        help="Bring Andon up and stay in front; Ctrl-C ends it, traffic and instances go on."
+        "\n\nExample: andon up"
+    )(up)
+    app.command(
+        help="Stop the running Andon; with --all also the instances and the gateway."
+        "\n\nExample: andon down --all --yes"
+    )(down)
+    app.command(help="Say what is wrong and what to do.\n\nExample: andon doctor")(doctor)
+
+
+def init(
+    context: typer.Context,
+    port: Annotated[
+        int | None, typer.Option(help="Port of API and board; kept in the home's andon.env")
+    ] = None,
+) -> None:
+    """Make a new home."""
+    settings = settings_of(context)
+    done = asyncio.run(composition.initialise(settings, port=port))
+    out.print(f"[green]✓[/] home [bold]{done.home}[/]: database, registry and development keys")
+    out.print(
+        "  [dim]The keys are for development: one person holds them all. See docs/operations/keys.md.[/]"
+    )
+    out.print(f"  next: [bold]andon --home {done.home} up[/]")
+
+
+def up(context: typer.Context) -> None:
+    """Bring Andon up."""
+    settings = settings_of(context)
+    out.print(
+        f"Andon on [bold]http://{settings.host}:{settings.port}[/]  "
+        "[dim]loopback only, until there are users and rights[/]"
+    )
+    asyncio.run(composition.serve(settings))
+
+
+def down(
+    context: typer.Context,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also stop the instances and the gateway: traffic ends")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
+) -> None:
+    """Stop Andon."""
+    settings = settings_of(context)
+    if everything and not yes:
+        typer.confirm("This ends all traffic to the units of this home. Go on?", abort=True)
+    was_up = asyncio.run(composition.stop(settings, everything=everything))
+    out.print(
+        "[green]✓[/] stopped"
+        if was_up
+        else "Andon was not running" + ("; the rest is stopped" if everything else "")
+    )
+
+
+def doctor(context: typer.Context, as_json: Json = False) -> None:
+    """Check this machine, this home and the running Andon."""
+    settings = settings_of(context)
+    findings = [*composition.diagnose(settings), *_of_the_running(Client(settings))]
+    if as_json:
+        print_json([each.model_dump(mode="json") for each in findings])
+    else:
+        for each in findings:
+            sign = "[green]●[/]" if each.is_good else "[red]■[/]"
+            out.print(f"{sign} [bold]{escape(each.name)}[/]  {escape(each.detail)}")
+            if each.hint:
+                out.print(f"    [dim]try:[/] {escape(each.hint)}")
+    if not all(each.is_good for each in findings):
+        raise typer.Exit(exits.BAD)
+
+
+def _of_the_running(client: Client) -> list[Check]:
+    if not client.is_up():
+        return [Check(name="andon", is_good=False, detail=f"not running at {client.url}", hint="andon up")]
+    return Checks.model_validate(client.get("/doctor")).checks

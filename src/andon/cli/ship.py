@@ -1,0 +1,75 @@
+"""`andon ship`, `releases`: from source to a signed release."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from andon.api.model import ReleaseView, RunView
+from andon.cli import exits, render, watching
+from andon.cli.client import Client, poll
+from andon.cli.context import Json, client_of, err, out, print_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command(help="Build, test, scan, package, sign and publish a unit.\n\nExample: andon ship apps/mes")(
+        ship
+    )
+    app.command(help="List published releases, newest first.\n\nExample: andon releases mes")(releases)
+
+
+def ship(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="Folder with an andon.toml")] = Path(),
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the end")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a unit's pipeline and publish a release."""
+    with client_of(context) as client:
+        begun = RunView.model_validate(client.post("/runs", path=str(path.resolve())))
+        if detach:
+            print_json(begun.model_dump(mode="json")) if as_json else out.print(begun.id)
+            return
+        done = RunView.model_validate(client.get(f"/runs/{begun.id}")) if begun.is_over else None
+        done = done or (_quietly(client, begun.id) if as_json else watching.run(client, begun.id))
+        if as_json:
+            print_json(done.model_dump(mode="json"))
+        if done.state != "done":
+            _explain(client, done)
+            raise typer.Exit(exits.BAD)
+    if not as_json:
+        out.print(f"  next: [bold]andon deploy {done.unit} --version {done.version}[/]")
+
+
+def releases(
+    context: typer.Context,
+    unit: Annotated[str | None, typer.Argument(help="Unit; all when left out")] = None,
+    as_json: Json = False,
+) -> None:
+    """List published releases."""
+    with client_of(context) as client:
+        found = client.get("/releases", unit=unit)
+    if as_json:
+        print_json(found)
+    else:
+        out.print(render.releases([ReleaseView.model_validate(each) for each in found]))
+
+
+def _quietly(client: Client, run: str) -> RunView:
+    for seen in poll(lambda: RunView.model_validate(client.get(f"/runs/{run}"))):
+        if seen.is_over:
+            return RunView.model_validate(seen)
+    raise AssertionError("poll never ends by itself")
+
+
+def _explain(client: Client, run: RunView) -> None:
+    failed = next((each for each in run.stages if each.state == "failed"), None)
+    if failed is None:
+        return
+    text: str = client.get(f"/runs/{run.id}/log/{failed.name}")["text"]
+    for line in text.splitlines()[-20:]:
+        err.print(f"  [dim]{failed.name} │[/] {escape(line)}")
+    err.print(f"[red bold]✗[/] {escape(run.reason)}")
+    err.print(f"  [dim]all of it:[/] andon logs {run.id}")
