@@ -1,0 +1,108 @@
+"""Reads what a page or an answer needs from the services, and hands it to the pure views."""
+
+import asyncio
+from collections.abc import Sequence
+
+from andon.api import floor, model, views
+from andon.api.rates import UNKNOWN, Window
+from andon.api.services import Cord, Services
+from andon.kernel.errors import AndonError
+from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
+from andon.targets.model import Instance
+from andon.timeline.records import Severity
+from andon.timeline.store import Filter
+from andon.units.desired import Desired
+from andon.units.model import Manifest
+
+_TIMELINE = 40
+_INCIDENTS = 8
+
+
+class Gather:
+    """Views of the present. Manifests of releases are remembered, because they never change."""
+
+    def __init__(self, services: Services, window: Window) -> None:
+        self.services = services
+        self.window = window
+        self._manifests: dict[tuple[str, str], Manifest] = {}
+
+    async def status(self) -> model.Status:
+        """The floor."""
+        desired = await self.services.desired.list()
+        cords = await self.services.commands.cords()
+        tiles = await asyncio.gather(*(self._tile(each, cords) for each in desired))
+        return model.Status(
+            at=self.services.clock.now(),
+            version=self.services.version,
+            cords=[views.cord(each) for each in cords],
+            units=list(tiles),
+        )
+
+    async def units(self) -> list[model.UnitView]:
+        """Every unit that was ever released or deployed."""
+        releases = await self.services.releases.list()
+        desired = await self.services.desired.list()
+        names = sorted({each.unit for each in releases} | {each.unit for each in desired})
+        return [await self._unit(name, desired) for name in names]
+
+    async def _unit(self, name: UnitName, desired: Sequence[Desired]) -> model.UnitView:
+        own = await self.services.releases.list(name)
+        newest = max(own, key=lambda each: each.created_at, default=None)
+        manifest = await self.manifest(name, newest.version) if newest else None
+        deployed = {each.environment for each in desired if each.unit == name}
+        return model.UnitView(
+            name=name,
+            description=manifest.unit.description if manifest else "",
+            environments=sorted(deployed | set(manifest.environments if manifest else ())),
+            releases=len(own),
+            newest=newest.version if newest else None,
+        )
+
+    async def rollout(self, rollout: RolloutId) -> model.RolloutView:
+        """A rollout with everything about it."""
+        found = await self.services.rollouts.get(rollout)
+        instances = await self.instances(found.unit, found.environment)
+        return views.rollout(found, instances, await self.manifest(found.unit, found.candidate))
+
+    async def instances(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Instance]:
+        """The instances of a unit in an environment."""
+        return await self.services.instances(unit, environment)
+
+    async def timeline(self, wanted: Filter, limit: int = _TIMELINE) -> list[model.RecordView]:
+        """Records, newest first."""
+        return [views.record(each) for each in await self.services.timeline.list(wanted, limit=limit)]
+
+    async def incidents(self) -> list[model.RecordView]:
+        """The newest alerts."""
+        return await self.timeline(Filter(severity=Severity.ALERT), _INCIDENTS)
+
+    async def manifest(self, unit: UnitName, version: Version) -> Manifest | None:
+        """The manifest of a release; None when it cannot be had, because a page must still show the rest."""
+        key = (unit, version)
+        if key not in self._manifests:
+            try:
+                self._manifests[key] = await self.services.releases.manifest(unit, version)
+            except AndonError:
+                return None
+        return self._manifests[key]
+
+    async def _tile(self, desired: Desired, cords: Sequence[Cord]) -> model.UnitStatus:
+        unit, environment = desired.unit, desired.environment
+        rollouts = await self.services.rollouts.list(unit, environment, 1)
+        newest = rollouts[0] if rollouts else None
+        version = newest.candidate if newest and not newest.phase.is_over else desired.stable
+        traffic = self.services.traffic()
+        keys = [(unit, environment, each.version) for each in desired.releases]
+        scene = floor.Scene(
+            now=self.services.clock.now(),
+            desired=desired,
+            instances=await self.instances(unit, environment),
+            rollout=newest,
+            cords=[each for each in cords if each.environment in {None, environment}],
+            manifest=await self.manifest(unit, version) if version else None,
+            readings=self.services.readings(unit, environment),
+            traffic_at=traffic.at if traffic else None,
+            rates={None: self.window.rates(keys) if keys else UNKNOWN}
+            | {key[2]: self.window.rates([key]) for key in keys},
+        )
+        return floor.tile(scene)

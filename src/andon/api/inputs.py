@@ -1,0 +1,128 @@
+"""What callers send: bodies, names in paths, and who they say they are."""
+
+from typing import Annotated
+from urllib.parse import unquote
+
+from fastapi import Header, Path, Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from andon.kernel import ids
+from andon.kernel.ids import EnvironmentName, UnitName, Version
+from andon.units.model import StrategyName
+
+_LARGEST = 2**53 - 1  # what JavaScript and SQLite both hold
+
+
+def _said(value: str) -> str:
+    text = " ".join(value.split())
+    if not text or not text.isprintable():
+        raise ValueError("say why in a few words; it goes on the timeline")
+    return text
+
+
+def _plain(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("use printable characters")
+    return value
+
+
+Reason = Annotated[
+    str, Field(max_length=500, examples=["spring torque looks wrong at LMA"]), AfterValidator(_said)
+]
+Plain = Annotated[str, AfterValidator(_plain)]
+IdPath = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$", examples=["ro-0kz3v1q8x-5f2mabcd"])]
+InstancePath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9@._:-]{0,119}$")]
+UnitPath = Annotated[str, Path(max_length=40, examples=["mes"])]
+EnvironmentPath = Annotated[str, Path(max_length=40, examples=["production"])]
+VersionPath = Annotated[str, Path(max_length=80, examples=["1.1.0"])]
+NameQuery = Annotated[str | None, Query(max_length=40)]
+NumberQuery = Annotated[int, Query(ge=0, le=_LARGEST)]
+BeforeQuery = Annotated[int | None, Query(ge=1, le=_LARGEST)]
+LimitQuery = Annotated[int, Query(ge=1, le=500)]
+
+
+def actor(
+    x_andon_actor: Annotated[
+        str, Header(max_length=240, description="Who acts; percent-encoded where it is not ASCII")
+    ] = "local",
+) -> str:
+    """Who acts. Taken at their word until access control exists; only the loopback reaches us."""
+    name = " ".join(unquote(x_andon_actor).split())
+    return name[:80] if name and name.isprintable() else "local"
+
+
+class Body(BaseModel):
+    """Base of all bodies; an unknown key is refused, so that a typing error is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Deploy(Body):
+    """Move a release into an environment; with `dry_run` only show the plan."""
+
+    unit: Plain = Field(max_length=40, examples=["mes"])
+    environment: Plain = Field(max_length=40, examples=["production"])
+    version: Plain = Field(max_length=80, examples=["1.1.0"])
+    strategy: StrategyName | None = Field(None, description="Unset: the environment's own")
+    reason: Annotated[str, Field(max_length=500), AfterValidator(_plain)] = ""
+    dry_run: bool = False
+
+
+class Because(Body):
+    """A person's reason."""
+
+    reason: Reason
+
+
+class RollBack(Body):
+    """Go back to `to`, or to the last stable release."""
+
+    to: Annotated[Plain | None, Field(max_length=80)] = None
+    reason: Reason
+
+
+class Pull(Body):
+    """Stop an environment, or everything where it is null; `return`: take everything to stable too."""
+
+    environment: Annotated[Plain | None, Field(max_length=40)] = None
+    returns: bool = Field(False, alias="return")
+    reason: Reason
+
+
+class Release(Body):
+    """Let an environment, or everything, go on."""
+
+    environment: Annotated[Plain | None, Field(max_length=40)] = None
+    reason: Reason
+
+
+class StartRun(Body):
+    """Ship a source tree of this machine."""
+
+    path: Plain = Field(min_length=1, max_length=4096, examples=["/srv/mes"])
+    actor: Annotated[str, Field(max_length=80), AfterValidator(_plain)] = ""
+
+
+def unit(value: str) -> UnitName:
+    """A unit's name, checked."""
+    return UnitName(ids.name(value, what="unit"))
+
+
+def environment(value: str) -> EnvironmentName:
+    """An environment's name, checked."""
+    return EnvironmentName(ids.name(value, what="environment"))
+
+
+def version(value: str) -> Version:
+    """A version, checked."""
+    return ids.version(value)
+
+
+def maybe_unit(value: str | None) -> UnitName | None:
+    """A unit's name, or none."""
+    return unit(value) if value else None
+
+
+def maybe_environment(value: str | None) -> EnvironmentName | None:
+    """An environment's name, or none."""
+    return environment(value) if value else None

@@ -1,0 +1,107 @@
+"""From source to release: runs with their logs, and the releases that came of them."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import StreamingResponse
+
+from andon.api import inputs, model, views
+from andon.api.problems import documented
+from andon.api.services import Services
+from andon.kernel.ids import RunId
+from andon.pipelines.model import Run, RunState, StageName
+
+Actor = Annotated[str, Depends(inputs.actor)]
+_LOOK = timedelta(milliseconds=300)
+
+
+def releases(services: Services) -> APIRouter:
+    """Endpoints of releases."""
+    api = APIRouter(tags=["releases"])
+
+    @api.get("/releases", summary="Published releases, newest first", responses=documented(422))
+    async def some(unit: inputs.NameQuery = None) -> list[model.ReleaseView]:
+        found = await services.releases.list(inputs.maybe_unit(unit))
+        return [views.release(each) for each in sorted(found, key=lambda each: each.created_at, reverse=True)]
+
+    @api.get("/releases/{unit}/{version}", summary="One release", responses=documented(404, 422))
+    async def one(unit: inputs.UnitPath, version: inputs.VersionPath) -> model.ReleaseView:
+        return views.release(await services.releases.get(inputs.unit(unit), inputs.version(version)))
+
+    return api
+
+
+def runs(services: Services) -> APIRouter:
+    """Endpoints of runs."""
+    api = APIRouter(tags=["runs"])
+
+    @api.post("/runs", status_code=201, summary="Ship a source tree", responses=documented(404, 409, 422))
+    async def start(body: inputs.StartRun, actor: Actor) -> model.RunView:
+        return views.run(await services.ship.start(Path(body.path), actor=body.actor or actor))
+
+    @api.get("/runs", summary="Runs, newest first", responses=documented(422))
+    async def some(unit: inputs.NameQuery = None, limit: inputs.LimitQuery = 50) -> list[model.RunView]:
+        found = await services.runs.list(inputs.maybe_unit(unit), limit=limit)
+        return [views.run(each) for each in found]
+
+    @api.get("/runs/{run}", summary="One run with its stages", responses=documented(404, 422))
+    async def one(run: inputs.IdPath) -> model.RunView:
+        return views.run(await services.runs.get(RunId(run)))
+
+    @api.get("/runs/{run}/log/{stage}", summary="A stage's log", responses=documented(404, 422))
+    async def log(run: inputs.IdPath, stage: StageName, offset: inputs.NumberQuery = 0) -> model.LogPiece:
+        walk = await services.runs.get(RunId(run))
+        text, following = await services.run_log(RunId(run), stage, offset)
+        return model.LogPiece(text=text, next_offset=following, is_over=walk.state is not RunState.RUNNING)
+
+    @api.get(
+        "/runs/{run}/events",
+        summary="A run as it goes: `stage`, `log` and, at its end, `end`",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": {}}}, **documented(404, 422)},
+    )
+    async def events(run: inputs.IdPath) -> StreamingResponse:
+        await services.runs.get(RunId(run))
+        return StreamingResponse(follow(services, RunId(run)), media_type="text/event-stream")
+
+    @api.post("/runs/{run}/cancel", status_code=202, summary="End a run", responses=documented(404, 409, 422))
+    async def cancel(run: inputs.IdPath, body: inputs.Because, actor: Actor) -> model.RunView:
+        return views.run(await services.ship.cancel(RunId(run), actor=actor, reason=body.reason))
+
+    return api
+
+
+async def follow(services: Services, run: RunId) -> AsyncIterator[str]:
+    """A run as server-sent events until it is over: what changed in its stages, and their output."""
+    told: dict[StageName, model.StageView] = {}
+    offsets: dict[StageName, int] = {}
+    while True:
+        walk = await services.runs.get(run)
+        for status in walk.stages:
+            view = views.stage(status)
+            if told.get(status.name) != view:
+                told[status.name] = view
+                yield _event("stage", view.model_dump_json())
+        async for piece in _output(services, walk, offsets):
+            yield piece
+        if walk.state is not RunState.RUNNING:
+            yield _event("end", views.run(walk).model_dump_json())
+            return
+        await services.clock.sleep(_LOOK)
+
+
+async def _output(services: Services, walk: Run, offsets: dict[StageName, int]) -> AsyncIterator[str]:
+    for status in walk.stages:
+        if status.started_at is None:
+            continue
+        text, offsets[status.name] = await services.run_log(walk.id, status.name, offsets.get(status.name, 0))
+        if text:
+            yield _event("log", json.dumps({"stage": status.name.value, "text": text}))
+
+
+def _event(name: str, data: str) -> str:
+    return f"event: {name}\ndata: {data}\n\n"

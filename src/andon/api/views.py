@@ -1,0 +1,308 @@
+"""From the domains' values to what the API answers. Pure: no store, no clock."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from andon.api import model
+from andon.api.services import Cord, Look, Probe
+from andon.judge.model import Counts, Finding, MetricPolicy, Verdict
+from andon.pipelines.model import Run, RunState, StageStatus
+from andon.releases.model import Release
+from andon.rollouts.model import Phase, Plan, Rollout
+from andon.targets.model import Instance
+from andon.timeline.records import Record
+from andon.units.model import Evidence, Manifest
+
+_GATEWAY_TITLES = {"errors": ("Request errors", "요청 오류")}
+
+
+def titles(name: str, manifest: Manifest | None) -> tuple[str, str]:
+    """A metric's names for people, English and Korean, as its manifest gives them."""
+    evidence: Evidence | None = manifest.evidence.get(name) if manifest else None
+    english = evidence.title if evidence else ""
+    korean = evidence.title_ko if evidence else ""
+    fallback = _GATEWAY_TITLES.get(name, (name, name))
+    return english or fallback[0], korean or english or fallback[1]
+
+
+def instance(seen: Instance) -> model.InstanceView:
+    """An instance."""
+    return model.InstanceView(
+        id=seen.id,
+        unit=seen.unit,
+        environment=seen.environment,
+        version=seen.version,
+        state=seen.state.value,
+        host=seen.host,
+        port=seen.port,
+        pid=seen.pid,
+        restarts=seen.restarts,
+        failed_checks=seen.failed_checks,
+        since=seen.since,
+        detail=seen.detail,
+    )
+
+
+def record(seen: Record) -> model.RecordView:
+    """A record of the timeline."""
+    event = seen.event
+    return model.RecordView(
+        number=seen.number,
+        at=seen.at,
+        kind=event.kind,
+        subject=event.subject,
+        actor=event.actor,
+        reason=event.reason,
+        unit=event.unit,
+        environment=event.environment,
+        severity=event.severity.value,
+        before=event.before,
+        after=event.after,
+    )
+
+
+def cord(pulled: Cord) -> model.CordView:
+    """A pulled cord."""
+    return model.CordView(
+        environment=pulled.environment,
+        returns=pulled.returns,
+        actor=pulled.actor,
+        reason=pulled.reason,
+        at=pulled.at,
+    )
+
+
+def release(published: Release) -> model.ReleaseView:
+    """A release."""
+    return model.ReleaseView(
+        id=published.id,
+        unit=published.unit,
+        version=published.version,
+        source=published.source,
+        run=published.run,
+        created_at=published.created_at,
+        artifacts=[
+            model.ArtifactView(
+                role=each.role.value, name=each.name, sha256=each.sha256, size_bytes=each.size_bytes
+            )
+            for each in published.artifacts
+        ],
+    )
+
+
+def run(walk: Run) -> model.RunView:
+    """A pipeline run."""
+    return model.RunView(
+        id=walk.id,
+        unit=walk.unit,
+        version=walk.version,
+        path=walk.path,
+        state=walk.state.value,
+        is_over=walk.state is not RunState.RUNNING,
+        stages=[stage(each) for each in walk.stages],
+        actor=walk.actor,
+        reason=walk.reason,
+        created_at=walk.created_at,
+        finished_at=walk.finished_at,
+        duration_s=_seconds(walk.finished_at - walk.created_at) if walk.finished_at else None,
+    )
+
+
+def stage(status: StageStatus) -> model.StageView:
+    """A stage of a run."""
+    ended = status.finished_at and status.started_at
+    return model.StageView(
+        name=status.name.value,
+        state=status.state.value,
+        attempt=status.attempt,
+        started_at=status.started_at,
+        finished_at=status.finished_at,
+        duration_s=_seconds(status.finished_at - status.started_at)
+        if ended and status.finished_at and status.started_at
+        else None,
+        summary=status.summary,
+    )
+
+
+def plan(frozen: Plan, manifest: Manifest | None, rollout: Rollout | None = None) -> model.PlanView:
+    """A plan; with its rollout, each step says where it is."""
+    return model.PlanView(
+        hash=frozen.hash,
+        strategy=frozen.strategy.value,
+        instances=frozen.instances,
+        require_evidence=frozen.require_evidence,
+        warm_s=_seconds(frozen.warm),
+        ready_deadline_s=_seconds(frozen.ready_deadline),
+        drain_timeout_s=_seconds(frozen.drain_timeout),
+        steps=[
+            model.StepView(
+                index=index,
+                share=step.share,
+                candidate_instances=step.candidate_instances,
+                stable_instances=step.stable_instances,
+                soak_s=_seconds(step.soak),
+                is_judged=step.is_judged,
+                max_wait_s=_seconds(step.max_wait),
+                state=_step_state(index, rollout),
+            )
+            for index, step in enumerate(frozen.steps)
+        ],
+        metrics=[_metric_policy(each, manifest) for each in frozen.policy.metrics],
+    )
+
+
+def _step_state(index: int, rollout: Rollout | None) -> Any:
+    if rollout is None or rollout.phase is Phase.PREPARING:
+        return "waiting"
+    if rollout.phase in {Phase.FINISHING, Phase.PROMOTED} or index < rollout.step:
+        return "done"
+    if index > rollout.step:
+        return "skipped" if rollout.phase in {Phase.RETURNING, Phase.RETURNED} else "waiting"
+    return "current"
+
+
+def _metric_policy(policy: MetricPolicy, manifest: Manifest | None) -> model.MetricPolicyView:
+    english, korean = titles(policy.name, manifest)
+    return model.MetricPolicyView(
+        name=policy.name,
+        title=english,
+        title_ko=korean,
+        alpha=policy.alpha,
+        beta=policy.beta,
+        margin=policy.margin,
+        acceptable=policy.acceptable,
+        guardrail=policy.guardrail,
+        required=policy.required,
+    )
+
+
+def verdict(said: Verdict) -> model.VerdictView:
+    """The judge's words."""
+    return model.VerdictView(
+        outcome=said.outcome.value, reason=said.reason, findings=[finding(each) for each in said.findings]
+    )
+
+
+def finding(said: Finding) -> model.FindingView:
+    """What one metric says."""
+    return model.FindingView(
+        metric=said.metric,
+        outcome=said.outcome.value,
+        reason=said.reason,
+        stable=_count(said.stable),
+        candidate=_count(said.candidate),
+        ratio=_finite(said.ratio),
+        low=said.interval[0],
+        high=_finite(said.interval[1]),
+        log_e_harm=_log(said.e_harm),
+        log_e_safe=_log(said.e_safe),
+        log_harm_boundary=_log(said.harm_boundary),
+        log_safe_boundary=_log(said.safe_boundary),
+        events_needed=said.events_needed,
+        exposure_needed=said.exposure_needed,
+        by_guardrail=said.by_guardrail,
+    )
+
+
+def summary(rollout: Rollout) -> model.RolloutSummary:
+    """A rollout in one line."""
+    return model.RolloutSummary(**_line(rollout))
+
+
+def _line(rollout: Rollout) -> dict[str, Any]:
+    return {
+        "id": rollout.id,
+        "unit": rollout.unit,
+        "environment": rollout.environment,
+        "stable": rollout.stable,
+        "candidate": rollout.candidate,
+        "strategy": rollout.plan.strategy.value,
+        "phase": rollout.phase.value,
+        "is_over": rollout.phase.is_over,
+        "is_paused": rollout.is_paused,
+        "share": rollout.share,
+        "step": rollout.step,
+        "steps": len(rollout.plan.steps),
+        "outcome": rollout.verdict.outcome.value if rollout.verdict else None,
+        "trigger": rollout.trigger.value if rollout.trigger else None,
+        "reason": rollout.reason,
+        "actor": rollout.actor,
+        "created_at": rollout.created_at,
+        "finished_at": rollout.finished_at,
+    }
+
+
+def rollout(
+    whole: Rollout, instances: Sequence[Instance], manifest: Manifest | None = None
+) -> model.RolloutView:
+    """A rollout with its plan, findings and the instances of its two releases."""
+    own = {whole.candidate, whole.stable}
+    soak_until = None
+    if whole.phase is Phase.STEPPING and whole.step_since is not None:
+        soak_until = whole.step_since + whole.plan.steps[whole.step].soak
+    return model.RolloutView(
+        **_line(whole),
+        plan=plan(whole.plan, manifest, whole),
+        verdict=verdict(whole.verdict) if whole.verdict else None,
+        entered_at=whole.entered_at,
+        step_since=whole.step_since,
+        soak_until=soak_until,
+        deadline_at=whole.deadline_at,
+        requested=whole.request.kind.value if whole.request else None,
+        instances=[instance(each) for each in instances if each.version in own],
+    )
+
+
+def look(stored: Look) -> model.LookView:
+    """One look of the judge."""
+    return model.LookView(
+        seq=stored.seq,
+        at=stored.at,
+        share=stored.share,
+        metrics={name: _look_metric(each) for name, each in stored.findings.items()},
+    )
+
+
+def _look_metric(found: Mapping[str, Any]) -> model.LookMetric:
+    return model.LookMetric(
+        ratio=_finite(found.get("ratio")),
+        low=_finite(found.get("low")) or 0.0,
+        high=_finite(found.get("high")),
+        log_e_harm=_finite(found.get("log_e_harm")) or 0.0,
+        log_e_safe=_finite(found.get("log_e_safe")) or 0.0,
+        stable=model.Count(**found["stable"]),
+        candidate=model.Count(**found["candidate"]),
+    )
+
+
+def check(probe: Probe) -> model.Check:
+    """One part and whether it works."""
+    return model.Check(
+        name=probe.name, is_good=not probe.problem, detail=probe.problem or probe.detail, hint=probe.hint
+    )
+
+
+def checks(probes: Sequence[Probe]) -> model.Checks:
+    """All parts together."""
+    views = [check(each) for each in probes]
+    return model.Checks(is_good=all(each.is_good for each in views), checks=views)
+
+
+def _count(counts: Counts) -> model.Count:
+    return model.Count(exposure=counts.exposure, bad=counts.bad)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _log(value: float) -> float:
+    if value <= 0:
+        return 0.0
+    return math.log(value) if math.isfinite(value) else 709.0
+
+
+def _seconds(duration: timedelta) -> float:
+    return duration.total_seconds()
