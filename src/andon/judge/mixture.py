@@ -13,9 +13,9 @@ class Atom(NamedTuple):
 
 
 def log_mean(logs: Sequence[float], atoms: Sequence[Atom]) -> float:
-    """Logarithm of the weighted mean of `exp(logs)`; one log per atom, or fewer from the front.
+    """Logarithm of the weighted mean of `exp(logs)`: one log per atom, but the last ones may be missing.
 
-    Atoms without a log count as zero, which only makes an e-value smaller. The order of summation is fixed
+    An atom without a log counts as zero, which only makes an e-value smaller. The order of summation is fixed
     by fsum, so a replay gives the same bits.
     """
     top = max(logs, default=-math.inf)

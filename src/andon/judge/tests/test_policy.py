@@ -1,0 +1,58 @@
+"""What a policy may say."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from andon.judge.model import JudgePolicy, MetricPolicy
+from andon.judge.policy import check, split
+from andon.kernel.errors import InvalidInput
+
+METRIC = MetricPolicy("errors", alpha=0.01, acceptable=0.01, guardrail=0.05)
+
+
+def test_alpha_is_shared_out_over_the_metrics():
+    metrics = split(0.01, [METRIC, replace(METRIC, name="fails"), replace(METRIC, name="crashes")])
+    assert math.fsum(m.alpha for m in metrics) == pytest.approx(0.01)
+    assert [m.name for m in metrics] == ["errors", "fails", "crashes"]
+    assert {m.beta for m in metrics} == {METRIC.beta}
+
+
+def test_no_metrics_share_nothing():
+    assert split(0.01, []) == ()
+
+
+def test_a_sound_policy_is_accepted():
+    check(JudgePolicy((METRIC, MetricPolicy("fails", alpha=0.01))))
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"alpha": 0.0}, "errors: alpha is 0.0; it must be between 0 and 1"),
+        ({"alpha": 1.0}, "errors: alpha is 1.0"),
+        ({"alpha": math.nan}, "errors: alpha is nan"),
+        ({"beta": -0.1}, "errors: beta is -0.1"),
+        ({"margin": 1.0}, "errors: margin is 1.0; it must be above 1"),
+        ({"margin": math.inf}, "errors: margin is inf"),
+        ({"acceptable": 0.0}, "errors: acceptable is 0.0"),
+        ({"guardrail": 1.0}, "errors: guardrail is 1.0"),
+    ],
+)
+def test_a_metric_that_promises_nothing_is_refused_by_field_and_value(fields, says):
+    with pytest.raises(InvalidInput, match=says):
+        check(JudgePolicy((replace(METRIC, **fields),)))
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        (JudgePolicy((), ratio_alpha=0.0), "ratio_alpha is 0.0"),
+        (JudgePolicy((), session_requests=0), "session_requests is 0; it must be at least 1"),
+        (JudgePolicy((METRIC, METRIC)), "two metrics have the same name: errors, errors"),
+    ],
+)
+def test_a_policy_that_promises_nothing_is_refused(policy, says):
+    with pytest.raises(InvalidInput, match=says):
+        check(policy)

@@ -1,0 +1,257 @@
+"""Verdicts: their order, their words, and what a look may do to them."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from andon.judge.model import Counts, JudgePolicy, Look, MetricPolicy, Outcome
+from andon.judge.sequential import judge, observe_ratio, start, update
+from andon.kernel.errors import Damaged
+
+
+def a_metric(name="errors", **fields):
+    return MetricPolicy(name=name, **{"alpha": 0.01} | fields)
+
+
+def a_policy(*metrics, **fields):
+    return JudgePolicy(metrics=metrics or (a_metric(),), **fields)
+
+
+def a_look(stable=(0, 0), candidate=(0, 0)):
+    return Look(stable=Counts(*stable), candidate=Counts(*candidate))
+
+
+def verdict_on(policy, *looks, name="errors"):
+    state = start(policy)
+    for look in looks:
+        state = update(state, {name: look}, policy)
+    return judge(state, policy)
+
+
+WORSE = a_look((1904, 38), (212, 41))
+ALIKE = a_look((20_000, 400), (20_000, 400))
+
+
+def test_a_candidate_that_is_worse_fails_with_its_numbers():
+    verdict = verdict_on(a_policy(), WORSE)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.reason == (
+        "errors: 41 of 212 on the candidate against 38 of 1,904 on the stable, 9.7 times as many "
+        "(at least 4.3 times); evidence more than a million to 1, limit 100 to 1"
+    )
+    (finding,) = verdict.findings
+    assert finding.ratio == pytest.approx((41 / 212) / (38 / 1904))
+    assert finding.interval[0] < finding.ratio < finding.interval[1]
+    assert finding.e_harm >= finding.harm_boundary == 100.0
+    assert (finding.events_needed, finding.exposure_needed) == (None, None)
+    assert not finding.by_guardrail
+
+
+def test_a_candidate_that_is_alike_passes_once_there_is_enough():
+    assert verdict_on(a_policy(), a_look((2000, 40), (2000, 40))).outcome is Outcome.INCONCLUSIVE
+    verdict = verdict_on(a_policy(), ALIKE)
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.reason.startswith(
+        "errors: 400 of 20,000 on the candidate against 400 of 20,000 on the stable, 1.0 times as many "
+        "(at most 1.3 times); below 1.5 times the stable: evidence "
+    )
+    (finding,) = verdict.findings
+    assert (finding.events_needed, finding.exposure_needed) == (0, 0)
+    assert finding.e_safe >= finding.safe_boundary
+
+
+def test_silence_never_promotes():
+    verdict = verdict_on(a_policy(a_metric(acceptable=0.5)), a_look((5000, 10), (0, 0)))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.reason == "errors: no evidence from the candidate yet"
+
+
+def test_nothing_required_is_nothing_proven():
+    verdict = verdict_on(a_policy(a_metric(required=False)), ALIKE)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.reason == "the policy requires no metric, so nothing can pass"
+    assert judge(start(JudgePolicy(())), JudgePolicy(())).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_metric_that_is_not_required_can_fail_but_not_delay():
+    policy = a_policy(a_metric(), a_metric("crashes", required=False))
+    state = update(start(policy), {"errors": ALIKE}, policy)
+    assert judge(state, policy).outcome is Outcome.PASS
+    state = update(state, {"crashes": WORSE}, policy)
+    verdict = judge(state, policy)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.reason.startswith("crashes: ")
+
+
+def test_promotion_waits_for_every_required_metric_and_names_those_missing():
+    policy = a_policy(a_metric(), a_metric("fails"))
+    state = update(start(policy), {"errors": ALIKE}, policy)
+    verdict = judge(state, policy)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.reason == "fails: no evidence from the candidate yet"
+    assert judge(update(state, {"fails": ALIKE}, policy), policy).outcome is Outcome.PASS
+
+
+def test_an_inconclusive_verdict_says_how_much_is_missing():
+    verdict = verdict_on(a_policy(), a_look((2000, 40), (2000, 40)))
+    (finding,) = verdict.findings
+    assert 100 < finding.events_needed < 250
+    assert finding.exposure_needed == pytest.approx(finding.events_needed * 25, rel=0.1)
+    assert f"needs about {finding.events_needed:,} more bad events" in verdict.reason
+    assert "proof that it is below 1.5 times the stable" in verdict.reason
+
+
+def test_an_inconclusive_verdict_says_when_promotion_is_not_in_reach():
+    verdict = verdict_on(a_policy(a_metric(alpha=1e-6)), a_look((2000, 20), (2000, 40)))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "is not in reach at these rates" in verdict.reason
+    assert verdict.findings[0].events_needed is None
+
+
+def test_few_bad_events_pass_by_what_is_acceptable():
+    metric = a_metric(acceptable=0.01)
+    verdict = verdict_on(a_policy(metric), a_look((1000, 1), (1000, 0)))
+    assert verdict.outcome is Outcome.PASS
+    assert "below 1.5 times the stable or below 1 %" in verdict.reason
+    assert verdict_on(a_policy(), a_look((1000, 1), (1000, 0))).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_guardrail_fails_a_candidate_that_is_as_bad_as_the_stable():
+    metric = a_metric(guardrail=0.05)
+    verdict = verdict_on(a_policy(metric), a_look((100, 60), (100, 60)))
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.findings[0].by_guardrail
+    assert verdict.reason == (
+        "errors: 60 of 100 on the candidate, 60 %, above the guardrail of 5 %; "
+        "evidence more than a million to 1, limit 1,000 to 1"
+    )
+
+
+def test_a_guardrail_waits_for_its_least_exposure():
+    metric = a_metric(guardrail=0.05, guardrail_min_exposure=20)
+    assert verdict_on(a_policy(metric), a_look((0, 0), (19, 19))).outcome is Outcome.INCONCLUSIVE
+    assert verdict_on(a_policy(metric), a_look((0, 0), (20, 20))).outcome is Outcome.FAIL
+
+
+def test_a_guardrail_does_not_fire_by_chance_on_a_few_events():
+    metric = a_metric(guardrail=0.05)
+    assert verdict_on(a_policy(metric), a_look((20, 0), (20, 2))).outcome is Outcome.INCONCLUSIVE
+
+
+def test_guardrail_and_comparison_together_keep_to_alpha():
+    finding = verdict_on(a_policy(a_metric(guardrail=0.05)), ALIKE).findings[0]
+    crossed = verdict_on(a_policy(a_metric(guardrail=0.05)), a_look((0, 0), (40, 40))).findings[0]
+    assert 1 / finding.harm_boundary + 1 / crossed.harm_boundary == pytest.approx(0.01)
+
+
+def test_a_broken_split_is_invalid_before_anything_is_bad():
+    policy = a_policy()
+    state = update(start(policy), {"errors": WORSE}, policy)
+    state = observe_ratio(state, a_look((500, 0), (500, 0)), 0.1, policy)
+    verdict = judge(state, policy)
+    assert verdict.outcome is Outcome.INVALID
+    assert verdict.reason.startswith(
+        "traffic is not split as intended: the candidate received 500 of 1,000 requests, 50 %, "
+        "at a share of 10 %; evidence "
+    )
+    assert verdict.reason.endswith("limit 1,000 to 1; nothing can be compared")
+    assert verdict.findings[0].outcome is Outcome.FAIL
+
+
+def test_a_fail_outweighs_an_earlier_pass_and_stays():
+    policy = a_policy()
+    state = update(start(policy), {"errors": ALIKE}, policy)
+    assert judge(state, policy).outcome is Outcome.PASS
+    state = update(state, {"errors": a_look((2000, 40), (2000, 900))}, policy)
+    assert judge(state, policy).outcome is Outcome.FAIL
+    state = update(state, {"errors": a_look((50_000, 1000), (50_000, 250))}, policy)
+    verdict = judge(state, policy)
+    assert verdict.outcome is Outcome.FAIL
+    assert "at least" not in verdict.reason
+
+
+def test_a_pass_stays_without_claiming_a_bound_that_no_longer_holds():
+    policy = a_policy()
+    state = update(start(policy), {"errors": a_look((7500, 150), (7500, 150))}, policy)
+    assert "at most" in judge(state, policy).reason
+    state = update(state, {"errors": a_look((2500, 50), (2500, 70))}, policy)
+    verdict = judge(state, policy)
+    assert verdict.outcome is Outcome.PASS
+    assert "at most" not in verdict.reason
+
+
+def test_a_bad_event_waits_for_its_exposure():
+    policy = a_policy()
+    state = update(start(policy), {"errors": a_look((100, 0), (0, 3))}, policy)
+    assert state.metrics["errors"].held_candidate == 3
+    assert state.metrics["errors"].candidate == Counts(0, 0)
+    assert judge(state, policy).findings[0].e_harm == 1.0
+    state = update(state, {"errors": a_look((100, 0), (100, 0))}, policy)
+    assert state.metrics["errors"].held_candidate == 0
+    assert state.metrics["errors"].candidate == Counts(100, 3)
+    assert state.metrics["errors"].max_log_e_harm > 0.0
+
+
+def test_a_counter_that_goes_backwards_stops_the_judge():
+    policy = a_policy()
+    with pytest.raises(Damaged, match="errors: the candidate gained 0 bad of -1"):
+        update(start(policy), {"errors": a_look((1, 0), (-1, 0))}, policy)
+    with pytest.raises(Damaged, match="requests: the stable gained -1 bad of 1"):
+        observe_ratio(start(policy), a_look((1, -1), (1, 0)), 0.5, policy)
+
+
+def test_a_metric_that_the_policy_does_not_name_is_not_judged():
+    policy = a_policy()
+    assert update(start(policy), {"weather": WORSE}, policy) == start(policy)
+
+
+def test_a_candidate_without_any_bad_event_shows_no_ratio():
+    verdict = verdict_on(a_policy(), a_look((100, 0), (100, 2)))
+    assert verdict.findings[0].ratio is None
+    assert verdict_on(a_policy(), a_look((100, 2), (100, 0))).findings[0].ratio == 0.0
+    assert "times as many" not in verdict_on(a_policy(), a_look((100, 2), (100, 0))).reason
+
+
+LOOKS = st.builds(
+    lambda ns, nc, xs, xc: a_look((ns, xs), (nc, xc)),
+    st.integers(0, 3000),
+    st.integers(0, 3000),
+    st.integers(0, 60),
+    st.integers(0, 60),
+)
+METRIC = a_metric(acceptable=0.01, guardrail=0.2)
+
+
+@given(st.lists(LOOKS, max_size=8))
+def test_no_verdict_ever_contains_something_that_is_not_a_number(looks):
+    (finding,) = verdict_on(a_policy(METRIC), *looks).findings
+    numbers = [finding.e_harm, finding.e_safe, *finding.interval]
+    assert not any(math.isnan(x) for x in numbers)
+    assert math.isfinite(finding.e_harm)
+    assert math.isfinite(finding.e_safe)
+    assert finding.reason
+
+
+@given(st.lists(LOOKS, max_size=6), st.integers(0, 6), st.integers(0, 5000))
+def test_a_look_without_a_bad_event_changes_no_comparison_wherever_it_comes(looks, place, exposure):
+    quiet = a_look((exposure, 0), (exposure, 0))
+    within = [replace(x, stable=Counts(x.stable.exposure + 60, x.stable.bad)) for x in looks]
+    within = [replace(x, candidate=Counts(x.candidate.exposure + 60, x.candidate.bad)) for x in within]
+    plain = verdict_on(a_policy(), *within).findings[0]
+    mixed = verdict_on(a_policy(), *within[:place], quiet, *within[place:]).findings[0]
+    assert (plain.e_harm, plain.e_safe, plain.interval) == (mixed.e_harm, mixed.e_safe, mixed.interval)
+
+
+@given(st.lists(LOOKS, min_size=1, max_size=6))
+def test_evidence_once_reached_is_never_taken_back(looks):
+    policy = a_policy(METRIC)
+    state, last = start(policy), (1.0, 1.0)
+    for look in looks:
+        state = update(state, {"errors": look}, policy)
+        (finding,) = judge(state, policy).findings
+        if not finding.by_guardrail:
+            assert (finding.e_harm, finding.e_safe) >= last
+            last = (finding.e_harm, finding.e_safe)
