@@ -1,10 +1,11 @@
 """A rollout: its plan, where it is, and what the world looks like. Facts, frozen; no rule lives here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from andon.evidence.model import Tally
 from andon.judge.model import JudgePolicy, JudgeState, Verdict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.targets.model import InstanceState
@@ -18,7 +19,7 @@ class Phase(StrEnum):
     STEPPING = "stepping"  # the plan is walked
     FINISHING = "finishing"  # the candidate takes everything; the former release is kept warm, then stopped
     RETURNING = "returning"  # share to 0, acknowledged, drained, stopped
-    HELD = "held"  # it can neither go on nor return by itself; a person must act
+    HELD = "held"  # it can neither go on nor return now; a person is alerted
     PROMOTED = "promoted"
     RETURNED = "returned"
 
@@ -26,6 +27,18 @@ class Phase(StrEnum):
     def is_over(self) -> bool:
         """Whether nothing will happen any more."""
         return self in {Phase.PROMOTED, Phase.RETURNED}
+
+
+class Stage(StrEnum):
+    """What a phase is busy with. Not every phase has every stage; `decide.py` has the order."""
+
+    ROUTING = "routing"  # a share is desired; the gateway has not confirmed it yet
+    DRAINING = "draining"  # the leaving release gets nothing new; what it has in flight may end
+    STOPPING = "stopping"  # the leaving release's instances are told to stop
+    SCALING = "scaling"  # instances of the coming release are starting
+    SERVING = "serving"  # the step's share is confirmed: it soaks and is judged
+    RESTORING = "restoring"  # the stable release was started again; its route is not confirmed yet
+    WARM = "warm"  # the candidate has everything; the former release is kept ready to take it back
 
 
 class Trigger(StrEnum):
@@ -40,6 +53,7 @@ class Trigger(StrEnum):
     TRAFFIC_DROP = "traffic-drop"
     UNTRUSTED = "untrusted"
     NO_EVIDENCE = "no-evidence"
+    TIMEOUT = "timeout"  # gateway or target did not do in time what was asked; nobody blames the candidate
     ABORT = "abort"
     CORD = "cord"
 
@@ -48,7 +62,8 @@ class Trigger(StrEnum):
 class Step:
     """One element of a plan: from its start the candidate has `share`, with so many instances of each.
 
-    It lasts at least `soak`. `is_judged`: it ends only with a verdict, at the latest after `max_wait`.
+    It lasts at least `soak`. `is_judged`: it ends only with a verdict, at the latest after `max_wait`,
+    which is never shorter than `soak`.
     """
 
     share: float
@@ -61,7 +76,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will happen, frozen when the rollout begins. `hash` is the SHA-256 of all the rest."""
+    """What will happen, frozen when the rollout begins. `hash` is the SHA-256 of all the rest.
+
+    instances: of the candidate when it has everything; stable_instances: of the stable release before and
+    after. needs_gap: the two cannot run at once, so the stable one is stopped first. install_deadline:
+    longest until the very first instances run, on top of `ready_deadline`. notes: what a person should know
+    before it begins, one sentence each.
+    """
 
     strategy: StrategyName
     steps: tuple[Step, ...]
@@ -73,6 +94,13 @@ class Plan:
     health_failures: int
     policy: JudgePolicy
     hash: str
+    stable_instances: int = 0
+    needs_gap: bool = False
+    is_rollback: bool = False
+    install_deadline: timedelta = timedelta(minutes=5)
+    confirm_deadline: timedelta = timedelta(seconds=30)
+    stop_deadline: timedelta = timedelta(seconds=60)
+    notes: tuple[str, ...] = ()
 
 
 class RequestKind(StrEnum):
@@ -94,11 +122,43 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Baseline:
+    """The last reading of one source that was counted; the next look is what came on top of it."""
+
+    at: datetime
+    epoch: str
+    tallies: Mapping[Version, Tally]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is remembered of the evidence. Written with every look, apart from the rollout's own row.
+
+    seq: number of the last write. counts_from: when the first share was confirmed; nothing before it counts.
+    baselines: by metric; traffic: the same for requests. route: desired revision and candidate share that
+    the gateway had confirmed when `traffic` was read; requests are compared with the share only while it
+    stays the same. step_requests_*: requests at the share in force.
+    """
+
+    judge: JudgeState
+    verdict: Verdict | None = None
+    seq: int = 0
+    looked_at: datetime | None = None
+    counts_from: datetime | None = None
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
+    traffic: Baseline | None = None
+    route: tuple[int, float] | None = None
+    step_requests_candidate: int = 0
+    step_requests_stable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """One release on its way into one environment.
 
-    step: index into `plan.steps`; step_since: when the step's share was acknowledged by the gateway, None
-    before. deadline_at: when the present phase or step gives up. verdict: the judge's last words.
+    stage: what the phase is busy with. step: index into `plan.steps`; step_since: when the step's share was
+    acknowledged by the gateway, None before. deadline_at: when the present stage gives up. held_from: the
+    phase that a hold interrupted. paused_at, frozen_at: since when a person, or the cord, stops it.
     """
 
     id: RolloutId
@@ -108,55 +168,87 @@ class Rollout:
     candidate: Version
     plan: Plan
     phase: Phase
+    stage: Stage
     step: int
     entered_at: datetime
     step_since: datetime | None
     deadline_at: datetime | None
-    is_paused: bool
     request: Request | None
-    judge: JudgeState
-    verdict: Verdict | None
+    evidence: Evidence
     trigger: Trigger | None
     reason: str
     actor: str
     created_at: datetime
-    finished_at: datetime | None
+    finished_at: datetime | None = None
+    held_from: Phase | None = None
+    paused_at: datetime | None = None
+    frozen_at: datetime | None = None
+
+    @property
+    def judge(self) -> JudgeState:
+        """What the judge remembers."""
+        return self.evidence.judge
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The judge's last words."""
+        return self.evidence.verdict
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a person asked it to stay where it is."""
+        return self.paused_at is not None
+
+    @property
+    def is_last_step(self) -> bool:
+        """Whether the plan ends with the present step."""
+        return self.step == len(self.plan.steps) - 1
+
+    @property
+    def working_phase(self) -> Phase:
+        """The phase; while held, the one that the hold interrupted."""
+        return self.held_from or self.phase
 
     @property
     def share(self) -> float:
-        """Share of the candidate that the present phase and step want."""
-        match self.phase:
-            case Phase.PREPARING | Phase.RETURNING | Phase.RETURNED:
+        """Share of the candidate that the present phase and stage want."""
+        match self.working_phase:
+            case Phase.PREPARING | Phase.RETURNING | Phase.RETURNED | Phase.HELD:
                 return 0.0
             case Phase.FINISHING | Phase.PROMOTED:
                 return 1.0
-            case Phase.STEPPING | Phase.HELD:
-                return self.plan.steps[self.step].share
+            case Phase.STEPPING:
+                index = self.step - 1 if self.stage is Stage.SCALING else self.step
+                return self.plan.steps[index].share if index >= 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SeenInstance:
-    """What matters of one instance for a decision."""
+    """What matters of one instance for a decision. since: when it entered its state."""
 
     version: Version
     state: InstanceState
     failed_checks: int
+    since: datetime
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What the world looks like at `now`. Gathered once per tick, before deciding.
 
-    share: the candidate's share that the gateway confirmed for desired revision `acknowledged_revision`
-    (None: nothing confirmed yet); desired_revision: the one that stands in the database.
+    desired_revision: the one that stands in the database. acknowledged_revision: the one that the gateway
+    confirmed, with the shares of candidate and stable release (None: nothing confirmed yet).
     active_requests: in flight at the candidate and at the stable release.
     requests: candidate and stable requests since the step's share was acknowledged.
+    evidence_problems: sentences of required sources that do not answer.
     """
 
     now: datetime
     desired_revision: int
     acknowledged_revision: int | None
     share: float | None
+    stable_share: float | None
     instances: Sequence[SeenInstance]
     candidate_active_requests: int
     stable_active_requests: int
@@ -170,68 +262,11 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing to do now; the reason says what for."""
+class Cord:
+    """A pulled cord. environment: None is everywhere; returns: it also takes everything to stable."""
 
-
-@dataclass(frozen=True, slots=True)
-class StartStep:
-    """Begin step `index` of the plan: write its share and instances as desired state."""
-
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class ConfirmStep:
-    """The gateway serves the step's share: its soak and its evidence begin."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Stay where it is until a person resumes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """Go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class RollBack:
-    """Take the candidate's share to 0, then stop it."""
-
-    trigger: Trigger
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Neither on nor back by itself: alert, and wait for a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class Promote:
-    """The candidate becomes stable; the former one is kept warm."""
-
-
-@dataclass(frozen=True, slots=True)
-class StopCandidate:
-    """Share 0 is confirmed and nothing is in flight: stop the candidate's instances."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """Nothing is left to do; `phase` is the end."""
-
-    phase: Phase
-
-
-Action = Wait | StartStep | ConfirmStep | Pause | Resume | RollBack | Hold | Promote | StopCandidate | Finish
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """An action and its reason: one sentence for the operator; it goes on the timeline."""
-
-    action: Action
+    environment: EnvironmentName | None
+    returns: bool
+    actor: str
     reason: str
-    details: dict[str, object] = field(default_factory=dict)
+    at: datetime
