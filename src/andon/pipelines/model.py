@@ -1,11 +1,12 @@
-"""What a pipeline run is. Values only; `plan.py` makes the graph, `run.py` walks it."""
+"""What a pipeline run is. Values only; `plan.py` makes the graph, `decide.py` walks it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from andon.kernel.ids import RunId, UnitName, Version
+from andon.kernel.ids import RunId, Sha256, UnitName, Version
 
 
 class StageName(StrEnum):
@@ -51,8 +52,26 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class StageResult:
+    """What came out of a stage. `summary` is one sentence; `files` are in the cache, by SHA-256.
+
+    Another attempt helps only where `is_retryable`. `facts` are JSON values for people and later stages.
+    """
+
+    is_ok: bool
+    summary: str
+    files: Mapping[str, Sha256] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    is_retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StageStatus:
-    """How a stage is doing. `summary` is one sentence; `outputs` name files by SHA-256 for later stages."""
+    """How a stage is doing. `summary` is one sentence; `outputs` are the `files` and `facts` of its result.
+
+    `failures` and `lost` count earlier attempts that failed, and whose process vanished; `retry_at` is
+    when the next one may start.
+    """
 
     name: StageName
     state: StageState = StageState.WAITING
@@ -62,6 +81,31 @@ class StageStatus:
     input_hash: str = ""
     outputs: dict[str, Any] = field(default_factory=dict)
     summary: str = ""
+    failures: int = 0
+    lost: int = 0
+    retry_at: datetime | None = None
+
+    @property
+    def files(self) -> Mapping[str, Sha256]:
+        """Files of the result, by name."""
+        files: Mapping[str, Sha256] = self.outputs.get("files", {})
+        return files
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Facts of the result."""
+        facts: Mapping[str, Any] = self.outputs.get("facts", {})
+        return facts
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state not in (StageState.WAITING, StageState.RUNNING)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether a stage that needs it may start."""
+        return self.state in (StageState.DONE, StageState.CACHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +123,14 @@ class Run:
     finished_at: datetime | None
     reason: str  # why it ended, one sentence
     revision: int
+    plan: tuple[Stage, ...] = ()
+    cancelled_by: str = ""  # whoever asked for it to stop; empty: nobody
+    cancel_reason: str = ""
+
+    def stage(self, name: StageName) -> StageStatus:
+        """Status of that stage."""
+        return next(each for each in self.stages if each.name is name)
+
+    def planned(self, name: StageName) -> Stage:
+        """That stage as it was planned."""
+        return next(each for each in self.plan if each.name is name)
