@@ -1,0 +1,118 @@
+"""Makes the gateway what the desired state says, tick by tick. It decides nothing.
+
+What is not here: which shares are desired (`rollouts/`), and how Envoy is told (`delivery.py`).
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from andon.gateway.delivery import Applied
+from andon.gateway.envoy import Envoy
+from andon.gateway.model import Acknowledged, Endpoint
+from andon.gateway.plan import ReleaseKey, Routes, Service, UnitKey, routes_of
+from andon.kernel import logging
+from andon.kernel.errors import AndonError
+from andon.kernel.ids import EnvironmentName, UnitName, Version
+from andon.units.desired import Desired
+
+_log = logging.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the reconciler reads.
+
+    `endpoints`: of ready instances, in a stable order; None while it is not known, as before the
+    instances were adopted after a restart. `services`: None for a unit that the gateway does not serve.
+    """
+
+    desired: Callable[[], Awaitable[Sequence[Desired]]]
+    endpoints: Callable[[UnitName, EnvironmentName, Version], Awaitable[Sequence[Endpoint] | None]]
+    services: Callable[[UnitName, EnvironmentName], Awaitable[Service | None]]
+
+
+async def _tell_nobody(_acknowledged: Sequence[Acknowledged]) -> None:
+    return None
+
+
+@dataclass(slots=True)
+class _Said:
+    """What was logged and published last, so that only news is."""
+
+    problems: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    acknowledged: tuple[object, ...] = field(default_factory=tuple)
+
+
+class GatewayReconciler:
+    """Level-triggered: a tick may run at any time and after any crash, and comes to the same gateway."""
+
+    def __init__(
+        self,
+        envoy: Envoy,
+        sources: Sources,
+        publish: Callable[[Sequence[Acknowledged]], Awaitable[None]] = _tell_nobody,
+    ) -> None:
+        self._envoy = envoy
+        self._sources = sources
+        self._publish = publish
+        self._applied = Applied(())
+        self._said = _Said()
+
+    @property
+    def acknowledged(self) -> tuple[Acknowledged, ...]:
+        """What Envoy confirmed at the last tick that reached it; `at` says when."""
+        return self._applied.acknowledged
+
+    @property
+    def problems(self) -> tuple[AndonError, ...]:
+        """What Envoy refused at the last tick. The rest of the gateway went on."""
+        return self._applied.problems
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Routes whose weights wait for a healthy release, with the reason."""
+        return self._applied.waiting
+
+    async def tick(self) -> None:
+        """See that Envoy runs, bring it what is desired, publish what it confirmed when that is news.
+
+        Raises Unavailable when Envoy does not run or answer. A refused document does not raise: it must
+        not slow the other units' returns; it is logged and stands in `problems`.
+        """
+        await self._envoy.ensure()
+        planned = await self._plan()
+        self._applied = await self._envoy.apply(planned.routes, keep=planned.keep)
+        self._log_news()
+        news = tuple(_without_time(each) for each in self.acknowledged)
+        if news != self._said.acknowledged:
+            await self._publish(self.acknowledged)
+            self._said.acknowledged = news
+
+    async def _plan(self) -> Routes:
+        desired = await self._sources.desired()
+        services: dict[UnitKey, Service] = {}
+        endpoints: dict[ReleaseKey, Sequence[Endpoint] | None] = {}
+        for each in desired:
+            service = await self._sources.services(each.unit, each.environment)
+            if service is None:
+                continue
+            services[each.unit, each.environment] = service
+            for release in each.releases:
+                key = (each.unit, each.environment, release.version)
+                endpoints[key] = await self._sources.endpoints(*key)
+        return routes_of(desired, endpoints, services)
+
+    def _log_news(self) -> None:
+        problems = tuple(each.message for each in self.problems)
+        for problem in self.problems:
+            if problem.message not in self._said.problems:
+                _log.error("gateway problem", code=problem.code, reason=problem.message, hint=problem.hint)
+        for reason in self.waiting:
+            if reason not in self._said.waiting:
+                _log.warning("gateway waits", reason=reason)
+        self._said.problems, self._said.waiting = problems, self.waiting
+
+
+def _without_time(each: Acknowledged) -> object:
+    return each.unit, each.environment, each.revision, tuple(sorted(each.weights.items()))

@@ -1,0 +1,114 @@
+"""Desired releases, ready instances and services to the routes of the gateway. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from fractions import Fraction
+
+from andon.gateway.model import Backend, Endpoint, HealthCheck, Route
+from andon.gateway.routing import TOTAL_WEIGHT
+from andon.kernel.ids import EnvironmentName, UnitName, Version
+from andon.units.desired import Desired
+
+UnitKey = tuple[UnitName, EnvironmentName]
+ReleaseKey = tuple[UnitName, EnvironmentName, Version]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How a unit is reached in an environment: where the gateway listens and how it treats requests."""
+
+    port: int
+    host: str = "127.0.0.1"
+    sticky: bool = False
+    timeout: timedelta = timedelta(seconds=60)
+    health: HealthCheck = field(default_factory=HealthCheck)
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """Routes to make true, and units that stay as they are because too little is known about them."""
+
+    routes: tuple[Route, ...]
+    keep: frozenset[UnitKey] = frozenset()
+
+
+def routes_of(
+    desired: Sequence[Desired],
+    endpoints: Mapping[ReleaseKey, Sequence[Endpoint] | None],
+    services: Mapping[UnitKey, Service],
+) -> Routes:
+    """One route per unit and environment that has a service.
+
+    `endpoints`: of ready instances. None, or a release that is not there, means not known (yet), which is
+    not the same as none: such a unit keeps the route it has.
+    """
+    routes, keep = [], set()
+    for each in desired:
+        key = (each.unit, each.environment)
+        service = services.get(key)
+        if service is None:
+            continue
+        known = {release.version: endpoints.get((*key, release.version)) for release in each.releases}
+        ready = {version: tuple(found) for version, found in known.items() if found is not None}
+        if len(ready) < len(known):
+            keep.add(key)
+        else:
+            routes.append(_route(each, ready, service))
+    return Routes(tuple(routes), frozenset(keep))
+
+
+def weights_of(desired: Desired, ready: set[Version]) -> dict[Version, int]:
+    """Weights of 1000 for the desired shares, over releases that are ready.
+
+    The share of a release that is not ready goes to the stable one; when that is not ready either, to
+    those that are ready and have a share. A release whose share is 0 never receives any. A share above 0
+    gives at least a weight of 1.
+    """
+    shares = {each.version: Fraction(each.share).limit_denominator(100_000) for each in desired.releases}
+    serving = {version: share for version, share in shares.items() if share > 0 and version in ready}
+    lost = sum(shares.values(), Fraction(0)) - sum(serving.values(), Fraction(0))
+    if desired.stable in ready and desired.stable in shares and (lost > 0 or desired.stable in serving):
+        stable = desired.stable
+        serving[stable] = serving.get(stable, Fraction(0)) + lost
+    return dict.fromkeys(shares, 0) | _rounded(serving)
+
+
+def _rounded(shares: Mapping[Version, Fraction]) -> dict[Version, int]:
+    """Integers in proportion to `shares` that sum to 1000, each at least 1 (largest remainder)."""
+    total = sum(shares.values(), Fraction(0))
+    if total == 0:
+        return {}
+    exact = {version: share * TOTAL_WEIGHT / total for version, share in shares.items()}
+    made = {version: max(1, int(value)) for version, value in exact.items()}
+    by_remainder = sorted(made, key=lambda version: (made[version] - exact[version], version))
+    for version in by_remainder[: max(0, TOTAL_WEIGHT - sum(made.values()))]:
+        made[version] += 1
+    largest = max(made, key=lambda version: made[version])
+    made[largest] -= sum(made.values()) - TOTAL_WEIGHT
+    return made
+
+
+def _route(desired: Desired, ready: Mapping[Version, tuple[Endpoint, ...]], service: Service) -> Route:
+    weights = weights_of(desired, {version for version, found in ready.items() if found})
+    stable = desired.stable
+    ordered = sorted(desired.releases, key=lambda each: each.version != stable)
+    return Route(
+        unit=desired.unit,
+        environment=desired.environment,
+        revision=desired.revision,
+        host=service.host,
+        port=service.port,
+        backends=tuple(
+            Backend(
+                version=each.version,
+                weight=weights[each.version],
+                endpoints=ready[each.version],
+                is_candidate=stable is not None and each.version != stable,
+            )
+            for each in ordered
+        ),
+        sticky=service.sticky,
+        timeout=service.timeout,
+        health=service.health,
+    )

@@ -1,0 +1,158 @@
+"""Envoy's statistics as counts per release: exact, cumulative since Envoy started.
+
+What is counted where (`docs/design/gateway.md` has the table): a request belongs to the release it was
+meant for. A candidate's requests are booked on its failover slot, whichever release answered, so what the
+stable release saved is never counted as its own. Health checks and retries are not requests.
+"""
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from andon.gateway.envoy import Envoy
+from andon.gateway.model import ReleaseTraffic, Traffic
+from andon.gateway.names import ClusterName, find_cluster
+from andon.gateway.render import CUT
+from andon.kernel.clock import Clock
+from andon.kernel.errors import Unavailable
+from andon.kernel.ids import EnvironmentName, UnitName, Version
+
+Release = tuple[UnitName, EnvironmentName, Version]
+
+# Every edge is an edge of Envoy's own bins (two significant digits), so no count is split or guessed.
+EDGES_MS: tuple[float, ...] = (
+    *(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90),
+    *(100, 120, 140, 160, 180, 200, 250, 300, 350, 400, 450, 500, 600, 700, 800, 900),
+    *(1000, 1200, 1400, 1600, 1800, 2000, 2500, 3000, 4000, 5000, 7000, 10000, 15000, 20000, 30000, 60000),
+    float("inf"),
+)
+
+_WANTED = (
+    r"^(cluster\.[^.]+\.(upstream_rq_(completed|5xx|active|pending_active|retry_success|time|total"
+    rf"|pending_failure_eject)|membership_healthy)|{re.escape(CUT)}\..*)$"
+)
+_CUT = re.compile(rf"{re.escape(CUT)}\.cluster\.(.+)")
+_MERGE = timedelta(milliseconds=10)  # the first reading only starts the merge of the workers' histograms
+
+
+@dataclass(slots=True)
+class Numbers:
+    """Statistics of one cluster by their short names; latency bins as (upper edge in ms, count)."""
+
+    values: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    bins: list[tuple[float, int]] = field(default_factory=list)
+
+
+class Scraper:
+    """Reads the traffic of every release from the Envoy that runs."""
+
+    def __init__(self, envoy: Envoy, clock: Clock) -> None:
+        self._envoy = envoy
+        self._clock = clock
+        self._epoch = ""
+        self._diverted: dict[Release, int] = {}
+
+    async def scrape(self) -> Traffic:
+        """Counts per release at this moment. Costs two readings 10 ms apart.
+
+        A release's counts end when it is removed and begin at 0 when it comes back: take a decrease as a
+        new beginning. Raises Unavailable when no Envoy answers, or when it was restarted meanwhile.
+        """
+        running = self._envoy.find_running()
+        if running is None:
+            raise Unavailable("gateway-down", "no Envoy runs", hint="andon doctor says why")
+        first = numbers_of(await self._envoy.admin.detailed(_WANTED))
+        await self._clock.sleep(_MERGE)
+        second = numbers_of(await self._envoy.admin.detailed(_WANTED))
+        if self._envoy.find_running() != running:
+            raise Unavailable("gateway-restarted", "Envoy was restarted while it was read")
+        if running.epoch != self._epoch:
+            self._epoch, self._diverted = running.epoch, {}
+        self._note_diverted(first, second)
+        return Traffic(running.epoch, self._clock.now(), traffic_of(second, self._diverted))
+
+    def _note_diverted(self, first: Mapping[str, Numbers], second: Mapping[str, Numbers]) -> None:
+        now = diverted(first, second)
+        # It never falls while the release is there: requests in flight make the estimate too small.
+        self._diverted = {
+            release: max(count, self._diverted.get(release, 0)) for release, count in now.items()
+        }
+
+
+def numbers_of(listed: Iterable[Mapping[str, Any]]) -> dict[str, Numbers]:
+    """Envoy's JSON by cluster name."""
+    found: dict[str, Numbers] = defaultdict(Numbers)
+    for each in listed:
+        if "histograms" in each:
+            for histogram in each["histograms"].get("details", []):
+                found[histogram["name"].split(".")[1]].bins += [
+                    (bin_["lower_bound"] + bin_["width"], bin_["count"]) for bin_ in histogram["totals"]
+                ]
+        elif cut := _CUT.match(each["name"]):
+            found[cut[1]].values["cut"] = int(each["value"])
+        else:
+            _, cluster, name = each["name"].split(".", 2)
+            found[cluster].values[name] = int(each["value"])
+    return dict(found)
+
+
+def traffic_of(found: Mapping[str, Numbers], lost: Mapping[Release, int]) -> dict[Release, ReleaseTraffic]:
+    """Counts per release; `lost`: requests that never reached their candidate, because it was unhealthy."""
+    grouped: dict[Release, list[tuple[ClusterName, Numbers]]] = defaultdict(list)
+    for name, numbers in found.items():
+        cluster = find_cluster(name)
+        if cluster is not None:
+            grouped[_release(cluster)].append((cluster, numbers))
+    return {release: _release_traffic(parts, lost.get(release, 0)) for release, parts in grouped.items()}
+
+
+def diverted(first: Mapping[str, Numbers], second: Mapping[str, Numbers]) -> dict[Release, int]:
+    """Requests of a candidate that Envoy gave to the stable release at once, because it was unhealthy.
+
+    They leave no error behind: they are those that finished on the slot and never began on the candidate.
+    The end is read before the beginning, so that a request between two readings is not taken for one.
+    """
+    made = {}
+    for name, slot in first.items():
+        cluster = find_cluster(name)
+        if cluster is None or not cluster.is_slot:
+            continue
+        own = second.get(str(ClusterName(cluster.unit, cluster.environment, cluster.version)), Numbers())
+        began = own.values["upstream_rq_total"] + own.values["upstream_rq_pending_failure_eject"]
+        made[_release(cluster)] = max(0, slot.values["upstream_rq_completed"] - began)
+    return made
+
+
+def cumulative(bins: Iterable[tuple[float, int]]) -> tuple[tuple[float, int], ...]:
+    """Bins of (upper edge in ms, count) as cumulative counts at EDGES_MS."""
+    counts = [0] * len(EDGES_MS)
+    for upper, count in bins:
+        # Envoy's binary fractions: 4.999999 is 5.
+        counts[bisect_left(EDGES_MS, upper - 1e-6 * upper)] += count
+    total, made = 0, []
+    for edge, count in zip(EDGES_MS, counts, strict=True):
+        total += count
+        made.append((edge, total))
+    return tuple(made)
+
+
+def _release(cluster: ClusterName) -> Release:
+    return cluster.unit, cluster.environment, cluster.version
+
+
+def _release_traffic(parts: Iterable[tuple[ClusterName, Numbers]], lost: int) -> ReleaseTraffic:
+    requests = errors = active = 0
+    bins: list[tuple[float, int]] = []
+    for cluster, numbers in parts:
+        values = numbers.values
+        requests += values["upstream_rq_completed"]
+        # A 5xx that a retry hid is in no code: the retry that ended well stands for it.
+        errors += values["upstream_rq_5xx"] + values["upstream_rq_retry_success"] + values["cut"]
+        bins += numbers.bins
+        if not cluster.is_slot:
+            active += values["upstream_rq_active"] + values["upstream_rq_pending_active"]
+    return ReleaseTraffic(requests, min(errors + lost, requests), active, cumulative(bins))
