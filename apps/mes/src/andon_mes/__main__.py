@@ -1,0 +1,5 @@
+"""`python -m andon_mes`."""
+
+from andon_mes.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The HTTP edge. Thin: no rule lives here. Open `routes.py` first."""

@@ -1,0 +1,58 @@
+"""What the endpoints share: the database, the clock, the calendar, the counts of what was served."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.responses import Response
+
+from andon_mes.evidence.metrics import Served
+from andon_mes.evidence.store import ProductionEvidence
+from andon_mes.idempotency.store import Answer, Question, question
+from andon_mes.kernel.clock import Clock
+from andon_mes.numbers.calendar import Calendar
+from andon_mes.processes.controller import Serving
+from andon_mes.store.engine import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Mes:
+    """One instance of the MES, as the endpoints see it."""
+
+    database: Database
+    clock: Clock
+    calendar: Calendar
+    plant_code: str
+    release: str
+    served: Served
+    evidence: ProductionEvidence
+
+    def serving(self) -> Serving:
+        """This release, now."""
+        return Serving(self.release, self.clock.now())
+
+
+async def _of(request: Request) -> Mes:
+    mes: Mes = request.app.state.mes
+    return mes
+
+
+ThisMes = Annotated[Mes, Depends(_of)]
+
+
+async def question_of(request: Request, mes: Mes, operation: str) -> tuple[Question, dict[str, Any]]:
+    """The request as a question to be answered once, and its content as it arrived.
+
+    The fingerprint is taken of what arrived, not of what this release understood of it, so that a retry
+    may meet another release.
+    """
+    content = await request.json()
+    asked = question(operation, content, request.headers.get("Idempotency-Key"), mes.clock.now())
+    return asked, content
+
+
+def reply(answer: Answer) -> Response:
+    """The stored bytes as an HTTP answer."""
+    media_type = "application/json" if answer.status_code < 400 else "application/problem+json"
+    headers = {"Idempotent-Replayed": "true"} if answer.is_replayed else None
+    return Response(answer.body, answer.status_code, headers, media_type)

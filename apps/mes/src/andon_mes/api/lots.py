@@ -1,0 +1,176 @@
+"""Lots and serials over HTTP."""
+
+import json
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from andon_mes.api.bodies import GenerateBody, LotChangeBody, LotQuery, NewLotBody, SerialChangeBody
+from andon_mes.api.context import Mes, ThisMes, question_of, reply
+from andon_mes.api.views import lot_view, row_view, serial_view
+from andon_mes.idempotency.store import Answer, once
+from andon_mes.kernel.errors import Words, invalid
+from andon_mes.lots import decide as lot_rules
+from andon_mes.lots import store as lots
+from andon_mes.lots.model import LotAction, NewLot
+from andon_mes.lots.store import LotFilter
+from andon_mes.processes import controller
+from andon_mes.processes import store as attempts
+from andon_mes.serials import decide as serial_rules
+from andon_mes.serials import store as serials
+from andon_mes.serials.model import SerialAction, SerialStatus
+from andon_mes.store.history import Change
+
+_INTERNAL = frozenset(
+    {"serial_id", "process_id", "completion_digest", "completion_seq", "entity_type", "entity_id"}
+)
+
+
+router = APIRouter(prefix="/api/v1", tags=["lots"])
+
+
+@router.post("/lots", status_code=201)
+async def create_lot(mes: ThisMes, body: NewLotBody, request: Request) -> Response:
+    """Make a lot in DRAFT."""
+    asked, _ = await question_of(request, mes, "lots")
+    new = _new_lot(mes, body)
+
+    def work(connection: sa.Connection) -> Answer:
+        lot = lots.create(connection, new, asked.asked_at)
+        return _data(201, lot_view(lot, lots.quantities(connection, lot.id)))
+
+    if request.headers.get("Idempotency-Key") is None:
+        return reply(await mes.database.write(work))
+    return reply(await mes.database.write(lambda each: once(each, asked, lambda: work(each))))
+
+
+@router.get("/lots")
+async def list_lots(mes: ThisMes, asked: Annotated[LotQuery, Query()]) -> Response:
+    """One page of lots, newest first."""
+    chosen = LotFilter(asked.status, asked.priority, asked.plant, asked.on)
+
+    def work(connection: sa.Connection) -> Answer:
+        found, total = lots.list_page(connection, chosen, page=asked.page, page_size=asked.page_size)
+        shown = [lot_view(lot, lots.quantities(connection, lot.id)) for lot in found]
+        return _data(200, {"lots": shown, "page": asked.page, "page_size": asked.page_size, "total": total})
+
+    return reply(await mes.database.read(work))
+
+
+@router.get("/lots/{lot_number}")
+async def get_lot(mes: ThisMes, lot_number: str) -> Response:
+    """A lot with its serials."""
+
+    def work(connection: sa.Connection) -> Answer:
+        lot = lots.get(connection, lot_number)
+        shown = lot_view(lot, lots.quantities(connection, lot.id))
+        shown["serials"] = [serial_view(each) for each in serials.list_of_lot(connection, lot.id)]
+        return _data(200, shown)
+
+    return reply(await mes.database.read(work))
+
+
+@router.patch("/lots/{lot_number}")
+async def change_lot(mes: ThisMes, lot_number: str, body: LotChangeBody) -> Response:
+    """Release, hold or cancel a lot; change its priority or notes."""
+    _require_reason(body.action in {LotAction.HOLD, LotAction.CANCEL}, body.reason)
+    change = Change(body.changed_by, mes.clock.now(), body.reason)
+
+    def work(connection: sa.Connection) -> Answer:
+        lot = lots.get(connection, lot_number)
+        if body.action is not None:
+            after = lot_rules.decide_change(lot.status, lot.held_from, body.action)
+            lots.set_status(connection, lot, after, change)
+        lots.amend(connection, lot, priority=body.priority, notes=body.notes)
+        changed = lots.get_by_id(connection, lot.id)
+        return _data(200, lot_view(changed, lots.quantities(connection, lot.id)))
+
+    return reply(await mes.database.write(work))
+
+
+@router.post("/lots/{lot_id}/serials/generate", status_code=201)
+async def generate(mes: ThisMes, lot_id: int, body: GenerateBody, request: Request) -> Response:
+    """Make serials for a lot, within its target."""
+    asked, _ = await question_of(request, mes, f"lots/{lot_id}/serials")
+
+    def work(connection: sa.Connection) -> Answer:
+        lot = lots.get_by_id(connection, lot_id)
+        generated = lots.quantities(connection, lot.id).generated
+        serial_rules.check_room(lot.status, lot.target_quantity, generated, body.quantity)
+        made = serials.generate(connection, lot, body.quantity, Change(body.created_by, asked.asked_at))
+        return _data(201, {"lot_number": lot.lot_number, "serials": [serial_view(each) for each in made]})
+
+    if request.headers.get("Idempotency-Key") is None:
+        return reply(await mes.database.write(work))
+    return reply(await mes.database.write(lambda each: once(each, asked, lambda: work(each))))
+
+
+@router.get("/serials/{serial_number}")
+async def get_serial(mes: ThisMes, serial_number: str) -> Response:
+    """A serial: its state, its attempts, the history of its states."""
+    return reply(await mes.database.read(lambda each: _serial(each, serial_number)))
+
+
+@router.patch("/serials/{serial_number}")
+async def change_serial(mes: ThisMes, serial_number: str, body: SerialChangeBody) -> Response:
+    """Hold a serial, release it to where it was, or scrap it."""
+    _require_reason(body.action is not SerialAction.RELEASE, body.reason)
+    change = Change(body.changed_by, mes.clock.now(), body.reason)
+
+    def work(connection: sa.Connection) -> Answer:
+        serial = serials.get(connection, serial_number)
+        after = serial_rules.decide_change(serial.status, serial.held_from, body.action)
+        serials.set_status(connection, serial, after, change)
+        if after is SerialStatus.SCRAPPED:
+            attempts.abort_open_attempts(connection, serial.id, change.at)
+            subject = attempts.find_subject(connection, serial_number)
+            if subject is not None:
+                controller.close_lot_when_complete(connection, subject, change)
+        return _serial(connection, serial_number)
+
+    return reply(await mes.database.write(work))
+
+
+def _new_lot(mes: Mes, body: NewLotBody) -> NewLot:
+    on, shift = mes.calendar.shift_at(mes.clock.now())
+    return NewLot(
+        plant_code=mes.plant_code,
+        product_model=body.product_model,
+        production_date=body.production_date or on,
+        shift=body.shift or shift,
+        target_quantity=body.target_quantity,
+        priority=body.priority,
+        created_by=body.created_by,
+        notes=body.notes,
+    )
+
+
+def _serial(connection: sa.Connection, number: str) -> Answer:
+    serial = serials.get(connection, number)
+    shown = serial_view(serial)
+    shown["lot_number"] = lots.get_by_id(connection, serial.lot_id).lot_number
+    shown["attempts"] = [
+        row_view(row, without=_INTERNAL) for row in serials.list_attempts(connection, serial.id)
+    ]
+    shown["history"] = [
+        row_view(row, without=_INTERNAL) for row in serials.list_history(connection, serial.id)
+    ]
+    return _data(200, shown)
+
+
+def _require_reason(is_required: bool, reason: str | None) -> None:
+    if is_required and not reason:
+        raise invalid(
+            "reason",
+            reason,
+            Words("This needs a reason", "사유가 필요합니다"),
+            Words(
+                "Say why in one sentence; it goes on the history", "이력에 남을 사유를 한 문장으로 적으세요"
+            ),
+        )
+
+
+def _data(status_code: int, data: dict[str, Any]) -> Answer:
+    return Answer(status_code, json.dumps({"data": data}, ensure_ascii=False))

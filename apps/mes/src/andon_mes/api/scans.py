@@ -1,0 +1,113 @@
+"""POST process/start and process/complete: the path of every scan."""
+
+import hashlib
+import json
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from andon_mes.api.bodies import CompleteBody, StartBody
+from andon_mes.api.context import Mes, ThisMes, question_of, reply
+from andon_mes.idempotency.store import Answer, once
+from andon_mes.kernel.errors import Words, invalid
+from andon_mes.processes import controller, store
+from andon_mes.processes.model import CompletionEvent, StartEvent
+
+_NOT_CONTENT = frozenset({"process_data_id", "checksum", "is_keyed"})
+
+
+router = APIRouter(prefix="/api/v1/process", tags=["process"])
+
+
+@router.post("/start", status_code=201)
+async def start(mes: ThisMes, body: StartBody, request: Request) -> Response:
+    """Begin work on a serial; 409 with a code when the interlock refuses."""
+    asked, _ = await question_of(request, mes, "start")
+    _require_checksum(body.is_keyed, body.checksum)
+    event = StartEvent(
+        body.serial_number,
+        body.process_code,
+        body.operator_id,
+        body.equipment_id,
+        body.timestamp,
+        body.checksum,
+    )
+    serving = mes.serving()
+    answer = await mes.database.write(
+        lambda connection: once(connection, asked, lambda: controller.start(connection, event, serving))
+    )
+    return _counted(mes, answer)
+
+
+@router.post("/complete")
+async def complete(mes: ThisMes, body: CompleteBody, request: Request) -> Response:
+    """Say how work on a serial ended; the answer says whether it passed its limits too."""
+    asked, content = await question_of(request, mes, "complete")
+    _require_checksum(body.is_keyed, body.checksum)
+    digest = _digest(content)
+    serving = mes.serving()
+
+    def work(connection: sa.Connection) -> Answer:
+        event = _completion(connection, body, digest)
+        return once(connection, asked, lambda: controller.complete(connection, event, content, serving))
+
+    return _counted(mes, await mes.database.write(work))
+
+
+def _completion(connection: sa.Connection, body: CompleteBody, digest: str) -> CompletionEvent:
+    number, process = body.serial_number, body.process_code
+    if (number is None or process is None) and body.process_data_id is not None:
+        found = store.find_attempt_key(connection, body.process_data_id)
+        number, process = number or (found and found[0]), process or (found and found[1])
+    if number is None or process is None:
+        raise invalid(
+            "serial_number",
+            body.serial_number,
+            Words("It is not clear which attempt ended", "어느 작업의 완료인지 알 수 없습니다"),
+            Words(
+                "Send serial_number and process_code, or a process_data_id that a start answered",
+                "serial_number와 process_code, 또는 시작 시 받은 process_data_id를 보내세요",
+            ),
+        )
+    return CompletionEvent(
+        serial_number=number,
+        process=process,
+        operator_id=body.operator_id,
+        is_pass=body.is_pass,
+        at=body.timestamp,
+        digest=digest,
+        process_data_id=body.process_data_id,
+        cycle_time=body.cycle_time,
+        data=body.process_specific_data,
+        inspection_result=body.inspection_result,
+        defect_code=body.defect_code,
+        defect_description=body.defect_description,
+        checksum=body.checksum,
+    )
+
+
+def _digest(content: dict[str, Any]) -> str:
+    said = {key: value for key, value in content.items() if key not in _NOT_CONTENT}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _require_checksum(is_keyed: bool, checksum: str | None) -> None:
+    if is_keyed and checksum is None:
+        raise invalid(
+            "checksum",
+            None,
+            Words("A typed number needs its check characters", "직접 입력한 번호에는 검사 문자가 필요합니다"),
+            Words(
+                "Type the two characters behind the number on the label",
+                "라벨의 번호 뒤 두 글자를 입력하세요",
+            ),
+            code="CHECKSUM_REQUIRED",
+        )
+
+
+def _counted(mes: Mes, answer: Answer) -> Response:
+    if answer.status_code == 409 and not answer.is_replayed:
+        mes.served.refusals[json.loads(answer.body)["code"]] += 1
+    return reply(answer)

@@ -1,0 +1,63 @@
+"""Stored things as JSON documents. Times leave as UTC with their zone; screens show plant time."""
+
+from datetime import date, datetime
+from typing import Any
+
+from andon_mes.lots.model import Lot, Quantities
+from andon_mes.serials.model import Serial
+
+
+def lot_view(lot: Lot, quantities: Quantities) -> dict[str, Any]:
+    """A lot with its derived quantities; a rate of nothing is null, not 0."""
+    counted = quantities.actual + quantities.defect
+    return {
+        "id": lot.id,
+        "lot_number": lot.lot_number,
+        "plant_code": lot.plant_code,
+        "product_model": lot.product_model,
+        "shift": lot.shift,
+        "production_date": lot.production_date.isoformat(),
+        "target_quantity": lot.target_quantity,
+        "generated_quantity": quantities.generated,
+        "actual_quantity": quantities.actual,
+        "defect_quantity": quantities.defect,
+        "completion_rate": round(100 * quantities.actual / lot.target_quantity, 2),
+        "defect_rate": round(100 * quantities.defect / counted, 2) if counted else None,
+        "status": lot.status,
+        "priority": lot.priority,
+        "created_at": _at(lot.created_at),
+        "started_at": _at(lot.started_at),
+        "completed_at": _at(lot.completed_at),
+        "created_by": lot.created_by,
+        "notes": lot.notes,
+    }
+
+
+def serial_view(serial: Serial) -> dict[str, Any]:
+    """A serial without its history."""
+    return {
+        "serial_number": serial.serial_number,
+        "checksum": serial.checksum,
+        "sequence_in_lot": serial.sequence_in_lot,
+        "status": serial.status,
+        "current_process": serial.current_process,
+        "is_defective": serial.is_defective,
+        "defect_code": serial.defect_code,
+        "defect_description": serial.defect_description,
+        "created_at": _at(serial.created_at),
+        "started_at": _at(serial.started_at),
+        "completed_at": _at(serial.completed_at),
+    }
+
+
+def row_view(row: dict[str, Any], *, without: frozenset[str]) -> dict[str, Any]:
+    """A row as it is stored, without the columns that are nobody's business."""
+    return {key: _value(value) for key, value in row.items() if key not in without}
+
+
+def _value(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _at(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()

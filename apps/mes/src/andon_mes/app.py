@@ -1,0 +1,71 @@
+"""The composition root: settings in, a running application out. Only here are the parts wired."""
+
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from andon_mes.api import problems, routes
+from andon_mes.api.context import Mes
+from andon_mes.evidence.metrics import Served
+from andon_mes.evidence.store import ProductionEvidence
+from andon_mes.kernel.clock import Clock, SystemClock
+from andon_mes.numbers.calendar import Calendar
+from andon_mes.settings import Settings
+from andon_mes.store.engine import open_database
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> ASGIApp:
+    """The application. Its database is opened here and closed at the end of its lifespan."""
+    chosen_clock = clock or SystemClock()
+    database = open_database(
+        settings.database, busy_timeout=settings.busy_timeout, durability=settings.durability
+    )
+    mes = Mes(
+        database=database,
+        clock=chosen_clock,
+        calendar=Calendar(
+            ZoneInfo(settings.plant_zone), settings.day_shift_starts, settings.night_shift_starts
+        ),
+        plant_code=settings.plant_code,
+        release=settings.release,
+        served=Served(settings.release),
+        evidence=ProductionEvidence(database, chosen_clock),
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        database.close()
+
+    app = FastAPI(title="Andon MES", version=settings.release, lifespan=lifespan)
+    problems.install(app)
+    routes.install(app, mes)
+    return _Served(app, settings.release, mes.served.requests)
+
+
+class _Served:
+    """Around everything: each answer says which release gave it, and is counted."""
+
+    def __init__(self, app: ASGIApp, release: str, requests: Counter[tuple[str, int]]) -> None:
+        self._app = app
+        self._header = (b"x-release", release.encode())
+        self._requests = requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers: list[Any] = [*message.get("headers", []), self._header]
+                message = {**message, "headers": headers}
+                self._requests[scope["method"], message["status"]] += 1
+            await send(message)
+
+        await self._app(scope, receive, send_marked)

@@ -1,0 +1,1 @@
+"""One key, one answer. Open `store.py` first."""

@@ -1,0 +1,93 @@
+"""One key, one answer, for ever (mes.md rule 3).
+
+An answer is stored in the transaction of what it answers, so that a crash between commit and reply is
+healed by asking again. Refusals are answers too: a new scan has a new key. What raises is not stored.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from andon_mes.kernel.errors import Words, invalid
+from andon_mes.store.schema import answers
+
+_FIND = sa.select(answers.c.fingerprint, answers.c.status_code, answers.c.body).where(
+    answers.c.key == sa.bindparam("key")
+)
+_INSERT = sa.insert(answers)
+_LONGEST_KEY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was, or is to be, answered: byte for byte."""
+
+    status_code: int
+    body: str
+    is_replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a client asks under a key."""
+
+    key: str
+    fingerprint: str
+    asked_at: datetime
+
+
+def question(operation: str, content: object, key: str | None, at: datetime) -> Question:
+    """The question in `content`; without a key of the client its content is the key, as for a vendor's file.
+
+    Raises: InvalidInput when the key is too long.
+    """
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    fingerprint = hashlib.sha256(f"{operation}\n{canonical}".encode()).hexdigest()
+    if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
+        raise invalid(
+            "Idempotency-Key",
+            key[:_LONGEST_KEY],
+            Words(f"The key has {len(key)} characters", f"키 길이가 {len(key)}자입니다"),
+            Words(
+                f"Send 1 to {_LONGEST_KEY} characters, a UUID is best", "1~200자의 키(UUID 권장)를 보내세요"
+            ),
+        )
+    return Question(key or f"sha256:{fingerprint}", fingerprint, at)
+
+
+def once(connection: sa.Connection, asked: Question, work: Callable[[], Answer]) -> Answer:
+    """The stored answer to `asked`, or that of `work`, which is stored now.
+
+    Raises: InvalidInput (KEY_REUSED) when the key was used for another content; what `work` raises.
+    """
+    row = connection.execute(_FIND, {"key": asked.key}).one_or_none()
+    if row is not None:
+        if row.fingerprint != asked.fingerprint:
+            raise _reused(asked.key)
+        return Answer(row.status_code, row.body, is_replayed=True)
+    answer = work()
+    connection.execute(
+        _INSERT,
+        {
+            "key": asked.key,
+            "fingerprint": asked.fingerprint,
+            "status_code": answer.status_code,
+            "body": answer.body,
+            "answered_at": asked.asked_at,
+        },
+    )
+    return answer
+
+
+def _reused(key: str) -> Exception:
+    return invalid(
+        "Idempotency-Key",
+        key,
+        Words("The key was used before, for another content", "이미 다른 내용에 사용된 키입니다"),
+        Words("Make a new key for a new event", "새 이벤트에는 새 키를 사용하세요"),
+        code="KEY_REUSED",
+    )

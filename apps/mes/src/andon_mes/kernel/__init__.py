@@ -1,0 +1,1 @@
+"""What everything in the MES stands on: clock, errors with bilingual words, logging."""

@@ -1,0 +1,50 @@
+"""The clock, as a parameter. Only this module asks the machine for the time."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What time it is. A test gives its own."""
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back; only differences mean something."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        return datetime.now(UTC)  # noqa: TID251  the one place that may ask
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary point."""
+        return time.monotonic()
+
+
+class ManualClock:
+    """A clock that stands until it is moved; for tests."""
+
+    def __init__(self, at: datetime) -> None:
+        self._now = at
+        self._monotonic = 0.0
+
+    def now(self) -> datetime:
+        """Where the clock was last moved to."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Seconds moved so far."""
+        return self._monotonic
+
+    def advance(self, duration: timedelta) -> None:
+        """Move on by `duration`, which is not negative."""
+        self._now += duration
+        self._monotonic += duration.total_seconds()

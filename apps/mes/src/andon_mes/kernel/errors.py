@@ -1,0 +1,91 @@
+"""The families of errors, by who must act. Each carries a stable code and words in two languages.
+
+    MesError
+    ├── InvalidInput   the caller can fix it: field, value, fix   HTTP 422
+    ├── NotFound       no such thing                              HTTP 404
+    ├── Conflict       it is not in a state that allows this      HTTP 409
+    └── Unavailable    the database did not answer in time        HTTP 503, with Retry-After
+
+Refusals of the interlock are Conflicts (processes/refusals.py). Translation to HTTP is in api/problems.py.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One sentence, in English and in Korean."""
+
+    en: str
+    ko: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as data: what is wrong (`title`), what is known of it (`detail`), what to do next (`fix`)."""
+
+    code: str
+    title: Words
+    detail: Words
+    fix: Words
+    field: str = ""
+    value: object = None
+
+
+class MesError(Exception):
+    """Root of the tree; never raised itself."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"{problem.code}: {problem.detail.en}")
+        self.problem = problem
+
+
+class InvalidInput(MesError):
+    """The caller can fix it; the problem names the field, the value and the fix."""
+
+    status = 422
+
+
+class NotFound(MesError):
+    """There is no such thing."""
+
+    status = 404
+
+
+class Conflict(MesError):
+    """The thing is not in a state that allows this."""
+
+    status = 409
+
+
+class Unavailable(MesError):
+    """The database did not answer in time; the same request may be sent again."""
+
+    status = 503
+
+
+def invalid(
+    field: str, value: object, detail: Words, fix: Words, *, code: str = "INVALID_INPUT"
+) -> InvalidInput:
+    """An InvalidInput of the usual form."""
+    title = Words(f"The field {field} cannot be used", f"{field} 항목을 사용할 수 없습니다")
+    return InvalidInput(Problem(code, title, detail, fix, field=field, value=value))
+
+
+def as_document(problem: Problem, status: int) -> dict[str, object]:
+    """`problem` as RFC 9457 problem details, with its words in both languages."""
+    document: dict[str, object] = {
+        "type": f"urn:andon-mes:problem:{problem.code}",
+        "status": status,
+        "code": problem.code,
+        "title": problem.title.en,
+        "title_ko": problem.title.ko,
+        "detail": f"{problem.detail.en}. {problem.fix.en}.",
+        "detail_ko": f"{problem.detail.ko}. {problem.fix.ko}.",
+    }
+    if problem.field:
+        document |= {"field": problem.field, "value": problem.value}
+    return document

@@ -1,0 +1,1 @@
+"""Lots: created, released, held, completed. Open `decide.py` first."""

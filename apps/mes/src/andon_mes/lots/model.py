@@ -1,0 +1,79 @@
+"""What a lot is."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class LotStatus(StrEnum):
+    """Where a lot is in its life. CLOSED is complete: every serial is finished or scrapped."""
+
+    DRAFT = "DRAFT"
+    RELEASED = "RELEASED"
+    IN_PROGRESS = "IN_PROGRESS"
+    HOLD = "HOLD"
+    CLOSING = "CLOSING"
+    CLOSED = "CLOSED"
+    CANCELLED = "CANCELLED"
+
+
+class Priority(StrEnum):
+    """How urgent a lot is."""
+
+    URGENT = "URGENT"
+    HIGH = "HIGH"
+    NORMAL = "NORMAL"
+    LOW = "LOW"
+
+
+class LotAction(StrEnum):
+    """What a person may do with a lot."""
+
+    RELEASE = "release"
+    HOLD = "hold"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class NewLot:
+    """A lot to be made. The plant's calendar has already said `production_date` and `shift`."""
+
+    plant_code: str
+    product_model: str
+    production_date: date
+    shift: str
+    target_quantity: int
+    priority: Priority
+    created_by: str | None
+    notes: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """A lot as it is stored."""
+
+    id: int
+    lot_number: str
+    plant_code: str
+    product_model: str
+    shift: str
+    production_date: date
+    sequence: int
+    target_quantity: int
+    status: LotStatus
+    held_from: LotStatus | None
+    priority: Priority
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    created_by: str | None
+    notes: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quantities:
+    """Derived from the serials: generated, finished and defective ones; a serial counts once."""
+
+    generated: int
+    actual: int
+    defect: int

@@ -1,0 +1,1 @@
+"""Numbers, their checksum, and the calendar that dates them; all pure. Open `patterns.py` first."""

@@ -1,0 +1,25 @@
+"""Which shift an instant belongs to, and which date that shift carries."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The plant's day: two shifts, D and N, in the plant's own time."""
+
+    zone: ZoneInfo
+    day_starts: time
+    night_starts: time
+
+    def shift_at(self, instant: datetime) -> tuple[date, str]:
+        """Production date and shift of an aware `instant`.
+
+        A night shift that passes midnight keeps the date it began on (mes.md rule 1).
+        """
+        local = instant.astimezone(self.zone)
+        if self.day_starts <= local.time() < self.night_starts:
+            return local.date(), "D"
+        began_yesterday = local.time() < self.day_starts
+        return local.date() - timedelta(days=began_yesterday), "N"

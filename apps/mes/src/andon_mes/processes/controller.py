@@ -1,0 +1,265 @@
+"""Start and complete: read the situation, decide, write; one transaction each."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+import sqlalchemy as sa
+
+from andon_mes.idempotency.store import Answer
+from andon_mes.kernel.errors import InvalidInput, Words, as_document, invalid
+from andon_mes.lots.model import LotStatus
+from andon_mes.numbers.checksum import likely_cause
+from andon_mes.processes import limits, store
+from andon_mes.processes.decide import decide_completion, decide_outcome, decide_start
+from andon_mes.processes.model import (
+    Attempt,
+    AttemptStatus,
+    Begin,
+    BeginAndClose,
+    Close,
+    CompletionEvent,
+    Outcome,
+    Refuse,
+    Same,
+    StartEvent,
+)
+from andon_mes.processes.refusals import Refusal, problem_of
+from andon_mes.processes.store import Result, Subject
+from andon_mes.serials.model import SerialStatus
+from andon_mes.store.history import Change
+
+_CONFLICT = 409
+_KEPT = frozenset({Refusal.ATTEMPT_CLOSED_DIFFERENTLY, Refusal.ATTEMPT_DISAGREES})
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Who serves this request, and when."""
+
+    release: str
+    now: datetime
+
+
+def start(connection: sa.Connection, event: StartEvent, serving: Serving) -> Answer:
+    """Open an attempt, or answer with the refusal.
+
+    Raises: InvalidInput when the process is none of the plant's.
+    """
+    subject = store.find_subject(connection, event.serial_number)
+    refused = _refused_identity(subject, event.serial_number, event.checksum)
+    if refused is not None or subject is None:
+        return refused or _refusal(Refuse(Refusal.SERIAL_UNKNOWN, {}), event.serial_number, subject)
+    decision = decide_start(subject.seen, event.process)
+    match decision:
+        case Refuse():
+            return _refusal(decision, event.serial_number, subject)
+        case Begin(number):
+            attempt = _begin(connection, subject, event, number, serving, inferred=False)
+        case _:
+            assert_never(decision)
+    return _answer(
+        201,
+        {
+            "process_data_id": attempt.id,
+            "serial_number": event.serial_number,
+            "lot_number": subject.lot_number,
+            "process_code": event.process,
+            "attempt": attempt.number,
+            "started_at": event.at.isoformat(),
+            "status": AttemptStatus.IN_PROGRESS,
+        },
+    )
+
+
+def complete(connection: sa.Connection, event: CompletionEvent, content: object, serving: Serving) -> Answer:
+    """Close an attempt, or answer with the refusal. `content` is what arrived, to be kept if contested.
+
+    Raises: InvalidInput when the defect code or a measurement cannot be used.
+    """
+    subject = store.find_subject(connection, event.serial_number)
+    refused = _refused_identity(subject, event.serial_number, event.checksum)
+    if refused is not None or subject is None:
+        return refused or _refusal(Refuse(Refusal.SERIAL_UNKNOWN, {}), event.serial_number, subject)
+    decision = decide_completion(
+        subject.seen,
+        event.process,
+        digest=event.digest,
+        at=event.at,
+        attempt_id=event.process_data_id,
+        infers_start=subject.infers_start.get(event.process, False),
+    )
+    match decision:
+        case Refuse():
+            if decision.code in _KEPT:
+                store.keep_contested(
+                    connection, event, decision.code, content, release=serving.release, now=serving.now
+                )
+            return _refusal(decision, event.serial_number, subject)
+        case Same(attempt):
+            return _answer(
+                200,
+                {
+                    "process_data_id": attempt.id,
+                    "serial_number": event.serial_number,
+                    "process_code": event.process,
+                    "attempt": attempt.number,
+                    "result": attempt.status,
+                    "already_known": True,
+                },
+            )
+        case Close(attempt):
+            return _close(connection, subject, attempt, event, serving, inferred=False)
+        case BeginAndClose(number):
+            attempt, subject = _infer_start(connection, subject, event, number, serving)
+            return _close(connection, subject, attempt, event, serving, inferred=True)
+        case _:
+            assert_never(decision)
+
+
+def close_lot_when_complete(connection: sa.Connection, subject: Subject, change: Change) -> None:
+    """Close the serial's lot when this was its last serial."""
+    if store.is_lot_complete(connection, subject.lot_id, subject.target_quantity):
+        store.move_lot(connection, subject, LotStatus.CLOSED, change)
+
+
+def _begin(
+    connection: sa.Connection,
+    subject: Subject,
+    event: StartEvent,
+    number: int,
+    serving: Serving,
+    *,
+    inferred: bool,
+) -> Attempt:
+    attempt = store.open_attempt(connection, subject, event, number, inferred=inferred, now=serving.now)
+    change = Change(event.operator_id, serving.now)
+    values: dict[str, Any] = {"current_process": event.process}
+    if subject.started_at is None:
+        values["started_at"] = event.at
+    store.move_serial(connection, subject, SerialStatus.IN_PROCESS, values, change)
+    if subject.seen.lot is LotStatus.RELEASED:
+        store.move_lot(connection, subject, LotStatus.IN_PROGRESS, change)
+    return attempt
+
+
+def _infer_start(
+    connection: sa.Connection, subject: Subject, event: CompletionEvent, number: int, serving: Serving
+) -> tuple[Attempt, Subject]:
+    """Open the attempt that nobody started, and say what the serial and its lot are now."""
+    began = event.at - timedelta(seconds=event.cycle_time or 0)
+    start_event = StartEvent(event.serial_number, event.process, event.operator_id, None, began)
+    attempt = _begin(connection, subject, start_event, number, serving, inferred=True)
+    lot = LotStatus.IN_PROGRESS if subject.seen.lot is LotStatus.RELEASED else subject.seen.lot
+    seen = replace(subject.seen, serial=SerialStatus.IN_PROCESS, lot=lot)
+    return attempt, replace(subject, seen=seen)
+
+
+def _close(
+    connection: sa.Connection,
+    subject: Subject,
+    attempt: Attempt,
+    event: CompletionEvent,
+    serving: Serving,
+    *,
+    inferred: bool,
+) -> Answer:
+    result = _result(connection, subject, attempt, event, serving)
+    outcome = decide_outcome(subject.seen, event.process, number=attempt.number, passed=result.passed)
+    store.close_attempt(connection, attempt, event, result, serving.now)
+    change = Change(event.operator_id, serving.now, result.defect_code)
+    store.move_serial(connection, subject, outcome.serial, _columns(outcome, result, event), change)
+    if attempt.number > 1:
+        word = AttemptStatus.PASS if result.passed else AttemptStatus.FAIL
+        store.close_reworks(connection, subject, event.process, word, event.at)
+    if outcome.opens_rework and result.defect_code is not None:
+        store.open_rework(connection, subject, event, result.defect_code)
+    if outcome.serial is SerialStatus.COMPLETED:
+        close_lot_when_complete(connection, subject, change)
+    return _answer(
+        200,
+        {
+            "process_data_id": attempt.id,
+            "serial_number": event.serial_number,
+            "process_code": event.process,
+            "attempt": attempt.number,
+            "result": AttemptStatus.PASS if result.passed else AttemptStatus.FAIL,
+            "defect_code": result.defect_code,
+            "limit_breaches": [each.as_document() for each in result.breaches],
+            "cycle_time": result.cycle_time,
+            "start_inferred": inferred,
+            "serial_status": outcome.serial,
+            "current_process": outcome.at_process,
+        },
+    )
+
+
+def _columns(outcome: Outcome, result: Result, event: CompletionEvent) -> dict[str, Any]:
+    return {
+        "current_process": outcome.at_process,
+        "is_defective": not result.passed,
+        "defect_code": result.defect_code,
+        "defect_description": event.defect_description if not result.passed else None,
+        "held_from": SerialStatus.DEFECTIVE if outcome.serial is SerialStatus.HOLD else None,
+        "completed_at": event.at if outcome.serial is SerialStatus.COMPLETED else None,
+    }
+
+
+def _result(
+    connection: sa.Connection, subject: Subject, attempt: Attempt, event: CompletionEvent, serving: Serving
+) -> Result:
+    """Whether the attempt passed: the station says so, and its measurements are within their limits."""
+    process_id = subject.process_ids[event.process]
+    if event.is_pass and event.defect_code is not None:
+        raise invalid(
+            "defect_code",
+            event.defect_code,
+            Words("A part that passes has no defect", "합격 제품에는 불량 코드를 지정할 수 없습니다"),
+            Words("Send null, or is_pass false", "null을 보내거나 is_pass를 false로 보내세요"),
+        )
+    if not event.is_pass:
+        known = store.list_defect_codes(connection, process_id)
+        if event.defect_code not in known:
+            raise _unknown_defect(event, known)
+    found = limits.breaches(event.data, store.list_characteristics(connection, process_id))
+    defect_code = event.defect_code or (found[0].characteristic.defect_code if found else None)
+    measured = (event.at - attempt.started_at).total_seconds()
+    cycle_time = event.cycle_time if event.cycle_time is not None else (measured if measured >= 0 else None)
+    return Result(event.is_pass and not found, defect_code, found, cycle_time, serving.release)
+
+
+def _unknown_defect(event: CompletionEvent, known: list[str]) -> InvalidInput:
+    listed = ", ".join(known) or "-"
+    return invalid(
+        "defect_code",
+        event.defect_code,
+        Words(
+            f"A fail at {event.process} needs one of its defect codes",
+            f"{event.process} 공정의 불합격에는 해당 공정의 불량 코드가 필요합니다",
+        ),
+        Words(f"Use one of: {listed}", f"다음 중 하나를 사용하세요: {listed}"),
+        code="DEFECT_CODE_UNKNOWN",
+    )
+
+
+def _refused_identity(subject: Subject | None, number: str, checksum: str | None) -> Answer | None:
+    """The refusal of a number whose check characters do not belong to it, before anything else is asked."""
+    if checksum is None or (subject is not None and subject.checksum == checksum):
+        return None
+    near = likely_cause(number, checksum)
+    hint = f"; did you mean {near}?" if near else ""
+    about: dict[str, object] = {"checksum": checksum, "near": hint}
+    return _refusal(Refuse(Refusal.CHECKSUM_BAD, about), number, subject)
+
+
+def _refusal(decision: Refuse, number: str, subject: Subject | None) -> Answer:
+    about: dict[str, object] = {"serial": number}
+    if subject is not None:
+        about["lot"] = subject.lot_number
+    document = as_document(problem_of(decision.code, about | decision.about), _CONFLICT)
+    return Answer(_CONFLICT, json.dumps(document, ensure_ascii=False))
+
+
+def _answer(status_code: int, data: dict[str, object]) -> Answer:
+    return Answer(status_code, json.dumps({"data": data}, ensure_ascii=False))

@@ -1,0 +1,135 @@
+"""What happens to a serial at a process: events that arrive, attempts, and what is known when deciding."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from andon_mes.lots.model import LotStatus
+from andon_mes.processes.refusals import Refusal
+from andon_mes.serials.model import SerialStatus
+
+MOST_ATTEMPTS = 3
+"""Attempts at one process before quality must decide (mes.md rule 4)."""
+
+MOST_REWORKS = 5
+"""Reworks of one serial before quality must decide (mes.md rule 4)."""
+
+
+class AttemptStatus(StrEnum):
+    """Where an attempt is. PASS and FAIL never change again."""
+
+    IN_PROGRESS = "IN_PROGRESS"
+    PASS = "PASS"  # noqa: S105  a result of an inspection
+    FAIL = "FAIL"
+    ABORTED = "ABORTED"
+
+
+@dataclass(frozen=True, slots=True)
+class StartEvent:
+    """A station says that work on a serial begins. `at` is the station's own aware time."""
+
+    serial_number: str
+    process: str
+    operator_id: str
+    equipment_id: str | None
+    at: datetime
+    checksum: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionEvent:
+    """A station, or a vendor's file, says how work on a serial ended.
+
+    `digest` is the SHA-256 of what it says, without keys and ids: the same content gives the same digest.
+    `cycle_time` is in seconds; None means that it follows from the times.
+    """
+
+    serial_number: str
+    process: str
+    operator_id: str
+    is_pass: bool
+    at: datetime
+    digest: str
+    process_data_id: int | None = None
+    cycle_time: float | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    inspection_result: dict[str, Any] | None = None
+    defect_code: str | None = None
+    defect_description: str | None = None
+    checksum: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a serial at a process, numbered from 1."""
+
+    id: int
+    process: str
+    number: int
+    status: AttemptStatus
+    started_at: datetime
+    equipment_id: str | None = None
+    completed_at: datetime | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a decision may look at. `route` is the codes of the processes in their order."""
+
+    lot: LotStatus
+    serial: SerialStatus
+    held_from: SerialStatus | None
+    route: tuple[str, ...]
+    attempts: tuple[Attempt, ...]
+    reworks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """It may not be. `about` fills the words."""
+
+    code: Refusal
+    about: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Open attempt `number`."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close this open attempt."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class BeginAndClose:
+    """There was no start: infer it, flag it, and close attempt `number`."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """This content has closed this attempt before: answer, and write nothing."""
+
+    attempt: Attempt
+
+
+StartDecision = Begin | Refuse
+CompletionDecision = Close | BeginAndClose | Same | Refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a closed attempt makes of its serial. `at_process` is where it belongs next; None when done."""
+
+    serial: SerialStatus
+    at_process: str | None
+    opens_rework: bool

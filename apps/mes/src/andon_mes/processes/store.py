@@ -1,0 +1,336 @@
+"""Attempts in the database. Every function works inside the caller's transaction.
+
+The statements are made once: this is the path of every scan.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from andon_mes.lots.model import LotStatus
+from andon_mes.processes.limits import Breach, Characteristic
+from andon_mes.processes.model import Attempt, AttemptStatus, CompletionEvent, Situation, StartEvent
+from andon_mes.serials.model import DONE, SerialStatus
+from andon_mes.store import counters, history
+from andon_mes.store.history import Change
+from andon_mes.store.schema import (
+    characteristics,
+    contested_events,
+    defect_codes,
+    lots,
+    process_data,
+    processes,
+    reworks,
+    serials,
+)
+
+COMPLETIONS = "completions"
+"""The counter that numbers completions in the order of their commits; evidence reads from it on."""
+
+_SUBJECT = (
+    sa.select(
+        serials.c.id,
+        serials.c.serial_number,
+        serials.c.checksum,
+        serials.c.status,
+        serials.c.held_from,
+        serials.c.started_at,
+        serials.c.lot_id,
+        lots.c.lot_number,
+        lots.c.status.label("lot_status"),
+        lots.c.target_quantity,
+        sa.select(sa.func.count())
+        .where(reworks.c.serial_id == serials.c.id)
+        .scalar_subquery()
+        .label("reworks"),
+    )
+    .join(lots, lots.c.id == serials.c.lot_id)
+    .where(serials.c.serial_number == sa.bindparam("number"))
+    .with_for_update(of=serials)
+)
+_ATTEMPTS = (
+    sa.select(
+        process_data.c.id,
+        processes.c.code,
+        process_data.c.attempt,
+        process_data.c.status,
+        process_data.c.started_at,
+        process_data.c.equipment_id,
+        process_data.c.completed_at,
+        process_data.c.completion_digest,
+    )
+    .join(processes, processes.c.id == process_data.c.process_id)
+    .where(process_data.c.serial_id == sa.bindparam("serial_id"))
+    .order_by(process_data.c.id)
+)
+_ROUTE = (
+    sa.select(
+        processes.c.id,
+        processes.c.code,
+        processes.c.infers_start,
+        processes.c.is_active,
+    )
+    .where(processes.c.is_active)
+    .order_by(processes.c.sequence_order)
+)
+_DEFECTS = sa.select(defect_codes.c.code).where(
+    defect_codes.c.process_id == sa.bindparam("process_id"), defect_codes.c.is_active
+)
+_CHARACTERISTICS = (
+    sa.select(
+        characteristics.c.name,
+        characteristics.c.unit,
+        characteristics.c.lower,
+        characteristics.c.upper,
+        characteristics.c.defect_code,
+    )
+    .where(characteristics.c.process_id == sa.bindparam("process_id"), characteristics.c.is_active)
+    .order_by(characteristics.c.id)
+)
+_OPEN_ATTEMPT = sa.insert(process_data).returning(process_data.c.id)
+_CLOSE_ATTEMPT = sa.update(process_data).where(process_data.c.id == sa.bindparam("attempt_id"))
+_MOVE_SERIAL = sa.update(serials).where(serials.c.id == sa.bindparam("serial_id"))
+_UNFINISHED = (
+    sa.select(serials.c.id)
+    .where(
+        serials.c.lot_id == sa.bindparam("lot_id"),
+        serials.c.status.in_([status for status in SerialStatus if status not in DONE]),
+    )
+    .limit(1)
+)
+_GENERATED = sa.select(sa.func.count()).where(serials.c.lot_id == sa.bindparam("lot_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The serial in hand, its lot, and the ids that writing needs."""
+
+    serial_id: int
+    serial_number: str
+    checksum: str
+    started_at: datetime | None
+    lot_id: int
+    lot_number: str
+    target_quantity: int
+    process_ids: dict[str, int]
+    infers_start: dict[str, bool]
+    seen: Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How an attempt ended, as it is written."""
+
+    passed: bool
+    defect_code: str | None
+    breaches: list[Breach]
+    cycle_time: float | None
+    release: str
+
+
+def find_subject(connection: sa.Connection, number: str) -> Subject | None:
+    """All that a decision about the serial may look at; None when there is no such serial."""
+    row = connection.execute(_SUBJECT, {"number": number}).one_or_none()
+    if row is None:
+        return None
+    route = connection.execute(_ROUTE).all()
+    attempts = connection.execute(_ATTEMPTS, {"serial_id": row.id}).all()
+    seen = Situation(
+        lot=LotStatus(row.lot_status),
+        serial=SerialStatus(row.status),
+        held_from=SerialStatus(row.held_from) if row.held_from else None,
+        route=tuple(each.code for each in route),
+        attempts=tuple(_attempt(each) for each in attempts),
+        reworks=row.reworks,
+    )
+    return Subject(
+        serial_id=row.id,
+        serial_number=row.serial_number,
+        checksum=row.checksum,
+        started_at=row.started_at,
+        lot_id=row.lot_id,
+        lot_number=row.lot_number,
+        target_quantity=row.target_quantity,
+        process_ids={each.code: each.id for each in route},
+        infers_start={each.code: each.infers_start for each in route},
+        seen=seen,
+    )
+
+
+def find_attempt_key(connection: sa.Connection, attempt_id: int) -> tuple[str, str] | None:
+    """Serial number and process code of an attempt; None when there is no such attempt."""
+    query = (
+        sa.select(serials.c.serial_number, processes.c.code)
+        .select_from(process_data)
+        .join(serials, serials.c.id == process_data.c.serial_id)
+        .join(processes, processes.c.id == process_data.c.process_id)
+        .where(process_data.c.id == attempt_id)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def list_defect_codes(connection: sa.Connection, process_id: int) -> list[str]:
+    """The active defect codes of a process."""
+    return list(connection.scalars(_DEFECTS, {"process_id": process_id}))
+
+
+def list_characteristics(connection: sa.Connection, process_id: int) -> list[Characteristic]:
+    """The active limits of a process, in their order."""
+    rows = connection.execute(_CHARACTERISTICS, {"process_id": process_id})
+    return [Characteristic(*row) for row in rows]
+
+
+def open_attempt(
+    connection: sa.Connection,
+    subject: Subject,
+    event: StartEvent,
+    number: int,
+    *,
+    inferred: bool,
+    now: datetime,
+) -> Attempt:
+    """Write attempt `number` of the serial at the event's process. The caller has decided that it may be."""
+    values = {
+        "serial_id": subject.serial_id,
+        "process_id": subject.process_ids[event.process],
+        "attempt": number,
+        "status": AttemptStatus.IN_PROGRESS,
+        "started_at": event.at,
+        "recorded_at": now,
+        "operator_id": event.operator_id,
+        "equipment_id": event.equipment_id,
+        "start_inferred": inferred,
+        "created_at": now,
+        "updated_at": now,
+    }
+    attempt_id = connection.execute(_OPEN_ATTEMPT, values).scalar_one()
+    return Attempt(attempt_id, event.process, number, AttemptStatus.IN_PROGRESS, event.at, event.equipment_id)
+
+
+def close_attempt(
+    connection: sa.Connection, attempt: Attempt, event: CompletionEvent, result: Result, now: datetime
+) -> None:
+    """Write how the attempt ended, which release served it, and its place in the order of completions."""
+    values = {
+        "attempt_id": attempt.id,
+        "status": AttemptStatus.PASS if result.passed else AttemptStatus.FAIL,
+        "completed_at": event.at,
+        "cycle_time": result.cycle_time,
+        "is_pass": result.passed,
+        "process_specific_data": event.data or None,
+        "inspection_result": event.inspection_result,
+        "limit_breaches": [each.as_document() for each in result.breaches] or None,
+        "defect_code": result.defect_code,
+        "defect_description": event.defect_description,
+        "completion_digest": event.digest,
+        "release": result.release,
+        "completion_seq": counters.next_value(connection, COMPLETIONS),
+        "updated_at": now,
+    }
+    connection.execute(_CLOSE_ATTEMPT, values)
+
+
+def move_serial(
+    connection: sa.Connection, subject: Subject, after: SerialStatus, values: dict[str, Any], change: Change
+) -> None:
+    """Move the serial to `after` with these columns, and write the history."""
+    connection.execute(_MOVE_SERIAL, {"serial_id": subject.serial_id, "status": after, **values})
+    history.record(connection, "serial", subject.serial_id, (subject.seen.serial, after), change)
+
+
+def move_lot(connection: sa.Connection, subject: Subject, after: LotStatus, change: Change) -> None:
+    """Move the serial's lot to `after`: its first start, or its completion."""
+    column = "started_at" if after is LotStatus.IN_PROGRESS else "completed_at"
+    values = {"status": after, column: change.at}
+    connection.execute(sa.update(lots).where(lots.c.id == subject.lot_id).values(**values))
+    history.record(connection, "lot", subject.lot_id, (subject.seen.lot, after), change)
+
+
+def is_lot_complete(connection: sa.Connection, lot_id: int, target_quantity: int) -> bool:
+    """Whether every serial the lot was to have is there, and finished or scrapped."""
+    if connection.execute(_UNFINISHED, {"lot_id": lot_id}).first() is not None:
+        return False
+    generated: int = connection.execute(_GENERATED, {"lot_id": lot_id}).scalar_one()
+    return generated >= target_quantity
+
+
+def open_rework(
+    connection: sa.Connection, subject: Subject, event: CompletionEvent, defect_code: str
+) -> None:
+    """Write that the serial is to repeat the process."""
+    connection.execute(
+        sa.insert(reworks),
+        {
+            "serial_id": subject.serial_id,
+            "original_process_id": subject.process_ids[event.process],
+            "defect_code": defect_code,
+            "reason": event.defect_description,
+            "started_at": event.at,
+            "operator": event.operator_id,
+            "is_completed": False,
+        },
+    )
+
+
+def close_reworks(
+    connection: sa.Connection, subject: Subject, process: str, result: str, at: datetime
+) -> None:
+    """Write how the open rework of the serial at `process` ended."""
+    connection.execute(
+        sa.update(reworks)
+        .where(
+            reworks.c.serial_id == subject.serial_id,
+            reworks.c.original_process_id == subject.process_ids[process],
+            reworks.c.is_completed.is_(False),
+        )
+        .values(is_completed=True, completed_at=at, final_result=result)
+    )
+
+
+def abort_open_attempts(connection: sa.Connection, serial_id: int, now: datetime) -> None:
+    """Close what is open of a serial that a person scraps; it counts in no yield."""
+    connection.execute(
+        sa.update(process_data)
+        .where(process_data.c.serial_id == serial_id, process_data.c.status == AttemptStatus.IN_PROGRESS)
+        .values(status=AttemptStatus.ABORTED, updated_at=now)
+    )
+
+
+def keep_contested(
+    connection: sa.Connection,
+    event: CompletionEvent,
+    code: str,
+    content: object,
+    *,
+    release: str,
+    now: datetime,
+) -> None:
+    """Keep a report that contradicts what is closed, for a person to look at."""
+    connection.execute(
+        sa.insert(contested_events),
+        {
+            "serial_number": event.serial_number,
+            "process_code": event.process,
+            "code": code,
+            "content": content,
+            "release": release,
+            "received_at": now,
+            "resolved": False,
+        },
+    )
+
+
+def _attempt(row: Any) -> Attempt:
+    return Attempt(
+        id=row.id,
+        process=row.code,
+        number=row.attempt,
+        status=AttemptStatus(row.status),
+        started_at=row.started_at,
+        equipment_id=row.equipment_id,
+        completed_at=row.completed_at,
+        digest=row.completion_digest,
+    )

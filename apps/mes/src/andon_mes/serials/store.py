@@ -1,0 +1,132 @@
+"""Serials in the database. Every function works inside the caller's transaction."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from andon_mes.kernel.errors import NotFound
+from andon_mes.lots.model import Lot
+from andon_mes.numbers.checksum import checksum
+from andon_mes.numbers.patterns import LotKey, SerialKey, serial_number
+from andon_mes.processes.refusals import Refusal, problem_of
+from andon_mes.serials.model import Serial, SerialStatus
+from andon_mes.store import history
+from andon_mes.store.history import Change
+from andon_mes.store.schema import process_data, processes, product_models, serials, status_history
+
+_BY_NUMBER = sa.select(serials).where(serials.c.serial_number == sa.bindparam("number"))
+_OF_LOT = (
+    sa.select(serials).where(serials.c.lot_id == sa.bindparam("lot_id")).order_by(serials.c.sequence_in_lot)
+)
+
+
+def generate(connection: sa.Connection, lot: Lot, quantity: int, change: Change) -> list[Serial]:
+    """Make `quantity` serials behind those the lot has, in CREATED. The caller has checked the room."""
+    last = connection.execute(
+        sa.select(sa.func.max(serials.c.sequence_in_lot)).where(serials.c.lot_id == lot.id)
+    ).scalar_one()
+    pattern = connection.execute(
+        sa.select(product_models.c.serial_pattern).where(product_models.c.code == lot.product_model)
+    ).scalar_one()
+    key = LotKey(lot.plant_code, lot.production_date, lot.shift, lot.sequence)
+    first = (last or 0) + 1
+    rows = [
+        _new_row(lot, SerialKey(key, place), pattern, change.at) for place in range(first, first + quantity)
+    ]
+    connection.execute(sa.insert(serials), rows)
+    made = [each for each in list_of_lot(connection, lot.id) if each.sequence_in_lot >= first]
+    connection.execute(
+        sa.insert(status_history),
+        [
+            {
+                "entity_type": "serial",
+                "entity_id": each.id,
+                "old_status": None,
+                "new_status": SerialStatus.CREATED,
+                "changed_by": change.by,
+                "changed_at": change.at,
+                "reason": change.reason,
+            }
+            for each in made
+        ],
+    )
+    return made
+
+
+def get(connection: sa.Connection, number: str) -> Serial:
+    """The serial with this number. Raises: NotFound (SERIAL_UNKNOWN)."""
+    row = connection.execute(_BY_NUMBER, {"number": number}).one_or_none()
+    if row is None:
+        raise NotFound(problem_of(Refusal.SERIAL_UNKNOWN, {"serial": number}))
+    return _serial(row)
+
+
+def list_of_lot(connection: sa.Connection, lot_id: int) -> list[Serial]:
+    """The serials of a lot, in their order."""
+    return [_serial(row) for row in connection.execute(_OF_LOT, {"lot_id": lot_id})]
+
+
+def list_attempts(connection: sa.Connection, serial_id: int) -> list[dict[str, Any]]:
+    """Every attempt of a serial, oldest first, as its row with the process's code."""
+    query = (
+        sa.select(process_data, processes.c.code.label("process"))
+        .join(processes, processes.c.id == process_data.c.process_id)
+        .where(process_data.c.serial_id == serial_id)
+        .order_by(process_data.c.id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def list_history(connection: sa.Connection, serial_id: int) -> list[dict[str, Any]]:
+    """Every change of a serial's status, oldest first."""
+    query = (
+        sa.select(status_history)
+        .where(status_history.c.entity_type == "serial", status_history.c.entity_id == serial_id)
+        .order_by(status_history.c.id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def set_status(connection: sa.Connection, serial: Serial, after: SerialStatus, change: Change) -> None:
+    """Move the serial to `after` at a person's word, remember where a hold came from, write the history."""
+    values: dict[str, Any] = {
+        "status": after,
+        "held_from": serial.status if after is SerialStatus.HOLD else None,
+    }
+    if after is SerialStatus.SCRAPPED:
+        values |= {"completed_at": change.at, "is_defective": True}
+    connection.execute(sa.update(serials).where(serials.c.id == serial.id).values(**values))
+    history.record(connection, "serial", serial.id, (serial.status, after), change)
+
+
+def _new_row(lot: Lot, key: SerialKey, pattern: str, at: datetime) -> dict[str, Any]:
+    number = serial_number(key, pattern)
+    return {
+        "serial_number": number,
+        "lot_id": lot.id,
+        "sequence_in_lot": key.place,
+        "checksum": checksum(number),
+        "status": SerialStatus.CREATED,
+        "is_defective": False,
+        "created_at": at,
+    }
+
+
+def _serial(row: sa.Row[Any]) -> Serial:
+    return Serial(
+        id=row.id,
+        serial_number=row.serial_number,
+        lot_id=row.lot_id,
+        sequence_in_lot=row.sequence_in_lot,
+        checksum=row.checksum,
+        status=SerialStatus(row.status),
+        held_from=SerialStatus(row.held_from) if row.held_from else None,
+        current_process=row.current_process,
+        is_defective=row.is_defective,
+        defect_code=row.defect_code,
+        defect_description=row.defect_description,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        completed_at=row.completed_at,
+    )

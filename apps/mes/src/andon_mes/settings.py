@@ -1,0 +1,44 @@
+"""Everything that can be set from outside, with its unit, default and consequence. Read in `app.py` only."""
+
+from datetime import time, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Environment variables with the prefix ANDON_MES_."""
+
+    model_config = SettingsConfigDict(env_prefix="ANDON_MES_", env_file=None)
+
+    database: Path = Field(
+        default=Path("mes.db"),
+        description="SQLite file. Several instances, also of two releases, may share it.",
+    )
+    plant_code: str = Field(
+        default="KR", pattern="^[A-Z0-9]{1,10}$", description="Stands in every lot and serial number."
+    )
+    plant_zone: str = Field(
+        default="Asia/Seoul", description="IANA zone of the plant; it dates shifts and formats screens."
+    )
+    day_shift_starts: time = Field(default=time(8, 0), description="Plant time at which shift D begins.")
+    night_shift_starts: time = Field(
+        default=time(20, 0),
+        description="Plant time at which shift N begins. It keeps this date until the next day shift.",
+    )
+    busy_timeout: timedelta = Field(
+        default=timedelta(seconds=15),
+        description="How long a write waits for another instance's. Past it the answer is 503, retryable.",
+    )
+    durability: str = Field(
+        default="FULL",
+        pattern="^(FULL|NORMAL)$",
+        description="FULL: an answered event survives a power cut. NORMAL: the last moments may be lost.",
+    )
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    release: str = Field(
+        default_factory=lambda: version("andon-mes"),
+        description="The release that serves; the package's own version unless a test says otherwise.",
+    )

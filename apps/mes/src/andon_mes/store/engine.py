@@ -1,0 +1,180 @@
+"""The database of one instance: one writer with group commit, and readers that never wait for it.
+
+A unit of work is a plain function of a connection. Writes of all requests go to one thread, which takes
+what has gathered, runs each in its own savepoint and commits them together: the disk is asked once, and an
+answer leaves only after the commit. Other instances may share the file; BEGIN IMMEDIATE makes them take
+turns. What is not here: which rows are written (the stores), and the schema (schema.py).
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from andon_mes.kernel.errors import Problem, Unavailable, Words
+
+T = TypeVar("T")
+Work = Callable[[sa.Connection], T]
+
+_LARGEST_GROUP = 64
+_READERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    work: Work[Any]
+    done: Future[Any]
+
+
+class Database:
+    """Runs units of work. Make it with `open_database`, end it with `close`."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="mes-reader")
+        self._writer = threading.Thread(target=self._write_until_closed, name="mes-writer", daemon=True)
+        self._writer.start()
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in a transaction of its own and return its result once that is committed.
+
+        Raises: what `work` raises, with nothing written; Unavailable when the database cannot be written.
+        """
+        done: Future[T] = Future()
+        self._jobs.put(_Job(work, done))
+        return await asyncio.wrap_future(done)
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on one consistent view of the committed rows; it must not write.
+
+        Raises: what `work` raises; Unavailable when the database does not answer.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def queue_depth(self) -> int:
+        """Writes that wait for the writer."""
+        return self._jobs.qsize()
+
+    def close(self) -> None:
+        """Commit what waits, then let go of the file."""
+        self._jobs.put(None)
+        self._writer.join()
+        self._readers.shutdown()
+        self._engine.dispose()
+
+    def _read(self, work: Work[T]) -> T:
+        try:
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN")
+                try:
+                    return work(connection)
+                finally:
+                    connection.exec_driver_sql("ROLLBACK")
+        except sa.exc.OperationalError as error:
+            raise _unavailable(error) from error
+
+    def _write_until_closed(self) -> None:
+        with self._engine.connect() as connection:
+            while group := self._next_group():
+                _run_group(connection, group)
+
+    def _next_group(self) -> list[_Job]:
+        """At least one job, and those that gathered meanwhile; nothing when closed."""
+        first = self._jobs.get()
+        if first is None:
+            return []
+        group = [first]
+        while len(group) < _LARGEST_GROUP:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._jobs.put(None)
+                break
+            group.append(job)
+        return group
+
+
+def open_database(path: Path, *, busy_timeout: timedelta, durability: str = "FULL") -> Database:
+    """The database in the file `path`, which must be migrated before anything is asked of it.
+
+    `durability` is FULL (each group is on the disk before it is answered) or NORMAL.
+    """
+    return Database(make_engine(path, busy_timeout=busy_timeout, durability=durability))
+
+
+def make_engine(path: Path, *, busy_timeout: timedelta, durability: str = "FULL") -> sa.Engine:
+    """An engine whose transactions are begun by hand, as the driver's own begin too late for one writer."""
+    engine = sa.create_engine(
+        f"sqlite:///{path}",
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": busy_timeout.total_seconds(), "check_same_thread": False},
+        poolclass=sa.pool.QueuePool,
+        pool_size=_READERS + 1,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={durability}")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    return engine
+
+
+def _run_group(connection: sa.Connection, group: Iterable[_Job]) -> None:
+    """Run and commit `group`; every job's future is settled when this returns."""
+    outcomes: list[tuple[_Job, Any, BaseException | None]] = []
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        outcomes.extend(_run_job(connection, job) for job in group)
+        connection.exec_driver_sql("COMMIT")
+    except sa.exc.DBAPIError as error:
+        _roll_back(connection)
+        outcomes = [(job, None, _unavailable(error)) for job in group]
+    for job, result, error_of_job in outcomes:
+        if not job.done.set_running_or_notify_cancel():
+            continue  # the client left; its event is committed, and its key answers the next time
+        if error_of_job is None:
+            job.done.set_result(result)
+        else:
+            job.done.set_exception(error_of_job)
+
+
+def _run_job(connection: sa.Connection, job: _Job) -> tuple[_Job, Any, BaseException | None]:
+    connection.exec_driver_sql("SAVEPOINT job")
+    try:
+        result = job.work(connection)
+    except Exception as error:  # noqa: BLE001  like an executor: it belongs to whoever awaits this job
+        connection.exec_driver_sql("ROLLBACK TO job")
+        connection.exec_driver_sql("RELEASE job")
+        return job, None, error
+    connection.exec_driver_sql("RELEASE job")
+    return job, result, None
+
+
+def _roll_back(connection: sa.Connection) -> None:
+    driver = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection) and driver.in_transaction:
+        connection.exec_driver_sql("ROLLBACK")
+
+
+def _unavailable(error: sa.exc.DBAPIError) -> Unavailable:
+    return Unavailable(
+        Problem(
+            "DATABASE_UNAVAILABLE",
+            Words("The database did not answer in time", "데이터베이스가 제시간에 응답하지 않았습니다"),
+            Words(str(error.orig), str(error.orig)),
+            Words("Send the same request again with the same key", "같은 키로 같은 요청을 다시 보내세요"),
+        )
+    )

@@ -1,0 +1,91 @@
+"""The default product, its route, its defect codes and the limits of its measurements.
+
+Rows, not code: another product with another route is other rows.
+
+Revision ID: 0002
+"""
+
+import json
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+_SINCE = "2025-01-01 00:00:00.000000"
+_PROCESSES = [
+    ("SPRING", "Spring insertion", 1, 120),
+    ("LMA", "LMA assembly", 2, 180),
+    ("LASER", "Laser marking", 3, 60),
+    ("EOL", "EOL inspection", 4, 300),
+    ("ROBOT", "Robot performance test", 5, 180),
+    ("PRINT", "Printing", 6, 60),
+    ("PACK", "Packing", 7, 120),
+]
+_DEFECTS = [
+    ("D001", "Spring", "SPRING", "MAJOR"),
+    ("D002", "LMA assembly", "LMA", "CRITICAL"),
+    ("D003", "Marking quality", "LASER", "MINOR"),
+    ("D004", "Temperature sensor", "EOL", "CRITICAL"),
+    ("D005", "TOF sensor", "EOL", "CRITICAL"),
+    ("D006", "Firmware upload", "EOL", "CRITICAL"),
+    ("D007", "Robot motion", "ROBOT", "CRITICAL"),
+    ("D008", "Printing", "PRINT", "MINOR"),
+]
+_CHARACTERISTICS = [
+    ("SPRING", "spring_force", "N", 40.0, 50.0, "D001"),
+    ("LMA", "torque", "N·m", 1.10, 1.30, "D002"),
+    ("LASER", "marking_contrast", "%", 60.0, 100.0, "D003"),
+    ("EOL", "temperature", "°C", 20.0, 45.0, "D004"),
+    ("EOL", "tof_distance", "mm", 95.0, 105.0, "D005"),
+]
+_MODEL = {
+    "code": "NH-F2X-001",
+    "name": "F2X Wearable Robot Standard",
+    "specification": json.dumps({"weight": "2.5 kg", "battery": "Li-ion 5000 mAh", "color": "Black"}),
+    "target_cycle_time": 900,
+    "bom": "[]",
+    "lot_pattern": "FN-{plant}-{date8}-{shift}-{seq:6}",
+    "serial_pattern": "FN-{plant}-{date6}{shift}-{seq:3}-{unit:4}",
+}
+
+
+def _insert(table: str, **values: object) -> None:
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    op.get_bind().execute(sa.text(f"insert into {table} ({names}) values ({marks})"), values)  # noqa: S608
+
+
+def upgrade() -> None:
+    ids: dict[str, int] = {}
+    for number, (code, name, order, seconds) in enumerate(_PROCESSES, start=1):
+        ids[code] = number
+        _insert(
+            "processes",
+            id=number,
+            code=code,
+            name=name,
+            sequence_order=order,
+            standard_cycle_time=seconds,
+            infers_start=True,
+            is_active=True,
+            created_at=_SINCE,
+            updated_at=_SINCE,
+        )
+    for code, name, process, severity in _DEFECTS:
+        _insert(
+            "defect_codes", code=code, name=name, process_id=ids[process], severity=severity, is_active=True
+        )
+    for process, name, unit, lower, upper, defect in _CHARACTERISTICS:
+        _insert(
+            "characteristics",
+            process_id=ids[process],
+            name=name,
+            unit=unit,
+            lower=lower,
+            upper=upper,
+            defect_code=defect,
+            is_active=True,
+        )
+    _insert("product_models", **_MODEL, is_active=True, created_at=_SINCE, updated_at=_SINCE)
