@@ -1,0 +1,134 @@
+"""The demo's Andon: a home of its own, driven by the same command line that a plant uses."""
+
+import asyncio
+import shutil
+import signal
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+_COMMAND = Path(sys.executable).with_name("andon")
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why, `details` what the program printed last."""
+
+    def __init__(self, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
+@dataclass(slots=True)
+class Plant:
+    """A home folder with its Andon."""
+
+    home: Path
+    port: int
+    _process: asyncio.subprocess.Process | None = field(default=None, init=False)
+
+    @property
+    def url(self) -> str:
+        """Address of board and API."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Clear what an earlier demo left, make a new home, bring Andon up and wait until it is ready."""
+        if (self.home / "andon.env").exists():
+            await self.command("down", "--all", "--yes", quiet=True)
+        shutil.rmtree(self.home, ignore_errors=True)
+        if not port_is_free(self.port):
+            raise DemoError(f"port {self.port} is taken by another program; choose another with --port")
+        await self.command("init", "--port", str(self.port))
+        await self.restart()
+
+    async def restart(self) -> None:
+        """Bring Andon up over the home that is there, and wait until it is ready."""
+        with (self.home / "up.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._line("up"),
+                stdout=log,
+                stderr=log,
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        await self._until_ready()
+
+    async def kill(self) -> None:
+        """Kill Andon as the power would; gateway and instances go on."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
+    async def stop(self) -> None:
+        """End Andon, its gateway and its instances."""
+        await self.command("down", "--all", "--yes", quiet=True, expected=(0, 1))
+        if self._process is not None:
+            await self._process.wait()
+
+    async def command(self, *words: str, quiet: bool = False, expected: tuple[int, ...] = (0,)) -> int:
+        """Run one command of Andon in this terminal; gives its exit code.
+
+        Raises:
+            DemoError: the exit code is none of those expected.
+        """
+        hidden = asyncio.subprocess.PIPE if quiet else None
+        process = await asyncio.create_subprocess_exec(*self._line(*words), stdout=hidden, stderr=hidden)
+        out, err = await process.communicate()
+        code = process.returncode
+        if code not in expected:
+            words_said = f"andon {' '.join(words)}"
+            raise DemoError(
+                f"`{words_said}` ended with {code}, not {expected}", _tail(out, err) or self.log()
+            )
+        assert code is not None
+        return code
+
+    async def get(self, path: str, **query: Any) -> Any:
+        """GET from the API."""
+        async with httpx.AsyncClient(base_url=f"{self.url}/api/v1", trust_env=False, timeout=30) as http:
+            answer = await http.get(path, params=query)
+            answer.raise_for_status()
+            return answer.json()
+
+    def log(self) -> str:
+        """The last lines that Andon printed."""
+        path = self.home / "up.log"
+        return "\n".join(path.read_text(errors="replace").splitlines()[-30:]) if path.exists() else ""
+
+    async def _until_ready(self) -> None:
+        assert self._process is not None
+        async with asyncio.timeout(60), httpx.AsyncClient(base_url=self.url, trust_env=False) as http:
+            while True:
+                if self._process.returncode is not None:
+                    raise DemoError("Andon ended while it started", self.log())
+                try:
+                    if (await http.get("/ready")).is_success:
+                        return
+                except httpx.HTTPError:
+                    pass
+                await asyncio.sleep(0.1)
+
+    def _line(self, *words: str) -> list[str]:
+        return [str(_COMMAND), "--home", str(self.home), *words]
+
+
+def port_is_free(port: int) -> bool:
+    """Whether nothing listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def on_signals(stop: asyncio.Event) -> None:
+    """Set `stop` when a person or the system asks the demo to end."""
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stop.set)
+
+
+def _tail(*streams: bytes | None) -> str:
+    text = b"\n".join(each for each in streams if each).decode(errors="replace")
+    return "\n".join(text.splitlines()[-30:])

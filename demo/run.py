@@ -1,0 +1,145 @@
+"""`make demo`: from source to a promoted and to two returned releases, on real parts, told as it happens.
+
+Everything here goes through the command line that a plant uses. What is not real is the plant: seven
+simulated stations (`line.py`) and three prepared changes of the MES (`changes/`).
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from demo import story
+from demo.line import Line
+from demo.plant import DemoError, Plant, on_signals
+from demo.sources import source_of
+
+ENVIRONMENT = "demo"
+HOME = Path(__file__).parents[1] / ".demo"
+CHAPTER_LIMIT_SECONDS = 300
+GOOD, BAD = 0, 1
+
+
+class Demo:
+    """The story, chapter by chapter."""
+
+    def __init__(self, plant: Plant, serials_per_minute: int) -> None:
+        self._plant = plant
+        self._endings: list[story.Ending] = []
+        self._line: Line | None = None
+        self._serials_per_minute = serials_per_minute
+
+    async def tell(self, stop: asyncio.Event) -> None:
+        """All of it.
+
+        Raises:
+            DemoError: a chapter did not end as it must.
+        """
+        began = time.monotonic()
+        story.chapter("1  Andon comes up")
+        await self._plant.start()
+        story.chapter("2  Ship the MES 1.0.0, and deploy it: there is nothing to compare it with yet")
+        await self._ship("1.0.0")
+        await self._deploy("1.0.0", GOOD)
+        story.chapter(f"3  Production begins: seven stations, {self._serials_per_minute} serials a minute")
+        line = await self._start_line()
+        try:
+            await self._releases()
+            story.summary(self._endings, line.counters(), time.monotonic() - began)
+            if not stop.is_set():
+                await self._stay(stop)
+        finally:
+            await line.stop()
+
+    async def _releases(self) -> None:
+        story.chapter("4  MES 1.1.0 is good: it is promoted by evidence, step by step")
+        await self._ship("1.1.0")
+        await self._deploy("1.1.0", GOOD)
+        story.chapter("5  MES 1.2.0 fails good parts at one process, while every request answers 200")
+        await self._ship("1.2.0")
+        await self._deploy("1.2.0", BAD)
+        self._expect_cause("yield")
+        story.chapter("6  MES 1.3.0 throws errors under some input that its tests do not have")
+        await self._ship("1.3.0")
+        await self._deploy("1.3.0", BAD)
+        self._expect_cause("errors")
+
+    async def _ship(self, version: str) -> None:
+        source = source_of(version, self._plant.home / "source" / version)
+        await self._plant.command("ship", str(source))
+
+    async def _deploy(self, version: str, expected: int) -> None:
+        words = ("deploy", "mes", "--version", version, "--environment", ENVIRONMENT, "--watch")
+        try:
+            async with asyncio.timeout(CHAPTER_LIMIT_SECONDS):
+                await self._plant.command(*words, expected=(expected,))
+        except TimeoutError as error:
+            seen = await story.ending(self._plant, version)
+            raise DemoError(f"{version} was not over in time: {seen.rollout['reason']}") from error
+        self._endings.append(await story.ending(self._plant, version))
+
+    def _expect_cause(self, metric: str) -> None:
+        last = self._endings[-1]
+        findings = (last.rollout["verdict"] or {"findings": []})["findings"]
+        guilty = [each["metric"] for each in findings if each["outcome"] == "fail"]
+        if guilty != [metric]:
+            raise DemoError(
+                f"{last.version} should have been caught by {metric}, not by {guilty or 'nothing'}"
+            )
+
+    async def _start_line(self) -> Line:
+        status = await self._plant.get("/status")
+        address = next(each["address"] for each in status["units"] if each["unit"] == "mes")
+        line = Line(address, serials_per_minute=self._serials_per_minute, seed=1)
+        await line.start()
+        return line
+
+    async def _stay(self, stop: asyncio.Event) -> None:
+        story.chapter("The plant goes on")
+        story.tell(f"The board with this history: [bold]{self._plant.url}[/]")
+        story.tell("Ctrl-C ends the demo, with everything that it started.")
+        await stop.wait()
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Run the demo; gives the exit code."""
+    stop = asyncio.Event()
+    on_signals(stop)
+    plant = Plant(options.home.resolve(), options.port)
+    demo = asyncio.create_task(Demo(plant, options.speed).tell(stop if not options.exit else _is_set()))
+    ended = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({demo, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if not demo.done():
+            demo.cancel()
+        await asyncio.gather(demo, return_exceptions=False)
+    except asyncio.CancelledError:
+        return 130
+    except DemoError as error:
+        story.failed(str(error), error.details)
+        return 1
+    finally:
+        ended.cancel()
+        await plant.stop()
+    return 0
+
+
+def _is_set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+def main() -> int:
+    """Read the options and run."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--exit", action="store_true", help="end after the summary instead of leaving it up")
+    parser.add_argument("--home", type=Path, default=HOME, help="folder of the demo, cleared at its start")
+    parser.add_argument("--port", type=int, default=8460, help="port of the board")
+    parser.add_argument("--speed", type=int, default=400, help="serials a minute")
+    return asyncio.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
