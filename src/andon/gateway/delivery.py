@@ -103,8 +103,9 @@ class Delivery:
             call = _Call()
             # Weights over clusters that Envoy has: a return to the stable release is one rename, and does
             # not stand behind another unit's new clusters.
-            await self._move_weights(wanted.rds, call, timedelta(0))
-            await self._deliver({CDS: await self._clusters(wanted.cds, kept)}, call)
+            clusters = await self._clusters(wanted.cds, kept)
+            await self._move_weights(self._over_unchanged(wanted.rds, clusters, call), call, timedelta(0))
+            await self._deliver({CDS: clusters}, call)
             if call.waiting:
                 late = {name: wanted.rds[name] for name in call.waiting}
                 await self._move_weights(late, call, self._patience.health)
@@ -130,6 +131,18 @@ class Delivery:
         unheard -= {key for key in unheard if self._is_taken(key)}
         await self._await_word(unheard, {}, self._folder.log_size(), call)
 
+    def _over_unchanged(self, wanted: Mapping[str, Json], clusters: Json, call: _Call) -> dict[str, Json]:
+        """The route documents that give no weight to a release whose cluster is about to change."""
+        old, new = _by_name(self._folder.documents()[CDS]), _by_name(clusters)
+        changed = {name for name, made in new.items() if old.get(name) != made}
+        at_once = {}
+        for name, made in wanted.items():
+            if late := self._gaining(name, made) & changed:
+                call.waiting[name] = f"{', '.join(sorted(late))} not yet known to Envoy"
+            else:
+                at_once[name] = made
+        return at_once
+
     async def _move_weights(self, wanted: Mapping[str, Json], call: _Call, patience: timedelta) -> None:
         """Deliver the route documents whose clusters are there and whose gaining releases are healthy."""
         deadline = self._clock.monotonic() + patience.total_seconds()
@@ -150,7 +163,7 @@ class Delivery:
             await self._clock.sleep(timedelta(milliseconds=10))
 
     def _hindrance(self, made: Json, unhealthy: set[str]) -> str:
-        known = {each["name"] for each in self._folder.documents()[CDS]["resources"]}
+        known = _by_name(self._folder.documents()[CDS])
         if missing := [each for each in clusters_in(made["resources"][0]) if each not in known]:
             return f"{', '.join(missing)} not yet known to Envoy"
         return f"{', '.join(sorted(unhealthy))} not healthy" if unhealthy else ""
@@ -169,8 +182,14 @@ class Delivery:
     async def _healthy(self, names: set[str]) -> set[str]:
         if not names:
             return set()
-        found = await self._admin.numbers(r"^cluster\.[^.]+\.membership_healthy$")
-        return {each for each in names if found.get(f"cluster.{each}.membership_healthy", 0) > 0}
+        found = await self._admin.numbers(r"^cluster\.[^.]+\.(membership_healthy|warming_state)$")
+        return {
+            each
+            for each in names
+            if found.get(f"cluster.{each}.membership_healthy", 0) > 0
+            # While a changed cluster warms, its predecessor's numbers stand under its name.
+            and found.get(f"cluster.{each}.warming_state", 0) == 0
+        }
 
     async def _clusters(self, wanted: Json, kept: set[str]) -> Json:
         """The wanted clusters, those of kept routes, and those that are still needed for a while."""
@@ -328,6 +347,10 @@ def _serving_nothing(route: Route) -> Json:
     backends = tuple(replace(each, weight=0) for each in route.backends)
     idle = replace(route, revision=0, backends=backends)
     return render.render([idle], render.RenderOptions("")).rds[route_name(route.unit, route.environment)]
+
+
+def _by_name(made: Json) -> dict[str, Json]:
+    return {each["name"]: each for each in made["resources"]}
 
 
 def _inner(name: str) -> str:

@@ -55,6 +55,7 @@ class Scraper:
         self._clock = clock
         self._epoch = ""
         self._diverted: dict[Release, int] = {}
+        self._memory: dict[str, _Bins] = {}
 
     async def scrape(self) -> Traffic:
         """Counts per release at this moment. Costs two readings 10 ms apart.
@@ -71,8 +72,11 @@ class Scraper:
         if self._envoy.find_running() != running:
             raise Unavailable("gateway-restarted", "Envoy was restarted while it was read")
         if running.epoch != self._epoch:
-            self._epoch, self._diverted = running.epoch, {}
+            self._epoch, self._diverted, self._memory = running.epoch, {}, {}
         self._note_diverted(first, second)
+        self._memory = {name: carry(self._memory.get(name), each) for name, each in second.items()}
+        for name, each in second.items():
+            each.bins = self._memory[name].all
         return Traffic(running.epoch, self._clock.now(), traffic_of(second, self._diverted))
 
     def _note_diverted(self, first: Mapping[str, Numbers], second: Mapping[str, Numbers]) -> None:
@@ -81,6 +85,37 @@ class Scraper:
         self._diverted = {
             release: max(count, self._diverted.get(release, 0)) for release, count in now.items()
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Bins:
+    """Latency bins of one cluster: of its earlier definitions, and of the one that counts now."""
+
+    requests: int
+    earlier: list[tuple[float, int]]
+    current: list[tuple[float, int]]
+
+    @property
+    def all(self) -> list[tuple[float, int]]:
+        return self.earlier + self.current
+
+
+def carry(last: _Bins | None, seen: Numbers) -> _Bins:
+    """Bins that go on when a cluster gets other endpoints: Envoy then keeps its counters but begins its
+    histogram anew. What came between the last reading and the change is lost from the bins only."""
+    requests = seen.values["upstream_rq_completed"]
+    if last is None or requests < last.requests:
+        return _Bins(requests, [], seen.bins)
+    restarted = sum(count for _, count in seen.bins) < sum(count for _, count in last.current)
+    earlier = _merged(last.all) if restarted else last.earlier
+    return _Bins(requests, earlier, seen.bins)
+
+
+def _merged(bins: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:
+    counts: dict[float, int] = defaultdict(int)
+    for upper, count in bins:
+        counts[upper] += count
+    return sorted(counts.items())
 
 
 def numbers_of(listed: Iterable[Mapping[str, Any]]) -> dict[str, Numbers]:
