@@ -12,16 +12,19 @@ from collections.abc import Callable, Sequence
 from andon.judge.mixture import Atom, log_mean
 from andon.judge.model import Look
 
-# Tuned on bench/judge so that rate ratios of 2 to 10 are found in about the same excess over the least
-# possible; the two small ones give the test power, late, against any lasting harm.
+# Tuned on bench/judge so that rate ratios from 2 to 10 are all found soon. The two small distances give the
+# test power, late, against any lasting harm. What lies at 0 is not bet: it keeps the measured chance of
+# a false fail at 0.6 % where 1 % is promised.
 HARM = (
-    Atom(0.2, 0.01),
-    Atom(0.4, 0.03),
-    Atom(0.7, 0.15),
-    Atom(1.1, 0.13),
-    Atom(1.6, 0.10),
-    Atom(2.3, 0.50),
-    Atom(3.0, 0.08),
+    Atom(0.0, 0.150),
+    Atom(0.2, 0.009),
+    Atom(0.4, 0.025),
+    Atom(0.7, 0.095),
+    Atom(1.0, 0.088),
+    Atom(1.4, 0.075),
+    Atom(1.8, 0.068),
+    Atom(2.3, 0.283),
+    Atom(3.0, 0.207),
 )
 # Distances below the margin. An equal candidate stands log 1.5 = 0.4 below the default margin.
 SAFE = (Atom(0.2, 0.15), Atom(0.4, 0.50), Atom(0.7, 0.20), Atom(1.2, 0.10), Atom(2.0, 0.05))
