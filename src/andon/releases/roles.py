@@ -1,0 +1,142 @@
+"""The roles of TUF: how long each lives, and how a version of one is signed and checked.
+
+No I/O. Which files they become is `publish.py`; the installing side uses the library's own client.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from securesystemslib.signer import Signer
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, Targets, Timestamp
+from tuf.api.serialization.json import JSONSerializer
+
+from andon.kernel.errors import Conflict, Untrusted
+
+ROLES = (Root.type, Targets.type, Snapshot.type, Timestamp.type)
+Kind = TypeVar("Kind", Root, Timestamp, Snapshot, Targets)
+_COMPACT = JSONSerializer(compact=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long a signature of each role is believed; half of it is when a new one is made.
+
+    A client that is shown old files notices at the latest when the timestamp's life is over.
+    """
+
+    root: timedelta = timedelta(days=365)
+    targets: timedelta = timedelta(days=365)
+    snapshot: timedelta = timedelta(days=30)
+    timestamp: timedelta = timedelta(days=30)
+
+    def of(self, role: str) -> timedelta:
+        """The life of `role`, one of `ROLES`."""
+        return {
+            Root.type: self.root,
+            Targets.type: self.targets,
+            Snapshot.type: self.snapshot,
+            Timestamp.type: self.timestamp,
+        }[role]
+
+
+@dataclass(slots=True)
+class Roles:
+    """The four roles as they are now, verified. Changed only by `publish.py`, under its lock."""
+
+    root: Root
+    targets: Targets
+    snapshot: Snapshot
+    timestamp: Timestamp
+
+    def of(self, role: str) -> Signed:
+        """The signed part of `role`, one of `ROLES`."""
+        by_role: dict[str, Signed] = {
+            Root.type: self.root,
+            Targets.type: self.targets,
+            Snapshot.type: self.snapshot,
+            Timestamp.type: self.timestamp,
+        }
+        return by_role[role]
+
+
+def is_half_over(signed: Signed, life: timedelta, now: datetime) -> bool:
+    """Whether less than half of its life is left, so that it should be signed again."""
+    return signed.expires - now < life / 2
+
+
+def first(signers: Mapping[str, Sequence[Signer]], lives: Lifetimes, now: datetime) -> Roles:
+    """Version 1 of all roles, without any release. The threshold is 1 of the keys given for each role."""
+    root = Root(expires=_until(now + lives.root), consistent_snapshot=True)
+    for role in ROLES:
+        for signer in signers[role]:
+            root.add_key(signer.public_key, role)
+    return Roles(
+        root,
+        Targets(expires=_until(now + lives.targets)),
+        Snapshot(expires=_until(now + lives.snapshot)),
+        Timestamp(expires=_until(now + lives.timestamp)),
+    )
+
+
+def next_version(signed: Signed, life: timedelta, now: datetime) -> None:
+    """Make `signed` its own successor, with a new life."""
+    signed.version += 1
+    signed.expires = _until(now + life)
+
+
+def sign(signed: Signed, root: Root, signers: Sequence[Signer]) -> bytes:
+    """The signed file of a role.
+
+    Raises:
+        Conflict: fewer keys are here than the root asks for.
+    """
+    wanted = root.get_delegated_role(signed.type)
+    usable = [each for each in signers if each.public_key.keyid in wanted.keyids]
+    if len(usable) < wanted.threshold:
+        raise Conflict(
+            "keys-missing",
+            f"role {signed.type} needs {wanted.threshold} of its keys, {len(usable)} are here",
+            hint="put the private keys into keys/<role>; see docs/operations/keys.md",
+        )
+    metadata: Metadata[Any] = Metadata(signed)
+    for signer in usable:
+        metadata.sign(signer, append=True)
+    return metadata.to_bytes(_COMPACT)
+
+
+def described(signed: Signed, content: bytes) -> MetaFile:
+    """What the role above says about this file: version, length and hash."""
+    return MetaFile.from_data(signed.version, content, ["sha256"])
+
+
+def verified(content: bytes, kind: type[Kind], delegator: Root | None) -> Kind:
+    """The role in `content`, when `delegator` says that its signatures count. Expiry is not looked at.
+
+    `delegator` is None for a root that is trusted because it was pinned: it must be signed by itself.
+
+    Raises:
+        Untrusted: garbage, another role, or not enough good signatures.
+    """
+    try:
+        metadata: Metadata[Kind] = Metadata.from_bytes(content)
+        signed = metadata.signed
+        if not isinstance(signed, kind):
+            raise Untrusted("wrong-role", f"the {kind.type} file holds a {signed.type}")
+        by = delegator or signed
+        if not isinstance(by, Root):
+            raise TypeError("only a root can stand for itself")
+        by.verify_delegate(kind.type, metadata.signed_bytes, metadata.signatures)
+    except RepositoryError as error:
+        raise Untrusted(
+            "bad-signature",
+            f"the registry's {kind.type} metadata is not what was signed: {error}",
+            hint="restore the registry folder from a copy; see docs/operations/keys.md",
+        ) from error
+    return metadata.signed
+
+
+def _until(at: datetime) -> datetime:
+    return at.replace(microsecond=0)  # TUF's times have whole seconds
