@@ -1,0 +1,142 @@
+"""What takes a rollout back, in order of danger. Pure. The first guard that speaks decides.
+
+They act also while a person paused the rollout or the cord freezes it: going back is always allowed.
+"""
+
+from collections.abc import Callable, Sequence
+
+from andon.judge.model import Outcome
+from andon.rollouts import seeing
+from andon.rollouts.actions import Decision, Hold, RollBack
+from andon.rollouts.model import Observation, Phase, RequestKind, Rollout, Stage, Trigger
+from andon.targets.model import InstanceState
+
+Guard = Callable[[Rollout, Observation], Decision | None]
+
+
+def danger(rollout: Rollout, seen: Observation) -> Decision | None:
+    """The decision of the first guard that sees danger; None where there is none, or no way back any more."""
+    if rollout.phase is Phase.FINISHING and rollout.stage is Stage.STOPPING:
+        return None  # the former release is being stopped: a return is a deployment of its own by now
+    decisions = (guard(rollout, seen) for guard in _GUARDS)
+    return next((each for each in decisions if each is not None), None)
+
+
+def back(rollout: Rollout, seen: Observation, trigger: Trigger, reason: str) -> Decision:
+    """Roll back, or hold where returning would route to nothing."""
+    obstacle = _obstacle(rollout, seen, trigger)
+    if obstacle:
+        return Decision(Hold(trigger), f"{reason}; it cannot return: {obstacle}")
+    return Decision(RollBack(trigger), reason)
+
+
+def can_return(rollout: Rollout, seen: Observation, trigger: Trigger) -> bool:
+    """Whether `back` would roll back."""
+    return not _obstacle(rollout, seen, trigger)
+
+
+def _obstacle(rollout: Rollout, seen: Observation, trigger: Trigger) -> str:
+    if rollout.share == 0 or rollout.plan.needs_gap:
+        return ""  # nothing is routed to the candidate; or the stable one is started before it is routed to
+    if rollout.stable is None:
+        # Taking down the only release there is must be a person's word.
+        return "" if trigger is Trigger.ABORT else "there is no release to return to"
+    if seeing.ready(rollout.stable, seen) == 0:
+        return f"no instance of {rollout.stable} is ready"
+    return ""
+
+
+def _cord(rollout: Rollout, seen: Observation) -> Decision | None:
+    is_first = rollout.stable is None and rollout.share > 0
+    if is_first or not (seen.is_corded and seen.cord_returns):
+        return None  # where there is nothing to return to, the cord only freezes
+    return back(rollout, seen, Trigger.CORD, f"the cord takes everything to stable: {seen.cord_reason}")
+
+
+def _abort(rollout: Rollout, seen: Observation) -> Decision | None:
+    request = rollout.request
+    if request is None or request.kind is not RequestKind.ABORT:
+        return None
+    return back(rollout, seen, Trigger.ABORT, f"aborted by {request.actor}: {request.reason}")
+
+
+def _refused(rollout: Rollout, seen: Observation) -> Decision | None:
+    return _any_in(rollout, seen, InstanceState.REFUSED, Trigger.UNTRUSTED, "does not verify")
+
+
+def _crash_loop(rollout: Rollout, seen: Observation) -> Decision | None:
+    return _any_in(rollout, seen, InstanceState.CRASH_LOOP, Trigger.CRASH_LOOP, "dies again and again")
+
+
+def _any_in(
+    rollout: Rollout, seen: Observation, state: InstanceState, trigger: Trigger, what: str
+) -> Decision | None:
+    for each in seeing.of(rollout.candidate, seen):
+        if each.state is state:
+            return back(rollout, seen, trigger, f"release {rollout.candidate} {what}{_because(each.detail)}")
+    return None
+
+
+def _health(rollout: Rollout, seen: Observation) -> Decision | None:
+    limit = rollout.plan.health_failures
+    for each in seeing.of(rollout.candidate, seen):
+        was_ready = each.state is InstanceState.READY and each.failed_checks >= limit
+        if was_ready or each.state is InstanceState.UNHEALTHY:
+            reason = (
+                f"an instance of {rollout.candidate} failed {max(each.failed_checks, 1)} health checks "
+                f"in a row{_because(each.detail)}"
+            )
+            return back(rollout, seen, Trigger.HEALTH, reason)
+    return None
+
+
+def _verdict(rollout: Rollout, seen: Observation) -> Decision | None:
+    match seen.verdict.outcome:
+        case Outcome.INVALID:
+            return back(rollout, seen, Trigger.INVALID, seen.verdict.reason)
+        case Outcome.FAIL:
+            is_guardrail = any(
+                each.by_guardrail and each.outcome is Outcome.FAIL for each in seen.verdict.findings
+            )
+            trigger = Trigger.GUARDRAIL if is_guardrail else Trigger.JUDGE
+            return back(rollout, seen, trigger, seen.verdict.reason)
+        case _:
+            return None
+
+
+def _traffic_drop(rollout: Rollout, seen: Observation) -> Decision | None:
+    if not seeing.has_traffic_dropped(rollout, seen):
+        return None
+    total = seen.step_requests_candidate + seen.step_requests_stable
+    reason = (
+        f"release {rollout.candidate} got {seen.step_requests_candidate} of {total} requests, "
+        f"under half of its share of {rollout.share:.0%}"
+    )
+    return back(rollout, seen, Trigger.TRAFFIC_DROP, reason)
+
+
+def _lingering(rollout: Rollout, seen: Observation) -> Decision | None:
+    slow = seeing.lingering(rollout, seen)
+    if slow is None:
+        return None
+    reason = (
+        f"an instance of {rollout.candidate} is {slow.state.value} "
+        f"for more than {rollout.plan.ready_deadline.total_seconds():.0f} s{_because(slow.detail)}"
+    )
+    return back(rollout, seen, Trigger.NOT_READY, reason)
+
+
+def _because(detail: str) -> str:
+    return f": {detail}" if detail else ""
+
+
+_GUARDS: Sequence[Guard] = (
+    _cord,
+    _abort,
+    _refused,
+    _crash_loop,
+    _health,
+    _verdict,
+    _traffic_drop,
+    _lingering,
+)

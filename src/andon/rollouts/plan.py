@@ -1,0 +1,158 @@
+"""From manifest, strategy and what runs now to a plan with its hash. Pure: the same inputs, the same plan."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from andon.judge.model import JudgePolicy, MetricPolicy
+from andon.judge.policy import split
+from andon.kernel.errors import InvalidInput
+from andon.kernel.ids import EnvironmentName, Version
+from andon.rollouts import codec, strategies
+from andon.rollouts.model import Plan, Step
+from andon.rollouts.strategies import Pace, Sizes
+from andon.units.model import Environment, Manifest, StrategyName
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What runs now: the stable release, None before the first, and how many instances it has."""
+
+    stable: Version | None = None
+    instances: int = 0
+
+
+def plan(
+    manifest: Manifest,
+    environment: EnvironmentName,
+    current: Current,
+    strategy: StrategyName | None = None,
+) -> Plan:
+    """What a deployment of the manifest's release will do. `strategy`: instead of the manifest's.
+
+    Raises:
+        InvalidInput: the manifest does not name the environment.
+    """
+    where = environment_of(manifest, environment)
+    metrics = _metrics(manifest, where)
+    chosen = strategy or where.strategy
+    pace = Pace(where.policy.soak, where.policy.max_wait, can_judge=any(each.required for each in metrics))
+    walked = strategies.steps(chosen, _sizes(where, current), where.policy.steps, pace)
+    made = _frame(manifest, where, current, walked)
+    policy = JudgePolicy(metrics, session_requests=manifest.gateway.session_requests)
+    keeps_warm = chosen in {StrategyName.CANARY, StrategyName.BLUE_GREEN} and current.stable is not None
+    return _sealed(
+        replace(
+            made,
+            strategy=chosen,
+            policy=policy,
+            needs_gap=chosen is StrategyName.RECREATE and current.stable is not None,
+            warm=where.policy.warm if keeps_warm else timedelta(),
+            notes=_notes(manifest, chosen, current, walked),
+        )
+    )
+
+
+def plan_rollback(manifest: Manifest, environment: EnvironmentName, current: Current) -> Plan:
+    """Back to a former release in one step to 1, beside what runs now; only its health is watched.
+
+    It is not judged: what it would be compared with is what a person wants to get away from.
+
+    Raises:
+        InvalidInput: the manifest does not name the environment.
+    """
+    where = environment_of(manifest, environment)
+    needs_gap = where.strategy is StrategyName.RECREATE
+    sizes = _sizes(where, current)
+    step = strategies.unjudged(
+        1.0, Sizes(sizes.candidate, 0) if needs_gap else sizes, min(where.policy.soak, _ROLLBACK_SOAK)
+    )
+    strategy = StrategyName.RECREATE if needs_gap else StrategyName.BLUE_GREEN
+    notes = ("It goes to the former release in one step, watched by health only.", *_data_notes(manifest))
+    made = _frame(manifest, where, current, (step,))
+    return _sealed(replace(made, strategy=strategy, needs_gap=needs_gap, is_rollback=True, notes=notes))
+
+
+# A return is an emergency: long enough to see it crash, short enough not to keep the environment busy.
+_ROLLBACK_SOAK = timedelta(seconds=10)
+
+
+def environment_of(manifest: Manifest, environment: EnvironmentName) -> Environment:
+    """The environment as the manifest has it.
+
+    Raises:
+        InvalidInput: it does not name it.
+    """
+    found = manifest.environments.get(environment)
+    if found is None:
+        known = ", ".join(sorted(manifest.environments))
+        raise InvalidInput(
+            "no-such-environment",
+            f"environment {environment!r} is not in the manifest of {manifest.unit.name}",
+            hint=f"use one of: {known}; or add [environments.{environment}] to andon.toml",
+        )
+    return found
+
+
+def _sizes(where: Environment, current: Current) -> Sizes:
+    return Sizes(where.instances, max(1, current.instances) if current.stable is not None else 0)
+
+
+def _frame(manifest: Manifest, where: Environment, current: Current, steps: tuple[Step, ...]) -> Plan:
+    return Plan(
+        strategy=where.strategy,
+        steps=steps,
+        instances=where.instances,
+        require_evidence=where.policy.require_evidence,
+        ready_deadline=manifest.ready.deadline,
+        drain_timeout=manifest.drain.timeout,
+        warm=timedelta(),
+        health_failures=manifest.health.failures,
+        policy=JudgePolicy(()),
+        hash="",
+        stable_instances=_sizes(where, current).stable,
+        # The target waits for the drain once more, for the process, before it ends it by force.
+        stop_deadline=manifest.drain.timeout + timedelta(seconds=30),
+    )
+
+
+def _metrics(manifest: Manifest, where: Environment) -> tuple[MetricPolicy, ...]:
+    metrics = [
+        MetricPolicy(
+            name=name,
+            alpha=where.policy.alpha,
+            beta=where.policy.beta,
+            margin=where.policy.margin,
+            acceptable=each.acceptable,
+            guardrail=each.guardrail,
+            required=each.required,
+        )
+        for name, each in sorted(manifest.evidence.items())
+    ]
+    return split(where.policy.alpha, metrics) if metrics else ()
+
+
+def _notes(
+    manifest: Manifest, strategy: StrategyName, current: Current, steps: Sequence[Step]
+) -> tuple[str, ...]:
+    notes = []
+    if current.stable is None:
+        notes.append("It is the first release here: nothing to compare it with, and nothing to return to.")
+    elif strategy is StrategyName.RECREATE:
+        notes.append(
+            f"Release {current.stable} is stopped before the new one starts: there is a gap in service, "
+            "and another one if it has to return."
+        )
+    elif not any(each.is_judged for each in steps):
+        notes.append("No evidence is waited for: it goes on after its soak unless harm is seen.")
+    return (*notes, *_data_notes(manifest))
+
+
+def _data_notes(manifest: Manifest) -> tuple[str, ...]:
+    if manifest.run.migrate is None:
+        return ()
+    return ("Its migration changes data; a roll-back takes the software back, not the data.",)
+
+
+def _sealed(made: Plan) -> Plan:
+    return replace(made, hash=codec.sha256(replace(made, hash="")))

@@ -1,0 +1,88 @@
+"""What an observation says of a rollout, as claims. Pure; what follows from them is in `decide.py`."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from andon.kernel.ids import Version
+from andon.rollouts.model import Observation, Rollout, SeenInstance, Stage
+from andon.rollouts.wanted import wanted
+from andon.targets.model import InstanceState
+
+# The gateway's weights are thousandths.
+_SHARE_TOLERANCE = 0.001
+# P(a fair split ever gives under half of its share once so many sessions were expected) is below 1e-5
+# for any share of 1 % or more: Chernoff, exp(-150 (1 - log 2) / 2), summed over all later looks.
+DROP_SESSIONS = 150
+
+
+def is_confirmed(rollout: Rollout, seen: Observation) -> bool:
+    """Whether the gateway serves what the rollout wants, at the revision that stands in the database."""
+    want = wanted(rollout)
+    return (
+        seen.acknowledged_revision is not None
+        and seen.acknowledged_revision >= seen.desired_revision
+        and _is_close(seen.share, want.share)
+        and _is_close(seen.stable_share, want.stable_share)
+    )
+
+
+def _is_close(share: float | None, wanted_share: float) -> bool:
+    return share is not None and abs(share - wanted_share) <= _SHARE_TOLERANCE
+
+
+def of(version: Version | None, seen: Observation) -> Sequence[SeenInstance]:
+    """The instances of a release; none of no release."""
+    return [each for each in seen.instances if each.version == version]
+
+
+def ready(version: Version | None, seen: Observation) -> int:
+    """How many instances of a release can take requests."""
+    return sum(each.state is InstanceState.READY for each in of(version, seen))
+
+
+def is_gone(version: Version | None, seen: Observation) -> bool:
+    """Whether nothing of a release runs any more."""
+    return all(each.state is InstanceState.STOPPED for each in of(version, seen))
+
+
+def is_past_deadline(rollout: Rollout, seen: Observation) -> bool:
+    """Whether the present stage has had its time."""
+    return rollout.deadline_at is not None and seen.now >= rollout.deadline_at
+
+
+def is_candidate_ready(rollout: Rollout, seen: Observation) -> bool:
+    """Whether all the instances that the candidate should have now can take requests."""
+    return ready(rollout.candidate, seen) >= wanted(rollout).candidate_instances
+
+
+def lingering(rollout: Rollout, seen: Observation) -> SeenInstance | None:
+    """An instance of a serving candidate that has been neither ready nor failed for the ready deadline."""
+    if rollout.share == 0:
+        return None
+    slow = (InstanceState.INSTALLING, InstanceState.STARTING, InstanceState.RESTARTING)
+    limit = seen.now - rollout.plan.ready_deadline
+    return next(
+        (each for each in of(rollout.candidate, seen) if each.state in slow and each.since <= limit), None
+    )
+
+
+def has_traffic_dropped(rollout: Rollout, seen: Observation) -> bool:
+    """Whether the candidate gets under half of its share, beyond what chance can do.
+
+    Counted in sessions, because a sticky session moves as a whole.
+    """
+    if rollout.stage is not Stage.SERVING:
+        return False
+    total = seen.step_requests_candidate + seen.step_requests_stable
+    expected = rollout.share * total
+    return (
+        expected >= DROP_SESSIONS * rollout.plan.policy.session_requests
+        and seen.step_requests_candidate < expected / 2
+    )
+
+
+def soak_left(rollout: Rollout, seen: Observation) -> timedelta:
+    """What is left of the step's soak; nothing or less when it is over."""
+    if rollout.step_since is None:
+        return rollout.plan.steps[rollout.step].soak
+    return rollout.step_since + rollout.plan.steps[rollout.step].soak - seen.now

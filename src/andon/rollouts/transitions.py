@@ -1,0 +1,237 @@
+"""The only place where a rollout's phase changes: a rollout and a decision give the next rollout. Pure."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from andon.judge.model import JudgeState
+from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
+from andon.rollouts.actions import (
+    Action,
+    ConfirmStep,
+    Decision,
+    Dismiss,
+    Drain,
+    Finish,
+    Freeze,
+    Hold,
+    Pause,
+    Promote,
+    Restore,
+    Resume,
+    RollBack,
+    SetShare,
+    StartStable,
+    StartStep,
+    StopCandidate,
+    StopStable,
+    Thaw,
+    Wait,
+)
+from andon.rollouts.model import Evidence, Phase, Plan, RequestKind, Rollout, Stage, Trigger
+
+_Turn = Pause | Resume | Freeze | Thaw | Dismiss | RollBack | Hold
+_Move = (
+    StartStep
+    | SetShare
+    | ConfirmStep
+    | Promote
+    | Drain
+    | StopCandidate
+    | StopStable
+    | StartStable
+    | Restore
+    | Finish
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Who wants what moved where."""
+
+    id: RolloutId
+    unit: UnitName
+    environment: EnvironmentName
+    stable: Version | None
+    candidate: Version
+    actor: str
+    reason: str
+
+
+def begin(what: Beginning, plan: Plan, judge: JudgeState, now: datetime) -> Rollout:
+    """A rollout at its first moment: the candidate starts, or the stable release leaves first."""
+    rollout = Rollout(
+        id=what.id,
+        unit=what.unit,
+        environment=what.environment,
+        stable=what.stable,
+        candidate=what.candidate,
+        plan=plan,
+        phase=Phase.PREPARING,
+        stage=Stage.SCALING,
+        step=0,
+        entered_at=now,
+        step_since=None,
+        deadline_at=None,
+        request=None,
+        evidence=Evidence(judge),
+        trigger=None,
+        reason=what.reason,
+        actor=what.actor,
+        created_at=now,
+    )
+    return _entered(rollout, Stage.ROUTING if plan.needs_gap else Stage.SCALING, now)
+
+
+def apply(rollout: Rollout, decision: Decision, now: datetime) -> Rollout:
+    """The rollout after `decision`, with its reason. Waiting changes nothing."""
+    if isinstance(decision.action, Wait):
+        return rollout
+    return replace(_after(rollout, decision.action, now), reason=decision.reason)
+
+
+def _after(rollout: Rollout, action: Action, now: datetime) -> Rollout:
+    match action:
+        case Wait():
+            return rollout
+        case Pause() | Resume() | Freeze() | Thaw() | Dismiss() | RollBack() | Hold():
+            return _turn(rollout, action, now)
+        case _:
+            going = replace(rollout, phase=rollout.working_phase, held_from=None)
+            return _move(_without(going, RequestKind.PROMOTE), action, now)
+
+
+def _turn(rollout: Rollout, action: _Turn, now: datetime) -> Rollout:
+    match action:
+        case Pause():
+            return replace(rollout, paused_at=now, request=None)
+        case Resume():
+            return _resumed(replace(rollout, request=None), now)
+        case Freeze():
+            return replace(rollout, frozen_at=now)
+        case Thaw():
+            return _thawed(rollout, now)
+        case Dismiss():
+            return replace(rollout, request=None)
+        case RollBack(trigger):
+            return _turned_back(rollout, trigger, now)
+        case Hold(trigger):
+            return replace(
+                _unstopped(rollout),
+                phase=Phase.HELD,
+                held_from=rollout.phase,
+                trigger=trigger,
+                entered_at=now,
+                deadline_at=None,
+            )
+        case _ as never:
+            assert_never(never)
+
+
+_STAGES: dict[type[Drain | StopCandidate | StopStable | StartStable | Restore], Stage] = {
+    Drain: Stage.DRAINING,
+    StopCandidate: Stage.STOPPING,
+    StopStable: Stage.STOPPING,
+    StartStable: Stage.SCALING,
+    Restore: Stage.RESTORING,
+}
+
+
+def _move(rollout: Rollout, action: _Move, now: datetime) -> Rollout:
+    match action:
+        case StartStep(index):
+            begun = replace(rollout, step=index, step_since=None, paused_at=None)
+            return _entered(begun, Stage.SCALING, now)
+        case SetShare():
+            return _entered(replace(rollout, phase=Phase.STEPPING), Stage.ROUTING, now)
+        case ConfirmStep():
+            return _confirmed(rollout, now)
+        case Promote():
+            return _entered(replace(rollout, phase=Phase.FINISHING, paused_at=None), Stage.WARM, now)
+        case Drain() | StopCandidate() | StopStable() | StartStable() | Restore():
+            return _entered(rollout, _STAGES[type(action)], now)
+        case Finish(phase):
+            over = replace(rollout, phase=phase, entered_at=now, finished_at=now)
+            return replace(_unstopped(over), deadline_at=None)
+        case _ as never:
+            assert_never(never)
+
+
+def _entered(rollout: Rollout, stage: Stage, now: datetime) -> Rollout:
+    """At the beginning of a stage of its phase, with the time that it may take."""
+    rollout = replace(rollout, stage=stage, entered_at=now)
+    return replace(rollout, deadline_at=now + _lasts(rollout))
+
+
+def _lasts(rollout: Rollout) -> timedelta:
+    plan = rollout.plan
+    match rollout.stage:
+        case Stage.ROUTING | Stage.RESTORING:
+            return plan.confirm_deadline
+        case Stage.DRAINING:
+            return plan.drain_timeout
+        case Stage.STOPPING:
+            return plan.stop_deadline
+        case Stage.SCALING if rollout.phase is Phase.STEPPING:
+            return plan.ready_deadline
+        case Stage.SCALING:
+            return plan.install_deadline + plan.ready_deadline
+        case Stage.SERVING:
+            return plan.steps[rollout.step].max_wait
+        case Stage.WARM:
+            return plan.warm
+        case _ as never:
+            assert_never(never)
+
+
+def _confirmed(rollout: Rollout, now: datetime) -> Rollout:
+    """The soak begins. Where it is stopped meanwhile, the time that does not count begins here too."""
+    evidence = rollout.evidence
+    return replace(
+        _entered(rollout, Stage.SERVING, now),
+        step_since=now,
+        paused_at=None if rollout.paused_at is None else now,
+        frozen_at=None if rollout.frozen_at is None else now,
+        evidence=replace(evidence, counts_from=evidence.counts_from or now),
+    )
+
+
+def _turned_back(rollout: Rollout, trigger: Trigger, now: datetime) -> Rollout:
+    """Share 0 comes first. Where nothing of the candidate was asked for yet, the stable one is restored."""
+    untouched = rollout.phase is Phase.PREPARING and rollout.stage in {Stage.ROUTING, Stage.DRAINING}
+    back = replace(_unstopped(rollout), phase=Phase.RETURNING, held_from=None, trigger=trigger)
+    return _entered(back, Stage.SCALING if untouched else Stage.ROUTING, now)
+
+
+def _unstopped(rollout: Rollout) -> Rollout:
+    """What a pause, a freeze or a request wanted is over."""
+    return replace(rollout, paused_at=None, frozen_at=None, request=None)
+
+
+def _without(rollout: Rollout, kind: RequestKind) -> Rollout:
+    if rollout.request is None or rollout.request.kind is not kind:
+        return rollout
+    return replace(rollout, request=None)
+
+
+def _resumed(rollout: Rollout, now: datetime) -> Rollout:
+    if rollout.held_from is not None:
+        trigger = rollout.trigger if rollout.held_from is Phase.RETURNING else None
+        freed = replace(rollout, phase=rollout.held_from, held_from=None, trigger=trigger)
+        return _entered(freed, rollout.stage, now)
+    since = rollout.paused_at or now
+    if rollout.frozen_at is not None:
+        return replace(rollout, paused_at=None, frozen_at=min(since, rollout.frozen_at))
+    return _shifted(replace(rollout, paused_at=None), now - since)
+
+
+def _thawed(rollout: Rollout, now: datetime) -> Rollout:
+    since = rollout.frozen_at or now
+    if rollout.paused_at is not None:
+        return replace(rollout, frozen_at=None, paused_at=min(since, rollout.paused_at))
+    return _shifted(replace(rollout, frozen_at=None), now - since)
+
+
+def _shifted(rollout: Rollout, by: timedelta) -> Rollout:
+    """A deadline does not run while the rollout is stopped."""
+    return replace(rollout, deadline_at=None if rollout.deadline_at is None else rollout.deadline_at + by)

@@ -1,0 +1,83 @@
+"""What should run while a rollout is where it is. Pure: the desired state is a function of the rollout.
+
+So desired state can never contradict the phase, and a restart has nothing to work out.
+"""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from andon.rollouts.model import Phase, Rollout, Stage
+from andon.units.desired import Desired, DesiredRelease
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Instances and share of both releases. The shares sum to 1, or are both 0 where nothing serves."""
+
+    candidate_instances: int
+    stable_instances: int
+    share: float
+    stable_share: float
+
+
+def wanted(rollout: Rollout) -> Wanted:
+    """What the phase and the stage ask for."""
+    plan = rollout.plan
+    step = plan.steps[rollout.step]
+    match rollout.working_phase:
+        case Phase.PREPARING | Phase.HELD:
+            return _preparing(rollout)
+        case Phase.STEPPING:
+            return Wanted(step.candidate_instances, step.stable_instances, *_shares(rollout))
+        case Phase.FINISHING | Phase.PROMOTED:
+            keeps = 0 if rollout.stage is Stage.STOPPING else step.stable_instances
+            return Wanted(plan.instances, keeps, *_shares(rollout))
+        case Phase.RETURNING | Phase.RETURNED:
+            return _returning(rollout)
+        case _ as never:
+            assert_never(never)
+
+
+def desired(rollout: Rollout, revision: int) -> Desired:
+    """The same as the row that target and gateway read. What has no instances and no share is not named."""
+    now = wanted(rollout)
+    releases = [DesiredRelease(rollout.candidate, now.candidate_instances, now.share)]
+    if rollout.stable is not None:
+        releases.insert(0, DesiredRelease(rollout.stable, now.stable_instances, now.stable_share))
+    is_promoted = rollout.working_phase in {Phase.FINISHING, Phase.PROMOTED}
+    return Desired(
+        unit=rollout.unit,
+        environment=rollout.environment,
+        revision=revision,
+        stable=rollout.candidate if is_promoted else rollout.stable,
+        releases=tuple(each for each in releases if each.instances or each.share),
+    )
+
+
+def _shares(rollout: Rollout) -> tuple[float, float]:
+    share = rollout.share
+    return share, 0.0 if rollout.stable is None else 1.0 - share
+
+
+def _preparing(rollout: Rollout) -> Wanted:
+    step = rollout.plan.steps[rollout.step]
+    if not rollout.plan.needs_gap:
+        return Wanted(step.candidate_instances, step.stable_instances, *_shares(rollout))
+    match rollout.stage:
+        case Stage.ROUTING | Stage.DRAINING:
+            return Wanted(0, rollout.plan.stable_instances, 0.0, 0.0)
+        case Stage.STOPPING:
+            return Wanted(0, 0, 0.0, 0.0)
+        case _:
+            return Wanted(step.candidate_instances, 0, 0.0, 0.0)
+
+
+def _returning(rollout: Rollout) -> Wanted:
+    plan = rollout.plan
+    is_leaving = rollout.stage in {Stage.ROUTING, Stage.DRAINING}
+    candidate = plan.steps[rollout.step].candidate_instances if is_leaving else 0
+    if not plan.needs_gap:
+        return Wanted(candidate, plan.stable_instances, *_shares(rollout))
+    if is_leaving or rollout.stage is Stage.STOPPING:
+        return Wanted(candidate, 0, 0.0, 0.0)
+    return Wanted(0, plan.stable_instances, 0.0, 1.0 if rollout.stage is Stage.RESTORING else 0.0)
