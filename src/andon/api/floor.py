@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 
 from andon.api import model, views
 from andon.api.rates import UNKNOWN
-from andon.api.services import Cord
 from andon.evidence.model import Reading
 from andon.kernel.ids import Version
-from andon.rollouts.model import Phase, Rollout, Trigger
+from andon.rollouts.model import Cord, Phase, Rollout, Trigger
 from andon.targets.model import Instance, InstanceState
 from andon.units.desired import Desired
 from andon.units.model import Manifest
@@ -96,7 +95,7 @@ def _red(scene: Scene) -> model.Light | None:
 
 
 def _came_back_by_itself(rollout: Rollout, now: datetime) -> bool:
-    """Whether a judge or a guard took it back lately; the light calls a person until something newer moves."""
+    """Whether a judge or a guard took it back lately: a person should look."""
     if rollout.phase is not Phase.RETURNED or rollout.trigger in _BY_PEOPLE or rollout.finished_at is None:
         return False
     return now - rollout.finished_at < RETURNED_STAYS_RED

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from andon.api import floor, model, views
 from andon.api.rates import UNKNOWN, Window
-from andon.api.services import Cord, Services
+from andon.api.services import Services
 from andon.kernel.errors import AndonError
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
+from andon.rollouts.model import Cord
 from andon.targets.model import Instance
 from andon.timeline.records import Severity
 from andon.timeline.store import Filter

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -17,6 +18,7 @@ from andon.api.model import Problem
 from andon.api.rates import Window
 from andon.api.routes import cord, floor, pipelines, rollouts, system
 from andon.api.services import Services
+from andon.kernel.clock import SystemClock
 from andon.kernel.supervise import Loop
 
 _DESCRIPTION = (
@@ -62,6 +64,12 @@ def create(services: Services, *, names: Iterable[str] = ()) -> FastAPI:
     app.add_middleware(Counting, metrics=page)
     app.add_middleware(Guard, names=tuple(names))
     return app
+
+
+def describe() -> dict[str, Any]:
+    """The OpenAPI description, without a running Andon: only the routes are read, no service is called."""
+    nothing = cast("Services", SimpleNamespace(version="1", clock=SystemClock()))
+    return create(nothing).openapi()
 
 
 def _v1(services: Services, gather: Gather, feed: Feed) -> APIRouter:

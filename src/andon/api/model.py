@@ -109,6 +109,12 @@ class PlanView(View):
     hash: str
     strategy: str
     instances: int
+    stable_instances: int
+    needs_gap: bool = Field(
+        description="The two releases cannot run at once; a short interruption is planned"
+    )
+    is_rollback: bool
+    notes: list[str] = Field(description="What a person should know before it begins")
     require_evidence: bool
     warm_s: float
     ready_deadline_s: float
@@ -197,6 +203,10 @@ class RolloutView(RolloutSummary):
 
     plan: PlanView
     verdict: VerdictView | None
+    stage: str = Field(description="What the phase is busy with")
+    held_from: str | None = Field(description="The phase that a hold interrupted")
+    frozen_at: datetime | None = Field(description="Since when the cord stops it")
+    looked_at: datetime | None = Field(description="When the judge last looked")
     entered_at: datetime
     step_since: datetime | None
     soak_until: datetime | None

@@ -68,9 +68,14 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     return answer(
         422,
         "bad-field",
-        f"{field}{sent}: {first['msg'].lower()}",
+        f"{field}{sent}: {_words(first['msg'])}",
         hint="/api/v1/openapi.json describes it",
     )
+
+
+def _words(message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]
 
 
 def _short(value: Any) -> str:

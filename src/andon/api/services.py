@@ -13,7 +13,7 @@ from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, Unit
 from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, StageName
 from andon.releases.model import Release
-from andon.rollouts.model import Plan, RequestKind, Rollout
+from andon.rollouts.model import Cord, Plan, RequestKind, Rollout
 from andon.targets.model import Instance
 from andon.timeline.records import Record
 from andon.timeline.store import Filter
@@ -34,21 +34,6 @@ class Look(Protocol):
     def findings(self) -> Mapping[str, Mapping[str, Any]]: ...
 
 
-class Cord(Protocol):
-    """A pulled cord."""
-
-    @property
-    def environment(self) -> EnvironmentName | None: ...
-    @property
-    def returns(self) -> bool: ...
-    @property
-    def actor(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def at(self) -> datetime: ...
-
-
 class Releases(Protocol):
     """Published releases (`releases/store.py`)."""
 
@@ -60,7 +45,7 @@ class Releases(Protocol):
 class Runs(Protocol):
     """Pipeline runs (`pipelines/store.py`)."""
 
-    async def get(self, run: RunId) -> Run: ...
+    async def get(self, run: RunId, /) -> Run: ...
     async def list(self, unit: UnitName | None = None, *, limit: int = 50) -> Sequence[Run]: ...
 
 
@@ -79,7 +64,7 @@ class Ship(Protocol):
 class Rollouts(Protocol):
     """Rollouts and the judge's looks (`rollouts/store.py`)."""
 
-    async def get(self, rollout: RolloutId) -> Rollout: ...
+    async def get(self, rollout: RolloutId, /) -> Rollout: ...
     async def list(
         self,
         unit: UnitName | None = None,

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from andon.api import model
-from andon.api.services import Cord, Look, Probe
+from andon.api.services import Look, Probe
 from andon.judge.model import Counts, Finding, MetricPolicy, Verdict
 from andon.pipelines.model import Run, RunState, StageStatus
 from andon.releases.model import Release
-from andon.rollouts.model import Phase, Plan, Rollout
+from andon.rollouts.model import Cord, Phase, Plan, Rollout, Stage
 from andon.targets.model import Instance
 from andon.timeline.records import Record
 from andon.units.model import Evidence, Manifest
@@ -132,6 +132,10 @@ def plan(frozen: Plan, manifest: Manifest | None, rollout: Rollout | None = None
         hash=frozen.hash,
         strategy=frozen.strategy.value,
         instances=frozen.instances,
+        stable_instances=frozen.stable_instances,
+        needs_gap=frozen.needs_gap,
+        is_rollback=frozen.is_rollback,
+        notes=list(frozen.notes),
         require_evidence=frozen.require_evidence,
         warm_s=_seconds(frozen.warm),
         ready_deadline_s=_seconds(frozen.ready_deadline),
@@ -154,12 +158,13 @@ def plan(frozen: Plan, manifest: Manifest | None, rollout: Rollout | None = None
 
 
 def _step_state(index: int, rollout: Rollout | None) -> Any:
-    if rollout is None or rollout.phase is Phase.PREPARING:
+    phase = rollout.working_phase if rollout else Phase.PREPARING
+    if rollout is None or phase is Phase.PREPARING:
         return "waiting"
-    if rollout.phase in {Phase.FINISHING, Phase.PROMOTED} or index < rollout.step:
+    if phase in {Phase.FINISHING, Phase.PROMOTED} or index < rollout.step:
         return "done"
     if index > rollout.step:
-        return "skipped" if rollout.phase in {Phase.RETURNING, Phase.RETURNED} else "waiting"
+        return "skipped" if phase in {Phase.RETURNING, Phase.RETURNED} else "waiting"
     return "current"
 
 
@@ -240,12 +245,16 @@ def rollout(
     """A rollout with its plan, findings and the instances of its two releases."""
     own = {whole.candidate, whole.stable}
     soak_until = None
-    if whole.phase is Phase.STEPPING and whole.step_since is not None:
+    if whole.phase is Phase.STEPPING and whole.stage is Stage.SERVING and whole.step_since is not None:
         soak_until = whole.step_since + whole.plan.steps[whole.step].soak
     return model.RolloutView(
         **_line(whole),
         plan=plan(whole.plan, manifest, whole),
         verdict=verdict(whole.verdict) if whole.verdict else None,
+        stage=whole.stage.value,
+        held_from=whole.held_from.value if whole.held_from else None,
+        frozen_at=whole.frozen_at,
+        looked_at=whole.evidence.looked_at,
         entered_at=whole.entered_at,
         step_since=whole.step_since,
         soak_until=soak_until,

@@ -1,0 +1,106 @@
+"""One poller tells all viewers what moved; nobody is told of what did not."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from andon.api.feed import Feed
+from andon.api.rates import Window
+from andon.kernel.clock import ManualClock
+from andon.testing import scenes
+from andon.testing.services import FakePlant
+from andon.timeline.records import Event
+
+
+@pytest.fixture
+def plant() -> FakePlant:
+    return scenes.a_busy_morning(FakePlant(clock=ManualClock()))
+
+
+async def _open(feed: Feed):
+    stream = feed.stream()
+    assert "event: hello" in await anext(stream)
+    await feed.tick()
+    await anext(stream)  # the first look tells what is there
+    return stream
+
+
+def _topics(message: str) -> set[str]:
+    return set(json.loads(message.split("data: ")[1])["topics"])
+
+
+async def test_a_record_wakes_every_viewer_with_its_subject(plant):
+    feed = Feed(plant.services(), Window())
+    first, second = await _open(feed), await _open(feed)
+    plant.tell(Event("cord.pulled", "cord", "jiwoo", "smoke", unit="mes"))
+    await feed.tick()
+    for stream in (first, second):
+        assert {"timeline", "cord", "unit/mes"} <= _topics(await anext(stream))
+
+
+async def test_a_new_look_names_its_rollout(plant):
+    feed = Feed(plant.services(), Window())
+    stream = await _open(feed)
+    last = plant.looks[scenes.UNDER_WAY][-1]
+    plant.looks[scenes.UNDER_WAY].append(replace(last, seq=last.seq + 1))
+    await feed.tick()
+    assert _topics(await anext(stream)) == {f"rollout/{scenes.UNDER_WAY}"}
+
+
+async def test_a_stage_that_moved_names_its_run(plant):
+    feed = Feed(plant.services(), Window())
+    stream = await _open(feed)
+    plant.runs[scenes.SHIPPING] = replace(plant.runs[scenes.SHIPPING], revision=5)
+    await feed.tick()
+    assert _topics(await anext(stream)) == {f"run/{scenes.SHIPPING}", "runs"}
+
+
+async def test_traffic_is_told_at_most_every_two_seconds(plant):
+    feed = Feed(plant.services(), Window())
+    stream = await _open(feed)
+    before = feed.revision
+    scenes.move_traffic(plant)
+    plant.clock.advance(timedelta(seconds=1))
+    await feed.tick()
+    assert feed.revision == before
+    plant.clock.advance(timedelta(seconds=1))
+    await feed.tick()
+    assert _topics(await anext(stream)) == {"traffic"}
+
+
+async def test_silence_is_a_heartbeat(plant):
+    feed = Feed(plant.services(), Window(), heartbeat=timedelta(milliseconds=10))
+    stream = await _open(feed)
+    assert "event: heartbeat" in await anext(stream)
+
+
+async def test_a_viewer_that_leaves_is_forgotten_and_the_store_is_left_alone(plant):
+    asked = []
+
+    class Counting:
+        def __init__(self, inner):
+            self._inner = inner
+
+        async def list(self, *args, **kwargs):
+            asked.append(1)
+            return await self._inner.list(*args, **kwargs)
+
+    services = plant.services()
+    feed = Feed(replace(services, timeline=Counting(services.timeline)), Window())
+    stream = await _open(feed)
+    await stream.aclose()
+    assert feed.viewers == 0
+    asked.clear()
+    await feed.tick()
+    assert asked == []
+
+
+async def test_a_slow_viewer_gets_everything_in_one_message(plant):
+    feed = Feed(plant.services(), Window())
+    stream = await _open(feed)
+    for name in ("one", "two", "three"):
+        plant.tell(Event("instance.died", f"unit/{name}", "andon", "x"))
+        await feed.tick()
+    assert {"unit/one", "unit/two", "unit/three"} <= _topics(await anext(stream))

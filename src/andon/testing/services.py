@@ -1,0 +1,386 @@
+"""A plant in memory behind the `Services` of API and board: what they read, and commands that change it.
+
+It decides nothing as the real engine does: a request changes the rollout at once, so that a page has
+something to show. `scenes.py` fills it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from andon.api.services import Probe, Services
+from andon.evidence.model import Reading
+from andon.gateway.model import ReleaseTraffic, Traffic
+from andon.judge.model import JudgePolicy, JudgeState, MetricPolicy
+from andon.kernel.clock import Clock, SystemClock
+from andon.kernel.errors import Conflict, NotFound
+from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, UnitName, Version, new_id
+from andon.kernel.supervise import LoopHealth
+from andon.pipelines.model import Run, RunState, StageName, StageStatus
+from andon.releases.model import Release
+from andon.rollouts.model import Cord, Evidence, Phase, Plan, RequestKind, Rollout, Stage, Step, Trigger
+from andon.targets.model import Instance
+from andon.timeline.records import Event, Record, Severity
+from andon.timeline.store import Filter
+from andon.units.desired import Desired
+from andon.units.model import Manifest, StrategyName
+
+
+@dataclass(frozen=True, slots=True)
+class FakeLook:
+    """A stored look of the judge."""
+
+    seq: int
+    at: datetime
+    share: float
+    findings: dict[str, dict[str, Any]]
+
+
+def a_plan(strategy: StrategyName = StrategyName.CANARY, soak: timedelta = timedelta(seconds=60)) -> Plan:
+    """10 - 50 - 100 with errors and yield judged."""
+    shares = (0.1, 0.5, 1.0)
+    return Plan(
+        strategy=strategy,
+        steps=tuple(
+            Step(
+                share=share,
+                candidate_instances=max(1, round(4 * share)),
+                stable_instances=4,
+                soak=soak,
+                is_judged=True,
+                max_wait=timedelta(minutes=30),
+            )
+            for share in shares
+        ),
+        instances=4,
+        require_evidence=True,
+        ready_deadline=timedelta(seconds=60),
+        drain_timeout=timedelta(seconds=30),
+        warm=timedelta(seconds=300),
+        health_failures=3,
+        policy=JudgePolicy(
+            metrics=(
+                MetricPolicy("errors", alpha=0.005, guardrail=0.05),
+                MetricPolicy("yield", alpha=0.005, acceptable=0.02),
+            )
+        ),
+        hash="5d41402abc4b2a76b9719d911017c592ae31c0d5e8a2d1f6b1c7d7f0a4e9b3c2",
+    )
+
+
+def a_rollout(at: datetime, **changes: Any) -> Rollout:
+    """A canary of mes in production at its first step; `changes` replace fields."""
+    base = Rollout(
+        id=RolloutId(new_id("ro", at)),
+        unit=UnitName("mes"),
+        environment=EnvironmentName("production"),
+        stable=Version("1.0.0"),
+        candidate=Version("1.1.0"),
+        plan=a_plan(),
+        phase=Phase.STEPPING,
+        stage=Stage.SERVING,
+        step=0,
+        entered_at=at,
+        step_since=at,
+        deadline_at=at + timedelta(minutes=30),
+        request=None,
+        evidence=Evidence(judge=JudgeState(metrics={})),
+        trigger=None,
+        reason="the candidate has 10 % of the requests",
+        actor="jiwoo",
+        created_at=at,
+        finished_at=None,
+    )
+    return replace(base, **changes)
+
+
+@dataclass(slots=True)
+class FakePlant:
+    """All of it, as plain collections that a test fills and reads."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    releases: dict[tuple[str, str], Release] = field(default_factory=dict)
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+    logs: dict[tuple[str, StageName], str] = field(default_factory=dict)
+    rollouts: dict[str, Rollout] = field(default_factory=dict)
+    looks: dict[str, list[FakeLook]] = field(default_factory=dict)
+    desired: dict[tuple[str, str], Desired] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+    cords: list[Cord] = field(default_factory=list)
+    instances: list[Instance] = field(default_factory=list)
+    readings: dict[tuple[str, str], list[Reading]] = field(default_factory=dict)
+    counts: dict[tuple[UnitName, EnvironmentName, Version], ReleaseTraffic] = field(default_factory=dict)
+    loops: list[LoopHealth] = field(default_factory=list)
+    problems: list[Probe] = field(default_factory=list)
+
+    def tell(self, event: Event, at: datetime | None = None) -> Record:
+        """Put an event on the timeline."""
+        record = Record(len(self.records) + 1, at or self.clock.now(), event)
+        self.records.append(record)
+        return record
+
+    def services(self) -> Services:
+        """The plant as the edges see it."""
+        return Services(
+            clock=self.clock,
+            version="0.1.0",
+            releases=_Releases(self),
+            runs=_Runs(self),
+            ship=_Ship(self),
+            rollouts=_Rollouts(self),
+            commands=_Commands(self),
+            desired=_Desired(self),
+            timeline=_Timeline(self),
+            instances=self._instances,
+            logs=self._log,
+            run_log=self._run_log,
+            traffic=self._traffic,
+            readings=lambda unit, environment: self.readings.get((unit, environment), []),
+            loops=lambda: self.loops,
+            probes=self._probes,
+            doctor=self._probes,
+            settings={"home": ".andon"},
+        )
+
+    async def _instances(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Instance]:
+        return [each for each in self.instances if (each.unit, each.environment) == (unit, environment)]
+
+    async def _log(self, instance: InstanceId, lines: int) -> Sequence[str]:
+        if all(each.id != instance for each in self.instances):
+            raise NotFound("no-such-instance", f"there is no instance {instance}")
+        return [f"{number} INFO request handled" for number in range(1, 41)][-lines:]
+
+    async def _run_log(self, run: RunId, stage: StageName, offset: int) -> tuple[str, int]:
+        text = self.logs.get((run, stage), "")[offset:]
+        return text, offset + len(text)
+
+    def _traffic(self) -> Traffic | None:
+        return Traffic("epoch", self.clock.now(), dict(self.counts)) if self.counts else None
+
+    async def _probes(self) -> Sequence[Probe]:
+        return self.problems or [Probe("database", detail="answers"), Probe("gateway", detail="serves")]
+
+
+class _Part:
+    def __init__(self, plant: FakePlant) -> None:
+        self._plant = plant
+
+
+class _Releases(_Part):
+    async def get(self, unit: UnitName, version: Version) -> Release:
+        found = self._plant.releases.get((unit, version))
+        if found is None:
+            raise NotFound("no-such-release", f"there is no release {unit}@{version}", hint="andon releases")
+        return found
+
+    async def list(self, unit: UnitName | None = None) -> Sequence[Release]:
+        return [each for each in self._plant.releases.values() if unit in {None, each.unit}]
+
+    async def manifest(self, unit: UnitName, version: Version) -> Manifest:
+        await self.get(unit, version)
+        found = self._plant.manifests.get(unit)
+        if found is None:
+            raise NotFound("no-manifest", f"{unit}@{version} has no manifest")
+        return found
+
+
+class _Runs(_Part):
+    async def get(self, run: RunId) -> Run:
+        found = self._plant.runs.get(run)
+        if found is None:
+            raise NotFound("no-such-run", f"there is no run {run}")
+        return found
+
+    async def list(self, unit: UnitName | None = None, *, limit: int = 50) -> Sequence[Run]:
+        found = [each for each in self._plant.runs.values() if unit in {None, each.unit}]
+        return sorted(found, key=lambda each: each.created_at, reverse=True)[:limit]
+
+
+class _Ship(_Part):
+    async def start(self, path: Path, *, actor: str) -> Run:
+        now = self._plant.clock.now()
+        run = Run(
+            id=RunId(new_id("run", now)),
+            unit=UnitName("mes"),
+            version=None,
+            path=str(path),
+            state=RunState.RUNNING,
+            stages=tuple(StageStatus(name) for name in StageName),
+            actor=actor,
+            created_at=now,
+            finished_at=None,
+            reason="",
+            revision=1,
+        )
+        self._plant.runs[run.id] = run
+        return run
+
+    async def cancel(self, run: RunId, *, actor: str, reason: str) -> Run:
+        found = await _Runs(self._plant).get(run)
+        if found.state is not RunState.RUNNING:
+            raise Conflict("run-over", f"run {run} is over")
+        now = self._plant.clock.now()
+        ended = replace(
+            found,
+            state=RunState.CANCELLED,
+            finished_at=now,
+            reason=f"{actor}: {reason}",
+            revision=found.revision + 1,
+        )
+        self._plant.runs[run] = ended
+        return ended
+
+
+class _Rollouts(_Part):
+    async def get(self, rollout: RolloutId) -> Rollout:
+        found = self._plant.rollouts.get(rollout)
+        if found is None:
+            raise NotFound("no-such-rollout", f"there is no rollout {rollout}", hint="andon status")
+        return found
+
+    async def list(
+        self, unit: UnitName | None = None, environment: EnvironmentName | None = None, limit: int = 50
+    ) -> Sequence[Rollout]:
+        found = [
+            each
+            for each in self._plant.rollouts.values()
+            if unit in {None, each.unit} and environment in {None, each.environment}
+        ]
+        return sorted(found, key=lambda each: each.created_at, reverse=True)[:limit]
+
+    async def looks(self, rollout: RolloutId, after_seq: int = 0) -> Sequence[FakeLook]:
+        return [each for each in self._plant.looks.get(rollout, []) if each.seq > after_seq]
+
+
+class _Commands(_Part):
+    async def deploy(
+        self,
+        unit: UnitName,
+        environment: EnvironmentName,
+        version: Version,
+        *,
+        strategy: StrategyName | None = None,
+        actor: str,
+        reason: str,
+    ) -> Rollout:
+        await _Releases(self._plant).get(unit, version)
+        place = (UnitName(unit), EnvironmentName(environment))
+        if any((each.unit, each.environment) == place for each in self._active()):
+            raise Conflict(
+                "rollout-active", f"a rollout of {unit} in {environment} is under way", hint="andon abort"
+            )
+        begun = a_rollout(
+            self._plant.clock.now(),
+            unit=unit,
+            environment=environment,
+            candidate=version,
+            plan=a_plan(strategy or StrategyName.CANARY),
+            actor=actor,
+            reason=reason,
+        )
+        self._plant.rollouts[begun.id] = begun
+        self._tell("rollout.created", begun, actor, reason)
+        return begun
+
+    async def preview(
+        self,
+        unit: UnitName,
+        environment: EnvironmentName,
+        version: Version,
+        *,
+        strategy: StrategyName | None = None,
+    ) -> Plan:
+        inputs = (unit, environment, version)
+        await _Releases(self._plant).get(inputs[0], inputs[2])
+        return a_plan(strategy or StrategyName.CANARY)
+
+    async def request(self, rollout: RolloutId, kind: RequestKind, actor: str, reason: str) -> Rollout:
+        found = await _Rollouts(self._plant).get(rollout)
+        if found.phase.is_over:
+            raise Conflict("rollout-over", f"rollout {rollout} is over", hint="andon deploy")
+        changed = {
+            RequestKind.PROMOTE: {"phase": Phase.FINISHING},
+            RequestKind.PAUSE: {"paused_at": self._plant.clock.now()},
+            RequestKind.RESUME: {"paused_at": None},
+            RequestKind.ABORT: {"phase": Phase.RETURNING, "trigger": Trigger.ABORT},
+        }[kind]
+        moved = replace(found, reason=f"{actor}: {reason}", **changed)  # type: ignore[arg-type]
+        self._plant.rollouts[rollout] = moved
+        self._tell(f"rollout.{kind}d".replace("eed", "ed"), moved, actor, reason)
+        return moved
+
+    async def rollback(
+        self,
+        unit: UnitName,
+        environment: EnvironmentName,
+        *,
+        to: Version | None = None,
+        actor: str,
+        reason: str,
+    ) -> Rollout:
+        return await self.deploy(unit, environment, to or Version("1.0.0"), actor=actor, reason=reason)
+
+    async def pull_cord(
+        self, environment: EnvironmentName | None, *, returns: bool, actor: str, reason: str
+    ) -> Cord:
+        if any(each.environment == environment for each in self._plant.cords):
+            raise Conflict("cord-pulled", "the cord is pulled already", hint="andon cord --release")
+        cord = Cord(environment, returns, actor, reason, self._plant.clock.now())
+        self._plant.cords.append(cord)
+        self._plant.tell(
+            Event(
+                "cord.pulled",
+                "cord",
+                actor,
+                reason,
+                environment=environment or "",
+                severity=Severity.ALERT,
+            )
+        )
+        return cord
+
+    async def release_cord(self, environment: EnvironmentName | None, actor: str, reason: str) -> None:
+        left = [each for each in self._plant.cords if each.environment != environment]
+        if len(left) == len(self._plant.cords):
+            raise Conflict("cord-not-pulled", "the cord is not pulled there", hint="andon cord")
+        self._plant.cords[:] = left
+        self._plant.tell(Event("cord.released", "cord", actor, reason, environment=environment or ""))
+
+    async def cords(self) -> Sequence[Cord]:
+        return list(self._plant.cords)
+
+    def _active(self) -> Sequence[Rollout]:
+        return [each for each in self._plant.rollouts.values() if not each.phase.is_over]
+
+    def _tell(self, kind: str, rollout: Rollout, actor: str, reason: str) -> None:
+        subject = f"rollout/{rollout.id}"
+        self._plant.tell(
+            Event(kind, subject, actor, reason, unit=rollout.unit, environment=rollout.environment)
+        )
+
+
+class _Desired(_Part):
+    async def list(self) -> Sequence[Desired]:
+        return sorted(self._plant.desired.values(), key=lambda each: (each.unit, each.environment))
+
+
+class _Timeline(_Part):
+    async def list(self, wanted: Filter, *, limit: int = 100, newest_first: bool = True) -> Sequence[Record]:
+        found = [each for each in self._plant.records if _matches(each, wanted)]
+        return sorted(found, key=lambda each: each.number, reverse=newest_first)[:limit]
+
+
+def _matches(record: Record, wanted: Filter) -> bool:
+    event = record.event
+    pairs = (
+        (wanted.subject, event.subject),
+        (wanted.unit, event.unit),
+        (wanted.environment, event.environment),
+        (wanted.kind, event.kind),
+        (wanted.severity, event.severity),
+    )
+    in_range = record.number > wanted.after and (wanted.before is None or record.number < wanted.before)
+    return in_range and all(not want or want == got for want, got in pairs)
