@@ -1,0 +1,1 @@
+"""How source becomes something that can be installed. One file per kind."""

@@ -1,0 +1,92 @@
+"""What a person may ask of pipelines: ship a tree, and stop that. The controller does the rest."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from andon.kernel.clock import Clock
+from andon.kernel.errors import Conflict
+from andon.kernel.ids import RunId, UnitName, new_id
+from andon.pipelines.model import Run, RunState, StageStatus
+from andon.pipelines.plan import plan
+from andon.pipelines.store import RunStore
+from andon.timeline.records import Event
+from andon.units.load import load
+from andon.units.model import Manifest
+
+
+class Ship:
+    """Starts and stops runs. `wake` makes the controller look at once."""
+
+    def __init__(self, store: RunStore, clock: Clock, wake: Callable[[], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._wake = wake
+
+    async def start(self, path: Path, actor: str) -> Run:
+        """Begin to ship the unit in the folder `path`; gives the run as it begins.
+
+        Raises:
+            InvalidInput: the manifest is missing or wrong.
+            Conflict: the unit is being shipped already.
+        """
+        folder, manifest = await asyncio.to_thread(_found, path)
+        unit = UnitName(manifest.unit.name)
+        for other in await self._store.list_active():
+            if other.unit == unit:
+                raise Conflict(
+                    "run-active",
+                    f"{unit} is being shipped already, by {other.id}",
+                    hint="wait for it, or cancel it",
+                )
+        stages = plan(manifest)
+        now = self._clock.now()
+        run = Run(
+            id=RunId(new_id("run", now)),
+            unit=unit,
+            version=None,
+            path=str(folder),
+            state=RunState.RUNNING,
+            stages=tuple(StageStatus(each.name) for each in stages),
+            actor=actor,
+            created_at=now,
+            finished_at=None,
+            reason="",
+            revision=1,
+            plan=stages,
+        )
+        event = Event(
+            kind="pipeline.started",
+            subject=f"run/{run.id}",
+            actor=actor,
+            reason=f"{actor} ships {unit} from {folder}",
+            unit=unit,
+            after={"path": str(folder)},
+        )
+        await self._store.create(run, event)
+        self._wake()
+        return run
+
+    async def cancel(self, run_id: RunId, actor: str, reason: str) -> Run:
+        """Ask for the run to stop; its processes are killed, then it is over.
+
+        Raises:
+            NotFound: there is no such run.
+            Conflict: it is over already.
+        """
+        run = await self._store.get(run_id)
+        if run.state is not RunState.RUNNING:
+            raise Conflict("run-over", f"{run_id} is over: {run.reason}")
+        if run.cancelled_by:
+            return run
+        asked = replace(run, cancelled_by=actor, cancel_reason=reason or "no reason given")
+        saved = await self._store.save(asked, at=self._clock.now())
+        self._wake()
+        return saved
+
+
+def _found(path: Path) -> tuple[Path, Manifest]:
+    folder = path.expanduser().resolve()
+    manifest = load(folder)
+    return (folder if folder.is_dir() else folder.parent), manifest

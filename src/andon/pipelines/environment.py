@@ -1,0 +1,28 @@
+"""Which environment variables a stage gets: those it needs to find programs and packages, and no others."""
+
+import os
+from collections.abc import Mapping
+
+_ALLOWED = {"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+_ALLOWED |= {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+_ALLOWED |= {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+_PACKAGES = ("PIP_", "UV_")
+
+
+def of_worker(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a worker gets of `environment`: an allowlist, so that a secret has to be asked for."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in _ALLOWED or name.startswith(("LC_", *_PACKAGES))
+    }
+
+
+def of_unit(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the unit's own code gets of a worker's: an index's address may hold a password."""
+    return {name: value for name, value in environment.items() if not name.startswith(_PACKAGES)}
+
+
+def own() -> dict[str, str]:
+    """A worker's own variables, which `of_worker` chose for it."""
+    return dict(os.environ)  # noqa: TID251  settings are for Andon; a worker has only what it was given

@@ -1,0 +1,101 @@
+"""The build stage: all wheels that later stages need. After it, no stage asks a package index.
+
+The dependencies are cached by their lock, apart from the rest, so that a new version of the unit builds
+its own wheel only.
+"""
+
+import hashlib
+import platform
+import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from andon.kernel.errors import InvalidInput
+from andon.kernel.ids import Sha256
+from andon.pipelines import environment, tools
+from andon.pipelines.builders.wheel import WheelBuilder, identity_of
+from andon.pipelines.cache import Cache
+from andon.pipelines.job import Job
+from andon.pipelines.model import StageName, StageResult
+from andon.pipelines.stages.source import SNAPSHOT
+from andon.pipelines.tree import unpack
+from andon.units.load import FILE_NAME, load
+
+WHEELS, TEST_WHEELS = "wheels/", "test-wheels/"
+
+
+def run(job: Job, cache: Cache) -> StageResult:
+    """Build the unit's wheel and gather those of its dependencies and of its tests.
+
+    Raises:
+        InvalidInput: something cannot be built or is not locked.
+        Unavailable: the package index did not answer.
+    """
+    tree = unpack(cache.path(job.files[StageName.SOURCE][SNAPSHOT]), job.work / "source")
+    # A boundary: no tool shall take a repository around Andon's home for the unit's.
+    (job.work / ".git").touch()
+    manifest = load(tree / FILE_NAME)
+    builder = WheelBuilder(job.work, job.sources, environment.own())
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        tests = pool.submit(_dependencies, builder, cache, tree / manifest.test.requirements, TEST_WHEELS)
+        wheels = _dependencies(builder, cache, tree / manifest.build.requirements, WHEELS)
+        own = builder.own_wheel(tree)
+        test_wheels = tests.result()
+    _check_version(job, own.name)
+    wheels[f"{WHEELS}{own.name}"] = cache.add(own)
+    files = {**wheels, **_beside(wheels, test_wheels)}
+    return StageResult(
+        True,
+        f"{own.name} with {len(wheels) - 1} dependencies, {len(files) - len(wheels)} more for the tests",
+        files,
+        {"wheel": own.name, "dependency_count": len(wheels) - 1},
+    )
+
+
+def _dependencies(builder: WheelBuilder, cache: Cache, lock: Path, prefix: str) -> dict[str, Sha256]:
+    key = _key(lock)
+    kept = cache.find(StageName.BUILD, key)
+    if kept is None:
+        folder = builder.work / prefix
+        kept = StageResult(
+            True, lock.name, {each.name: cache.add(each) for each in builder.locked(lock, folder)}
+        )
+        cache.remember(StageName.BUILD, key, kept)
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        tools.say(f"{lock.name} is unchanged: {len(kept.files)} wheels from the cache")
+    return {f"{prefix}{name}": sha256 for name, sha256 in kept.files.items()}
+
+
+def _key(lock: Path) -> str:
+    text = lock.read_bytes() if lock.exists() else b"missing"
+    machine = f"{sys.implementation.cache_tag} {platform.system()} {platform.machine()} {platform.libc_ver()}"
+    return "lock-" + hashlib.sha256(machine.encode() + b"\0" + text).hexdigest()
+
+
+def _check_version(job: Job, wheel: str) -> None:
+    facts = job.facts[StageName.SOURCE]
+    project, version = identity_of(wheel)
+    if identity_of(f"{facts['distribution'].replace('-', '_')}-{facts['version']}-py3-none-any.whl") != (
+        project,
+        version,
+    ):
+        raise InvalidInput("other-wheel", f"{wheel} is not {facts['distribution']} {facts['version']}")
+
+
+def _beside(wheels: dict[str, Sha256], test_wheels: dict[str, Sha256]) -> dict[str, Sha256]:
+    """Wheels of the tests alone; one that both locks name must be the same, else tests prove nothing."""
+    have = dict(identity_of(name.removeprefix(WHEELS)) for name in wheels)
+    beside = {}
+    for name, sha256 in test_wheels.items():
+        project, version = identity_of(name.removeprefix(TEST_WHEELS))
+        if have.get(project, version) != version:
+            raise InvalidInput(
+                "locks-differ",
+                f"the tests are locked to {project} {version}, the unit to {have[project]}",
+                hint="make both locks from one resolution",
+            )
+        if project not in have:
+            beside[name] = sha256
+    return beside

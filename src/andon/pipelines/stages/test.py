@@ -1,0 +1,101 @@
+"""The test stage: the unit's own tests against the wheel that was built, offline."""
+
+import json
+import sys
+from pathlib import Path
+
+from andon.kernel.errors import InvalidInput
+from andon.pipelines import environment, junit, tools
+from andon.pipelines.builders.wheel import environment_of, uv_program
+from andon.pipelines.cache import Cache
+from andon.pipelines.job import Job
+from andon.pipelines.junit import TestReport
+from andon.pipelines.model import StageName, StageResult
+from andon.pipelines.stages.source import SNAPSHOT
+from andon.pipelines.tree import unpack
+from andon.units.load import FILE_NAME, load
+
+REPORT = "test-report.json"
+
+
+def run(job: Job, cache: Cache) -> StageResult:
+    """Install the wheels into an environment of its own, and run the manifest's test command there.
+
+    Raises:
+        InvalidInput: the wheels do not install, or there is no report.
+    """
+    tree = unpack(cache.path(job.files[StageName.SOURCE][SNAPSHOT]), job.work / "source")
+    manifest = load(tree / FILE_NAME)
+    virtual = install(job, cache)
+    report = job.work / "junit.xml"
+    command = [each.replace("{junit}", str(report)) for each in manifest.test.command]
+    outcome = tools.run(
+        command, cwd=tree, environment=environment_of(environment.of_unit(environment.own()), virtual)
+    )
+    if not report.exists():
+        raise InvalidInput(
+            "no-report",
+            f"the test command wrote no report: {outcome.said}",
+            hint="test.command must write JUnit XML to {junit}",
+        )
+    return _judged(junit.parse(report.read_bytes()), outcome, cache)
+
+
+def install(job: Job, cache: Cache) -> Path:
+    """An environment with the wheels of the build stage; proves that they install offline.
+
+    Raises:
+        InvalidInput: they do not.
+    """
+    wheelhouse = job.work / "wheelhouse"
+    wheelhouse.mkdir()
+    names = job.files[StageName.BUILD]
+    for name, sha256 in names.items():
+        (wheelhouse / Path(name).name).symlink_to(cache.path(sha256))
+    virtual = job.work / "venv"
+    uv_environment = {**environment.own(), "UV_CACHE_DIR": str(cache.folder / "uv"), "UV_NO_PROGRESS": "1"}
+    wheels = [str(wheelhouse / Path(name).name) for name in sorted(names)]
+    python = str(virtual / "bin" / "python")
+    offline = ["--offline", "--no-config"]
+    for command in (
+        [uv_program(), "venv", "--quiet", *offline, "--python", sys.executable, str(virtual)],
+        [
+            uv_program(),
+            "pip",
+            "install",
+            "--quiet",
+            *offline,
+            "--no-index",
+            "--no-deps",
+            "--python",
+            python,
+            *wheels,
+        ],
+        [uv_program(), "pip", "check", *offline, "--python", python],
+    ):
+        outcome = tools.run(command, cwd=job.work, environment=uv_environment)
+        if outcome.code:
+            raise InvalidInput(
+                "not-installable",
+                f"the wheels do not install without an index: {outcome.said}",
+                hint="the lock must name every dependency",
+            )
+    return virtual
+
+
+def _judged(report: TestReport, outcome: tools.Outcome, cache: Cache) -> StageResult:
+    content = json.dumps(report.to_dict(), indent=1, ensure_ascii=False).encode()
+    files = {REPORT: cache.add_bytes(content)}
+    facts = {each: value for each, value in report.to_dict().items() if each != "failures"}
+    facts["failures"] = report.to_dict()["failures"][:20]
+    told = f"{report.passed} passed, {report.skipped} skipped in {report.duration_seconds:.1f} s"
+    if report.failures:
+        first = report.failures[0]
+        summary = f"{report.failed} of {report.executed} tests failed, first {first.name}: {first.message}"
+    elif report.executed == 0:
+        summary = "no test ran"
+    elif outcome.code:
+        summary = f"the test command ended with {outcome.code} though no test failed: {outcome.said}"
+    else:
+        return StageResult(True, told, files, facts)
+    return StageResult(False, summary, files, facts, is_retryable=True)
