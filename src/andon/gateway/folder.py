@@ -22,8 +22,10 @@ _SHORT = Path("/tmp")  # noqa: S108  a folder of our own in it, private to this 
 class Folder:
     """The documents, cached after the first reading: nobody else writes them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, short: Path = _SHORT) -> None:
+        """`short`: where a folder for the admin socket is made when `root` is too deep for one."""
         self.root = root.absolute()
+        self._short = short
         self.log = self.root / "envoy.log"
         self.bootstrap = self.root / "bootstrap.json"
         self.pid_file = self.root / launch.PID_FILE
@@ -67,7 +69,7 @@ class Folder:
         inside = self.root / "admin.sock"
         if len(os.fsencode(inside)) <= _LONGEST_SOCKET:
             return str(inside)
-        private = _SHORT / f"andon-{os.getuid()}"
+        private = self._short / f"andon-{os.getuid()}"
         private.mkdir(mode=0o700, exist_ok=True)
         found = private.lstat()
         if found.st_uid != os.getuid() or found.st_mode & 0o170077 != 0o040000:

@@ -1,0 +1,89 @@
+"""Desired shares, ready instances and services become routes."""
+
+import itertools
+
+import pytest
+
+from andon.gateway.model import Endpoint
+from andon.gateway.plan import Service, routes_of, weights_of
+from andon.kernel.ids import EnvironmentName, UnitName, Version
+from andon.units.desired import Desired, DesiredRelease
+
+SHOP, PRODUCTION = UnitName("shop"), EnvironmentName("production")
+OLD, NEW, OTHER = Version("1.0.0"), Version("1.1.0"), Version("1.2.0")
+HERE = Endpoint("127.0.0.1", 9000)
+SERVICES = {(SHOP, PRODUCTION): Service(8080)}
+
+
+def a_desired(stable=OLD, **shares):
+    names = {"old": OLD, "new": NEW, "other": OTHER}
+    releases = tuple(DesiredRelease(names[name], 1, share) for name, share in shares.items())
+    return Desired(SHOP, PRODUCTION, 5, stable, releases)
+
+
+@pytest.mark.parametrize(
+    ("desired", "ready", "expected"),
+    [
+        (a_desired(old=0.9, new=0.1), {OLD, NEW}, {OLD: 900, NEW: 100}),
+        (a_desired(old=0.9, new=0.1), {OLD}, {OLD: 1000, NEW: 0}),
+        (a_desired(old=0.0, new=1.0), {OLD}, {OLD: 1000, NEW: 0}),
+        (a_desired(old=0.9, new=0.1), {NEW}, {OLD: 0, NEW: 1000}),
+        (a_desired(old=1.0, new=0.0), {NEW}, {OLD: 0, NEW: 0}),
+        (a_desired(old=0.5, new=0.5), set(), {OLD: 0, NEW: 0}),
+        (a_desired(old=0.0, new=0.0), {OLD, NEW}, {OLD: 0, NEW: 0}),
+        (a_desired(old=0.9999, new=0.0001), {OLD, NEW}, {OLD: 999, NEW: 1}),
+        (a_desired(old=2 / 3, new=1 / 3), {OLD, NEW}, {OLD: 667, NEW: 333}),
+        (a_desired(stable=None, new=1.0), {NEW}, {NEW: 1000}),
+        (a_desired(stable=None, new=1.0), set(), {NEW: 0}),
+        (a_desired(old=0.5, new=0.3, other=0.2), {OLD, OTHER}, {OLD: 800, NEW: 0, OTHER: 200}),
+        (a_desired(stable=OTHER, old=0.5, new=0.5), {NEW}, {OLD: 0, NEW: 1000}),
+    ],
+)
+def test_the_share_of_a_release_that_is_not_ready_goes_to_the_stable_one(desired, ready, expected):
+    assert weights_of(desired, ready) == expected
+
+
+def test_weights_always_sum_to_1000_or_0_and_never_touch_an_unready_or_unwanted_release():
+    steps = [each / 40 for each in range(41)]
+    for first, second in itertools.product(steps, steps):
+        if first + second > 1:
+            continue
+        desired = a_desired(old=1 - first - second, new=first, other=second)
+        for ready in ({OLD}, {NEW}, {OLD, NEW}, {NEW, OTHER}, {OLD, NEW, OTHER}, set()):
+            weights = weights_of(desired, ready)
+            assert sum(weights.values()) in (0, 1000)
+            assert all(version in ready for version, weight in weights.items() if weight)
+            for version in (NEW, OTHER):
+                assert weights[version] == 0 or desired.share_of(version) > 0
+            if OLD in ready:
+                assert sum(weights.values()) == 1000
+
+
+def test_a_release_that_gains_nothing_keeps_its_order_and_its_cluster():
+    found = {(SHOP, PRODUCTION, OLD): [HERE], (SHOP, PRODUCTION, NEW): [HERE]}
+    (route,) = routes_of([a_desired(new=0.0, old=1.0)], found, SERVICES).routes
+    assert [(each.version, each.weight, each.is_candidate) for each in route.backends] == [
+        (OLD, 1000, False),
+        (NEW, 0, True),
+    ]
+    assert (route.revision, route.port) == (5, 8080)
+
+
+def test_a_first_release_has_nothing_to_fall_back_on():
+    (route,) = routes_of(
+        [a_desired(stable=None, new=1.0)], {(SHOP, PRODUCTION, NEW): [HERE]}, SERVICES
+    ).routes
+    assert not route.backends[0].is_candidate
+
+
+@pytest.mark.parametrize("unknown", [{}, {(SHOP, PRODUCTION, NEW): None}])
+def test_a_unit_whose_instances_are_not_known_keeps_its_route(unknown):
+    found = {(SHOP, PRODUCTION, OLD): [HERE], **unknown}
+    made = routes_of([a_desired(old=0.5, new=0.5)], found, SERVICES)
+    assert made.routes == ()
+    assert made.keep == {(SHOP, PRODUCTION)}
+
+
+def test_a_unit_without_a_service_has_no_route():
+    made = routes_of([a_desired(old=1.0)], {(SHOP, PRODUCTION, OLD): [HERE]}, {})
+    assert (made.routes, made.keep) == ((), frozenset())
