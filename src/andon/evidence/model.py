@@ -19,12 +19,13 @@ class Tally:
 class Reading:
     """What one source said of one metric at `at`.
 
-    `tallies` are cumulative since some beginning of the source's own; a decrease means that the source
-    began anew (see increments.py). `problem` is a sentence when the source did not answer; then
-    `tallies` is empty. Silence is not zero.
+    `tallies` are cumulative since some beginning of the source's own; a decrease, or another `epoch`, means
+    that the source began anew (see increments.py). `problem` is a sentence when the source did not answer;
+    then `tallies` is empty. Silence is not zero.
     """
 
     metric: str
     at: datetime
     tallies: Mapping[Version, Tally]
     problem: str = ""
+    epoch: str = ""

@@ -1,0 +1,73 @@
+"""Turns cumulative readings into what came on top of the last one. Pure.
+
+The baseline is a value that its owner stores, so a restart of Andon loses and doubles nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from andon.evidence.model import Reading, Tally
+from andon.kernel.ids import Version
+
+_NOTHING = Tally(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The last reading of one source that was counted, and of releases that it no longer names the last."""
+
+    at: datetime
+    epoch: str
+    tallies: Mapping[Version, Tally]
+
+
+def begin(reading: Reading) -> Baseline | None:
+    """A baseline that counts nothing of what was there before; None when the source did not answer."""
+    return None if reading.problem else Baseline(reading.at, reading.epoch, reading.tallies)
+
+
+def advance(baseline: Baseline | None, reading: Reading) -> tuple[Baseline | None, dict[Version, Tally]]:
+    """The next baseline, and what every release gained since `baseline`; never negative.
+
+    Without a baseline the reading only begins one. A reading with a problem, or an older one, changes
+    nothing. A tally that fell, or another epoch, is a new beginning: all of it is gain. So is all of a
+    release that the source did not name before: an answer without it said that it had nothing.
+    """
+    if baseline is None:
+        return begin(reading), {}
+    if reading.problem or reading.at < baseline.at:
+        return baseline, {}
+    known = baseline.tallies if reading.epoch == baseline.epoch else {}
+    gained = {version: _gain(known.get(version, _NOTHING), now) for version, now in reading.tallies.items()}
+    return Baseline(reading.at, reading.epoch, {**known, **reading.tallies}), gained
+
+
+def add(left: Tally, right: Tally) -> Tally:
+    """Sum of two tallies."""
+    return Tally(left.exposure + right.exposure, left.bad + right.bad)
+
+
+def to_json(baseline: Baseline) -> dict[str, Any]:
+    """As JSON values."""
+    return {
+        "at": baseline.at.isoformat(),
+        "epoch": baseline.epoch,
+        "tallies": {version: [each.exposure, each.bad] for version, each in baseline.tallies.items()},
+    }
+
+
+def from_json(stored: Mapping[str, Any]) -> Baseline:
+    """What `to_json` wrote."""
+    return Baseline(
+        at=datetime.fromisoformat(stored["at"]),
+        epoch=stored["epoch"],
+        tallies={Version(version): Tally(*pair) for version, pair in stored["tallies"].items()},
+    )
+
+
+def _gain(before: Tally, now: Tally) -> Tally:
+    if now.exposure < before.exposure or now.bad < before.bad:
+        return now
+    return Tally(now.exposure - before.exposure, now.bad - before.bad)

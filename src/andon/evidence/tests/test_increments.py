@@ -1,0 +1,100 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from andon.evidence.increments import Baseline, add, advance, begin, from_json, to_json
+from andon.evidence.model import Reading, Tally
+from andon.kernel.ids import Version
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+A, B = Version("1.0.0"), Version("1.1.0")
+
+
+def a_reading(second: int = 0, *, problem: str = "", epoch: str = "", **tallies) -> Reading:
+    named = {Version(name): Tally(*pair) for name, pair in tallies.items()}
+    return Reading("errors", AT + timedelta(seconds=second), named, problem, epoch)
+
+
+def of(version: Version, pair: tuple[int, int]) -> dict[str, tuple[int, int]]:
+    return {version: pair}
+
+
+def run(readings: list[Reading]) -> dict[Version, Tally]:
+    baseline, total = None, {}
+    for reading in readings:
+        baseline, gained = advance(baseline, reading)
+        for version, tally in gained.items():
+            assert tally.exposure >= 0
+            assert tally.bad >= 0
+            total[version] = add(total.get(version, Tally(0, 0)), tally)
+    return total
+
+
+def test_the_first_reading_only_begins():
+    baseline, gained = advance(None, a_reading(**of(A, (100, 5))))
+    assert gained == {}
+    assert advance(baseline, a_reading(1, **of(A, (110, 6))))[1] == {A: Tally(10, 1)}
+
+
+def test_a_release_that_appears_later_had_nothing_before():
+    baseline = begin(a_reading(**of(A, (100, 5))))
+    assert advance(baseline, a_reading(1, **{A: (100, 5), B: (3, 1)}))[1] == {A: Tally(0, 0), B: Tally(3, 1)}
+
+
+def test_a_decrease_is_a_new_beginning():
+    baseline = begin(a_reading(**of(A, (100, 5))))
+    assert advance(baseline, a_reading(1, **of(A, (7, 1))))[1] == {A: Tally(7, 1)}
+
+
+def test_a_decrease_of_bad_events_alone_is_a_new_beginning_too():
+    baseline = begin(a_reading(**of(A, (100, 5))))
+    assert advance(baseline, a_reading(1, **of(A, (120, 1))))[1] == {A: Tally(120, 1)}
+
+
+def test_another_epoch_is_a_new_beginning_even_when_the_numbers_rose():
+    baseline = begin(a_reading(epoch="one", **of(A, (100, 5))))
+    assert advance(baseline, a_reading(1, epoch="two", **of(A, (130, 6))))[1] == {A: Tally(130, 6)}
+
+
+def test_a_problem_changes_nothing():
+    baseline = begin(a_reading(**of(A, (100, 5))))
+    assert advance(baseline, a_reading(1, problem="it did not answer")) == (baseline, {})
+    assert begin(a_reading(problem="it did not answer")) is None
+
+
+def test_an_older_reading_changes_nothing():
+    baseline = begin(a_reading(5, **of(A, (100, 5))))
+    assert advance(baseline, a_reading(4, **of(A, (90, 5)))) == (baseline, {})
+
+
+def test_a_release_that_is_missing_for_a_while_is_not_counted_again():
+    readings = [a_reading(0, **of(A, (100, 5))), a_reading(1), a_reading(2, **of(A, (101, 5)))]
+    assert run(readings) == {A: Tally(1, 0)}
+
+
+def test_a_baseline_survives_storage():
+    baseline = Baseline(AT, "e", {A: Tally(3, 1), B: Tally(2, 0)})
+    assert from_json(json.loads(json.dumps(to_json(baseline)))) == baseline
+
+
+steps = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 5), st.booleans()), min_size=2, max_size=40)
+
+
+@given(steps)
+def test_any_cut_of_the_same_series_sums_to_the_same_total(series):
+    exposure = bad = 0
+    readings = [a_reading(0, **of(A, (0, 0)))]
+    for second, (more, worse, _) in enumerate(series, 1):
+        exposure, bad = exposure + more, bad + worse
+        readings.append(a_reading(second, **of(A, (exposure, bad))))
+    kept = [each for each, (_, _, keep) in zip(readings[1:], series, strict=True) if keep]
+    assert run([readings[0], *kept, readings[-1]])[A] == Tally(exposure, bad)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100), st.sampled_from(["", "one"])), max_size=30)
+)
+def test_gains_are_never_negative_whatever_a_source_says(series):
+    run([a_reading(n, epoch=epoch, **of(A, (x, y))) for n, (x, y, epoch) in enumerate(series)])
