@@ -15,6 +15,8 @@ from andon.timeline.records import Event
 from andon.units.load import load
 from andon.units.model import Manifest
 
+_ATTEMPTS = 10  # a run changes some fifteen times in all
+
 
 class Ship:
     """Starts and stops runs. `wake` makes the controller look at once."""
@@ -75,15 +77,20 @@ class Ship:
             NotFound: there is no such run.
             Conflict: it is over already.
         """
-        run = await self._store.get(run_id)
-        if run.state is not RunState.RUNNING:
-            raise Conflict("run-over", f"{run_id} is over: {run.reason}")
-        if run.cancelled_by:
-            return run
-        asked = replace(run, cancelled_by=actor, cancel_reason=reason or "no reason given")
-        saved = await self._store.save(asked, at=self._clock.now())
-        self._wake()
-        return saved
+        for _ in range(_ATTEMPTS):
+            run = await self._store.get(run_id)
+            if run.state is not RunState.RUNNING:
+                raise Conflict("run-over", f"{run_id} is over: {run.reason}")
+            if run.cancelled_by:
+                return run
+            asked = replace(run, cancelled_by=actor, cancel_reason=reason or "no reason given")
+            try:
+                saved = await self._store.save(asked, at=self._clock.now())
+            except Conflict:  # the controller moved the run on meanwhile
+                continue
+            self._wake()
+            return saved
+        raise Conflict("run-moved", f"{run_id} keeps changing", hint="try again")
 
 
 def _found(path: Path) -> tuple[Path, Manifest]:

@@ -41,7 +41,7 @@ def run(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) ->
     Raises:
         InvalidInput: there is no such program.
     """
-    say(f"$ {' '.join(command)}")
+    say(f"$ {_shown(command, cwd)}")
     tail: deque[str] = deque(maxlen=_REMEMBERED_LINES)
     try:
         process = subprocess.Popen(
@@ -66,3 +66,9 @@ def run(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) ->
             sys.stdout.flush()
             tail.append(line.rstrip("\n"))
     return Outcome(process.returncode, tuple(tail))
+
+
+def _shown(command: Sequence[str], cwd: Path) -> str:
+    """The command for a person: the folder it runs in and the place of the program say nothing."""
+    program, *arguments = command
+    return " ".join([Path(program).name, *(each.replace(f"{cwd}/", "") for each in arguments)])

@@ -12,8 +12,10 @@ import uv
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
+from andon.kernel import files
 from andon.kernel.errors import InvalidInput, Unavailable
 from andon.pipelines import tools
+from andon.pipelines.builders.lock import entries
 from andon.pipelines.job import PackageSources
 
 # Times inside a wheel: the earliest that a zip file can tell, so that equal sources give equal bytes.
@@ -24,6 +26,30 @@ _NO_ANSWER = ("connection", "timed out", "temporary failure", "503", "502", "nam
 def uv_program() -> str:
     """The uv that comes with Andon."""
     return str(uv.find_uv_bin())
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A hashed list of requirements, by the name it has in the unit."""
+
+    name: str
+    text: str
+
+    @classmethod
+    def read(cls, tree: Path, name: str) -> "Lock":
+        """The lock `name` of the unit in `tree`.
+
+        Raises:
+            InvalidInput: it is missing.
+        """
+        try:
+            return cls(name, (tree / name).read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(
+                "no-lock",
+                f"{name} is missing or unreadable",
+                hint=f"uv export --no-emit-project --no-header -o {name}; empty where nothing is needed",
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +83,20 @@ class WheelBuilder:
             raise InvalidInput("build-failed", f"the wheel cannot be built: {outcome.said}")
         return wheels[0]
 
-    def locked(self, lock: Path, into: Path) -> list[Path]:
+    def locked(self, lock: Lock, into: Path) -> list[Path]:
         """Download what `lock` names, each checked against its hashes; wheels only.
 
         Raises:
-            InvalidInput: the lock is missing, or names something without hash or wheel.
+            InvalidInput: the lock names something without hash or wheel.
             Unavailable: the index did not answer.
         """
-        if not lock.exists():
-            raise InvalidInput(
-                "no-lock",
-                f"{lock.name} is missing",
-                hint=f"uv export --no-emit-project --no-header -o {lock.name}; empty where nothing is needed",
-            )
         into.mkdir(parents=True, exist_ok=True)
-        if not _names_something(lock):
+        if not any(entries(lock.text)):
             return []
+        file = into / "requirements.txt"
+        files.write(file, lock.text.encode())
         command = [*_PIP, "download", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
-        command += ["--progress-bar", "off", *self._from(), "--dest", str(into), "-r", str(lock)]
+        command += ["--progress-bar", "off", *self._from(), "--dest", str(into), "-r", str(file)]
         outcome = tools.run(command, cwd=self.work, environment=self.environment)
         if outcome.code:
             raise _refusal(lock, outcome)
@@ -88,7 +110,7 @@ class WheelBuilder:
 _PIP = [sys.executable, "-m", "pip", "--no-input", "--disable-pip-version-check", "--quiet"]
 
 
-def _refusal(lock: Path, outcome: tools.Outcome) -> InvalidInput | Unavailable:
+def _refusal(lock: Lock, outcome: tools.Outcome) -> InvalidInput | Unavailable:
     text = "\n".join(outcome.tail).lower()
     if any(sign in text for sign in _NO_ANSWER):
         return Unavailable("no-index", f"the package index did not answer: {outcome.said}")
@@ -96,12 +118,6 @@ def _refusal(lock: Path, outcome: tools.Outcome) -> InvalidInput | Unavailable:
         "bad-lock",
         f"{lock.name}: {outcome.said}",
         hint="in a closed network name folders of wheels in pipelines.find_links",
-    )
-
-
-def _names_something(lock: Path) -> bool:
-    return any(
-        line.strip() and not line.strip().startswith("#") for line in lock.read_text("utf-8").splitlines()
     )
 
 

@@ -9,12 +9,12 @@ import platform
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import Sha256
 from andon.pipelines import environment, tools
-from andon.pipelines.builders.wheel import WheelBuilder, identity_of
+from andon.pipelines.builders.lock import beyond, entries
+from andon.pipelines.builders.wheel import Lock, WheelBuilder, identity_of
 from andon.pipelines.cache import Cache
 from andon.pipelines.job import Job
 from andon.pipelines.model import StageName, StageResult
@@ -38,13 +38,15 @@ def run(job: Job, cache: Cache) -> StageResult:
     manifest = load(tree / FILE_NAME)
     builder = WheelBuilder(job.work, job.sources, environment.own())
     with ThreadPoolExecutor(max_workers=2) as pool:
-        tests = pool.submit(_dependencies, builder, cache, tree / manifest.test.requirements, TEST_WHEELS)
-        wheels = _dependencies(builder, cache, tree / manifest.build.requirements, WHEELS)
+        lock = Lock.read(tree, manifest.build.requirements)
+        test_lock = _beside(lock, Lock.read(tree, manifest.test.requirements))
+        tests = pool.submit(_dependencies, builder, cache, test_lock, TEST_WHEELS)
+        wheels = _dependencies(builder, cache, lock, WHEELS)
         own = builder.own_wheel(tree)
         test_wheels = tests.result()
     _check_version(job, own.name)
     wheels[f"{WHEELS}{own.name}"] = cache.add(own)
-    files = {**wheels, **_beside(wheels, test_wheels)}
+    files = {**wheels, **test_wheels}
     return StageResult(
         True,
         f"{own.name} with {len(wheels) - 1} dependencies, {len(files) - len(wheels)} more for the tests",
@@ -53,7 +55,7 @@ def run(job: Job, cache: Cache) -> StageResult:
     )
 
 
-def _dependencies(builder: WheelBuilder, cache: Cache, lock: Path, prefix: str) -> dict[str, Sha256]:
+def _dependencies(builder: WheelBuilder, cache: Cache, lock: Lock, prefix: str) -> dict[str, Sha256]:
     key = _key(lock)
     kept = cache.find(StageName.BUILD, key)
     if kept is None:
@@ -68,10 +70,9 @@ def _dependencies(builder: WheelBuilder, cache: Cache, lock: Path, prefix: str) 
     return {f"{prefix}{name}": sha256 for name, sha256 in kept.files.items()}
 
 
-def _key(lock: Path) -> str:
-    text = lock.read_bytes() if lock.exists() else b"missing"
+def _key(lock: Lock) -> str:
     machine = f"{sys.implementation.cache_tag} {platform.system()} {platform.machine()} {platform.libc_ver()}"
-    return "lock-" + hashlib.sha256(machine.encode() + b"\0" + text).hexdigest()
+    return "lock-" + hashlib.sha256(f"{machine}\0{lock.text}".encode()).hexdigest()
 
 
 def _check_version(job: Job, wheel: str) -> None:
@@ -84,18 +85,14 @@ def _check_version(job: Job, wheel: str) -> None:
         raise InvalidInput("other-wheel", f"{wheel} is not {facts['distribution']} {facts['version']}")
 
 
-def _beside(wheels: dict[str, Sha256], test_wheels: dict[str, Sha256]) -> dict[str, Sha256]:
-    """Wheels of the tests alone; one that both locks name must be the same, else tests prove nothing."""
-    have = dict(identity_of(name.removeprefix(WHEELS)) for name in wheels)
-    beside = {}
-    for name, sha256 in test_wheels.items():
-        project, version = identity_of(name.removeprefix(TEST_WHEELS))
-        if have.get(project, version) != version:
+def _beside(lock: Lock, test_lock: Lock) -> Lock:
+    """What the tests need beside the unit. Where the locks differ, tests would prove nothing."""
+    have = {each.project: each.version for each in entries(lock.text) if each.project}
+    for each in entries(test_lock.text):
+        if have.get(each.project, each.version) != each.version:
             raise InvalidInput(
                 "locks-differ",
-                f"the tests are locked to {project} {version}, the unit to {have[project]}",
+                f"the tests are locked to {each.project} {each.version}, the unit to {have[each.project]}",
                 hint="make both locks from one resolution",
             )
-        if project not in have:
-            beside[name] = sha256
-    return beside
+    return Lock(test_lock.name, beyond(test_lock.text, lock.text))

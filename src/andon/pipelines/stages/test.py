@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from andon.kernel import files
 from andon.kernel.errors import InvalidInput
 from andon.pipelines import environment, junit, tools
 from andon.pipelines.builders.wheel import environment_of, uv_program
@@ -49,29 +50,19 @@ def install(job: Job, cache: Cache) -> Path:
     """
     wheelhouse = job.work / "wheelhouse"
     wheelhouse.mkdir()
-    names = job.files[StageName.BUILD]
-    for name, sha256 in names.items():
+    names = sorted(Path(name).name for name in job.files[StageName.BUILD])
+    for name, sha256 in job.files[StageName.BUILD].items():
         (wheelhouse / Path(name).name).symlink_to(cache.path(sha256))
+    wheels = wheelhouse / "wheels.txt"
+    files.write(wheels, "".join(f"{wheelhouse / name}\n" for name in names).encode())
     virtual = job.work / "venv"
     uv_environment = {**environment.own(), "UV_CACHE_DIR": str(cache.folder / "uv"), "UV_NO_PROGRESS": "1"}
-    wheels = [str(wheelhouse / Path(name).name) for name in sorted(names)]
-    python = str(virtual / "bin" / "python")
-    offline = ["--offline", "--no-config"]
+    python = ["--python", str(virtual / "bin" / "python")]
+    offline = ["--quiet", "--offline", "--no-config"]
     for command in (
-        [uv_program(), "venv", "--quiet", *offline, "--python", sys.executable, str(virtual)],
-        [
-            uv_program(),
-            "pip",
-            "install",
-            "--quiet",
-            *offline,
-            "--no-index",
-            "--no-deps",
-            "--python",
-            python,
-            *wheels,
-        ],
-        [uv_program(), "pip", "check", *offline, "--python", python],
+        [uv_program(), "venv", *offline, "--python", sys.executable, str(virtual)],
+        [uv_program(), "pip", "install", *offline, "--no-index", "--no-deps", *python, "-r", str(wheels)],
+        [uv_program(), "pip", "check", *offline, *python],
     ):
         outcome = tools.run(command, cwd=job.work, environment=uv_environment)
         if outcome.code:
@@ -85,7 +76,7 @@ def install(job: Job, cache: Cache) -> Path:
 
 def _judged(report: TestReport, outcome: tools.Outcome, cache: Cache) -> StageResult:
     content = json.dumps(report.to_dict(), indent=1, ensure_ascii=False).encode()
-    files = {REPORT: cache.add_bytes(content)}
+    outputs = {REPORT: cache.add_bytes(content)}
     facts = {each: value for each, value in report.to_dict().items() if each != "failures"}
     facts["failures"] = report.to_dict()["failures"][:20]
     told = f"{report.passed} passed, {report.skipped} skipped in {report.duration_seconds:.1f} s"
@@ -97,5 +88,5 @@ def _judged(report: TestReport, outcome: tools.Outcome, cache: Cache) -> StageRe
     elif outcome.code:
         summary = f"the test command ended with {outcome.code} though no test failed: {outcome.said}"
     else:
-        return StageResult(True, told, files, facts)
-    return StageResult(False, summary, files, facts, is_retryable=True)
+        return StageResult(True, told, outputs, facts)
+    return StageResult(False, summary, outputs, facts, is_retryable=True)
