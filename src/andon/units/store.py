@@ -48,6 +48,15 @@ async def write_desired(tx: AsyncConnection, wanted: Desired) -> None:
         raise Conflict("desired-moved", f"the desired state of {wanted.unit} changed in between")
 
 
+async def find_desired(
+    connection: AsyncConnection, unit: UnitName, environment: EnvironmentName
+) -> Desired | None:
+    """What should run of `unit` there, as this connection or transaction sees it; None before the first."""
+    query = select(desired).where(desired.c.unit == unit, desired.c.environment == environment)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _desired(row)
+
+
 class DesiredStore:
     """Reads what should run."""
 
@@ -56,10 +65,8 @@ class DesiredStore:
 
     async def find(self, unit: UnitName, environment: EnvironmentName) -> Desired | None:
         """What should run of `unit` there; None when nothing was ever deployed."""
-        query = select(desired).where(desired.c.unit == unit, desired.c.environment == environment)
         async with self._database.reading() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _desired(row)
+            return await find_desired(connection, unit, environment)
 
     async def list(self) -> list[Desired]:
         """All of it, by unit and environment."""

@@ -1,0 +1,110 @@
+"""Read, decide, write: one tick over all rollouts that are under way. It touches nothing but the database.
+
+Level-triggered: a tick gives the same answer after any crash, because everything it knows is in the rows.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from andon.kernel import logging
+from andon.kernel.clock import Clock
+from andon.kernel.errors import Conflict, Damaged, Unavailable
+from andon.kernel.ids import EnvironmentName, RolloutId, UnitName
+from andon.rollouts.actions import Wait
+from andon.rollouts.decide import decide
+from andon.rollouts.observer import Observer
+from andon.rollouts.store import Change, Loaded, RolloutStore
+from andon.rollouts.transitions import apply
+from andon.store.leases import Lease, LeaseStore
+
+_log = logging.get(__name__)
+LEASE = "rollouts"
+# A rollout may go through several stages in one tick; the bound keeps a mistake from spinning.
+_MOST_MOVES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who this controller is, and how long others wait after its last sign of life."""
+
+    name: str
+    time_to_live: timedelta = timedelta(seconds=3)
+
+
+def _nobody(_unit: UnitName, _environment: EnvironmentName) -> None:
+    return None
+
+
+class RolloutController:
+    """Walks all active rollouts. Only the holder of the lease does; writes are fenced by it."""
+
+    def __init__(
+        self,
+        store: RolloutStore,
+        leases: LeaseStore,
+        observer: Observer,
+        clock: Clock,
+        *,
+        holder: Holder,
+        changed: Callable[[UnitName, EnvironmentName], None] = _nobody,
+    ) -> None:
+        self._store = store
+        self._leases = leases
+        self._observer = observer
+        self._clock = clock
+        self._holder = holder
+        self._changed = changed
+        self._waiting: dict[RolloutId, str] = {}
+
+    def waiting_for(self, rollout: RolloutId) -> str:
+        """What the last tick said while it waited; empty when it did not wait or did not run here."""
+        return self._waiting.get(rollout, "")
+
+    async def tick(self) -> None:
+        """Look at each active rollout once. One that cannot be looked at does not stop the others."""
+        lease = await self._leases.acquire(LEASE, self._holder.name, self._holder.time_to_live)
+        if lease is None:
+            return
+        active = await self._store.active()
+        self._waiting = {each: said for each, said in self._waiting.items() if each in active}
+        for rollout in active:
+            await self._walk(rollout, lease)
+
+    async def _walk(self, rollout: RolloutId, lease: Lease) -> None:
+        try:
+            for _ in range(_MOST_MOVES):
+                if not await self._step(await self._store.load(rollout), lease):
+                    return
+        except Damaged as error:
+            _log.error("rollout damaged", rollout=rollout, reason=error.message)
+            await self._store.quarantine(rollout, error.message, self._clock.now())
+        except Conflict as error:
+            _log.info("tick dropped", rollout=rollout, code=error.code)
+        except Unavailable as error:
+            _log.warning("rollout waits", rollout=rollout, code=error.code, reason=error.message)
+            self._waiting[rollout] = error.message
+
+    async def _step(self, before: Loaded, lease: Lease) -> bool:
+        """Observe, decide, save. Whether something changed, so that it is worth another look at once."""
+        now = self._clock.now()
+        seen = await self._observer.observe(before.rollout, now)
+        decision = decide(seen.rollout, seen.observation)
+        after = apply(seen.rollout, decision, now)
+        change = Change(before, after, seen.gained, lease, now)
+        if isinstance(decision.action, Wait):
+            if after.evidence != before.rollout.evidence:
+                await self._store.save_look(change)
+            self._waiting[before.rollout.id] = decision.reason
+            return False
+        await self._store.save(change, decision)
+        self._waiting.pop(before.rollout.id, None)
+        _log.info(
+            "rollout decided",
+            rollout=after.id,
+            action=type(decision.action).__name__,
+            phase=after.phase.value,
+            reason=decision.reason,
+        )
+        self._changed(after.unit, after.environment)
+        return not after.phase.is_over

@@ -1,0 +1,193 @@
+"""Looks at the world for one rollout, once per tick, before deciding. It changes nothing.
+
+What it needs of target, gateway and evidence are the protocols here; `app.py` fills them. What a look is
+worth is in `gather.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from andon.evidence.model import Reading
+from andon.gateway.model import Acknowledged, Traffic
+from andon.judge.model import Outcome, Verdict
+from andon.kernel.ids import EnvironmentName, UnitName, Version
+from andon.rollouts import gather
+from andon.rollouts.gather import Gained, Judge, Requests, Route, Sources
+from andon.rollouts.model import Cord, Observation, Rollout, SeenInstance
+from andon.targets.model import Instance
+from andon.units.desired import Desired
+
+# A required source that has said nothing new for so long counts as not answering.
+_STALE = timedelta(seconds=30)
+_UNSAID = Verdict(Outcome.INCONCLUSIVE, "nothing was judged yet")
+
+
+class InstanceView(Protocol):
+    """The target's view (`targets/`)."""
+
+    async def instances(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Instance]:
+        """All instances of a unit in an environment."""
+        ...
+
+
+class GatewayView(Protocol):
+    """The gateway's view (`gateway/`)."""
+
+    async def acknowledged(self, unit: UnitName, environment: EnvironmentName) -> Acknowledged | None:
+        """What it has confirmed to serve; None before the first, or while it does not answer."""
+        ...
+
+    async def traffic(self) -> Traffic | None:
+        """The last counts; None before the first."""
+        ...
+
+
+class EvidenceView(Protocol):
+    """The evidence sources of a unit (`evidence/`)."""
+
+    async def readings(
+        self, unit: UnitName, environment: EnvironmentName, metrics: Sequence[str]
+    ) -> Sequence[Reading]:
+        """The last reading of each metric; a source that does not answer says so in `problem`."""
+        ...
+
+
+class StateView(Protocol):
+    """What our own database says (`rollouts/store.py`)."""
+
+    async def desired(self, unit: UnitName, environment: EnvironmentName) -> Desired | None: ...
+    async def cords(self) -> Sequence[Cord]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Everything that is looked at."""
+
+    instances: InstanceView
+    gateway: GatewayView
+    evidence: EvidenceView
+    state: StateView
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look brought: the facts for `decide`, the rollout with its new evidence, and what was gained."""
+
+    observation: Observation
+    rollout: Rollout
+    gained: Gained | None
+
+
+class Observer:
+    """Gathers what a decision needs. interval: shortest time between two looks of the judge."""
+
+    def __init__(self, views: Views, judge: Judge, *, interval: timedelta = timedelta(0)) -> None:
+        self._views = views
+        self._judge = judge
+        self._interval = interval
+
+    async def observe(self, rollout: Rollout, now: datetime) -> Seen:
+        """Look once.
+
+        Raises:
+            Unavailable: the target or the gateway did not answer at all.
+        """
+        unit, environment = rollout.unit, rollout.environment
+        instances = await self._views.instances.instances(unit, environment)
+        confirmed = await self._views.gateway.acknowledged(unit, environment)
+        traffic = await self._views.gateway.traffic()
+        desired = await self._views.state.desired(unit, environment)
+        cord = _cord(await self._views.state.cords(), environment)
+        looked, gained, problems = await self._look(rollout, confirmed, traffic, now)
+        observation = Observation(
+            now=now,
+            desired_revision=0 if desired is None else desired.revision,
+            acknowledged_revision=None if confirmed is None else confirmed.revision,
+            share=None if confirmed is None else _share(confirmed, rollout.candidate),
+            stable_share=None if confirmed is None else _share(confirmed, rollout.stable),
+            instances=[
+                SeenInstance(each.version, each.state, each.failed_checks, each.since, each.detail)
+                for each in instances
+            ],
+            candidate_active_requests=_active(traffic, rollout, rollout.candidate),
+            stable_active_requests=_active(traffic, rollout, rollout.stable),
+            step_requests_candidate=looked.evidence.step_requests_candidate,
+            step_requests_stable=looked.evidence.step_requests_stable,
+            verdict=looked.verdict or _UNSAID,
+            evidence_problems=problems,
+            is_corded=cord is not None,
+            cord_returns=cord is not None and cord.returns,
+            cord_reason="" if cord is None else cord.reason,
+        )
+        return Seen(observation, looked, gained)
+
+    async def _look(
+        self, rollout: Rollout, confirmed: Acknowledged | None, traffic: Traffic | None, now: datetime
+    ) -> tuple[Rollout, Gained | None, Sequence[str]]:
+        if not gather.counts(rollout):
+            return rollout, None, ()
+        names = [each.name for each in rollout.plan.policy.metrics]
+        readings = await self._views.evidence.readings(rollout.unit, rollout.environment, names)
+        problems = _problems(rollout, readings, now)
+        if not gather.is_due(rollout.evidence, now, self._interval):
+            return rollout, None, problems
+        sources = Sources(readings, _requests(traffic, rollout), _route(confirmed, rollout))
+        evidence, gained = gather.look(rollout, sources, self._judge, now)
+        return replace(rollout, evidence=evidence), gained, problems
+
+
+def _problems(rollout: Rollout, readings: Sequence[Reading], now: datetime) -> tuple[str, ...]:
+    """Required sources that do not answer. Silence is not zero."""
+    by_name: Mapping[str, Reading] = {each.metric: each for each in readings}
+    said = []
+    for metric in rollout.plan.policy.metrics:
+        reading = by_name.get(metric.name)
+        if not metric.required:
+            continue
+        if reading is None:
+            said.append(f"{metric.name}: its source has said nothing yet")
+        elif reading.problem:
+            said.append(f"{metric.name}: {reading.problem}")
+        elif now - reading.at > _STALE:
+            said.append(
+                f"{metric.name}: its source last answered {(now - reading.at).total_seconds():.0f} s ago"
+            )
+    return tuple(said)
+
+
+def _cord(pulled: Sequence[Cord], environment: EnvironmentName) -> Cord | None:
+    """The cord that holds here; one that returns comes first."""
+    here = [each for each in pulled if each.environment in {None, environment}]
+    return min(here, key=lambda each: not each.returns, default=None)
+
+
+def _share(confirmed: Acknowledged, version: Version | None) -> float:
+    total = sum(confirmed.weights.values())
+    if version is None or total == 0:
+        return 0.0
+    return confirmed.weights.get(version, 0) / total
+
+
+def _route(confirmed: Acknowledged | None, rollout: Rollout) -> Route | None:
+    return None if confirmed is None else Route(confirmed.revision, _share(confirmed, rollout.candidate))
+
+
+def _requests(traffic: Traffic | None, rollout: Rollout) -> Requests | None:
+    if traffic is None:
+        return None
+    finished = {
+        version: count.requests
+        for (unit, environment, version), count in traffic.releases.items()
+        if (unit, environment) == (rollout.unit, rollout.environment)
+    }
+    return Requests(traffic.at, traffic.epoch, finished)
+
+
+def _active(traffic: Traffic | None, rollout: Rollout, version: Version | None) -> int:
+    """Requests in flight; none known of is none, and the drain deadline bounds what that can cost."""
+    if traffic is None or version is None:
+        return 0
+    found = traffic.releases.get((rollout.unit, rollout.environment, version))
+    return 0 if found is None else found.active

@@ -1,0 +1,506 @@
+"""Rollouts, their evidence, the stable releases and the cord, in the database.
+
+A decision is one transaction: the rollout's row, the desired state, the look it was made on and the
+timeline event, guarded by the row's revision and by the lease. Evidence has a row and a number of its own,
+so that a look written every second never collides with what a person asks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from andon.judge.model import JudgeState
+from andon.kernel import logging
+from andon.kernel.errors import Conflict, Damaged, NotFound
+from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
+from andon.rollouts import codec, telling
+from andon.rollouts.actions import Decision
+from andon.rollouts.gather import Gained
+from andon.rollouts.model import Cord, Evidence, Phase, Request, Rollout
+from andon.rollouts.wanted import desired as desired_of
+from andon.store import leases
+from andon.store.engine import Database
+from andon.store.leases import Lease
+from andon.store.schema import UtcDateTime, metadata
+from andon.timeline import store as timeline
+from andon.units.desired import Desired
+from andon.units.store import find_desired, write_desired
+
+_log = logging.get(__name__)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("unit", String(60), nullable=False),
+    Column("environment", String(60), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("is_active", Boolean(create_constraint=False), nullable=False),
+    Column("damage", Text, nullable=False, default=""),
+    Column("document", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_rollouts_place", "unit", "environment", "created_at"),
+)
+Index(
+    "uq_rollouts_active",
+    rollouts.c.unit,
+    rollouts.c.environment,
+    unique=True,
+    sqlite_where=rollouts.c.is_active,
+    postgresql_where=rollouts.c.is_active,
+)
+evidence = Table(
+    "rollout_evidence",
+    metadata,
+    Column("rollout", String(60), primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("document", JSON, nullable=False),
+)
+looks = Table(
+    "looks",
+    metadata,
+    Column("rollout", String(60), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("share", Float, nullable=False),
+    Column("gained", JSON, nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("findings", JSON, nullable=False),
+)
+stables = Table(
+    "stables",
+    metadata,
+    Column("unit", String(60), primary_key=True),
+    Column("environment", String(60), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("version", String(60), nullable=False),
+    Column("rollout", String(60), nullable=False),
+    Column("since_at", UtcDateTime, nullable=False),
+    Column("is_withdrawn", Boolean(create_constraint=False), nullable=False),
+)
+cords = Table(
+    "cords",
+    metadata,
+    Column("environment", String(60), primary_key=True),  # empty: everywhere
+    Column("returns", Boolean(create_constraint=False), nullable=False),
+    Column("actor", String(120), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLook:
+    """One look as it was judged. gained: what the judge was given; findings: what it said, by metric."""
+
+    seq: int
+    at: datetime
+    share: float
+    gained: Gained
+    outcome: str
+    reason: str
+    findings: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stable:
+    """A release that finished its rollout. is_withdrawn: a person went back from it."""
+
+    version: Version
+    rollout: RolloutId
+    since_at: datetime
+    is_withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A rollout with the revision of its row, which a change must name again."""
+
+    rollout: Rollout
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a tick came to. gained: the look that `after.evidence` includes, None when there was none."""
+
+    before: Loaded
+    after: Rollout
+    gained: Gained | None
+    lease: Lease | None
+    at: datetime
+
+
+class RolloutStore:
+    """Reads and writes rollouts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, rollout: RolloutId) -> Rollout:
+        """The rollout.
+
+        Raises:
+            NotFound: there is none of this id.
+            Damaged: its row cannot be read.
+        """
+        return (await self.load(rollout)).rollout
+
+    async def load(self, rollout: RolloutId) -> Loaded:
+        """The rollout and its revision. Raises like `get`."""
+        async with self._database.reading() as connection:
+            row = (await connection.execute(_rows().where(rollouts.c.id == rollout))).one_or_none()
+        if row is None:
+            raise NotFound("no-such-rollout", f"there is no rollout {rollout}", hint="andon status")
+        return Loaded(_rollout(row), row.revision)
+
+    async def find_active(self, unit: UnitName, environment: EnvironmentName) -> Rollout | None:
+        """The rollout that is under way there; there is at most one."""
+        query = _rows().where(
+            rollouts.c.unit == unit, rollouts.c.environment == environment, rollouts.c.is_active
+        )
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _rollout(row)
+
+    async def list(
+        self,
+        unit: UnitName | None = None,
+        environment: EnvironmentName | None = None,
+        limit: int = 50,
+    ) -> Sequence[Rollout]:
+        """The newest rollouts first. A damaged one is left out; its alert stands on the timeline."""
+        query = _rows().order_by(rollouts.c.created_at.desc(), rollouts.c.id.desc()).limit(limit)
+        if unit is not None:
+            query = query.where(rollouts.c.unit == unit)
+        if environment is not None:
+            query = query.where(rollouts.c.environment == environment)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        found = []
+        for row in rows:
+            try:
+                found.append(_rollout(row))
+            except Damaged as error:
+                _log.warning("rollout left out", rollout=row.id, reason=error.message)
+        return found
+
+    async def active(self) -> Sequence[RolloutId]:
+        """Ids of the rollouts that a controller has to look at, oldest first."""
+        query = (
+            select(rollouts.c.id)
+            .where(rollouts.c.is_active, rollouts.c.damage == "")
+            .order_by(rollouts.c.created_at)
+        )
+        async with self._database.reading() as connection:
+            return [RolloutId(each) for each in (await connection.execute(query)).scalars()]
+
+    async def looks(self, rollout: RolloutId, after_seq: int = 0) -> Sequence[StoredLook]:
+        """The looks of a rollout after number `after_seq`, oldest first."""
+        query = select(looks).where(looks.c.rollout == rollout, looks.c.seq > after_seq).order_by(looks.c.seq)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            StoredLook(
+                row.seq,
+                row.at,
+                row.share,
+                codec.decode(Gained, row.gained),
+                row.outcome,
+                row.reason,
+                row.findings,
+            )
+            for row in rows
+        ]
+
+    async def stable(self, unit: UnitName, environment: EnvironmentName) -> Version | None:
+        """The newest release that finished its rollout there; None before the first."""
+        async with self._database.reading() as connection:
+            return await _stable(connection, unit, environment)
+
+    async def stables(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Stable]:
+        """All that ever finished there, newest first."""
+        query = (
+            select(stables)
+            .where(stables.c.unit == unit, stables.c.environment == environment)
+            .order_by(stables.c.number.desc())
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            Stable(Version(row.version), RolloutId(row.rollout), row.since_at, row.is_withdrawn)
+            for row in rows
+        ]
+
+    async def create(self, rollout: Rollout, at: datetime) -> None:
+        """Begin a rollout: its row, the desired state and the timeline event, in one transaction.
+
+        Raises:
+            Conflict: another one is under way there, the cord is pulled, or the stable release moved.
+        """
+        try:
+            async with self._database.transaction() as tx:
+                await _check_beginning(tx, rollout)
+                await tx.execute(
+                    insert(rollouts).values(id=rollout.id, created_at=at, revision=1, **_row(rollout))
+                )
+                await tx.execute(
+                    insert(evidence).values(
+                        rollout=rollout.id, seq=rollout.evidence.seq, document=codec.encode(rollout.evidence)
+                    )
+                )
+                await _write_wanted(tx, rollout)
+                await timeline.append(tx, telling.created(rollout), at)
+        except Conflict as error:
+            if error.code != "already-there":
+                raise
+            raise _busy(rollout) from error
+
+    async def ask(self, before: Loaded, request: Request, at: datetime) -> Rollout:
+        """Store what a person asks for; the next tick takes it up.
+
+        Raises:
+            Conflict: the rollout moved in between.
+        """
+        after = replace(before.rollout, request=request)
+        async with self._database.transaction() as tx:
+            await _write(tx, after, before.revision)
+            await timeline.append(tx, telling.requested(after, request), at)
+        return after
+
+    async def save(self, change: Change, decision: Decision) -> None:
+        """A decision, what it changes and the look it was made on, in one transaction.
+
+        Raises:
+            Conflict: the rollout moved in between, or the lease was lost; nothing is written.
+        """
+        before, after = change.before.rollout, change.after
+        async with self._database.transaction() as tx:
+            await _guard(tx, change.lease)
+            await _write(tx, after, change.before.revision)
+            await _write_evidence(tx, change)
+            await _write_wanted(tx, after)
+            if after.phase is Phase.PROMOTED and before.phase is not Phase.PROMOTED:
+                await _write_stable(tx, after, change.at)
+            await timeline.append(tx, telling.decided(before, after, decision), change.at)
+
+    async def save_look(self, change: Change) -> None:
+        """Evidence that changed no phase: the row of the rollout stays as it is.
+
+        Raises:
+            Conflict: another controller wrote a look in between, or the lease was lost.
+        """
+        async with self._database.transaction() as tx:
+            await _guard(tx, change.lease)
+            await _write_evidence(tx, change)
+
+    async def quarantine(self, rollout: RolloutId, reason: str, at: datetime) -> None:
+        """Stop looking at a rollout whose row cannot be read, with an alert. A person must repair it."""
+        async with self._database.transaction() as tx:
+            row = (
+                await tx.execute(
+                    update(rollouts)
+                    .where(rollouts.c.id == rollout, rollouts.c.damage == "")
+                    .values(damage=reason)
+                    .returning(rollouts.c.unit, rollouts.c.environment)
+                )
+            ).one_or_none()
+            if row is not None:
+                await timeline.append(tx, telling.damaged(rollout, row.unit, row.environment, reason), at)
+
+    async def desired(self, unit: UnitName, environment: EnvironmentName) -> Desired | None:
+        """What should run there now."""
+        async with self._database.reading() as connection:
+            return await find_desired(connection, unit, environment)
+
+    async def cords(self) -> Sequence[Cord]:
+        """The cords that are pulled, by environment; everywhere comes first."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(select(cords).order_by(cords.c.environment))).all()
+        return [_cord(row) for row in rows]
+
+    async def pull(self, cord: Cord) -> None:
+        """Pull the cord; one that is pulled already is replaced."""
+        values = {"returns": cord.returns, "actor": cord.actor, "reason": cord.reason, "at": cord.at}
+        async with self._database.transaction() as tx:
+            await tx.execute(delete(cords).where(cords.c.environment == (cord.environment or "")))
+            await tx.execute(insert(cords).values(environment=cord.environment or "", **values))
+            await timeline.append(tx, telling.cord_pulled(cord), cord.at)
+
+    async def release(
+        self, environment: EnvironmentName | None, actor: str, reason: str, at: datetime
+    ) -> None:
+        """Release the cord of `environment`, or the one that is pulled everywhere.
+
+        Raises:
+            NotFound: it is not pulled there.
+        """
+        query = delete(cords).where(cords.c.environment == (environment or "")).returning(cords)
+        async with self._database.transaction() as tx:
+            row = (await tx.execute(query)).one_or_none()
+            if row is None:
+                where = f"in {environment}" if environment else "everywhere"
+                raise NotFound("no-cord", f"the cord is not pulled {where}", hint="andon cord")
+            await timeline.append(tx, telling.cord_released(_cord(row), actor, reason), at)
+
+
+def _rows() -> Any:
+    joined = rollouts.outerjoin(evidence, evidence.c.rollout == rollouts.c.id)
+    return select(rollouts, evidence.c.document.label("evidence")).select_from(joined)
+
+
+def _rollout(row: Any) -> Rollout:
+    if not isinstance(row.document, dict) or row.evidence is None:
+        raise Damaged("damaged-row", f"rollout {row.id} has no readable state", hint="andon doctor")
+    return codec.decode(Rollout, row.document | {"evidence": row.evidence})
+
+
+def _row(rollout: Rollout) -> dict[str, Any]:
+    document = codec.encode(replace(rollout, evidence=Evidence(JudgeState({}))))
+    del document["evidence"]
+    return {
+        "unit": rollout.unit,
+        "environment": rollout.environment,
+        "is_active": not rollout.phase.is_over,
+        "damage": "",
+        "document": document,
+    }
+
+
+async def _write(tx: AsyncConnection, rollout: Rollout, revision: int) -> None:
+    done = await tx.execute(
+        update(rollouts)
+        .where(rollouts.c.id == rollout.id, rollouts.c.revision == revision, rollouts.c.damage == "")
+        .values(revision=revision + 1, **_row(rollout))
+    )
+    if done.rowcount != 1:
+        raise Conflict("rollout-moved", f"rollout {rollout.id} changed in between", hint="try again")
+
+
+async def _write_evidence(tx: AsyncConnection, change: Change) -> None:
+    before, after = change.before.rollout.evidence, change.after.evidence
+    if after == before:
+        return
+    after = replace(after, seq=before.seq + 1)
+    done = await tx.execute(
+        update(evidence)
+        .where(evidence.c.rollout == change.after.id, evidence.c.seq == before.seq)
+        .values(seq=after.seq, document=codec.encode(after))
+    )
+    if done.rowcount != 1:
+        raise Conflict("evidence-moved", f"another look at {change.after.id} was faster")
+    if change.gained is None or after.verdict is None:
+        return
+    await tx.execute(
+        insert(looks).values(
+            rollout=change.after.id,
+            seq=after.seq,
+            at=change.at,
+            share=change.gained.share,
+            gained=codec.encode(change.gained),
+            outcome=after.verdict.outcome.value,
+            reason=after.verdict.reason,
+            findings=telling.summary(after.verdict),
+        )
+    )
+
+
+async def _write_wanted(tx: AsyncConnection, rollout: Rollout) -> None:
+    now = await find_desired(tx, rollout.unit, rollout.environment)
+    wanted = desired_of(rollout, 1 if now is None else now.revision)
+    if wanted != now:
+        await write_desired(tx, wanted if now is None else replace(wanted, revision=now.revision + 1))
+
+
+async def _write_stable(tx: AsyncConnection, rollout: Rollout, at: datetime) -> None:
+    here = (stables.c.unit == rollout.unit, stables.c.environment == rollout.environment)
+    if rollout.plan.is_rollback:
+        # What a person went back from is not what the next return goes to.
+        await tx.execute(
+            update(stables).where(*here, stables.c.version == rollout.stable).values(is_withdrawn=True)
+        )
+    last = (await tx.execute(select(func.max(stables.c.number)).where(*here))).scalar_one()
+    await tx.execute(
+        insert(stables).values(
+            unit=rollout.unit,
+            environment=rollout.environment,
+            number=(last or 0) + 1,
+            version=rollout.candidate,
+            rollout=rollout.id,
+            since_at=at,
+            is_withdrawn=False,
+        )
+    )
+
+
+async def _stable(
+    connection: AsyncConnection, unit: UnitName, environment: EnvironmentName
+) -> Version | None:
+    query = (
+        select(stables.c.version)
+        .where(stables.c.unit == unit, stables.c.environment == environment)
+        .order_by(stables.c.number.desc())
+        .limit(1)
+    )
+    found = (await connection.execute(query)).scalar_one_or_none()
+    return None if found is None else Version(found)
+
+
+async def _check_beginning(tx: AsyncConnection, rollout: Rollout) -> None:
+    pulled = (
+        await tx.execute(select(cords).where(cords.c.environment.in_(["", rollout.environment])).limit(1))
+    ).one_or_none()
+    if pulled is not None:
+        raise corded(_cord(pulled))
+    if await _stable(tx, rollout.unit, rollout.environment) != rollout.stable:
+        raise Conflict(
+            "stable-moved", f"the stable release of {rollout.unit} changed in between", hint="retry"
+        )
+
+
+async def _guard(tx: AsyncConnection, lease: Lease | None) -> None:
+    if lease is not None:
+        await leases.guard(tx, lease)
+
+
+def corded(cord: Cord) -> Conflict:
+    """What a person hears who wants to go on while the cord is pulled."""
+    where = f"in {cord.environment}" if cord.environment else "everywhere"
+    return Conflict(
+        "corded",
+        f"{cord.actor} pulled the cord {where}: {cord.reason}",
+        hint="andon cord --release --reason ...",
+    )
+
+
+def _busy(rollout: Rollout) -> Conflict:
+    return Conflict(
+        "rollout-active",
+        f"a rollout of {rollout.unit} in {rollout.environment} is under way",
+        hint="andon status; wait for it, or andon abort it",
+    )
+
+
+def _cord(row: Any) -> Cord:
+    environment = EnvironmentName(row.environment) if row.environment else None
+    return Cord(environment, row.returns, row.actor, row.reason, row.at)

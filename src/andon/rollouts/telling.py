@@ -1,0 +1,172 @@
+"""How a rollout is told on the timeline: one event for each decision that changes something. Pure."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from andon.judge.model import Finding, Verdict
+from andon.rollouts import actions
+from andon.rollouts.actions import Action, Decision
+from andon.rollouts.model import Cord, Phase, Request, RequestKind, Rollout, Trigger
+from andon.timeline.records import Event, Severity
+
+ANDON = "andon"
+_KINDS: dict[type[Action], str] = {
+    actions.StartStep: "rollout.step",
+    actions.SetShare: "rollout.share",
+    actions.ConfirmStep: "rollout.confirmed",
+    actions.Pause: "rollout.paused",
+    actions.Resume: "rollout.resumed",
+    actions.Freeze: "rollout.frozen",
+    actions.Thaw: "rollout.thawed",
+    actions.Dismiss: "rollout.dismissed",
+    actions.RollBack: "rollout.rollback",
+    actions.Hold: "rollout.held",
+    actions.Promote: "rollout.promoted",
+    actions.Drain: "rollout.draining",
+    actions.StopCandidate: "rollout.stopping",
+    actions.StopStable: "rollout.stopping",
+    actions.StartStable: "rollout.restoring",
+    actions.Restore: "rollout.restoring",
+}
+_ENDS = {Phase.PROMOTED: "rollout.finished", Phase.RETURNED: "rollout.returned"}
+_ASKED: dict[type[Action], RequestKind] = {
+    actions.Pause: RequestKind.PAUSE,
+    actions.Resume: RequestKind.RESUME,
+    actions.StartStep: RequestKind.PROMOTE,
+    actions.Promote: RequestKind.PROMOTE,
+    actions.Drain: RequestKind.PROMOTE,
+    actions.RollBack: RequestKind.ABORT,
+}
+
+
+def created(rollout: Rollout) -> Event:
+    """The beginning, with the plan that is frozen from here on."""
+    after = _where(rollout) | {
+        "stable": rollout.stable,
+        "candidate": rollout.candidate,
+        "strategy": rollout.plan.strategy.value,
+        "shares": [step.share for step in rollout.plan.steps],
+        "plan": rollout.plan.hash,
+        "notes": list(rollout.plan.notes),
+        "is_rollback": rollout.plan.is_rollback,
+    }
+    return _event("rollout.created", rollout, rollout.actor, rollout.reason, after=after)
+
+
+def requested(rollout: Rollout, request: Request) -> Event:
+    """A person asked for something; what came of it is an event of its own."""
+    after = {"request": request.kind.value}
+    return _event("rollout.requested", rollout, request.actor, request.reason, after=after)
+
+
+def decided(before: Rollout, after: Rollout, decision: Decision) -> Event:
+    """A decision that changed the rollout, with the evidence where it turned on evidence."""
+    action = decision.action
+    kind = _ENDS[after.phase] if isinstance(action, actions.Finish) else _KINDS[type(action)]
+    now = _where(after) | decision.details
+    if isinstance(action, actions.RollBack | actions.Hold | actions.Promote) and before.verdict is not None:
+        now["evidence"] = summary(before.verdict)
+        now["plan"] = after.plan.hash
+    if after.trigger is not None:
+        now["trigger"] = after.trigger.value
+    event = _event(kind, after, _actor(before, action), decision.reason, after=now)
+    return replace(event, severity=_severity(action), before=_where(before))
+
+
+def damaged(rollout_id: str, unit: str, environment: str, reason: str) -> Event:
+    """A stored rollout cannot be read: it stops, and a person is alerted."""
+    return Event(
+        kind="rollout.damaged",
+        subject=f"rollout/{rollout_id}",
+        actor=ANDON,
+        reason=reason,
+        unit=unit,
+        environment=environment,
+        severity=Severity.ALERT,
+    )
+
+
+def cord_pulled(cord: Cord) -> Event:
+    """Everything stands still."""
+    return _cord_event("cord.pulled", cord, cord.actor, cord.reason, Severity.WARNING)
+
+
+def cord_released(cord: Cord, actor: str, reason: str) -> Event:
+    """Things go on."""
+    return _cord_event("cord.released", cord, actor, reason, Severity.INFO)
+
+
+def summary(verdict: Verdict) -> dict[str, dict[str, Any]]:
+    """What each metric says, as plain values for the timeline and the board's chart; an open end is None."""
+    return {each.metric: _finding(each) for each in verdict.findings}
+
+
+def _finding(said: Finding) -> dict[str, Any]:
+    low, high = said.interval
+    return {
+        "outcome": said.outcome.value,
+        "reason": said.reason,
+        "ratio": said.ratio,
+        "low": low,
+        "high": None if math.isinf(high) else high,
+        "log_e_harm": math.log(said.e_harm) if said.e_harm > 0 else None,
+        "log_e_safe": math.log(said.e_safe) if said.e_safe > 0 else None,
+        "log_harm_boundary": math.log(said.harm_boundary),
+        "log_safe_boundary": math.log(said.safe_boundary),
+        "events_needed": said.events_needed,
+        "stable": {"exposure": said.stable.exposure, "bad": said.stable.bad},
+        "candidate": {"exposure": said.candidate.exposure, "bad": said.candidate.bad},
+    }
+
+
+def _where(rollout: Rollout) -> dict[str, Any]:
+    return {
+        "phase": rollout.phase.value,
+        "stage": rollout.stage.value,
+        "step": rollout.step,
+        "share": rollout.share,
+    }
+
+
+def _actor(before: Rollout, action: Action) -> str:
+    asked = before.request
+    if asked is None:
+        return ANDON
+    is_abort = isinstance(action, actions.RollBack) and action.trigger is not Trigger.ABORT
+    return asked.actor if _ASKED.get(type(action)) is asked.kind and not is_abort else ANDON
+
+
+def _severity(action: Action) -> Severity:
+    match action:
+        case actions.Hold() | actions.RollBack(Trigger.UNTRUSTED):
+            return Severity.ALERT
+        case actions.RollBack():
+            return Severity.WARNING
+        case _:
+            return Severity.INFO
+
+
+def _event(kind: str, rollout: Rollout, actor: str, reason: str, *, after: dict[str, Any]) -> Event:
+    return Event(
+        kind=kind,
+        subject=f"rollout/{rollout.id}",
+        actor=actor,
+        reason=reason,
+        unit=rollout.unit,
+        environment=rollout.environment,
+        after=after,
+        correlation=rollout.id,
+    )
+
+
+def _cord_event(kind: str, cord: Cord, actor: str, reason: str, severity: Severity) -> Event:
+    return Event(
+        kind=kind,
+        subject=f"cord/{cord.environment or 'everywhere'}",
+        actor=actor,
+        reason=reason,
+        environment=cord.environment or "",
+        severity=severity,
+        after={"returns": cord.returns},
+    )
