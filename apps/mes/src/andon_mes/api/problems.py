@@ -25,10 +25,9 @@ def install(app: FastAPI) -> None:
 
 
 def answer(problem: Problem, status: int, headers: dict[str, str] | None = None) -> Response:
-    """`problem` as an HTTP answer."""
-    return Response(
-        json.dumps(as_document(problem, status), ensure_ascii=False, default=str), status, headers, _TYPE
-    )
+    """`problem` as an HTTP answer. What a client sent may be no text at all: that shows as "?"."""
+    text = json.dumps(as_document(problem, status), ensure_ascii=False, default=str)
+    return Response(text.encode(errors="replace"), status, headers, _TYPE)
 
 
 async def _known(_request: Request, error: Exception) -> Response:
@@ -80,6 +79,4 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 def _shown(value: Any) -> object:
     """A value that is safe to repeat to the client."""
-    if isinstance(value, bool | int | float) or value is None:
-        return value
-    return str(value)[:100]
+    return value if isinstance(value, bool | int) or value is None else str(value)[:100]

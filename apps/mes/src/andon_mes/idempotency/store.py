@@ -43,10 +43,20 @@ class Question:
 def question(operation: str, content: object, key: str | None, at: datetime) -> Question:
     """The question in `content`; without a key of the client its content is the key, as for a vendor's file.
 
-    Raises: InvalidInput when the key is too long.
+    Raises: InvalidInput when the key is too long, or the content is no JSON a database could keep.
     """
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    fingerprint = hashlib.sha256(f"{operation}\n{canonical}".encode()).hexdigest()
+    try:
+        canonical = json.dumps(
+            content, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
+        fingerprint = hashlib.sha256(f"{operation}\n{canonical}".encode()).hexdigest()
+    except ValueError as error:  # NaN, infinity, half of a surrogate pair: JSON in name only
+        raise invalid(
+            "body",
+            str(error)[:100],
+            Words("The document holds what JSON cannot say", "JSON으로 표현할 수 없는 값이 있습니다"),
+            Words("Send finite numbers and whole characters", "유한한 숫자와 올바른 문자를 보내세요"),
+        ) from error
     if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
         raise invalid(
             "Idempotency-Key",

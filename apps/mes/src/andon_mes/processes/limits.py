@@ -66,11 +66,12 @@ def is_within(value: float, known: Characteristic) -> bool:
 def _measured(data: Mapping[str, Any], known: Characteristic) -> float:
     raw = data[known.name]
     field = f"process_specific_data.{known.name}"
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
+    value = _finite(raw)
+    if value is None:
         raise _not_a_number(field, raw, known)
     unit = data.get(f"{known.name}_unit", known.unit)
     try:
-        return units.convert(float(raw), unit, known.unit)
+        return units.convert(value, unit, known.unit)
     except (KeyError, TypeError, ValueError) as error:
         listed = ", ".join(units.known(known.unit))
         raise invalid(
@@ -84,10 +85,21 @@ def _measured(data: Mapping[str, Any], known: Characteristic) -> float:
         ) from error
 
 
+def _finite(raw: object) -> float | None:
+    """`raw` as a finite number; None when it is none, or too great to be one."""
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        return None
+    try:
+        value = float(raw)
+    except OverflowError:
+        return None
+    return value if math.isfinite(value) else None
+
+
 def _not_a_number(field: str, raw: object, known: Characteristic) -> InvalidInput:
     return invalid(
         field,
-        raw if isinstance(raw, str | int | bool) else str(raw),
+        str(raw)[:50],
         Words(f"{known.name} is not a finite number", f"{known.name} 값이 유한한 숫자가 아닙니다"),
         Words(
             f"Send a number in {known.unit}, or leave it out",

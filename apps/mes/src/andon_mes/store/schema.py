@@ -193,7 +193,6 @@ process_data = sa.Table(
         "serial_id",
         unique=True,
         sqlite_where=sa.text("status = 'IN_PROGRESS'"),
-        postgresql_where=sa.text("status = 'IN_PROGRESS'"),
     ),
 )
 

@@ -1,0 +1,136 @@
+"""The plant that the tests talk to: the real application on its own database, over HTTP without a network."""
+
+import asyncio
+import contextlib
+import itertools
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from andon_mes.app import create_app
+from andon_mes.kernel.clock import ManualClock
+from andon_mes.settings import Settings
+from andon_mes.store.migrate import migrate
+
+NOON = datetime(2025, 11, 10, 3, 0, tzinfo=UTC)  # noon in Seoul
+_keys = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """A migrated, empty database."""
+    path = tmp_path_factory.mktemp("template") / "mes.db"
+    migrate(path)
+    return path
+
+
+@pytest.fixture
+def database_path(template, tmp_path):
+    """A migrated, empty database of this test's own."""
+    return shutil.copy(template, tmp_path / "mes.db")
+
+
+@pytest.fixture
+async def plant(database_path):
+    """One running instance."""
+    async with running(database_path) as instance:
+        yield instance
+
+
+@pytest.fixture
+def run_instance():
+    """For tests of more than one instance: `async with run_instance(path, release=...) as plant`."""
+    return running
+
+
+@dataclass
+class Plant:
+    """One instance, and what a station does with it."""
+
+    client: httpx.AsyncClient
+    clock: ManualClock
+    event_at: datetime = field(default=NOON)
+
+    async def get(self, path: str) -> httpx.Response:
+        return await self.client.get(path)
+
+    async def post(self, path: str, body: Any, *, key: str | None = None) -> httpx.Response:
+        headers = {"Idempotency-Key": key} if key else {}
+        return await self.client.post(path, json=body, headers=headers)
+
+    async def patch(self, path: str, body: Any) -> httpx.Response:
+        return await self.client.patch(path, json=body)
+
+    async def lot(self, target: int = 3, **more: Any) -> dict[str, Any]:
+        answer = await self.post("/api/v1/lots", {"target_quantity": target, **more})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["data"]
+
+    async def released_lot(self, size: int) -> tuple[dict[str, Any], list[str]]:
+        """A released lot with all of its serials."""
+        lot = await self.lot(size)
+        await self.patch(f"/api/v1/lots/{lot['lot_number']}", {"action": "release"})
+        made = await self.post(f"/api/v1/lots/{lot['id']}/serials/generate", {"quantity": size})
+        assert made.status_code == 201, made.text
+        return lot, [each["serial_number"] for each in made.json()["data"]["serials"]]
+
+    async def start(self, serial: str, process: str, **more: Any) -> httpx.Response:
+        key = more.pop("key", f"start-{next(_keys)}")
+        return await self.post("/api/v1/process/start", self.body(serial, process, **more), key=key)
+
+    async def complete(self, serial: str, process: str, **more: Any) -> httpx.Response:
+        key = more.pop("key", f"complete-{next(_keys)}")
+        body = {"is_pass": True, **self.body(serial, process, **more)}
+        return await self.post("/api/v1/process/complete", body, key=key)
+
+    async def fail(self, serial: str, process: str, defect_code: str) -> httpx.Response:
+        await self.start(serial, process)
+        return await self.complete(serial, process, is_pass=False, defect_code=defect_code)
+
+    async def pass_process(self, serial: str, process: str) -> httpx.Response:
+        await self.start(serial, process)
+        answer = await self.complete(serial, process)
+        assert answer.json()["data"]["result"] == "PASS", answer.text
+        return answer
+
+    async def serial(self, number: str) -> dict[str, Any]:
+        return (await self.get(f"/api/v1/serials/{number}")).json()["data"]
+
+    async def metrics(self) -> str:
+        self.clock.advance(timedelta(seconds=1))
+        return (await self.get("/metrics")).text
+
+    def body(self, serial: str, process: str, **more: Any) -> dict[str, Any]:
+        """A scan; each is ten seconds after the last by the station's clock."""
+        self.event_at += timedelta(seconds=10)
+        return {
+            "serial_number": serial,
+            "process_code": process,
+            "operator_id": "OP-1",
+            "timestamp": self.event_at.isoformat(),
+            **more,
+        }
+
+
+@contextlib.asynccontextmanager
+async def running(path, *, release: str = "1.0.0", at: datetime = NOON) -> AsyncIterator[Plant]:
+    """An instance of `release` on the database at `path`."""
+    clock = ManualClock(at)
+    app = create_app(Settings(database=path, release=release, durability="NORMAL"), clock)
+    to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    from_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    scope = {"type": "lifespan", "asgi": {}, "state": {}}
+    lifespan = asyncio.create_task(app(scope, to_app.get, from_app.put))
+    to_app.put_nowait({"type": "lifespan.startup"})
+    assert (await from_app.get())["type"] == "lifespan.startup.complete"
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://mes") as client:
+            yield Plant(client, clock)
+    finally:
+        to_app.put_nowait({"type": "lifespan.shutdown"})
+        await lifespan

@@ -1,0 +1,233 @@
+"""The pure interlock: named cases, then every situation of a small world."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from andon_mes.lots.model import LotStatus
+from andon_mes.processes.decide import decide_completion, decide_outcome, decide_start
+from andon_mes.processes.model import (
+    Attempt,
+    AttemptStatus,
+    Begin,
+    BeginAndClose,
+    Close,
+    Outcome,
+    Refuse,
+    Same,
+    Situation,
+)
+from andon_mes.processes.refusals import Refusal, problem_of
+from andon_mes.serials.model import SerialStatus
+
+T0 = datetime(2025, 11, 10, 3, tzinfo=UTC)
+LATER = T0 + timedelta(hours=1)
+OPEN, PASS, FAIL, ABORTED = AttemptStatus
+
+
+def attempts(**histories):
+    """`SPRING=[FAIL, PASS]` is two attempts at SPRING; a closed one has the digest `SPRING-1`."""
+    made = []
+    for process, statuses in histories.items():
+        for number, status in enumerate(statuses, start=1):
+            closed = status in {PASS, FAIL}
+            made.append(
+                Attempt(
+                    id=len(made) + 1,
+                    process=process,
+                    number=number,
+                    status=status,
+                    started_at=T0,
+                    equipment_id="E-1",
+                    completed_at=T0 if closed else None,
+                    digest=f"{process}-{number}" if closed else None,
+                )
+            )
+    return tuple(made)
+
+
+def a_situation(
+    *, lot=LotStatus.IN_PROGRESS, serial=SerialStatus.WAITING, held_from=None, reworks=0, **histories
+):
+    return Situation(lot, serial, held_from, ("SPRING", "LMA", "PACK"), attempts(**histories), reworks)
+
+
+STARTS = [
+    ("a new serial may start the first process", a_situation(), "SPRING", Begin(1)),
+    ("and the next one once it has passed", a_situation(SPRING=[PASS]), "LMA", Begin(1)),
+    (
+        "a rework repeats the process",
+        a_situation(SPRING=[FAIL], serial=SerialStatus.REWORK),
+        "SPRING",
+        Begin(2),
+    ),
+    ("a third attempt is allowed", a_situation(SPRING=[FAIL, FAIL]), "SPRING", Begin(3)),
+    ("out of order", a_situation(), "LMA", Refusal.ROUTE_PREVIOUS_NOT_PASSED),
+    ("after a fail the next one waits", a_situation(SPRING=[FAIL]), "LMA", Refusal.ROUTE_PREVIOUS_NOT_PASSED),
+    (
+        "the first that is missing is named",
+        a_situation(SPRING=[PASS]),
+        "PACK",
+        Refusal.ROUTE_PREVIOUS_NOT_PASSED,
+    ),
+    ("twice at once", a_situation(SPRING=[OPEN]), "SPRING", Refusal.ATTEMPT_OPEN_ELSEWHERE),
+    ("open elsewhere", a_situation(SPRING=[PASS], LMA=[OPEN]), "PACK", Refusal.ATTEMPT_OPEN_ELSEWHERE),
+    ("already passed", a_situation(SPRING=[PASS]), "SPRING", Refusal.ROUTE_ALREADY_PASSED),
+    ("a fourth attempt", a_situation(SPRING=[FAIL, FAIL, FAIL]), "SPRING", Refusal.REWORK_LIMIT),
+    (
+        "held for quality",
+        a_situation(serial=SerialStatus.HOLD, held_from=SerialStatus.DEFECTIVE),
+        "SPRING",
+        Refusal.REWORK_LIMIT,
+    ),
+    (
+        "a defect without a rework",
+        a_situation(serial=SerialStatus.DEFECTIVE),
+        "SPRING",
+        Refusal.REWORK_REQUIRED,
+    ),
+    (
+        "too many reworks",
+        a_situation(serial=SerialStatus.DEFECTIVE, reworks=5),
+        "SPRING",
+        Refusal.REWORK_LIMIT,
+    ),
+    ("a process not on the route", a_situation(), "PAINT", Refusal.STATION_WRONG_PROCESS),
+    ("a held lot", a_situation(lot=LotStatus.HOLD), "SPRING", Refusal.LOT_HOLD),
+    ("a draft", a_situation(lot=LotStatus.DRAFT), "SPRING", Refusal.LOT_NOT_RELEASED),
+    ("a held serial", a_situation(serial=SerialStatus.HOLD), "SPRING", Refusal.SERIAL_HOLD),
+    ("scrap", a_situation(serial=SerialStatus.SCRAPPED), "SPRING", Refusal.SERIAL_SCRAPPED),
+    ("finished", a_situation(serial=SerialStatus.COMPLETED), "SPRING", Refusal.SERIAL_COMPLETED),
+]
+
+
+@pytest.mark.parametrize(
+    ("seen", "process", "expected"), [case[1:] for case in STARTS], ids=[c[0] for c in STARTS]
+)
+def test_start(seen, process, expected):
+    decision = decide_start(seen, process)
+    assert (decision.code if isinstance(decision, Refuse) else decision) == expected
+
+
+def completion(seen, process="SPRING", *, digest="new", at=LATER, attempt_id=None, infers_start=True):
+    return decide_completion(
+        seen, process, digest=digest, at=at, attempt_id=attempt_id, infers_start=infers_start
+    )
+
+
+def test_a_completion_closes_the_open_attempt():
+    seen = a_situation(SPRING=[FAIL, OPEN], serial=SerialStatus.IN_PROCESS)
+    assert completion(seen) == Close(seen.attempts[1])
+    assert completion(seen, attempt_id=2) == Close(seen.attempts[1])
+
+
+def test_an_attempt_id_must_agree():
+    seen = a_situation(SPRING=[PASS], LMA=[OPEN], serial=SerialStatus.IN_PROCESS)
+    assert completion(seen, "LMA", attempt_id=1).code is Refusal.ATTEMPT_DISAGREES
+    assert completion(seen, "SPRING", attempt_id=1).code is Refusal.ATTEMPT_CLOSED_DIFFERENTLY
+
+
+def test_the_same_content_again_is_the_same_answer_even_when_held():
+    seen = a_situation(SPRING=[PASS], lot=LotStatus.HOLD)
+    assert completion(seen, digest="SPRING-1") == Same(seen.attempts[0])
+
+
+def test_other_content_for_a_closed_attempt_is_contested():
+    assert completion(a_situation(SPRING=[PASS])).code is Refusal.ATTEMPT_CLOSED_DIFFERENTLY
+    assert completion(a_situation(SPRING=[FAIL]), at=T0).code is Refusal.ATTEMPT_CLOSED_DIFFERENTLY
+
+
+def test_a_completion_without_a_start_infers_it_by_the_process_policy():
+    assert completion(a_situation()) == BeginAndClose(1)
+    assert completion(a_situation(SPRING=[FAIL])) == BeginAndClose(2)
+    assert completion(a_situation(), infers_start=False).code is Refusal.START_MISSING
+    assert completion(a_situation(), "LMA").code is Refusal.ROUTE_PREVIOUS_NOT_PASSED
+
+
+@pytest.mark.parametrize(
+    ("held", "code"),
+    [
+        ({"lot": LotStatus.HOLD}, Refusal.LOT_HOLD),
+        ({"serial": SerialStatus.HOLD, "held_from": SerialStatus.IN_PROCESS}, Refusal.SERIAL_HOLD),
+    ],
+)
+def test_what_is_held_is_not_completed(held, code):
+    assert completion(a_situation(SPRING=[OPEN], **held)).code is code
+
+
+@pytest.mark.parametrize(
+    ("process", "number", "passed", "reworks", "expected"),
+    [
+        ("SPRING", 1, True, 0, Outcome(SerialStatus.WAITING, "LMA", opens_rework=False)),
+        ("PACK", 1, True, 0, Outcome(SerialStatus.COMPLETED, None, opens_rework=False)),
+        ("LMA", 1, False, 0, Outcome(SerialStatus.REWORK, "LMA", opens_rework=True)),
+        ("LMA", 2, False, 4, Outcome(SerialStatus.REWORK, "LMA", opens_rework=True)),
+        ("LMA", 3, False, 2, Outcome(SerialStatus.HOLD, "LMA", opens_rework=False)),
+        ("LMA", 1, False, 5, Outcome(SerialStatus.HOLD, "LMA", opens_rework=False)),
+    ],
+)
+def test_outcome(process, number, passed, reworks, expected):
+    assert decide_outcome(a_situation(reworks=reworks), process, number=number, passed=passed) == expected
+
+
+HISTORIES = ([], [OPEN], [PASS], [FAIL], [FAIL, PASS], [FAIL, OPEN], [FAIL, FAIL, FAIL], [ABORTED])
+
+
+def every_situation():
+    """72,576 situations of two processes: every state of lot and serial, every history, also absurd ones."""
+    for lot, serial, held_from, first, second, reworks in itertools.product(
+        LotStatus,
+        SerialStatus,
+        (None, SerialStatus.DEFECTIVE, SerialStatus.IN_PROCESS),
+        HISTORIES,
+        HISTORIES,
+        (0, 5),
+    ):
+        known = attempts(SPRING=first, LMA=second)
+        yield Situation(lot, serial, held_from, ("SPRING", "LMA"), known, reworks)
+
+
+def may_start(seen, process):
+    """Rule 2 said once more, in another way."""
+    here = [each.status for each in seen.attempts if each.process == process]
+    earlier = [each.status for each in seen.attempts if each.process == "SPRING"]
+    return (
+        seen.lot in {LotStatus.RELEASED, LotStatus.IN_PROGRESS}
+        and seen.serial
+        in {SerialStatus.CREATED, SerialStatus.WAITING, SerialStatus.IN_PROCESS, SerialStatus.REWORK}
+        and OPEN not in [each.status for each in seen.attempts]
+        and PASS not in here
+        and (process == "SPRING" or PASS in earlier)
+        and len(here) < 3
+    )
+
+
+def test_in_every_situation_a_start_is_allowed_exactly_when_the_rule_says_so():
+    for seen in every_situation():
+        for process in ("SPRING", "LMA"):
+            decision = decide_start(seen, process)
+            assert isinstance(decision, Begin) == may_start(seen, process), (seen, process, decision)
+
+
+def test_in_every_situation_a_completion_closes_only_what_is_open_and_not_held():
+    for seen in every_situation():
+        decision = completion(seen, "LMA")
+        is_held = (
+            seen.lot not in {LotStatus.RELEASED, LotStatus.IN_PROGRESS} or seen.serial is SerialStatus.HOLD
+        )
+        match decision:
+            case Close(attempt):
+                assert attempt.status is OPEN
+                assert not is_held
+            case BeginAndClose():
+                assert may_start(seen, "LMA")
+            case _:
+                assert isinstance(decision, Refuse)
+
+
+def test_every_refusal_has_words_that_name_a_next_step_in_both_languages():
+    for code in Refusal:
+        problem = problem_of(code, {"serial": "FN-1"})
+        for words in (problem.title, problem.detail, problem.fix):
+            assert words.en
+            assert any("가" <= letter <= "힣" for letter in words.ko)
