@@ -13,18 +13,21 @@ from andon.judge.mixture import Atom, log_mean
 from andon.judge.model import Look
 
 # Tuned on bench/judge so that rate ratios from 2 to 10 are all found soon. The two small distances give the
-# test power, late, against any lasting harm. What lies at 0 is not bet: it keeps the measured chance of
-# a false fail at 0.6 % where 1 % is promised.
+# test power, late, against any lasting harm of 1.2 times and more. What lies at 0 is not bet: it keeps the
+# measured chance of a false fail at 0.6 % where 1 % is promised.
 HARM = (
     Atom(0.0, 0.150),
-    Atom(0.2, 0.009),
-    Atom(0.4, 0.025),
-    Atom(0.7, 0.095),
-    Atom(1.0, 0.088),
-    Atom(1.4, 0.075),
-    Atom(1.8, 0.068),
-    Atom(2.3, 0.283),
-    Atom(3.0, 0.207),
+    Atom(0.3, 0.008),
+    Atom(0.5, 0.011),
+    Atom(0.7, 0.077),
+    Atom(0.9, 0.080),
+    Atom(1.1, 0.071),
+    Atom(1.4, 0.082),
+    Atom(1.8, 0.042),
+    Atom(2.3, 0.178),
+    Atom(2.8, 0.245),
+    Atom(3.4, 0.037),
+    Atom(4.0, 0.019),
 )
 # Distances below the margin. An equal candidate stands log 1.5 = 0.4 below the default margin.
 SAFE = (Atom(0.2, 0.15), Atom(0.4, 0.50), Atom(0.7, 0.20), Atom(1.2, 0.10), Atom(2.0, 0.05))
