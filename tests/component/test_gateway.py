@@ -452,9 +452,15 @@ async def test_a_port_in_use_is_said_and_the_other_routes_go_on(plant):
         other = Route(
             UnitName("mes"), PRODUCTION, 1, "127.0.0.1", taken.getsockname()[1], (Backend(OLD, 0, ()),)
         )
-        applied = await plant.envoy.apply([plant.route(500), other])
-    assert [each.code for each in applied.problems] == ["gateway-port-in-use"]
-    assert [(each.unit, each.weights) for each in applied.acknowledged] == [(SHOP, {OLD: 500, NEW: 500})]
+        third = Route(UnitName("zeta"), PRODUCTION, 1, "127.0.0.1", free_port(), (Backend(OLD, 0, ()),))
+        for _ in range(2):
+            applied = await plant.envoy.apply([plant.route(500), other, third])
+            assert [each.code for each in applied.problems] == ["gateway-port-in-use"]
+            assert [each.unit for each in applied.acknowledged] == [SHOP, third.unit]
+            assert (await Client(third.port).ask())[0] == 503
+            assert (await Client(plant.port).ask())[0] == 200
+    applied = await plant.envoy.apply([plant.route(500), other, third])
+    assert [each.unit for each in applied.check().acknowledged] == [other.unit, SHOP, third.unit]
 
 
 async def test_a_route_without_a_ready_release_answers_503_and_no_route_is_an_idle_gateway(plant):

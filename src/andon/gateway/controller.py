@@ -56,6 +56,7 @@ class GatewayReconciler:
         self._envoy = envoy
         self._sources = sources
         self._publish = publish
+        self._planned = Routes(())
         self._applied = Applied(())
         self._said = _Said()
 
@@ -66,8 +67,8 @@ class GatewayReconciler:
 
     @property
     def problems(self) -> tuple[AndonError, ...]:
-        """What Envoy refused at the last tick. The rest of the gateway went on."""
-        return self._applied.problems
+        """What was contradictory or refused by Envoy at the last tick. The rest of the gateway went on."""
+        return self._planned.problems + self._applied.problems
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -81,8 +82,8 @@ class GatewayReconciler:
         not slow the other units' returns; it is logged and stands in `problems`.
         """
         await self._envoy.ensure()
-        planned = await self._plan()
-        self._applied = await self._envoy.apply(planned.routes, keep=planned.keep)
+        self._planned = await self._plan()
+        self._applied = await self._envoy.apply(self._planned.routes, keep=self._planned.keep)
         self._log_news()
         news = tuple(_without_time(each) for each in self.acknowledged)
         if news != self._said.acknowledged:

@@ -60,6 +60,7 @@ class Applied:
 class _Refused:
     version: str
     problem: AndonError
+    words: str
     at: float
 
 
@@ -94,11 +95,13 @@ class Delivery:
     ) -> Applied:
         """Make `routes` true and say what is in force; routes in `keep` stay as they are, others go.
 
-        Raises InvalidInput for routes that contradict themselves, Unavailable when Envoy is silent.
+        Raises InvalidInput for routes that contradict themselves, Unavailable when Envoy is silent, Damaged
+        when a document is gone and a route should be kept.
         """
         async with self._lock:
             wanted = render.render(routes, options)
             kept = {route_name(*each) for each in keep}
+            self._folder.check(kept)
             await self._look()
             call = _Call()
             # Weights over clusters that Envoy has: a return to the stable release is one rename, and does
@@ -119,17 +122,30 @@ class Delivery:
             name = route_name(route.unit, route.environment)
             if rds(name) not in self._folder.documents():
                 await self._write(rds(name), _serving_nothing(route))
-        listeners = [*wanted.lds["resources"], *self._old(LDS, kept)]
-        listeners.sort(key=lambda each: str(each["name"]))
-        await self._deliver({LDS: render.document(listeners)}, call)
+        await self._deliver_listeners([*wanted.lds["resources"], *self._old(LDS, kept)], call)
         listened = {each["name"] for each in self._folder.documents()[LDS]["resources"]}
         present = {key.removeprefix("rds/") for key in self._folder.documents() if key.startswith("rds/")}
         for gone in present - listened - set(wanted.rds) - kept:
             self._folder.remove(rds(gone))
         # A new listener reads its route document only now.
         unheard = {rds(name) for name in present & listened}
-        unheard -= {key for key in unheard if self._is_taken(key)}
+        unheard -= {key for key in unheard if self._is_taken(key) or key in self._refused}
         await self._await_word(unheard, {}, self._folder.log_size(), call)
+
+    async def _deliver_listeners(self, listeners: list[Json], call: _Call) -> None:
+        """All of them; when Envoy refuses some, the others without those."""
+        made = render.document(sorted(listeners, key=lambda each: str(each["name"])))
+        await self._deliver({LDS: made}, call)
+        refused = self._refused.get(LDS)
+        if refused is None or refused.version != made["version_info"]:
+            return
+        old = _by_name(self._folder.documents()[LDS])
+        for each in made["resources"]:
+            name = each["name"]
+            if f"'{name}'" not in refused.words and f"{name}:" not in refused.words:
+                old[name] = each
+        wanted = [old[each["name"]] for each in made["resources"] if each["name"] in old]
+        await self._deliver({LDS: render.document(wanted)}, call)
 
     def _over_unchanged(self, wanted: Mapping[str, Json], clusters: Json, call: _Call) -> dict[str, Json]:
         """The route documents that give no weight to a release whose cluster is about to change."""
@@ -296,9 +312,10 @@ class Delivery:
             pause = min(pause * 1.6, _LONGEST_LOOK)
 
     def _is_taken(self, key: str) -> bool:
-        taken = self._is_in_force(key, self._folder.documents()[key]["version_info"])
-        if taken:
-            self._refused.pop(key, None)
+        version = self._folder.documents()[key]["version_info"]
+        taken = self._is_in_force(key, version)
+        if taken and key in self._refused and self._refused[key].version == version:
+            del self._refused[key]
         return taken
 
     async def _refusals(self, awaited: set[str]) -> set[str]:
@@ -312,8 +329,9 @@ class Delivery:
     async def _put_back(self, key: str, before: Json | None, offset: int) -> AndonError:
         """Restore the document that Envoy took last; what it says of the refused one becomes the error."""
         refused = self._folder.documents()[key]["version_info"]
-        problem = refusal.explain(key, self._folder.log_since(offset))
-        self._refused[key] = _Refused(refused, problem, self._clock.monotonic())
+        words = self._folder.log_since(offset)
+        problem = refusal.explain(key, words)
+        self._refused[key] = _Refused(refused, problem, words, self._clock.monotonic())
         if before is not None and before["version_info"] != refused:
             await self._write(key, before)
         _log.error("gateway refused a document", document=key, code=problem.code, reason=problem.message)

@@ -33,18 +33,33 @@ class Folder:
         self._cached: dict[str, dict[str, Any]] | None = None
 
     def prepare(self) -> None:
-        """Make the folder and, where they are missing, documents of an idle gateway."""
+        """Before a start: make the folder and, where they are missing, documents of an idle gateway."""
         self.rds_folder.mkdir(parents=True, exist_ok=True)
         self.root.chmod(0o700)
-        if CDS not in self.documents():
+        if not self.documents()[CDS]["version_info"]:
             self.replace(CDS, render.cluster_document([]))
-        if LDS not in self.documents():
+        if not self.documents()[LDS]["version_info"]:
             self.replace(LDS, render.document([]))
 
+    def check(self, kept: set[str]) -> None:
+        """See that what the routes `kept` stand on is there; without any, everything is made anew.
+
+        Raises Damaged when a document was deleted or cut: writing a shorter one would take them down.
+        """
+        for key in (CDS, LDS):
+            if kept and not self.documents()[key]["version_info"]:
+                raise Damaged(
+                    "gateway-documents",
+                    f"{self._path(key)} is missing or damaged while Envoy serves from it",
+                    hint="it is written anew as soon as the instances of every unit are known",
+                )
+
     def documents(self) -> dict[str, dict[str, Any]]:
-        """All documents by key: `cds`, `lds`, `rds/NAME`. One that cannot be read is left out."""
+        """All documents by key: `cds`, `lds`, `rds/NAME`. A route document that cannot be read is left out;
+        the other two are then without a version and without content."""
         if self._cached is None:
-            found = {key: self._read(key) for key in (CDS, LDS)}
+            found: dict[str, dict[str, Any] | None]
+            found = {key: self._read(key) or {"version_info": "", "resources": []} for key in (CDS, LDS)}
             found |= {
                 rds(path.stem): self._read(rds(path.stem)) for path in self.rds_folder.glob("[!.]*.json")
             }

@@ -6,7 +6,9 @@ from datetime import timedelta
 from fractions import Fraction
 
 from andon.gateway.model import Backend, Endpoint, HealthCheck, Route
+from andon.gateway.render import collision
 from andon.gateway.routing import TOTAL_WEIGHT
+from andon.kernel.errors import AndonError
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.units.desired import Desired
 
@@ -27,10 +29,12 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Routes to make true, and units that stay as they are because too little is known about them."""
+    """Routes to make true, and units that stay as they are, because too little is known about them or
+    because they contradict another unit."""
 
     routes: tuple[Route, ...]
     keep: frozenset[UnitKey] = frozenset()
+    problems: tuple[AndonError, ...] = ()
 
 
 def routes_of(
@@ -55,7 +59,19 @@ def routes_of(
             keep.add(key)
         else:
             routes.append(_route(each, ready, service))
-    return Routes(tuple(routes), frozenset(keep))
+    return _without_collisions(routes, keep)
+
+
+def _without_collisions(routes: Sequence[Route], keep: set[UnitKey]) -> Routes:
+    """One unit with a port that another has must not stop the gateway of all."""
+    taken: dict[tuple[str, int], Route] = {}
+    problems: list[AndonError] = []
+    for route in routes:
+        other = taken.setdefault((route.host, route.port), route)
+        if other is not route:
+            keep.add((route.unit, route.environment))
+            problems.append(collision(route, other))
+    return Routes(tuple(taken.values()), frozenset(keep), tuple(problems))
 
 
 def weights_of(desired: Desired, ready: set[Version]) -> dict[Version, int]:

@@ -136,12 +136,17 @@ def _check(routes: Sequence[Route]) -> None:
     for route in routes:
         other = taken.setdefault((route.host, route.port), route)
         if other is not route:
-            raise InvalidInput(
-                "gateway-port-twice",
-                f"{route.unit} in {route.environment} and {other.unit} in {other.environment}"
-                f" both want {route.host}:{route.port}",
-                hint="give one of them another port in its andon.toml",
-            )
+            raise collision(route, other)
+
+
+def collision(route: Route, other: Route) -> InvalidInput:
+    """The error for two routes that want one port."""
+    return InvalidInput(
+        "gateway-port-twice",
+        f"{route.unit} in {route.environment} and {other.unit} in {other.environment}"
+        f" both want {route.host}:{route.port}",
+        hint="give one of them another port in its andon.toml",
+    )
 
 
 def _idle() -> Json:

@@ -88,7 +88,7 @@ def _nothing_ready(route: Route) -> dict[str, Any]:
 def _routes(route: Route, backends: tuple[Backend, ...]) -> list[dict[str, Any]]:
     """From the most special request to any; a session's cookie, where it counts, comes first."""
     kinds: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
-        ([_SAFE_METHOD, _EVENTS], {"timeout": "0s", "retry_policy": _retry_policy(_REPEATABLE)}),
+        ([_EVENTS, _SAFE_METHOD], {"timeout": "0s", "retry_policy": _retry_policy(_REPEATABLE)}),
         ([_SAFE_METHOD], {"retry_policy": _retry_policy(_REPEATABLE)}),
         ([_KEYED], {"retry_policy": _retry_policy(_REPEATABLE)}),
         ([], {}),

@@ -87,3 +87,13 @@ def test_a_unit_whose_instances_are_not_known_keeps_its_route(unknown):
 def test_a_unit_without_a_service_has_no_route():
     made = routes_of([a_desired(old=1.0)], {(SHOP, PRODUCTION, OLD): [HERE]}, {})
     assert (made.routes, made.keep) == ((), frozenset())
+
+
+def test_two_units_on_one_port_do_not_stop_the_gateway_of_all():
+    other = Desired(UnitName("mes"), PRODUCTION, 1, OLD, (DesiredRelease(OLD, 1, 1.0),))
+    found = {(unit, PRODUCTION, OLD): [HERE] for unit in (SHOP, other.unit)}
+    services = SERVICES | {(other.unit, PRODUCTION): Service(8080)}
+    made = routes_of([a_desired(old=1.0), other], found, services)
+    assert [each.unit for each in made.routes] == [SHOP]
+    assert made.keep == {(other.unit, PRODUCTION)}
+    assert [each.code for each in made.problems] == ["gateway-port-twice"]
