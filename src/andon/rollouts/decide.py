@@ -215,7 +215,8 @@ def _warm(rollout: Rollout, seen: Observation) -> Decision:
     if not seeing.is_candidate_ready(rollout, seen):
         return Decision(Wait(), f"{rollout.stable} stays warm: not all of {rollout.candidate} is ready")
     if seeing.is_past_deadline(rollout, seen):
-        return Decision(Drain(), f"{rollout.stable} was warm long enough")
+        warm = rollout.plan.warm.total_seconds()
+        return Decision(Drain(), f"{rollout.stable} was kept warm for {warm:.0f} s")
     return Decision(Wait(), f"{rollout.stable} is kept warm")
 
 
@@ -228,7 +229,7 @@ def _stable_leaves(rollout: Rollout, seen: Observation) -> Decision:
             return Decision(Drain(), f"{rollout.stable} gets nothing new")
         return _late(rollout, seen, waiting) if is_late else Decision(Wait(), waiting)
     if rollout.stage is Stage.DRAINING:
-        return _drained(seen.stable_active_requests, is_late=is_late, then=StopStable())
+        return _draining(rollout, seen, seen.stable_active_requests, StopStable())
     if not seeing.is_gone(rollout.stable, seen):
         waiting = f"{rollout.stable} is stopping"
         return _late(rollout, seen, waiting) if is_late else Decision(Wait(), waiting)
@@ -243,12 +244,15 @@ def _late(rollout: Rollout, seen: Observation, waiting: str) -> Decision:
     return back(rollout, seen, Trigger.TIMEOUT, f"{waiting}, longer than allowed")
 
 
-def _drained(active: int, *, is_late: bool, then: StopStable | StopCandidate) -> Decision:
+def _draining(rollout: Rollout, seen: Observation, active: int, then: StopStable | StopCandidate) -> Decision:
     requests = f"{active} {'request' if active == 1 else 'requests'} in flight"
-    if active == 0:
+    # A count from before the share was 0 says nothing of what came in until then.
+    if seen.traffic_at is None or seen.traffic_at < rollout.entered_at:
+        requests = "the gateway has not counted what is in flight"
+    elif active == 0:
         return Decision(then, "drained: nothing is in flight")
-    if is_late:
-        return Decision(then, f"the drain deadline passed with {requests}")
+    if seeing.is_past_deadline(rollout, seen):
+        return Decision(then, f"the drain deadline passed: {requests}")
     return Decision(Wait(), f"draining: {requests}")
 
 
@@ -261,7 +265,7 @@ def _returning(rollout: Rollout, seen: Observation) -> Decision:
             if seeing.is_confirmed(rollout, seen):
                 return Decision(Drain(), f"the gateway confirmed share 0 of {rollout.candidate}")
         case Stage.DRAINING:
-            return _drained(seen.candidate_active_requests, is_late=is_late, then=StopCandidate())
+            return _draining(rollout, seen, seen.candidate_active_requests, StopCandidate())
         case Stage.STOPPING:
             waiting = f"{rollout.candidate} is stopping"
             if seeing.is_gone(rollout.candidate, seen):

@@ -1,7 +1,6 @@
 """Cumulative readings to looks, and looks to a verdict. Pure: what is stored gives the same verdict again.
 
-The judge takes increments. A source that began anew, or a release that it names for the first time, gives a
-new baseline and no increment: counting a whole history as one look would be a lie, a lost second is none.
+The judge takes increments; what a cumulative reading adds to its baseline is in `evidence/increments.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from andon.evidence.increments import Baseline, advance
 from andon.evidence.model import Reading, Tally
 from andon.judge.model import Counts, JudgePolicy, JudgeState, Look, Verdict
 from andon.kernel.ids import Version
-from andon.rollouts.model import Baseline, Evidence, Phase, Rollout, Stage
+from andon.rollouts.model import Evidence, Phase, Rollout, Stage
 
 _NOTHING = Look(Counts(), Counts())
 
@@ -105,27 +105,6 @@ def fold(judge: Judge, state: JudgeState, gained: Gained, policy: JudgePolicy) -
     return judge.update(state, gained.looks, policy)
 
 
-def increments(before: Baseline | None, now: Baseline) -> tuple[Mapping[Version, Tally], Baseline]:
-    """What each release gained between two readings, and the baseline for the next.
-
-    A source that counts from 0 again (its epoch changed, or a count fell) gains nothing this once, nor does
-    a release that was not named before. A release that is not named now keeps its place.
-    """
-    if before is None or before.epoch != now.epoch:
-        return {}, now
-    known = {version: tally for version, tally in now.tallies.items() if version in before.tallies}
-    gained = {
-        version: Tally(
-            tally.exposure - before.tallies[version].exposure, tally.bad - before.tallies[version].bad
-        )
-        for version, tally in known.items()
-    }
-    after = replace(now, tallies={**before.tallies, **now.tallies})
-    if any(each.exposure < 0 or each.bad < 0 for each in gained.values()):
-        return {}, after
-    return gained, after
-
-
 def _metrics(
     rollout: Rollout, readings: Sequence[Reading]
 ) -> tuple[Mapping[str, Baseline], Mapping[str, Look]]:
@@ -133,11 +112,10 @@ def _metrics(
     since = rollout.evidence.counts_from
     for reading in readings:
         before = baselines.get(reading.metric)
-        is_old = before is not None and reading.at <= before.at
-        if reading.problem or is_old or since is None or reading.at < since:
+        if reading.problem or since is None or reading.at < since:
             continue
-        gained, after = increments(before, Baseline(reading.at, "", reading.tallies))
-        if before is None or after.tallies != before.tallies:
+        after, gained = advance(before, reading)
+        if after is not None and not _is_same(before, after):
             baselines[reading.metric] = after
         if (look := _by_arm(rollout, gained)) != _NOTHING:
             looks[reading.metric] = look
@@ -146,22 +124,20 @@ def _metrics(
 
 def _traffic(evidence: Evidence, rollout: Rollout, sources: Sources) -> tuple[Evidence, Look | None]:
     """Requests are compared with the share only between two readings with one confirmed route."""
-    since = rollout.step_since
-    if sources.requests is None or sources.route is None or rollout.stage is Stage.ROUTING:
+    requests, since = sources.requests, rollout.step_since
+    if requests is None or sources.route is None or rollout.stage is Stage.ROUTING:
         return evidence, None
-    if since is not None and sources.requests.at < since:
+    if since is not None and requests.at < since:
         return evidence, None
-    requests, route = sources.requests, (sources.route.revision, sources.route.share)
-    before = evidence.traffic
     tallies = {version: Tally(count, 0) for version, count in requests.finished.items()}
+    reading = Reading("requests", requests.at, tallies, epoch=requests.epoch)
+    route = (sources.route.revision, sources.route.share)
     if evidence.route != route:
-        return _rerouted(evidence, route, Baseline(requests.at, requests.epoch, tallies)), None
-    if before is not None and requests.at <= before.at:
-        return evidence, None
-    gained, after = increments(before, Baseline(requests.at, requests.epoch, tallies))
-    if before is not None and after.tallies == before.tallies and after.epoch == before.epoch:
-        return evidence, None
+        return _rerouted(evidence, route, reading), None
+    after, gained = advance(evidence.traffic, reading)
     look = _by_arm(rollout, gained)
+    if after is None or _is_same(evidence.traffic, after):
+        return evidence, None
     counted = replace(
         evidence,
         traffic=after,
@@ -171,8 +147,13 @@ def _traffic(evidence: Evidence, rollout: Rollout, sources: Sources) -> tuple[Ev
     return counted, None if look == _NOTHING else look
 
 
-def _rerouted(evidence: Evidence, route: tuple[int, float], baseline: Baseline) -> Evidence:
-    moved = replace(evidence, route=route, traffic=baseline)
+def _is_same(before: Baseline | None, after: Baseline) -> bool:
+    """Whether nothing but the time moved, so that nothing needs to be stored."""
+    return before is not None and (before.epoch, before.tallies) == (after.epoch, after.tallies)
+
+
+def _rerouted(evidence: Evidence, route: tuple[int, float], reading: Reading) -> Evidence:
+    moved = replace(evidence, route=route, traffic=advance(None, reading)[0])
     if evidence.route is not None and evidence.route[1] == route[1]:
         return moved
     return replace(moved, step_requests_candidate=0, step_requests_stable=0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from andon.evidence.model import Tally
+from andon.evidence.increments import Baseline
 from andon.judge.model import JudgePolicy, JudgeState, Verdict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.targets.model import InstanceState
@@ -122,15 +122,6 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
-    """The last reading of one source that was counted; the next look is what came on top of it."""
-
-    at: datetime
-    epoch: str
-    tallies: Mapping[Version, Tally]
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """What is remembered of the evidence. Written with every look, apart from the rollout's own row.
 
@@ -239,7 +230,7 @@ class Observation:
 
     desired_revision: the one that stands in the database. acknowledged_revision: the one that the gateway
     confirmed, with the shares of candidate and stable release (None: nothing confirmed yet).
-    active_requests: in flight at the candidate and at the stable release.
+    active_requests: in flight at the candidate and at the stable release, as counted at traffic_at.
     requests: candidate and stable requests since the step's share was acknowledged.
     evidence_problems: sentences of required sources that do not answer.
     """
@@ -255,6 +246,7 @@ class Observation:
     step_requests_candidate: int
     step_requests_stable: int
     verdict: Verdict
+    traffic_at: datetime | None = None
     evidence_problems: Sequence[str] = ()
     is_corded: bool = False
     cord_returns: bool = False

@@ -116,6 +116,7 @@ class Observer:
             step_requests_candidate=looked.evidence.step_requests_candidate,
             step_requests_stable=looked.evidence.step_requests_stable,
             verdict=looked.verdict or _UNSAID,
+            traffic_at=None if traffic is None else traffic.at,
             evidence_problems=problems,
             is_corded=cord is not None,
             cord_returns=cord is not None and cord.returns,

@@ -1,0 +1,184 @@
+"""Runs the real controller, decisions, judge and store in a simulated plant, with people and faults.
+
+Every turn is checked against the promises of a rollout; what is broken is kept as a sentence. A crash ends
+the controller at the point where it stands; the next turn begins with a new one.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from andon.judge import sequential
+from andon.kernel.clock import ManualClock
+from andon.kernel.errors import Conflict
+from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
+from andon.rollouts.actions import Decision
+from andon.rollouts.commands import Commands
+from andon.rollouts.controller import Holder, RolloutController
+from andon.rollouts.model import Phase, Rollout
+from andon.rollouts.observer import Observer, Views
+from andon.rollouts.store import Change, RolloutStore
+from andon.store.engine import Database
+from andon.store.leases import LeaseStore
+from andon.testing.plant import Plant
+from andon.timeline.store import Filter, TimelineStore
+from andon.units.desired import Desired
+from andon.units.model import Manifest
+
+UNIT, ENVIRONMENT = UnitName("mes"), EnvironmentName("production")
+
+
+class Crash(Exception):
+    """The control plane died here."""
+
+
+class ShakyStore(RolloutStore):
+    """The real store, where the process may die just before or after a write, or be beaten by another."""
+
+    def __init__(self, database: Database, fault: Callable[[str], None]) -> None:
+        super().__init__(database)
+        self._fault = fault
+
+    async def save(self, change: Change, decision: Decision) -> None:
+        """Save, perhaps not coming back."""
+        self._fault("before save")
+        await super().save(change, decision)
+        self._fault("after save")
+
+    async def save_look(self, change: Change) -> None:
+        """Save a look, perhaps not coming back."""
+        self._fault("before look")
+        await super().save_look(change)
+        self._fault("after look")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A catalog with one manifest for all its versions."""
+
+    of: Manifest
+
+    async def manifest(self, _unit: UnitName, _version: Version) -> Manifest:
+        """The manifest of a release."""
+        return self.of
+
+
+def no_fault(_where: str) -> None:
+    """Nothing happens."""
+
+
+@dataclass(slots=True)
+class World:
+    """A plant and the control plane over it. `violations` are the broken promises, as sentences."""
+
+    database: Database
+    plant: Plant
+    clock: ManualClock
+    manifest: Manifest
+    fault: Callable[[str], None] = no_fault
+    decide_with: Any = None
+    violations: list[str] = field(default_factory=list)
+    crashes: int = 0
+    _before: Desired | None = None
+    _was_corded: bool = False
+
+    @property
+    def store(self) -> RolloutStore:
+        """The store, as a person's command or a page uses it: it does not fail."""
+        return RolloutStore(self.database)
+
+    @property
+    def commands(self) -> Commands:
+        """What people do."""
+        return Commands(self.store, Shelf(self.manifest), sequential, self.clock)
+
+    def controller(self) -> RolloutController:
+        """A controller that knows nothing but what is stored."""
+        store = ShakyStore(self.database, self.fault)
+        views = Views(self.plant, self.plant, self.plant, store)
+        observer = Observer(views, sequential)
+        holder = Holder("controller", timedelta(hours=1))
+        return RolloutController(store, LeaseStore(self.database), observer, self.clock, holder=holder)
+
+    async def turn(self, step: timedelta = timedelta(seconds=1)) -> None:
+        """Let a step of time pass for everybody."""
+        self.clock.advance(step)
+        self.plant.turn(await self.store.desired(UNIT, ENVIRONMENT))
+        try:
+            await self.controller().tick()
+        except Crash:
+            self.crashes += 1
+            await self.controller().tick()
+        await self._check()
+
+    async def run(self, rollout: RolloutId, *, turns: int = 600) -> Rollout:
+        """Turn until the rollout is over or held, at most `turns` times."""
+        for _ in range(turns):
+            now = await self.store.get(rollout)
+            if now.phase.is_over:
+                return now
+            await self.turn()
+        return await self.store.get(rollout)
+
+    async def settle(self, version: Version) -> None:
+        """Deploy a first release and let it become stable."""
+        rollout = await self.commands.deploy(UNIT, ENVIRONMENT, version, actor="kim", reason="first")
+        assert (await self.run(rollout.id)).phase is Phase.PROMOTED
+
+    async def check_timeline(self, rollout: RolloutId) -> None:
+        """Every change of the rollout's row is on the timeline once."""
+        records = await TimelineStore(self.database).list(
+            Filter(subject=f"rollout/{rollout}"), limit=1000, newest_first=False
+        )
+        revision = (await self.store.load(rollout)).revision
+        if len(records) != revision:
+            self.violations.append(f"{len(records)} events for {revision} revisions")
+
+    async def _check(self) -> None:
+        desired = await self.store.desired(UNIT, ENVIRONMENT)
+        before, self._before = self._before, desired
+        corded = bool(await self.store.cords())
+        if before is not None and desired is not None and desired != before:
+            for problem in _problems(before, desired, self.plant):
+                self.violations.append(problem)
+            if corded and self._was_corded:
+                self._check_frozen(before, desired)
+        self._was_corded = corded
+
+    def _check_frozen(self, before: Desired, desired: Desired) -> None:
+        for each in desired.releases:
+            if each.version != desired.stable and each.share > before.share_of(each.version):
+                self.violations.append(f"share of {each.version} rose to {each.share} while corded")
+
+
+def _problems(before: Desired, desired: Desired, plant: Plant) -> list[str]:
+    found = []
+    for version in {each.version for each in before.releases} | {each.version for each in desired.releases}:
+        rose = desired.share_of(version) > before.share_of(version)
+        if rose and plant.ready(version) == 0:
+            found.append(f"{version} was routed to without a ready instance")
+        stops = before.instances_of(version) > 0 and desired.instances_of(version) == 0
+        if stops and plant.weight(version) > 0:
+            found.append(f"{version} was stopped while the gateway sent it requests")
+    serving = [each for each in desired.releases if each.share > 0]
+    if any(each.instances == 0 for each in serving):
+        found.append("a release with a share has no instances")
+    return found
+
+
+def sometimes(seed: int, chance: float, most: int = 20) -> Callable[[str], None]:
+    """A fault that strikes with `chance` at each write, at most `most` times: a crash or a lost race."""
+    import random
+
+    dice = random.Random(seed)  # noqa: S311  a simulation, not a secret
+    struck: Mapping[str, int] = {}
+
+    def fault(where: str) -> None:
+        if len(struck) < most and dice.random() < chance:
+            struck[f"{where} {len(struck)}"] = 1  # type: ignore[index]
+            if where.startswith("before") and dice.random() < 0.5:
+                raise Conflict("rollout-moved", "somebody else was faster")
+            raise Crash(where)
+
+    return fault
