@@ -76,7 +76,7 @@ def test_no_sequence_of_events_breaks_the_laws(engine):
                 self.floor.check_laws()
 
         run_state_machine_as_test(
-            Stations, settings=settings(max_examples=40, stateful_step_count=25, deadline=None)
+            Stations, settings=settings(max_examples=25, stateful_step_count=20, deadline=None)
         )
 
 

@@ -4,7 +4,6 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,9 +27,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ASGIApp:
     mes = Mes(
         database=database,
         clock=chosen_clock,
-        calendar=Calendar(
-            ZoneInfo(settings.plant_zone), settings.day_shift_starts, settings.night_shift_starts
-        ),
+        calendar=Calendar(settings.plant_zone, settings.day_shift_starts, settings.night_shift_starts),
         plant_code=settings.plant_code,
         release=settings.release,
         served=Served(settings.release),

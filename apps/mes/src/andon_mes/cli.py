@@ -1,11 +1,14 @@
-"""`andon-mes`: serve, migrate, verify. Thin; what is slow to load is loaded by the command that needs it."""
+"""`andon-mes`: serve, migrate. Thin; what is slow to load is loaded by the command that needs it."""
 
 import signal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from andon_mes.kernel import logging
+
+if TYPE_CHECKING:
+    from andon_mes.settings import Settings
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 _DRAIN_SECONDS = 10
@@ -25,10 +28,8 @@ def serve(
     import uvicorn
 
     from andon_mes.app import create_app
-    from andon_mes.settings import Settings
 
-    settings = Settings()
-    logging.configure(settings.log_level)
+    settings = _settings()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _already_stopped)
     uvicorn.run(
@@ -44,12 +45,26 @@ def serve(
 @cli.command()
 def migrate() -> None:
     """Bring the database to this release's schema. Safe to repeat, and while others serve."""
-    from andon_mes.settings import Settings
     from andon_mes.store.migrate import migrate as run
 
-    settings = Settings()
+    run(_settings().database)
+
+
+def _settings() -> "Settings":
+    """The settings of the environment; one that is wrong is named in a sentence, and the exit code is 2."""
+    from pydantic import ValidationError
+
+    from andon_mes.settings import Settings
+
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for each in error.errors():
+            name = f"ANDON_MES_{'_'.join(map(str, each['loc'])).upper()}"
+            typer.echo(f"{name} is {each['input']!r}: {each['msg']}", err=True)
+        raise typer.Exit(2) from error
     logging.configure(settings.log_level)
-    run(settings.database)
+    return settings
 
 
 def _already_stopped(_number: int, _frame: object) -> None:

@@ -3,6 +3,7 @@
 from datetime import time, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,8 +21,9 @@ class Settings(BaseSettings):
     plant_code: str = Field(
         default="KR", pattern="^[A-Z0-9]{1,10}$", description="Stands in every lot and serial number."
     )
-    plant_zone: str = Field(
-        default="Asia/Seoul", description="IANA zone of the plant; it dates shifts and formats screens."
+    plant_zone: ZoneInfo = Field(
+        default=ZoneInfo("Asia/Seoul"),
+        description="IANA zone of the plant; it dates shifts and formats screens.",
     )
     day_shift_starts: time = Field(default=time(8, 0), description="Plant time at which shift D begins.")
     night_shift_starts: time = Field(
@@ -37,7 +39,9 @@ class Settings(BaseSettings):
         pattern="^(FULL|NORMAL)$",
         description="FULL: an answered event survives a power cut. NORMAL: the last moments may be lost.",
     )
-    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: str = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR."
+    )
     release: str = Field(
         default_factory=lambda: version("andon-mes"),
         description="The release that serves; the package's own version unless a test says otherwise.",

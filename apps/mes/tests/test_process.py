@@ -1,0 +1,54 @@
+"""The real process: it becomes ready, answers what is in flight when told to stop, and exits with 0."""
+
+import asyncio
+import signal
+import socket
+import sys
+from os import environ
+
+import httpx
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def test_sigterm_finishes_requests_in_flight_and_exits_with_0(database_path):
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "andon_mes", "serve", "--port", str(port)),
+        env={**environ, "ANDON_MES_DATABASE": str(database_path)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+            await until_ready(client, process)
+            asked = [
+                asyncio.create_task(client.post("/api/v1/lots", json={"target_quantity": 1}))
+                for _ in range(20)
+            ]
+            await asked[0]
+            process.send_signal(signal.SIGTERM)
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+        log = await process.stdout.read()
+        assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    answered = [each.status_code for each in answers if isinstance(each, httpx.Response)]
+    assert set(answered) == {201}
+    assert b'"event": "Shutting down"' in log
+
+
+async def until_ready(client, process):
+    async with asyncio.timeout(30):
+        while True:
+            assert process.returncode is None, "it ended before it was ready"
+            try:
+                if (await client.get("/ready")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                await asyncio.sleep(0.02)
