@@ -1,0 +1,162 @@
+"""The pages: which page shows what, in which language. The rules of what to show are in `story.py`.
+
+`mount` puts them into the API's application. Nothing here changes anything: buttons speak to the API.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.responses import HTMLResponse
+
+from andon.api import views
+from andon.api.gather import Gather
+from andon.api.inputs import EnvironmentPath, IdPath, UnitPath, environment, unit
+from andon.board import charts, story
+from andon.board.frame import Frame, Seen
+from andon.kernel.ids import RolloutId, RunId
+from andon.pipelines.model import StageName
+from andon.timeline.store import Filter
+
+_RECENT_RUNS = 6
+_RECENT_RECORDS = 30
+_LOOKS_SHOWN = 20_000
+_COLUMNS = (
+    (StageName.SOURCE,),
+    (StageName.BUILD,),
+    (StageName.TEST, StageName.SECURITY),
+    (StageName.PACKAGE,),
+    (StageName.SIGN,),
+    (StageName.PUBLISH,),
+)  # fmt: skip
+
+Fragment = Annotated[bool, Query(description="Only the part that lives, for the page's script")]
+
+
+def mount(app: FastAPI) -> None:
+    """Serve the board from `app`, which `andon.api.http.create` made."""
+    gather: Gather = app.state.gather
+    frame = Frame(gather, app.state.feed)
+    app.include_router(_router(gather, frame), include_in_schema=False)
+    frame.install(app)
+
+
+def _router(gather: Gather, frame: Frame) -> APIRouter:
+    router = APIRouter(default_response_class=HTMLResponse)
+
+    @router.get("/")
+    async def floor(request: Request, fragment: Fragment = False) -> Response:
+        return await _show(request, fragment, "floor.html", "timeline cord traffic runs", _floor(gather))
+
+    @router.get("/rollouts/{rollout}")
+    async def one_rollout(request: Request, rollout: IdPath, fragment: Fragment = False) -> Response:
+        topics = f"rollout/{rollout} cord"
+        return await _show(request, fragment, "rollout.html", topics, _rollout(gather, RolloutId(rollout)))
+
+    @router.get("/units/{name}/{place}")
+    async def one_unit(
+        request: Request, name: UnitPath, place: EnvironmentPath, fragment: Fragment = False
+    ) -> Response:
+        build = _unit(gather, name, place)
+        return await _show(request, fragment, "unit.html", f"unit/{name} cord traffic", build)
+
+    @router.get("/runs/{run}")
+    async def one_run(request: Request, run: IdPath, fragment: Fragment = False) -> Response:
+        return await _show(request, fragment, "run.html", f"run/{run} cord", _run(gather, RunId(run)))
+
+    @router.get("/static/{name}")
+    async def static(name: str) -> Response:
+        return frame.static(name)
+
+    @router.get("/favicon.ico")
+    async def icon() -> Response:
+        return frame.static("icon.svg")
+
+    async def _show(
+        request: Request,
+        fragment: bool,
+        template: str,
+        topics: str,
+        build: Callable[[Seen], Awaitable[dict[str, Any]]],
+    ) -> Response:
+        return await frame.show(request, template, topics, build, only_live=fragment)
+
+    return router
+
+
+def _floor(gather: Gather) -> Callable[[Seen], Awaitable[dict[str, Any]]]:
+    async def build(_seen: Seen) -> dict[str, Any]:
+        status = await gather.status()
+        runs = [views.run(each) for each in await gather.services.runs.list(limit=_RECENT_RUNS)]
+        return {
+            "status": status,
+            "places": sorted({each.environment for each in status.units}, key=_production_first),
+            "incidents": [each for each in status.units if each.light.colour == "red"],
+            "moving": [each for each in status.units if each.light.colour == "amber"],
+            "records": await gather.timeline(Filter(), _RECENT_RECORDS),
+            "runs": runs,
+        }
+
+    return build
+
+
+def _rollout(gather: Gather, rollout: RolloutId) -> Callable[[Seen], Awaitable[dict[str, Any]]]:
+    async def build(seen: Seen) -> dict[str, Any]:
+        view = await gather.rollout(rollout)
+        looks = [views.look(each) for each in await gather.services.rollouts.looks(rollout, 0)][
+            -_LOOKS_SHOWN:
+        ]
+        is_corded = any(each.environment in {None, view.environment} for each in seen.cords)
+        tiles = (await gather.status()).units
+        place = (view.unit, view.environment)
+        return {
+            "view": view,
+            "tile": next((each for each in tiles if (each.unit, each.environment) == place), None),
+            "banner": story.banner(view),
+            "next": story.following(view, now=seen.now, is_corded=is_corded),
+            "verbs": story.verbs(view),
+            "charts": {each.name: charts.chart(each, looks) for each in view.plan.metrics},
+            "findings": {each.metric: each for each in (view.verdict.findings if view.verdict else ())},
+            "effect": story.effect,
+            "needs": story.needs,
+            "looks": len(looks),
+            "records": await gather.timeline(Filter(subject=f"rollout/{rollout}"), 200),
+        }
+
+    return build
+
+
+def _unit(gather: Gather, name: str, place: str) -> Callable[[Seen], Awaitable[dict[str, Any]]]:
+    async def build(_seen: Seen) -> dict[str, Any]:
+        own, there = unit(name), environment(place)
+        tiles = (await gather.status()).units
+        rollouts = await gather.services.rollouts.list(own, there, 50)
+        releases = await gather.services.releases.list(own)
+        return {
+            "unit": name,
+            "environment": place,
+            "tile": next((each for each in tiles if (each.unit, each.environment) == (name, place)), None),
+            "rollouts": [views.summary(each) for each in rollouts],
+            "releases": sorted(
+                (views.release(each) for each in releases), key=lambda each: each.created_at, reverse=True
+            ),
+            "instances": [views.instance(each) for each in await gather.instances(own, there)],
+            "records": await gather.timeline(Filter(unit=name, environment=place), _RECENT_RECORDS),
+        }
+
+    return build
+
+
+def _run(gather: Gather, run: RunId) -> Callable[[Seen], Awaitable[dict[str, Any]]]:
+    async def build(_seen: Seen) -> dict[str, Any]:
+        view = views.run(await gather.services.runs.get(run))
+        stages = {each.name: each for each in view.stages}
+        columns = [[stages[name] for name in column if name in stages] for column in _COLUMNS]
+        return {"view": view, "columns": [each for each in columns if each]}
+
+    return build
+
+
+def _production_first(name: str) -> tuple[int, str]:
+    order = {"production": 0, "staging": 1, "development": 2}
+    return order.get(name, 3), name

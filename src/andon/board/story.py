@@ -1,0 +1,128 @@
+"""What a rollout page says in words: its banner, and what comes next and when. Pure; words are in `words.py`."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from andon.api.model import FindingView, RolloutView
+from andon.board import format as shown
+
+_BANNER_OF_PHASE = {"held", "returning", "promoted", "returned"}
+_TONES = {
+    "pass": "good", "promoted": "good", "fail": "bad", "returned": "bad", "held": "bad",
+    "returning": "bad", "invalid": "warn",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A key of the words, and what is filled in."""
+
+    key: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """The verdict in plain words; tone: good, bad, warn or open."""
+
+    tone: str
+    title: Phrase
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What happens now, what comes after, and the clock that decides it."""
+
+    now: Phrase
+    after: Phrase | None
+    clock: Phrase | None
+    until: datetime | None
+
+
+def banner(view: RolloutView) -> Banner:
+    """What stands at the top of a rollout."""
+    names = {"candidate": view.candidate, "stable": view.stable or shown.DASH}
+    if view.phase in _BANNER_OF_PHASE:
+        return Banner(_TONES.get(view.phase, "open"), Phrase(f"verdict.{view.phase}", names), view.reason)
+    if view.verdict is None:
+        return Banner("open", Phrase("verdict.none"), view.reason)
+    outcome = view.verdict.outcome
+    return Banner(_TONES.get(outcome, "open"), Phrase(f"verdict.{outcome}", names), view.verdict.reason)
+
+
+def following(view: RolloutView, *, now: datetime, is_corded: bool) -> Next:
+    """What happens next and when."""
+    names = {"candidate": view.candidate, "stable": view.stable or shown.DASH}
+    if view.is_over or view.phase in {"held", "returning"}:
+        return Next(Phrase(f"next.{view.phase}", names), None, None, None)
+    if is_corded or view.frozen_at is not None:
+        return Next(Phrase("next.corded"), None, None, None)
+    if view.is_paused:
+        return Next(Phrase("next.paused"), _after(view), None, None)
+    deadline = Phrase("clock.deadline") if view.deadline_at else None
+    if view.phase == "preparing":
+        own = [each for each in view.instances if each.version == view.candidate]
+        ready = sum(1 for each in own if each.state == "ready")
+        total = view.plan.steps[0].candidate_instances
+        return Next(
+            Phrase("next.preparing", {"ready": ready, "total": total}),
+            _after(view),
+            deadline,
+            view.deadline_at,
+        )
+    if view.phase == "finishing":
+        warm = Phrase("clock.warm") if view.deadline_at else None
+        return Next(Phrase("next.finishing", names), None, warm, view.deadline_at)
+    return _stepping(view, now, deadline)
+
+
+def _stepping(view: RolloutView, now: datetime, deadline: Phrase | None) -> Next:
+    if view.stage != "serving":
+        key = "next.scaling" if view.stage == "scaling" else "next.routing"
+        return Next(Phrase(key), _after(view), deadline, view.deadline_at)
+    share = {"share": shown.share(view.share)}
+    if view.soak_until is not None and view.soak_until > now:
+        return Next(Phrase("next.soaking", share), _after(view), Phrase("clock.soak"), view.soak_until)
+    return Next(Phrase("next.judging", share), _after(view), deadline, view.deadline_at)
+
+
+def _after(view: RolloutView) -> Phrase | None:
+    index = 0 if view.phase == "preparing" else view.step + 1
+    if index < view.steps:
+        share = shown.share(view.plan.steps[index].share)
+        return Phrase("then.share", {"share": share, "candidate": view.candidate})
+    return Phrase("then.warm", {"candidate": view.candidate})
+
+
+def effect(found: FindingView) -> Phrase | None:
+    """The effect in words; None for an unknown that nothing bounds."""
+    if found.ratio is None and found.high is None:
+        return None
+    if found.ratio is None:
+        return Phrase("effect.unknown", {"high": shown.ratio(found.high)})
+    values = {"ratio": found.ratio, "low": found.low, "high": found.high}
+    return Phrase("effect.words", {key: shown.ratio(each) for key, each in values.items()})
+
+
+def needs(found: FindingView) -> Phrase | None:
+    """How many more events the metric needs; None when it needs none."""
+    if found.outcome in {"pass", "fail"}:
+        return None
+    if found.events_needed is None:
+        return Phrase("needs.unknown")
+    if found.exposure_needed is None:
+        return Phrase("needs.events", {"events": shown.number(found.events_needed)})
+    values = {"events": found.events_needed, "exposure": found.exposure_needed}
+    return Phrase("needs", {key: shown.number(each) for key, each in values.items()})
+
+
+def verbs(view: RolloutView) -> list[str]:
+    """What a person may ask for now."""
+    if view.is_over:
+        return []
+    if view.phase == "returning":
+        return []
+    toggle = "resume" if view.is_paused else "pause"
+    return ["promote", toggle, "abort"]
