@@ -1,0 +1,86 @@
+"""Builders for tests of rollouts: a plan, a rollout, and what an obedient world shows of it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from andon.judge import sequential
+from andon.judge.model import Outcome, Verdict
+from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
+from andon.rollouts.model import Observation, Plan, Rollout, SeenInstance
+from andon.rollouts.plan import Current, plan
+from andon.rollouts.transitions import Beginning, begin
+from andon.rollouts.wanted import wanted
+from andon.targets.model import InstanceState
+from andon.units.model import Manifest
+
+AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+OLD, NEW = Version("1.0.0"), Version("1.1.0")
+UNIT, PRODUCTION = UnitName("mes"), EnvironmentName("production")
+
+
+def a_manifest(strategy: str = "canary", *, instances: int = 3, **changes: Any) -> Manifest:
+    """A unit with errors from the gateway as evidence. changes: to the policy of production."""
+    policy = {"soak": "10s", "max_wait": "120s", "warm": "20s"} | changes
+    return Manifest.model_validate(
+        {
+            "unit": {"name": "mes"},
+            "run": {"command": ["serve"]},
+            "evidence": {"errors": {"source": "gateway", "guardrail": 0.05}},
+            "environments": {
+                "production": {
+                    "port": 8080,
+                    "instances": instances,
+                    "strategy": strategy,
+                    "policy": policy,
+                }
+            },
+        }
+    )
+
+
+def a_plan(strategy: str = "canary", *, stable: Version | None = OLD, **changes: Any) -> Plan:
+    """A plan for three instances beside three."""
+    current = Current(stable, 3) if stable is not None else Current()
+    return plan(a_manifest(strategy, **changes), PRODUCTION, current)
+
+
+def a_rollout(made: Plan | None = None, *, stable: Version | None = OLD, **changes: Any) -> Rollout:
+    """A rollout of 1.1.0 over 1.0.0, at its beginning unless `changes` say otherwise."""
+    made = made or a_plan(stable=stable)
+    what = Beginning(RolloutId("ro-1"), UNIT, PRODUCTION, stable, NEW, "kim", "new")
+    return replace(begin(what, made, sequential.start(made.policy), AT), **changes)
+
+
+def said(outcome: Outcome, reason: str = "because") -> Verdict:
+    """A verdict without findings."""
+    return Verdict(outcome, reason)
+
+
+def instances(version: Version, count: int, state: InstanceState = InstanceState.READY) -> list[SeenInstance]:
+    """So many instances in one state since noon."""
+    return [SeenInstance(version, state, 0, AT) for _ in range(count)]
+
+
+def obeyed(rollout: Rollout, **changes: Any) -> Observation:
+    """The world as the rollout wants it: instances ready, the route confirmed, nothing in flight."""
+    want = wanted(rollout)
+    running = instances(rollout.candidate, want.candidate_instances)
+    if rollout.stable is not None:
+        running += instances(rollout.stable, want.stable_instances)
+    now = changes.pop("now", rollout.entered_at + timedelta(seconds=1))
+    seen = Observation(
+        now=now,
+        desired_revision=7,
+        acknowledged_revision=7,
+        share=want.share,
+        stable_share=want.stable_share,
+        instances=running,
+        candidate_active_requests=0,
+        stable_active_requests=0,
+        step_requests_candidate=0,
+        step_requests_stable=0,
+        verdict=said(Outcome.INCONCLUSIVE, "about 40 more bad events are needed"),
+        traffic_at=now,
+    )
+    return replace(seen, **changes)
