@@ -1,0 +1,205 @@
+"""Errors of `andon.toml` name file, line, key, value, what is wrong and the fix."""
+
+import contextlib
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from andon.kernel.errors import InvalidInput
+from andon.units.load import load, parse
+from andon.units.model import Manifest, StrategyName
+from andon.units.positions import lines
+
+GOOD = """\
+[unit]
+name = "mes"
+
+[run]
+command = ["mes", "--port", "{port}"]
+
+[evidence.errors]
+source = "gateway"
+
+[environments.production]
+port = 9000
+strategy = "canary"
+"""
+
+
+def refusal(text: str) -> InvalidInput:
+    with pytest.raises(InvalidInput) as caught:
+        parse(text, source="andon.toml")
+    return caught.value
+
+
+def test_a_manifest_is_read_with_its_defaults() -> None:
+    manifest = parse(GOOD, source="andon.toml")
+    assert manifest.unit.name == "mes"
+    assert manifest.environments["production"].strategy is StrategyName.CANARY
+    assert manifest.health.path == "/health"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence", "hint"),
+    [
+        (("port = 9000", "port = 99999"), "line 11: environments.production.port = 99999: must be", "`port`"),
+        (
+            ("port = 9000", "port = 9000\ninstancs = 2"),
+            "line 12: environments.production.instancs = 2: no such key",
+            "did you mean `instances`?",
+        ),
+        (("port = 9000", "zzz = 1\nport = 9000"), "line 11: environments.production.zzz", "known here: host"),
+        (("port = 9000\n", ""), "line 10: environments.production.port is missing", "add `port`: Port"),
+        (('"canary"', '"canry"'), "strategy = \"canry\": must be 'canary'", "`strategy`: How a rollout"),
+        (('"mes"', '"Mes"'), 'line 2: unit.name = "Mes": not a name', "lower-case"),
+        (("{port}", "{prot}"), "line 5: run.command", "`command`"),
+        (("evidence.errors", 'evidence."A b"'), "line 7: evidence.A b: not a name", "lower-case"),
+        (('"gateway"', '"http"'), "line 7: evidence.errors: source http needs `exposure` and `bad`", ""),
+        (
+            ("port = 9000", "policy = { steps = [0.5, 0.1] }\nport = 1"),
+            "line 11: environments.production.p",
+            "",
+        ),
+        (("port = 9000", "policy = { steps = [0.5] }\nport = 1"), "the last share must be 1", ""),
+        (
+            ("port = 9000", "port = 9000\n[health]\npath = 'x'"),
+            'health.path = "x": must begin with /',
+            "/health",
+        ),
+        (
+            ("port = 9000", "port = 9000\n[health]\ninterval = 5"),
+            "line 13: health.interval = 5: give the unit",
+            "",
+        ),
+        (("port = 9000", "port = 9000\n[health]\ninterval = '0s'"), "longer than nothing", ""),
+        (("port = 9000", f"port = 9000\n[health]\ninterval = '{'9' * 30}d'"), "a year is the longest", ""),
+        (("port = 9000", "port = 9000\n[build]\nrequirements = '../x'"), "below the manifest's folder", ""),
+        (("port = 9000", "port = 9000\n[test]\ncommand = ['pytest']"), "test.command", ""),
+        (("[unit]", "[unit"), "line 1: this is not TOML", ""),
+        (('name = "mes"', "name = mes"), "line 2: this is not TOML", "double quotes"),
+        (('name = "mes"', 'name = "mes"\nname = "b"'), "line 3: this is not TOML", ""),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_its_fix(
+    change: tuple[str, str], sentence: str, hint: str
+) -> None:
+    error = refusal(GOOD.replace(*change))
+    assert sentence in error.message.splitlines()[0]
+    assert hint in error.hint
+
+
+def test_two_environments_cannot_have_one_port() -> None:
+    assert "production and b both want port 9000" in refusal(f"{GOOD}[environments.b]\nport = 9000\n").message
+
+
+def test_all_mistakes_come_at_once_in_the_order_of_the_lines() -> None:
+    error = refusal(GOOD.replace("9000", "0").replace('"mes"\n', '"Mes"\nkin = "x"\n'))
+    told = error.message.splitlines()
+    assert [each.split(":")[0] for each in told] == [
+        "andon.toml line 2",
+        "andon.toml line 3",
+        "andon.toml line 12",
+    ]
+    assert "did you mean `kind`?" in told[1]
+
+
+def test_a_missing_or_unreadable_file_is_the_callers_mistake(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"andon\.toml cannot be read"):
+        load(tmp_path)
+    (tmp_path / "andon.toml").write_bytes(b"[unit]\nname = '\xff'\n")
+    with pytest.raises(InvalidInput, match="line 2: this is not UTF-8"):
+        load(tmp_path)
+    (tmp_path / "andon.toml").write_text(GOOD)
+    assert load(tmp_path) == load(tmp_path / "andon.toml")
+
+
+def test_every_key_has_its_line() -> None:
+    text = '''\
+top = 1  # [not.a.table]
+dotted.key . "quoted.key" = """
+[not]
+a = "table" """
+[a."b c"]
+list = [ # comment ]
+  1, "two, ]",
+  { x = 'y#' }, [3,
+  4]
+]
+inline = { one = 1, two.three = [] }
+[[many]]
+name = 1
+[[many]]
+[many.sub]
+name = 2
+'''
+    tomllib.loads(text)
+    found = lines(text)
+    assert found["top",] == 1
+    assert found["dotted", "key", "quoted.key"] == 2
+    assert ("not",) not in found
+    assert found["a", "b c"] == 5
+    assert [found["a", "b c", "list", each] for each in range(4)] == [7, 7, 8, 8]
+    assert found["a", "b c", "list", 2, "x"] == 8
+    assert found["a", "b c", "list", 3, 1] == 9
+    assert found["a", "b c", "inline", "two", "three"] == 11
+    assert (found["many", 0, "name"], found["many", 1]) == (13, 14)
+    assert found["many", 1, "sub", "name"] == 16
+
+
+TOKENS = st.sampled_from(
+    [
+        *("[", "]", "[[", "]]", "{", "}", "=", ",", ".", "\n", "\n", " ", "#", "'", '"', "'''", '"""', "\\"),
+        *(
+            "unit",
+            "name",
+            "run",
+            "command",
+            "environments",
+            "production",
+            "port",
+            "policy",
+            "steps",
+            "health",
+        ),
+        *("[unit]\n", 'name = "mes"\n', "[run]\n", "command = ['x']\n", "[environments.a]\n", "port = 1\n"),
+        *("1", "-1", "0.5", "1e400", "nan", "true", "1979-05-27", '"5s"', '"1e9d"', "\u0000", "\ud55c", "\r"),
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(), st.lists(TOKENS, max_size=40).map("".join)))
+def test_any_text_is_a_manifest_or_the_callers_mistake(text: str) -> None:
+    with contextlib.suppress(InvalidInput):
+        assert isinstance(parse(text, source="x"), Manifest)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(TOKENS, max_size=40).map("".join))
+def test_whatever_toml_accepts_has_lines(text: str) -> None:
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        data = tomllib.loads(text)
+        found = lines(text)
+        assert {(key,) for key in data} <= set(found)
+        assert all(1 <= each <= text.count("\n") + 1 for each in found.values())
+
+
+SCALARS = st.one_of(st.integers(), st.booleans(), st.text(max_size=5), st.floats(allow_nan=False))
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+SECTIONS = st.dictionaries(st.sampled_from([*Manifest.model_fields, "x"]), VALUES, max_size=6)
+
+
+@settings(max_examples=200, deadline=None)
+@given(SECTIONS)
+def test_any_toml_document_is_a_manifest_or_the_callers_mistake(data: dict[str, object]) -> None:
+    import tomlkit
+
+    with contextlib.suppress(InvalidInput):
+        parse(tomlkit.dumps(data), source="x")
