@@ -60,6 +60,11 @@ def test_the_forecast_is_right_within_a_factor_of_two(policy, stable, candidate)
     assert need.events == pytest.approx(need.exposure * per_exposure, abs=2)
 
 
+def test_two_ways_to_be_safe_count_as_their_mean():
+    assert forecast.either(math.log(4.0), math.log(2.0)) == pytest.approx(math.log(3.0))
+    assert forecast.either(-2000.0, math.log(2.0)) == pytest.approx(0.0)
+
+
 def test_nothing_is_forecast_from_nothing():
     assert forecast.needed(a_state(PLAIN), PLAIN, 0.5) is None
     assert forecast.needed(a_state(PLAIN, (100, 1), (0, 0)), PLAIN, 0.0) is None

@@ -92,6 +92,14 @@ def test_a_broken_split_fires_and_keeps_what_it_saw():
     assert state.segment_stable == 9500
 
 
+def test_the_split_is_broken_at_its_own_boundary_and_not_before():
+    chance = math.exp(-log_bayes_factor([70, 130], [0.5, 0.5]))
+    assert 0.001 < chance < 0.1
+    for ratio_alpha, fires in ((chance * 0.999, False), (chance * 1.001, True)):
+        policy = JudgePolicy(metrics=(), ratio_alpha=ratio_alpha)
+        assert has_fired(observe(RatioState(), requests(70, 130), 0.5, policy)) is fires
+
+
 def test_a_changed_share_starts_a_segment_and_keeps_the_evidence():
     state = observe(RatioState(), requests(80, 20), 0.1, POLICY)
     first = log_bayes_factor([80, 20], [0.9, 0.1])

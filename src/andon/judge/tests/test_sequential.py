@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from andon.judge import absolute
 from andon.judge.model import Counts, JudgePolicy, Look, MetricPolicy, Outcome
 from andon.judge.sequential import judge, observe_ratio, start, update
 from andon.kernel.errors import Damaged
@@ -139,6 +140,14 @@ def test_a_guardrail_waits_for_its_least_exposure():
 def test_a_guardrail_does_not_fire_by_chance_on_a_few_events():
     metric = a_metric(guardrail=0.05)
     assert verdict_on(a_policy(metric), a_look((20, 0), (20, 2))).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_guardrail_may_use_only_its_part_of_alpha():
+    metric = a_metric(guardrail=0.05)
+    almost = verdict_on(a_policy(metric), a_look((0, 0), (100, 15)))
+    assert 100.0 < math.exp(absolute.log_e_guardrail(Counts(100, 15), 0.05)) < 1000.0
+    assert almost.outcome is Outcome.INCONCLUSIVE
+    assert verdict_on(a_policy(metric), a_look((0, 0), (100, 20))).outcome is Outcome.FAIL
 
 
 def test_guardrail_and_comparison_together_keep_to_alpha():
