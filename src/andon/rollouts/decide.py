@@ -233,13 +233,13 @@ def _stable_leaves(rollout: Rollout, seen: Observation) -> Decision:
     if not seeing.is_gone(rollout.stable, seen):
         waiting = f"{rollout.stable} is stopping"
         return _late(rollout, seen, waiting) if is_late else Decision(Wait(), waiting)
-    if rollout.phase is Phase.FINISHING:
+    if rollout.working_phase is Phase.FINISHING:
         return Decision(Finish(Phase.PROMOTED), f"{rollout.stable} is stopped; {rollout.candidate} is stable")
     return Decision(StartStep(rollout.step), f"{rollout.stable} is stopped; {rollout.candidate} starts")
 
 
 def _late(rollout: Rollout, seen: Observation, waiting: str) -> Decision:
-    if rollout.phase is Phase.FINISHING:
+    if rollout.working_phase is Phase.FINISHING:
         return Decision(Hold(), f"{waiting}, longer than allowed")
     return back(rollout, seen, Trigger.TIMEOUT, f"{waiting}, longer than allowed")
 

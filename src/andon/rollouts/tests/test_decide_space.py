@@ -1,0 +1,257 @@
+"""Safety rules over the whole small space of situations, and worlds that obey, stop or restart."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from andon.judge.model import Outcome
+from andon.rollouts import codec
+from andon.rollouts.actions import (
+    ConfirmStep,
+    Drain,
+    Finish,
+    Hold,
+    Promote,
+    RollBack,
+    SetShare,
+    StartStep,
+    StopCandidate,
+    StopStable,
+    Wait,
+)
+from andon.rollouts.decide import decide
+from andon.rollouts.model import Observation, Phase, Request, RequestKind, Rollout, Stage, Trigger
+from andon.rollouts.transitions import apply
+from andon.rollouts.wanted import desired, wanted
+from andon.targets.model import InstanceState
+from andon.testing.rolling import AT, NEW, OLD, a_plan, a_rollout, instances, obeyed, said
+
+PLACES: list[dict[str, Any]] = [
+    {"phase": Phase.PREPARING, "stage": Stage.SCALING},
+    {"phase": Phase.STEPPING, "stage": Stage.SCALING, "step": 1},
+    {"phase": Phase.STEPPING, "stage": Stage.ROUTING, "step": 0},
+    {"phase": Phase.STEPPING, "stage": Stage.SERVING, "step": 0, "step_since": AT},
+    {"phase": Phase.STEPPING, "stage": Stage.SERVING, "step": 2, "step_since": AT},
+    {"phase": Phase.FINISHING, "stage": Stage.WARM, "step": 2},
+    {"phase": Phase.FINISHING, "stage": Stage.DRAINING, "step": 2},
+    {"phase": Phase.FINISHING, "stage": Stage.STOPPING, "step": 2},
+    *({"phase": Phase.RETURNING, "stage": s, "trigger": Trigger.JUDGE} for s in list(Stage)[:3]),
+    {
+        "phase": Phase.HELD,
+        "stage": Stage.SERVING,
+        "held_from": Phase.STEPPING,
+        "trigger": Trigger.JUDGE,
+        "step": 1,
+        "step_since": AT,
+    },
+    {"phase": Phase.HELD, "stage": Stage.ROUTING, "held_from": Phase.RETURNING, "trigger": Trigger.ABORT},
+    {"phase": Phase.HELD, "stage": Stage.STOPPING, "held_from": Phase.FINISHING, "step": 2},
+]
+GAP_PLACES: list[dict[str, Any]] = [
+    *({"phase": Phase.PREPARING, "stage": s} for s in list(Stage)[:4]),
+    {"phase": Phase.STEPPING, "stage": Stage.SERVING, "step_since": AT},
+    *({"phase": Phase.RETURNING, "stage": s, "trigger": Trigger.JUDGE} for s in list(Stage)[:4]),
+    {"phase": Phase.RETURNING, "stage": Stage.RESTORING, "trigger": Trigger.JUDGE},
+]
+REQUESTS = [None, *(Request(kind, "kim", "so") for kind in RequestKind)]
+CORDS = [{}, {"is_corded": True}, {"is_corded": True, "cord_returns": True}]
+VERDICTS = [said(each) for each in Outcome]
+CANDIDATES = [None, InstanceState.READY, InstanceState.STARTING, InstanceState.CRASH_LOOP]
+BOOLEANS = [False, True]
+Situation = tuple[Rollout, Observation]
+
+
+def situations(places: list[dict[str, Any]], plan: Any) -> Iterator[Situation]:
+    """Every place with every request, cord, verdict, state of both releases, route, deadline and source."""
+    for place, request, paused in itertools.product(places, REQUESTS, BOOLEANS):
+        for frozen in BOOLEANS:
+            changes = {
+                "request": request,
+                "paused_at": AT if paused else None,
+                "frozen_at": AT if frozen else None,
+                "deadline_at": AT + timedelta(seconds=100),
+            }
+            rollout = a_rollout(plan, **(changes | place))
+            for seen in _views(rollout):
+                yield rollout, seen
+
+
+def _views(rollout: Rollout) -> Iterator[Observation]:
+    base = obeyed(rollout)
+    times = (AT + timedelta(seconds=50), AT + timedelta(seconds=200))
+    worlds = [
+        ([] if state is None else instances(NEW, 3, state)) + (instances(OLD, 3) if has_stable else [])
+        for state in CANDIDATES
+        for has_stable in BOOLEANS
+    ]
+    for cord, verdict, world in itertools.product(CORDS, VERDICTS, worlds):
+        for now, confirmed in itertools.product(times, BOOLEANS):
+            yield replace(
+                base,
+                now=now,
+                traffic_at=now,
+                verdict=verdict,
+                instances=world,
+                acknowledged_revision=7 if confirmed else 6,
+                evidence_problems=("dead",) if now == times[1] and verdict.outcome is Outcome.PASS else (),
+                **cord,
+            )
+
+
+def _ready(seen: Observation, version: object) -> int:
+    return sum(each.version == version and each.state is InstanceState.READY for each in seen.instances)
+
+
+def _breaks(rollout: Rollout, seen: Observation, plan_gap: bool) -> str:
+    """The safety rule that the decision breaks; empty when it breaks none."""
+    decision = decide(rollout, seen)
+    action, after = decision.action, apply(rollout, decision, seen.now)
+    goes_on = isinstance(action, StartStep | SetShare | Promote | Drain | StopStable) and (
+        rollout.working_phase is not Phase.RETURNING
+    )
+    is_confirmed = seen.acknowledged_revision == 7
+    asked = rollout.request.kind if rollout.request else None
+    can_go_back = rollout.working_phase in {Phase.PREPARING, Phase.STEPPING} or (
+        rollout.working_phase is Phase.FINISHING and rollout.stage is not Stage.STOPPING
+    )
+    more = wanted(after).share > wanted(rollout).share
+    rules = {
+        "a decision has a reason": bool(decision.reason),
+        "nothing advances while corded": not (seen.is_corded and (goes_on or isinstance(action, Finish)))
+        or rollout.working_phase is Phase.RETURNING,
+        "nothing advances while paused": not (rollout.is_paused and goes_on) or asked is RequestKind.PROMOTE,
+        "nothing is stopped before its share 0 is confirmed": not isinstance(action, Drain) or is_confirmed,
+        "stopping follows draining": not isinstance(action, StopCandidate | StopStable)
+        or rollout.stage is Stage.DRAINING,
+        "a share needs ready instances": not more
+        or _ready(seen, rollout.candidate) >= wanted(after).candidate_instances,
+        "no return to an unready stable": not isinstance(action, RollBack)
+        or rollout.share == 0
+        or plan_gap
+        or _ready(seen, rollout.stable) > 0,
+        "a fail is never passed over": seen.verdict.outcome not in {Outcome.FAIL, Outcome.INVALID}
+        or not can_go_back
+        or rollout.phase is Phase.HELD
+        or isinstance(action, RollBack | Hold),
+        "an abort goes back or holds": asked is not RequestKind.ABORT
+        or not can_go_back
+        or isinstance(action, RollBack | Hold)
+        or (rollout.phase is Phase.HELD and isinstance(action, Wait)),
+        "a cord that returns goes back": not seen.cord_returns
+        or rollout.phase not in {Phase.PREPARING, Phase.STEPPING}
+        or isinstance(action, RollBack | Hold),
+        "only a pass, the plan or a person ends a judged step": not (
+            isinstance(action, StartStep | Promote) and rollout.stage is Stage.SERVING
+        )
+        or seen.verdict.outcome is Outcome.PASS
+        or asked is RequestKind.PROMOTE
+        or not rollout.plan.steps[rollout.step].is_judged,
+        "a dead source promotes nothing": not (
+            isinstance(action, StartStep | Promote)
+            and rollout.stage is Stage.SERVING
+            and seen.evidence_problems
+        )
+        or asked is RequestKind.PROMOTE
+        or not rollout.plan.steps[rollout.step].is_judged,
+        "only what is confirmed is confirmed": not isinstance(action, ConfirmStep) or is_confirmed,
+        "the end is reached once": after.phase.is_over == isinstance(action, Finish),
+        "waiting writes nothing": not isinstance(action, Wait) or after is rollout,
+    }
+    return next((rule for rule, holds in rules.items() if not holds), "")
+
+
+@pytest.mark.parametrize(
+    ("plan", "places"),
+    [(a_plan(), PLACES), (a_plan("rolling"), PLACES), (a_plan("recreate"), GAP_PLACES)],
+    ids=["canary", "rolling", "recreate"],
+)
+def test_no_situation_breaks_a_safety_rule(plan: Any, places: list[dict[str, Any]]) -> None:
+    count = 0
+    # Every seventh situation of some hundred thousand for each plan; the stride shares no factor with them.
+    for rollout, seen in itertools.islice(situations(places, plan), 0, None, 7):
+        broken = _breaks(rollout, seen, plan.needs_gap)
+        assert not broken, (broken, rollout, seen)
+        count += 1
+    assert count > 5000
+
+
+def walk(rollout: Rollout, **changes: Any) -> list[Rollout]:
+    """The states that a rollout goes through in a world that obeys at once."""
+    states, now = [rollout], AT
+    while not rollout.phase.is_over:
+        now += timedelta(seconds=5)
+        decision = decide(rollout, obeyed(rollout, now=now, **changes))
+        after = apply(rollout, decision, now)
+        if after is not rollout:
+            states.append(after)
+        rollout = after
+        assert now < AT + timedelta(minutes=10), (decision, rollout)
+    return states
+
+
+STRATEGIES = ["canary", "blue-green", "rolling", "recreate"]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_in_a_world_that_obeys_a_good_release_is_promoted(strategy: str) -> None:
+    states = walk(a_rollout(a_plan(strategy)), verdict=said(Outcome.PASS))
+    assert states[-1].phase is Phase.PROMOTED
+    assert desired(states[-1], 1).instances_of(OLD) == 0
+    shares = [each.share for each in states]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_in_a_world_that_obeys_every_state_finds_its_way_back(strategy: str) -> None:
+    for state in walk(a_rollout(a_plan(strategy)), verdict=said(Outcome.PASS)):
+        if state.phase.is_over or (state.phase is Phase.FINISHING and state.stage is Stage.STOPPING):
+            continue
+        end = walk(replace(state, request=Request(RequestKind.ABORT, "kim", "no")))[-1]
+        assert (end.phase, end.trigger, end.share) == (Phase.RETURNED, Trigger.ABORT, 0.0)
+        assert desired(end, 1).instances_of(OLD) == 3
+        assert desired(end, 1).share_of(OLD) == 1.0
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("outcome", [Outcome.PASS, Outcome.FAIL])
+def test_a_restart_from_any_state_comes_to_the_same_end(strategy: str, outcome: Outcome) -> None:
+    """The interrupt test: all that is kept of a state is what is stored."""
+    states = walk(a_rollout(a_plan(strategy)), verdict=said(outcome))
+    for state in states[:-1]:
+        revived = codec.decode(Rollout, codec.encode(state))
+        assert revived == state
+        end = walk(revived, verdict=said(outcome))[-1]
+        assert (end.phase, end.trigger) == (states[-1].phase, states[-1].trigger)
+
+
+@pytest.mark.parametrize("strategy", ["canary", "blue-green", "rolling"])
+def test_capacity_never_falls_below_the_whole(strategy: str) -> None:
+    for state in walk(a_rollout(a_plan(strategy)), verdict=said(Outcome.PASS)):
+        want = wanted(state)
+        assert want.candidate_instances + want.stable_instances >= 3
+        if strategy == "rolling":
+            assert want.candidate_instances + want.stable_instances <= 4  # max surge 1
+        for share, count in (
+            (want.share, want.candidate_instances),
+            (want.stable_share, want.stable_instances),
+        ):
+            assert not share or count
+
+
+def test_the_first_release_serves_alone() -> None:
+    plan = a_plan(stable=None)
+    for state in walk(a_rollout(plan, stable=None)):
+        assert wanted(state).stable_share == 0.0
+        assert [each.version for each in desired(state, 1).releases] == [NEW]
+    assert desired(walk(a_rollout(plan, stable=None))[-1], 1).stable == NEW
+
+
+def test_the_candidate_is_stable_from_its_promotion_on() -> None:
+    for state in walk(a_rollout(), verdict=said(Outcome.PASS)):
+        is_promoted = state.phase in {Phase.FINISHING, Phase.PROMOTED}
+        assert desired(state, 1).stable == (NEW if is_promoted else OLD)
