@@ -44,18 +44,19 @@ def milliseconds(value: float | None) -> str:
     )
 
 
-def duration(seconds: float | None) -> str:
-    """75 as 1 m 15 s."""
+def duration(seconds: float | None, language: str = "en") -> str:
+    """75 as 1 m 15 s, or 1분 15초."""
     if seconds is None:
         return DASH
+    hour, minute, second = ("시간", "분", "초") if language == "ko" else (" h", " m", " s")
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s" if seconds >= 1 or seconds == 0 else f"{seconds:.1f} s"
+        return f"{whole}{second}" if seconds >= 1 or seconds == 0 else f"{seconds:.1f}{second}"
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
-        return f"{minutes} m {rest} s" if rest else f"{minutes} m"
+        return f"{minutes}{minute} {rest}{second}" if rest else f"{minutes}{minute}"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} m" if minutes else f"{hours} h"
+    return f"{hours}{hour} {minutes}{minute}" if minutes else f"{hours}{hour}"
 
 
 def size(value: int) -> str:
