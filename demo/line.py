@@ -118,6 +118,10 @@ class ParkedError(Exception):
     """The part cannot go on without a person; the text says why."""
 
 
+class StoppedError(Exception):
+    """The line was stopped while a part waited for an answer."""
+
+
 class Line:
     """Seven stations and a feeder. `run` works until told to stop; `counts` says what happened."""
 
@@ -169,7 +173,8 @@ class Line:
         """Run until `until` is set, `stop` is called, or the settings' number of serials is done."""
         async with asyncio.TaskGroup() as tasks:
             watcher = tasks.create_task(self._watch(until)) if until else None
-            self._processes = await self._configure()
+            with contextlib.suppress(StoppedError):
+                self._processes = await self._configure()
             self._queues = [asyncio.Queue() for _ in self._processes]
             places = self._places_per_station()
             for at in range(len(self._processes)):
@@ -196,10 +201,15 @@ class Line:
         return self.settings.workers or max(1, needed)
 
     async def _configure(self) -> list[Process]:
-        """Ask the MES for the route, as a station does when it is switched on."""
+        """Ask the MES for the route, as a station does when it is switched on; wait until it is there."""
         async with _Session(self, random.Random(f"{self.settings.seed}/configure")) as session:
-            processes = await session.data("GET", "/api/v1/processes")
-            defects = await session.data("GET", "/api/v1/defect-codes")
+            while True:
+                try:
+                    processes = await session.data("GET", "/api/v1/processes")
+                    defects = await session.data("GET", "/api/v1/defect-codes")
+                    break
+                except ParkedError:
+                    await self.pause(1.0)
         return [
             Process(
                 each["code"],
@@ -254,6 +264,8 @@ class Line:
             made = await session.data(
                 "POST", f"/api/v1/lots/{lot['id']}/serials/generate", {"quantity": size}, key=f"{key}-serials"
             )
+        except StoppedError:
+            return []
         except ParkedError as reason:
             self.counts.parked_by_reason[f"lot: {reason}"] += 1
             await self._stopped_within(1.0)
@@ -269,6 +281,8 @@ class Line:
                 session.begin()
                 try:
                     after = await self._handle(session, part, process, equipment)
+                except StoppedError:
+                    return
                 except ParkedError as reason:
                     self.counts.parked_by_reason[str(reason)] += 1
                     self._leave(finished=False)
@@ -374,9 +388,9 @@ class Line:
         return self._stopping.is_set()
 
     async def pause(self, seconds: float) -> None:
-        """Wait before asking again; raises ParkedError when the line stops meanwhile."""
+        """Wait before asking again; raises StoppedError when the line stops meanwhile."""
         if await self._stopped_within(seconds):
-            raise ParkedError("line stopped")
+            raise StoppedError
 
 
 class _Session:

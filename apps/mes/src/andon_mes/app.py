@@ -1,5 +1,6 @@
 """The composition root: settings in, a running application out. Only here are the parts wired."""
 
+import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from andon_mes.api.context import Mes
 from andon_mes.evidence.metrics import Served
 from andon_mes.evidence.store import ProductionEvidence
 from andon_mes.kernel.clock import Clock, SystemClock
+from andon_mes.kernel.errors import Unavailable
 from andon_mes.numbers.calendar import Calendar
 from andon_mes.settings import Settings
 from andon_mes.store.engine import open_database
@@ -36,13 +38,21 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.create_task(_warm(mes.evidence))
         yield
+        warming.cancel()
         database.close()
 
     app = FastAPI(title="Andon MES", version=settings.release, lifespan=lifespan)
     problems.install(app)
     routes.install(app, mes)
     return _Served(app, settings.release, mes.served.requests)
+
+
+async def _warm(evidence: ProductionEvidence) -> None:
+    """Count what is there already, before anybody asks: a million attempts take seconds, once."""
+    with contextlib.suppress(Unavailable):  # not migrated yet; /ready says so
+        await evidence.totals()
 
 
 class _Served:

@@ -1,0 +1,85 @@
+"""The demo's releases: each is made from the source as it is today, and each is what the story needs."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from demo import sources
+from demo.sources import ChangeError, source_of
+
+VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"]
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory):
+    """The source tree of each version."""
+    folder = tmp_path_factory.mktemp("sources")
+    return {version: source_of(version, folder / version) for version in VERSIONS}
+
+
+def run_in(tree: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Python with the tree's own packages before the installed ones."""
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=tree,
+        env={"PYTHONPATH": str(tree / "src"), "PATH": "", "ANDON_MES_RELEASE": tree.name},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_these_are_the_versions():
+    assert sources.versions() == VERSIONS
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_version_is_made_with_its_number_and_without_rubbish(trees, version):
+    tree = trees[version]
+    assert tomllib.loads((tree / "pyproject.toml").read_text())["project"]["version"] == version
+    assert (tree / "andon.toml").is_file()
+    assert not list(tree.rglob("__pycache__"))
+    assert sources.summary_of(version)
+
+
+@pytest.mark.parametrize("version", VERSIONS[1:])
+def test_the_tests_of_each_release_are_green(trees, version):
+    """Those that the changes touch; the pipeline of the demo runs all of them."""
+    new = {path.name for path in trees[version].glob("tests/test_*.py")}
+    new -= {path.name for path in sources.MES.glob("tests/test_*.py")}
+    assert new
+    chosen = [f"tests/{name}" for name in [*sorted(new), "test_limits.py", "test_scans.py"]]
+    done = run_in(trees[version], "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_1_2_0_misreads_a_gauge_that_its_predecessors_read(trees):
+    script = "from andon_mes.processes import units; print(round(units.convert(12, 'kgf·cm', 'N·m'), 3))"
+    read = {
+        version: run_in(tree, "-X", "utf8", "-c", script).stdout.strip() for version, tree in trees.items()
+    }
+    assert read == {"1.0.0": "1.177", "1.1.0": "1.177", "1.2.0": "11.768", "1.3.0": "1.177"}
+
+
+def test_a_text_that_is_no_longer_there_is_an_error_that_names_it(tmp_path, monkeypatch):
+    changes = tmp_path / "changes"
+    (changes / "9.0.0").mkdir(parents=True)
+    (changes / "9.0.0" / "change.toml").write_text(
+        'summary = "stale"\nbase = "1.0.0"\n'
+        '[[replace]]\nfile = "src/andon_mes/cli.py"\nold = "no such text"\nnew = ""\n'
+    )
+    monkeypatch.setattr(sources, "CHANGES", changes)
+    with pytest.raises(
+        ChangeError, match=re.compile("9.0.0: in cli.py this text is there 0 times", re.DOTALL)
+    ):
+        source_of("9.0.0", tmp_path / "tree")
+
+
+def test_a_version_that_is_not_there_says_which_are(tmp_path):
+    with pytest.raises(ChangeError, match=re.escape("1.1.0")):
+        source_of("7.7.7", tmp_path / "tree")
