@@ -1,0 +1,124 @@
+"""Plans: the steps of each strategy, what is judged, notes and the hash."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from andon.kernel.errors import InvalidInput
+from andon.kernel.ids import EnvironmentName
+from andon.rollouts import codec
+from andon.rollouts.model import Plan
+from andon.rollouts.plan import Current, plan, plan_rollback
+from andon.testing.rolling import OLD, PRODUCTION, a_manifest, a_plan
+from andon.units.model import Manifest, StrategyName
+
+
+def shape(made: Plan) -> list[tuple[float, int, int, bool]]:
+    return [
+        (round(step.share, 3), step.candidate_instances, step.stable_instances, step.is_judged)
+        for step in made.steps
+    ]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "changes", "steps"),
+    [
+        ("canary", {}, [(0.1, 1, 3, True), (0.5, 2, 3, True), (1.0, 3, 3, True)]),
+        ("canary", {"steps": [1.0]}, [(1.0, 3, 3, False)]),
+        ("blue-green", {}, [(0.1, 3, 3, True), (0.5, 3, 3, True), (1.0, 3, 3, True)]),
+        ("rolling", {}, [(0.333, 1, 3, True), (0.667, 2, 2, True), (1.0, 3, 1, True)]),
+        ("recreate", {}, [(1.0, 3, 0, False)]),
+    ],
+)
+def test_the_steps_of_a_strategy(strategy: str, changes: dict[str, Any], steps: list[Any]) -> None:
+    assert shape(a_plan(strategy, **changes)) == steps
+
+
+@pytest.mark.parametrize("strategy", list(StrategyName))
+def test_the_first_release_goes_straight_to_everything(strategy: StrategyName) -> None:
+    made = a_plan(strategy, stable=None)
+    assert shape(made) == [(1.0, 3, 0, False)]
+    assert "nothing to return to" in made.notes[0]
+    assert not made.needs_gap
+    assert made.warm == timedelta()
+
+
+def test_a_share_gets_the_instances_it_needs_and_no_binary_rest() -> None:
+    made = plan(a_manifest(instances=30, steps=[0.01, 0.1, 1.0]), PRODUCTION, Current(OLD, 30))
+    assert [each.candidate_instances for each in made.steps] == [1, 3, 30]
+
+
+@pytest.mark.parametrize(("now", "later"), [(1, 4), (4, 1), (2, 3), (5, 5), (3, 2)])
+def test_a_rolling_update_between_sizes_keeps_one_stable_instance_to_the_end(now: int, later: int) -> None:
+    made = plan(a_manifest("rolling", instances=later), PRODUCTION, Current(OLD, now))
+    assert [each.candidate_instances for each in made.steps] == list(range(1, later + 1))
+    kept = [each.stable_instances for each in made.steps]
+    assert kept[0] == now
+    assert kept == sorted(kept, reverse=True)
+    assert kept[-1] >= 1
+    assert made.steps[-1].share == 1.0
+
+
+def test_without_metrics_nothing_is_judged_and_the_plan_says_so() -> None:
+    bare = Manifest.model_validate(a_manifest().model_dump() | {"evidence": {}})
+    made = plan(bare, PRODUCTION, Current(OLD, 3))
+    assert not any(each.is_judged for each in made.steps)
+    assert "No evidence is waited for" in made.notes[0]
+
+
+def test_the_chance_of_a_false_fail_is_split_over_the_metrics() -> None:
+    dumped = a_manifest(alpha=0.01).model_dump()
+    two = dumped["evidence"] | {"yield": dumped["evidence"]["errors"]}
+    made = plan(Manifest.model_validate(dumped | {"evidence": two}), PRODUCTION, Current(OLD, 3))
+    assert [each.name for each in made.policy.metrics] == ["errors", "yield"]
+    assert sum(each.alpha for each in made.policy.metrics) == pytest.approx(0.01)
+
+
+def test_a_judged_step_waits_at_least_as_long_as_it_soaks() -> None:
+    made = a_plan(soak="5m", max_wait="1m")
+    assert all(each.max_wait >= each.soak for each in made.steps)
+
+
+def test_warm_is_for_strategies_that_keep_the_former_release_whole() -> None:
+    warm = {each: a_plan(each).warm.total_seconds() for each in StrategyName}
+    assert warm == {"canary": 20, "blue-green": 20, "rolling": 0, "recreate": 0}
+
+
+def test_the_plan_says_what_a_return_cannot_bring_back() -> None:
+    dumped = a_manifest("recreate").model_dump()
+    dumped["run"]["migrate"] = ["migrate"]
+    notes = plan(Manifest.model_validate(dumped), PRODUCTION, Current(OLD, 1)).notes
+    assert "there is a gap in service" in notes[0]
+    assert "not the data" in notes[1]
+
+
+def test_a_return_is_one_unjudged_step() -> None:
+    made = plan_rollback(a_manifest(), PRODUCTION, Current(OLD, 3))
+    assert shape(made) == [(1.0, 3, 3, False)]
+    assert made.is_rollback
+    assert made.policy.metrics == ()
+    assert made.warm == timedelta()
+    gap = plan_rollback(a_manifest("recreate"), PRODUCTION, Current(OLD, 3))
+    assert shape(gap) == [(1.0, 3, 0, False)]
+    assert gap.needs_gap
+
+
+def test_a_strategy_can_be_chosen_instead_of_the_manifests() -> None:
+    made = plan(a_manifest(), PRODUCTION, Current(OLD, 3), StrategyName.BLUE_GREEN)
+    assert made.strategy is StrategyName.BLUE_GREEN
+
+
+def test_an_unknown_environment_names_the_known_ones() -> None:
+    with pytest.raises(InvalidInput, match="'staging' is not in the manifest of mes") as caught:
+        plan(a_manifest(), EnvironmentName("staging"), Current())
+    assert "production" in caught.value.hint
+
+
+def test_the_hash_covers_everything_and_nothing_else() -> None:
+    made = a_plan()
+    assert made.hash == a_plan().hash == codec.sha256(replace(made, hash=""))
+    assert len(made.hash) == 64
+    assert made.hash != a_plan(margin=2.0).hash
+    assert made.hash != a_plan("blue-green").hash
