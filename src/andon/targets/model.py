@@ -1,7 +1,7 @@
 """What a target makes true and what it sees. The protocol of all targets; one file per target beside it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -47,11 +47,13 @@ class Instance:
 class Assignment:
     """What a target is asked to make true for one unit and environment.
 
-    manifests: of every release that is named in `desired` or still runs.
+    manifests: of every release that is named in `desired` or still runs. refused: why releases whose
+    manifest does not verify are not trusted, one sentence each.
     """
 
     desired: Desired
     manifests: Mapping[Version, Manifest]
+    refused: Mapping[Version, str] = field(default_factory=dict)
 
 
 class Target(Protocol):
