@@ -270,7 +270,14 @@ class Delivery:
         return {"": 0} | await self._admin.numbers(r"(\.cds|\.lds|\.rds\..*)\.update_rejected$")
 
     async def _write(self, key: str, made: Json) -> None:
-        await asyncio.to_thread(self._folder.replace, key, made)
+        try:
+            await asyncio.to_thread(self._folder.replace, key, made)
+        except OSError as error:
+            raise Unavailable(
+                "gateway-write",
+                f"the {key} document of the gateway cannot be written: {error}",
+                hint=f"{self._folder.root} must be writable, on a disk with space left; Envoy serves on",
+            ) from error
 
     async def _deliver(self, wanted: Mapping[str, Json], call: _Call) -> None:
         """Write the documents that are news and wait until Envoy has taken or refused each of them."""

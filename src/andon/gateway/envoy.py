@@ -129,15 +129,22 @@ class Envoy:
                 retry_after=timedelta(seconds=wait),
             )
         program = await self._find_program()
-        self._folder.prepare()
-        self._note_start()
-        made = bootstrap(str(self._folder.root), self._folder.socket(), version=program.version)
-        files.write(self._folder.bootstrap, to_bytes(made), mode=0o600)
+        self._hold_back()
+        try:
+            self._folder.prepare()
+            made = bootstrap(str(self._folder.root), self._folder.socket(), version=program.version)
+            files.write(self._folder.bootstrap, to_bytes(made), mode=0o600)
+        except OSError as error:
+            raise Unavailable(
+                "gateway-folder",
+                f"the gateway folder cannot be written: {error}",
+                hint=f"{self._folder.root} must be a folder of this user, on a disk with space left",
+            ) from error
         if self._held is not None:
             _log.warning("gateway died and is started again", pid=self._held.pid)
         return await self._launch(program)
 
-    def _note_start(self) -> None:
+    def _hold_back(self) -> None:
         """The first start is immediate, each further one waits twice as long as the last."""
         pause = min(_FIRST_PAUSE * (1 << min(self._starts, 10)), _LONGEST_PAUSE)
         self._starts += 1
@@ -187,6 +194,7 @@ class Envoy:
             await self._clock.sleep(_STEP)
 
     def _did_not_start(self) -> Unavailable:
+        self._hold_back()
         words = self._folder.log_since(self._folder.log_size() - 600).strip()
         return Unavailable(
             "gateway-start",

@@ -104,7 +104,7 @@ class Folder:
         if not self.log.exists():
             return ""
         with self.log.open("rb") as stream:
-            stream.seek(max(offset, self.log_size() - 65536))
+            stream.seek(max(offset, self.log_size() - 65536, 0))
             return stream.read().decode(errors="replace")
 
     def _path(self, key: str) -> Path:

@@ -110,7 +110,7 @@ def find_running(pid_file: Path) -> Running | None:
     """The process that `pid_file` names, when it is still that one and alive."""
     try:
         noted = Running(**json.loads(pid_file.read_bytes()))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError):
         return None
     return noted if is_alive(noted) else None
 
