@@ -29,11 +29,15 @@ def wanted(rollout: Rollout) -> Wanted:
             return _preparing(rollout)
         case Phase.STEPPING:
             return Wanted(step.candidate_instances, step.stable_instances, *_shares(rollout))
-        case Phase.FINISHING | Phase.PROMOTED:
+        case Phase.FINISHING:
             keeps = 0 if rollout.stage is Stage.STOPPING else step.stable_instances
             return Wanted(plan.instances, keeps, *_shares(rollout))
-        case Phase.RETURNING | Phase.RETURNED:
+        case Phase.RETURNING:
             return _returning(rollout)
+        case Phase.PROMOTED:
+            return Wanted(plan.instances, 0, 1.0, 0.0)
+        case Phase.RETURNED:
+            return Wanted(0, plan.stable_instances, *_shares(rollout))
         case _ as never:
             assert_never(never)
 

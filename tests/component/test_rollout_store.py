@@ -1,0 +1,254 @@
+"""Rollouts in the database: one transaction for a decision, guarded by revision, number and lease."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from andon.judge.model import Counts, Look, Outcome
+from andon.judge.replay import StoredLook as Replayed
+from andon.judge.replay import replay
+from andon.judge.sequential import judge
+from andon.judge.sequential import update as update_judge
+from andon.kernel.errors import Conflict, Damaged, NotFound
+from andon.kernel.ids import EnvironmentName, RolloutId, Version
+from andon.rollouts import store as tables
+from andon.rollouts.actions import Decision, Finish, RollBack, SetShare
+from andon.rollouts.gather import Gained
+from andon.rollouts.model import Cord, Phase, Request, RequestKind, Rollout, Stage, Trigger
+from andon.rollouts.store import Change, RolloutStore
+from andon.rollouts.transitions import apply
+from andon.store.engine import Database
+from andon.store.leases import LeaseStore
+from andon.testing.rolling import AT, NEW, OLD, PRODUCTION, UNIT, a_plan, a_rollout
+from andon.timeline.store import Filter, TimelineStore
+
+GO = Decision(SetShare(0.1), "ready")
+
+
+def first(**changes: Any) -> Rollout:
+    return a_rollout(a_plan(stable=None), stable=None, **changes)
+
+
+def look(bad: int) -> Gained:
+    counts = Look(Counts(1000, 10), Counts(100, bad))
+    return Gained({"errors": counts}, Look(Counts(900), Counts(100)), 0.1)
+
+
+async def change(
+    store: RolloutStore, decision: Decision, gained: Gained | None = None, lease: Any = None
+) -> Change:
+    before = await store.load(RolloutId("ro-1"))
+    after = apply(before.rollout, decision, AT)
+    if gained is not None:
+        policy = after.plan.policy
+        state = update_judge(after.judge, gained.looks, policy)
+        verdict = judge(state, policy)
+        after = replace(after, evidence=replace(after.evidence, judge=state, verdict=verdict, seq=99))
+    return Change(before, after, gained, lease, AT)
+
+
+async def events(database: Database) -> list[str]:
+    return [each.event.kind for each in await TimelineStore(database).list(Filter(), newest_first=False)]
+
+
+async def test_a_rollout_begins_with_its_desired_state_and_its_event(any_database: Database) -> None:
+    store = RolloutStore(any_database)
+    await store.create(first(), AT)
+    assert await store.get(RolloutId("ro-1")) == first()
+    desired = await store.desired(UNIT, PRODUCTION)
+    assert desired is not None
+    assert (desired.revision, desired.instances_of(NEW), desired.share_of(NEW)) == (1, 3, 0.0)
+    assert await events(any_database) == ["rollout.created"]
+    assert await store.active() == [RolloutId("ro-1")]
+
+
+async def test_one_rollout_per_unit_and_environment(any_database: Database) -> None:
+    store = RolloutStore(any_database)
+    await store.create(first(), AT)
+    with pytest.raises(Conflict, match="under way") as caught:
+        await store.create(first(id=RolloutId("ro-2")), AT)
+    assert caught.value.code == "rollout-active"
+    elsewhere = first(id=RolloutId("ro-3"), environment=EnvironmentName("staging"))
+    await store.create(elsewhere, AT + timedelta(seconds=1))
+    assert [each.id for each in await store.list()] == ["ro-3", "ro-1"]
+    assert [each.id for each in await store.list(UNIT, PRODUCTION)] == ["ro-1"]
+    assert (await store.find_active(UNIT, PRODUCTION)) == first()
+    assert await events(any_database) == ["rollout.created"] * 2
+
+
+async def test_a_decision_is_one_transaction(any_database: Database) -> None:
+    store = RolloutStore(any_database)
+    await store.create(first(), AT)
+    await store.save(
+        await change(store, Decision(SetShare(1.0), "ready"), look(2)), Decision(SetShare(1.0), "ready")
+    )
+    after = await store.get(RolloutId("ro-1"))
+    assert (after.stage, after.evidence.seq) == (Stage.ROUTING, 1)
+    desired = await store.desired(UNIT, PRODUCTION)
+    assert desired is not None
+    assert (desired.revision, desired.share_of(NEW)) == (2, 1.0)
+    assert await events(any_database) == ["rollout.created", "rollout.share"]
+    assert [each.seq for each in await store.looks(RolloutId("ro-1"))] == [1]
+    assert await store.looks(RolloutId("ro-1"), after_seq=1) == []
+
+
+async def test_a_decision_that_comes_second_writes_nothing(any_database: Database) -> None:
+    store = RolloutStore(any_database)
+    await store.create(first(), AT)
+    late = await change(store, GO, look(2))
+    await store.ask(await store.load(RolloutId("ro-1")), Request(RequestKind.ABORT, "kim", "no"), AT)
+    with pytest.raises(Conflict, match="changed in between"):
+        await store.save(late, GO)
+    assert (await store.get(RolloutId("ro-1"))).stage is Stage.SCALING
+    assert await store.looks(RolloutId("ro-1")) == []
+    assert await events(any_database) == ["rollout.created", "rollout.requested"]
+
+
+async def test_a_look_does_not_collide_with_what_a_person_asks(any_database: Database) -> None:
+    store = RolloutStore(any_database)
+    await store.create(first(), AT)
+    seen = await store.load(RolloutId("ro-1"))
+    await store.save_look(await change(store, GO, look(2)))
+    await store.ask(seen, Request(RequestKind.PAUSE, "kim", "wait"), AT)
+    after = await store.get(RolloutId("ro-1"))
+    assert after.request is not None
+    assert after.judge.metrics["errors"].candidate == Counts(100, 2)
+    assert after.stage is Stage.SCALING  # a look moves nothing else
+
+
+async def test_two_looks_at_once_count_once(any_database: Database) -> None:
+    store = RolloutStore(any_database)
+    await store.create(first(), AT)
+    one, two = await change(store, GO, look(2)), await change(store, GO, look(2))
+    await store.save_look(one)
+    with pytest.raises(Conflict, match="was faster"):
+        await store.save_look(two)
+    assert len(await store.looks(RolloutId("ro-1"))) == 1
+
+
+async def test_who_lost_the_lease_writes_nothing(any_database: Database) -> None:
+    store, leases = RolloutStore(any_database), LeaseStore(any_database)
+    await store.create(first(), AT)
+    mine = await leases.acquire("rollouts", "a", timedelta(seconds=-1))
+    await leases.acquire("rollouts", "b", timedelta(seconds=60))
+    with pytest.raises(Conflict, match="took over"):
+        await store.save(await change(store, GO, None, mine), GO)
+    with pytest.raises(Conflict, match="took over"):
+        await store.save_look(await change(store, GO, look(1), mine))
+    assert await events(any_database) == ["rollout.created"]
+
+
+async def test_stored_looks_give_the_same_verdict_bit_for_bit(any_database: Database) -> None:
+    store = RolloutStore(any_database)
+    await store.create(a_stable_is(await finished(store)), AT)
+    for bad in (1, 0, 3, 2, 9, 14):
+        await store.save_look(await change(store, GO, look(bad)))
+    rollout = await store.get(RolloutId("ro-1"))
+    looks = await store.looks(rollout.id)
+    policy = rollout.plan.policy
+    again = replay([Replayed(each.gained.looks, None) for each in looks], policy)
+    assert again == rollout.verdict
+    assert again.outcome is Outcome.FAIL
+    assert looks[0].outcome == "inconclusive"
+    findings = looks[-1].findings["errors"]
+    assert findings["candidate"] == {"exposure": 600, "bad": 29}
+    assert findings["log_e_harm"] > findings["log_harm_boundary"]
+
+
+async def finished(store: RolloutStore) -> Version:
+    """1.0.0 becomes stable."""
+    before = first(id=RolloutId("ro-0"), candidate=OLD)
+    await store.create(before, AT - timedelta(days=1))
+    loaded = await store.load(before.id)
+    end = Decision(Finish(Phase.PROMOTED), "done")
+    await store.save(Change(loaded, apply(before, end, AT), None, None, AT), end)
+    return OLD
+
+
+def a_stable_is(version: Version, **changes: Any) -> Rollout:
+    return a_rollout(stable=version, **changes)
+
+
+async def test_the_stable_release_is_the_newest_that_finished(any_database: Database) -> None:
+    store = RolloutStore(any_database)
+    assert await store.stable(UNIT, PRODUCTION) is None
+    await finished(store)
+    assert await store.stable(UNIT, PRODUCTION) == OLD
+    await store.create(a_stable_is(OLD), AT)
+    back = Decision(RollBack(Trigger.ABORT), "no")
+    await store.save(await change(store, back), back)
+    over = Decision(Finish(Phase.RETURNED), "over")
+    await store.save(await change(store, over), over)
+    assert await store.stable(UNIT, PRODUCTION) == OLD
+    assert await store.find_active(UNIT, PRODUCTION) is None
+    desired = await store.desired(UNIT, PRODUCTION)
+    assert desired is not None
+    assert [(each.version, each.instances, each.share) for each in desired.releases] == [(OLD, 3, 1.0)]
+
+
+async def test_a_release_that_was_gone_back_from_is_marked(any_database: Database) -> None:
+    store = RolloutStore(any_database)
+    await finished(store)
+    plan = replace(a_plan(), is_rollback=True)
+    await store.create(a_rollout(plan, stable=OLD, candidate=Version("0.9.0")), AT)
+    end = Decision(Finish(Phase.PROMOTED), "done")
+    await store.save(await change(store, end), end)
+    history = await store.stables(UNIT, PRODUCTION)
+    assert [(each.version, each.is_withdrawn) for each in history] == [("0.9.0", False), (OLD, True)]
+
+
+async def test_a_rollout_begins_only_from_the_release_that_is_stable(any_database: Database) -> None:
+    with pytest.raises(Conflict, match="stable release of mes changed"):
+        await RolloutStore(any_database).create(a_stable_is(OLD), AT)
+
+
+async def test_nothing_begins_under_the_cord(any_database: Database) -> None:
+    store = RolloutStore(any_database)
+    for environment in (None, PRODUCTION):
+        await store.pull(Cord(environment, False, "kim", "smoke", AT))
+        with pytest.raises(Conflict, match="kim pulled the cord"):
+            await store.create(first(), AT)
+        await store.release(environment, "kim", "it was toast", AT)
+    await store.pull(Cord(EnvironmentName("staging"), False, "kim", "smoke", AT))
+    await store.create(first(), AT)
+
+
+async def test_the_cord_is_pulled_once_and_released_with_a_row_each(any_database: Database) -> None:
+    store = RolloutStore(any_database)
+    cord = Cord(None, False, "kim", "smoke", AT)
+    await store.pull(cord)
+    await store.pull(replace(cord, returns=True))
+    assert await store.cords() == [replace(cord, returns=True)]
+    await store.release(None, "lee", "no fire", AT)
+    assert await store.cords() == []
+    with pytest.raises(NotFound, match="not pulled everywhere"):
+        await store.release(None, "lee", "again", AT)
+    assert await events(any_database) == ["cord.pulled", "cord.pulled", "cord.released"]
+
+
+async def test_a_damaged_row_stops_that_rollout_only_with_one_alert(any_database: Database) -> None:
+    store = RolloutStore(any_database)
+    await store.create(first(), AT)
+    await store.create(first(id=RolloutId("ro-2"), environment=EnvironmentName("staging")), AT)
+    async with any_database.transaction() as tx:
+        rows = tables.rollouts
+        await tx.execute(update(rows).where(rows.c.id == "ro-1").values(document={"id": "ro-1"}))
+    with pytest.raises(Damaged):
+        await store.get(RolloutId("ro-1"))
+    for _ in range(2):
+        await store.quarantine(RolloutId("ro-1"), "cannot be read", AT)
+    assert await store.active() == [RolloutId("ro-2")]
+    assert [each.id for each in await store.list()] == ["ro-2"]
+    assert (await events(any_database)).count("rollout.damaged") == 1
+    async with any_database.transaction() as tx:
+        await tx.execute(update(rows).where(rows.c.id == "ro-2").values(document=[1]))
+    with pytest.raises(Damaged):
+        await store.get(RolloutId("ro-2"))
+
+
+async def test_what_is_not_there_is_not_found(any_database: Database) -> None:
+    with pytest.raises(NotFound, match="no rollout ro-9"):
+        await RolloutStore(any_database).get(RolloutId("ro-9"))
