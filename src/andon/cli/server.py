@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from andon import app as composition
+from andon import doctor as doctor_of
 from andon.api.model import Check, Checks
 from andon.cli import exits
 from andon.cli.client import Client
@@ -77,7 +78,7 @@ def down(
 def doctor(context: typer.Context, as_json: Json = False) -> None:
     """Check this machine, this home and the running Andon."""
     settings = settings_of(context)
-    findings = [*composition.diagnose(settings), *_of_the_running(Client(settings))]
+    findings = [*doctor_of.machine(settings), *_of_the_running(Client(settings))]
     if as_json:
         print_json([each.model_dump(mode="json") for each in findings])
     else:

@@ -1,0 +1,151 @@
+"""The composition root: makes a home, brings Andon up, takes it down. `parts.py` says what it is made of."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import uvicorn
+
+from andon import parts
+from andon.api import guard, http
+from andon.board import pages
+from andon.kernel import files, logging
+from andon.kernel.clock import SystemClock
+from andon.kernel.errors import Conflict, InvalidInput, Unavailable
+from andon.releases import keys
+from andon.settings import Settings
+from andon.store import migrate
+
+_log = logging.get(__name__)
+_STOP_PATIENCE = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What `initialise` made. `notice` is for the person who asked."""
+
+    home: Path
+    notice: str
+
+
+async def initialise(settings: Settings, *, port: int | None = None) -> Initialised:
+    """Make a home: folder, settings file, keys and registry, database.
+
+    Raises:
+        Conflict: there is one already.
+    """
+    home = settings.home.resolve()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = keys.init_development(home, SystemClock())
+    lines = ["# Settings of this home; docs/reference/settings.md names them all.\n"]
+    if port is not None:
+        lines.append(f"ANDON_PORT={port}\n")
+    files.write(home / "andon.env", "".join(lines).encode(), mode=0o600)
+    await migrate.upgrade(settings.database())
+    return Initialised(home, made.notice)
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM. Gateway and instances stay when it ends, however it ends.
+
+    Raises:
+        InvalidInput: the home was not initialised, or the address is not of the loopback.
+        Conflict: another Andon runs over this home.
+    """
+    guard.refuse_open_bind(settings.host)
+    home = settings.home.resolve()
+    if not (home / "andon.env").exists():
+        raise InvalidInput(
+            "not-initialised", f"{home} is not a home of Andon", hint=f"andon --home {settings.home} init"
+        )
+    logging.configure(level=settings.log_level, file=home / "logs" / "andon.log")
+    with _alone(home):
+        await migrate.upgrade(settings.database())
+        async with parts.assembled(settings) as assembled:
+            app = http.create(assembled.services)
+            pages.mount(app)
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    app,
+                    host=settings.host,
+                    port=settings.port,
+                    log_config=None,
+                    access_log=False,
+                    timeout_graceful_shutdown=3,
+                )
+            )
+            async with _running(assembled):
+                _log.info("andon is up", host=settings.host, port=settings.port, home=str(home))
+                await server.serve()
+    _log.info("andon ended", home=str(home))
+
+
+async def stop(settings: Settings, *, everything: bool) -> bool:
+    """End the Andon of this home; with `everything` also its instances and its gateway.
+
+    Gives whether one was running.
+
+    Raises:
+        Unavailable: it did not end in time.
+    """
+    home = settings.home.resolve()
+    running = _find_running(home)
+    if running is not None:
+        running.send_signal(signal.SIGTERM)
+        gone, _ = await asyncio.to_thread(psutil.wait_procs, [running], _STOP_PATIENCE.total_seconds())
+        if not gone:
+            raise Unavailable(
+                "does-not-end", f"Andon (process {running.pid}) does not end", hint=f"kill -9 {running.pid}"
+            )
+    if everything and (home / "andon.env").exists():
+        with _alone(home):
+            await parts.end_everything(settings)
+    return running is not None
+
+
+@contextlib.asynccontextmanager
+async def _running(assembled: parts.Parts) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(each.run(), name=each.health.name) for each in assembled.loops]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold the home's lock; the kernel lets go of it however this process ends."""
+    path = home / "andon.lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict(
+                "already-up", f"another Andon runs over {home}", hint="andon status, or andon down"
+            ) from error
+        created = psutil.Process().create_time()
+        files.write(home / "andon.pid", json.dumps({"pid": os.getpid(), "created": created}).encode())
+        try:
+            yield
+        finally:
+            (home / "andon.pid").unlink(missing_ok=True)
+
+
+def _find_running(home: Path) -> psutil.Process | None:
+    try:
+        noted = json.loads((home / "andon.pid").read_bytes())
+        process = psutil.Process(noted["pid"])
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return None
+    # The number may belong to another program by now.
+    return process if abs(process.create_time() - noted["created"]) < 1.0 else None

@@ -1,0 +1,62 @@
+"""What `andon doctor` checks of the machine and of a home, without a running Andon."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from andon.api.model import Check
+from andon.gateway import process
+from andon.kernel.errors import AndonError
+from andon.releases import keys
+from andon.settings import Settings
+
+_LITTLE_SPACE_BYTES = 2 << 30
+
+
+def machine(settings: Settings) -> Iterator[Check]:
+    """One check after the other, cheap ones only."""
+    yield _python()
+    yield _program("uv", "pip install uv")
+    yield _envoy(settings.gateway.envoy)
+    yield _home(settings.home.resolve())
+    yield _space(settings.home.resolve())
+
+
+def _python() -> Check:
+    found = ".".join(str(each) for each in sys.version_info[:3])
+    return Check(name="python", is_good=sys.version_info >= (3, 11), detail=f"Python {found}")
+
+
+def _program(name: str, hint: str) -> Check:
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    return Check(name=name, is_good=bool(found), detail=found or "not found", hint="" if found else hint)
+
+
+def _envoy(named: Path | None) -> Check:
+    try:
+        found = asyncio.run(process.find_program(named))
+    except AndonError as error:
+        return Check(name="envoy", is_good=False, detail=error.message, hint=error.hint)
+    version = ".".join(str(each) for each in found.version)
+    return Check(name="envoy", is_good=True, detail=f"{found.path}, {version}")
+
+
+def _home(home: Path) -> Check:
+    if not (home / "andon.env").exists():
+        return Check(name="home", is_good=False, detail=f"{home} is not a home yet", hint="andon init")
+    kind = "development keys: not for a plant" if keys.is_development(home) else "keys are there"
+    return Check(name="home", is_good=True, detail=f"{home}; {kind}")
+
+
+def _space(home: Path) -> Check:
+    there = next(each for each in (home, *home.parents) if each.exists())
+    free = shutil.disk_usage(there).free
+    return Check(
+        name="disk",
+        is_good=free > _LITTLE_SPACE_BYTES,
+        detail=f"{free / 1e9:.1f} GB free",
+        hint="" if free > _LITTLE_SPACE_BYTES else "make room: a release needs its wheels three times",
+    )

@@ -1,0 +1,279 @@
+"""What a running Andon is made of, wired together. Only here do siblings meet.
+
+Each loop reads what it needs anew, so the order of wakes does not matter; they only make it faster.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+from andon.api.services import Probe, Services
+from andon.gateway.controller import GatewayReconciler
+from andon.gateway.controller import Sources as GatewaySources
+from andon.gateway.envoy import Envoy, EnvoyOptions
+from andon.gateway.model import Acknowledged
+from andon.gateway.stats import Scraper
+from andon.judge import sequential
+from andon.kernel.clock import Clock, SystemClock
+from andon.kernel.errors import AndonError
+from andon.kernel.ids import RunId
+from andon.kernel.supervise import Loop, LoopHealth
+from andon.pipelines.cache import Cache
+from andon.pipelines.commands import Ship
+from andon.pipelines.controller import Parts as PipelineParts
+from andon.pipelines.controller import PipelineController
+from andon.pipelines.inline import InProcess, Registry
+from andon.pipelines.job import PackageSources
+from andon.pipelines.log import Logs
+from andon.pipelines.model import StageName
+from andon.pipelines.processes import Workers, WorkerSettings
+from andon.pipelines.store import RunStore
+from andon.releases.store import ReleaseStore
+from andon.rollouts.commands import Commands
+from andon.rollouts.controller import Holder, RolloutController
+from andon.rollouts.observer import Observer, Views
+from andon.rollouts.store import RolloutStore
+from andon.seen import Manifests, Seen
+from andon.settings import Settings
+from andon.store.engine import Database
+from andon.store.leases import LeaseStore
+from andon.targets.controller import Sources as TargetSources
+from andon.targets.controller import TargetReconciler
+from andon.targets.local import LocalSettings, LocalTarget
+from andon.targets.records import Rules
+from andon.timeline.records import Event
+from andon.timeline.store import Filter, TimelineStore
+from andon.units.store import DesiredStore
+
+_PIPELINE_INTERVAL = timedelta(seconds=1)
+_REGISTRY_INTERVAL = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the edges use, and the loops that must run."""
+
+    services: Services
+    loops: tuple[Loop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What everything else stands on."""
+
+    settings: Settings
+    home: Path
+    clock: Clock
+    database: Database
+    desired: DesiredStore
+    timeline: TimelineStore
+    releases: ReleaseStore
+    manifests: Manifests
+
+    async def publish(self, event: Event) -> int:
+        """Tell the timeline something that changes no row."""
+        return await self.timeline.record(event, self.clock.now())
+
+
+class _Wakes:
+    """Loops by name, so that one can wake another that is made later."""
+
+    def __init__(self) -> None:
+        self._loops: dict[str, Loop] = {}
+
+    def add(self, loop: Loop) -> Loop:
+        self._loops[loop.health.name] = loop
+        return loop
+
+    def wake(self, *names: str) -> None:
+        for name in names:
+            if name in self._loops:
+                self._loops[name].wake()
+
+    def health(self) -> list[LoopHealth]:
+        return [each.health for each in self._loops.values()]
+
+    def all(self) -> tuple[Loop, ...]:
+        return tuple(self._loops.values())
+
+
+@contextlib.asynccontextmanager
+async def assembled(settings: Settings) -> AsyncIterator[Parts]:
+    """All parts over the home of `settings`; closed when the block ends, while instances and Envoy go on."""
+    base = _base(settings)
+    wakes = _Wakes()
+    envoy, target = _envoy(base), _target(base, lambda: wakes.wake("instances", "gateway", "rollouts"))
+    try:
+        yield _wired(base, wakes, envoy, target)
+    finally:
+        await target.close()
+        await envoy.close()
+        await base.database.close()
+
+
+async def end_everything(settings: Settings) -> None:
+    """Stop the gateway and all instances of the home. Nobody else may run over it meanwhile."""
+    base = _base(settings)
+    envoy, target = _envoy(base), _target(base, lambda: None)
+    try:
+        await envoy.stop()
+        await target.stop_everything()
+    finally:
+        await target.close()
+        await base.database.close()
+
+
+def _base(settings: Settings) -> _Base:
+    home, clock = settings.home.resolve(), SystemClock()
+    database = Database.open(settings.database())
+    releases, desired = ReleaseStore(database, home, clock), DesiredStore(database)
+    return _Base(
+        settings=settings,
+        home=home,
+        clock=clock,
+        database=database,
+        desired=desired,
+        timeline=TimelineStore(database),
+        releases=releases,
+        manifests=Manifests(releases, desired),
+    )
+
+
+def _envoy(base: _Base) -> Envoy:
+    options = EnvoyOptions(folder=base.home / "gateway", program=base.settings.gateway.envoy)
+    return Envoy(options, base.clock)
+
+
+def _target(base: _Base, wake: Callable[[], None]) -> LocalTarget:
+    local = base.settings.local
+    rules = Rules(crash_loop_deaths=local.crash_loop_restarts, crash_loop_window=local.crash_loop_window)
+    settings = LocalSettings(base.home, local.first_port, local.last_port, rules)
+    return LocalTarget(settings, base.releases.fetch, base.clock, wake)
+
+
+def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, target: LocalTarget) -> Parts:
+    settings, clock = base.settings, base.clock
+    rollouts = RolloutStore(base.database)
+    seen = Seen(Scraper(envoy, clock), base.desired, base.manifests, target, clock)
+    gateway = GatewayReconciler(
+        envoy, GatewaySources(base.desired.list, seen.endpoints, base.manifests.service), _publishing(wakes)
+    )
+    seen.confirmed_by(gateway)
+    observer = Observer(
+        Views(instances=seen, gateway=seen, evidence=seen, state=rollouts),
+        sequential,
+        interval=settings.rollouts.interval,
+    )
+    holder = Holder(f"{socket.gethostname()}-{os.getpid()}", settings.rollouts.lease)
+    controller = RolloutController(
+        rollouts,
+        LeaseStore(base.database),
+        observer,
+        clock,
+        holder=holder,
+        changed=lambda _unit, _environment: wakes.wake("instances", "gateway"),
+    )
+    runs, pipelines = _pipelines(base, wakes)
+    targets = TargetReconciler(
+        TargetSources(base.desired.list, base.releases.manifest, {"local": target}, base.publish)
+    )
+
+    def loop(name: str, tick: Callable[[], Awaitable[None]], interval: timedelta) -> None:
+        wakes.add(Loop(name, tick, interval=interval, clock=clock))
+
+    loop("gateway", gateway.tick, settings.gateway.interval)
+    loop("traffic", seen.scrape, settings.gateway.scrape)
+    loop("evidence", seen.read, settings.gateway.scrape)
+    loop("instances", targets.tick, settings.local.interval)
+    loop("rollouts", controller.tick, settings.rollouts.interval)
+    loop("pipelines", pipelines.tick, _PIPELINE_INTERVAL)
+    loop("registry", base.releases.refresh, _REGISTRY_INTERVAL)
+    services = Services(
+        clock=clock,
+        version=version("andon"),
+        releases=base.releases,
+        runs=runs,
+        ship=Ship(runs, clock, lambda: wakes.wake("pipelines")),
+        rollouts=rollouts,
+        commands=Commands(rollouts, base.releases, sequential, clock),
+        desired=base.desired,
+        timeline=base.timeline,
+        instances=target.observe,
+        logs=lambda instance, lines: target.logs(instance, lines=lines),
+        run_log=_run_log(Logs(base.home)),
+        traffic=lambda: seen.last_traffic,
+        readings=seen.last_readings,
+        loops=wakes.health,
+        probes=lambda: _probes(base, envoy),
+        doctor=lambda: _probes(base, envoy),
+        settings=settings.model_dump(mode="json", exclude={"database_url"}),
+    )
+    return Parts(services, wakes.all())
+
+
+def _pipelines(base: _Base, wakes: _Wakes) -> tuple[RunStore, PipelineController]:
+    def wake() -> None:
+        wakes.wake("pipelines")
+
+    settings = base.settings.pipelines
+    runs, logs = RunStore(base.database), Logs(base.home)
+    cache = Cache(base.home / "cache")
+    sources = PackageSources(tuple(settings.find_links), settings.use_index)
+    controller = PipelineController(
+        PipelineParts(
+            store=runs,
+            cache=cache,
+            # Workers get the few variables of it that a package installer needs.
+            workers=Workers(WorkerSettings(base.home, dict(os.environ), sources), wake),  # noqa: TID251
+            in_process=InProcess(Registry(base.releases, cache, logs, base.clock), wake),
+            publisher=base.releases,
+            clock=base.clock,
+            home=base.home,
+            parallel=settings.parallel_stages,
+        )
+    )
+    return runs, controller
+
+
+def _publishing(wakes: _Wakes) -> Callable[[Sequence[Acknowledged]], Awaitable[None]]:
+    async def publish(_confirmed: Sequence[Acknowledged]) -> None:
+        wakes.wake("rollouts")
+
+    return publish
+
+
+def _run_log(logs: Logs) -> Callable[[RunId, StageName, int], Awaitable[tuple[str, int]]]:
+    async def read(run: RunId, stage: StageName, offset: int) -> tuple[str, int]:
+        return await asyncio.to_thread(logs.read, run, stage, offset)
+
+    return read
+
+
+async def _probes(base: _Base, envoy: Envoy) -> list[Probe]:
+    """Database, gateway and registry: what `/ready` and `andon doctor` ask."""
+    return [
+        await _probed("database", lambda: base.timeline.list(Filter(), limit=1), "is the disk full?"),
+        await _probed("registry", base.releases.list, "andon init"),
+        _gateway_probe(envoy),
+    ]
+
+
+async def _probed(name: str, read: Callable[[], Awaitable[object]], hint: str) -> Probe:
+    try:
+        await read()
+    except AndonError as error:
+        return Probe(name, problem=error.message, hint=error.hint or hint)
+    return Probe(name, detail="answers")
+
+
+def _gateway_probe(envoy: Envoy) -> Probe:
+    running = envoy.find_running()
+    if running is None:
+        return Probe("gateway", problem="Envoy does not run", hint="see gateway/envoy.log in the home folder")
+    return Probe("gateway", detail=f"Envoy runs as process {running.pid}")
