@@ -14,7 +14,8 @@ from andon.gateway import refusal, render
 from andon.gateway.admin import Admin
 from andon.gateway.folder import Folder
 from andon.gateway.model import Acknowledged, Route
-from andon.gateway.names import CDS, LDS, ClusterName, find_cluster, rds, route_name
+from andon.gateway.names import CDS, LDS, ClusterName, rds, route_name
+from andon.gateway.retirement import Retirement
 from andon.gateway.routing import clusters_in, weights_in
 from andon.kernel import logging
 from andon.kernel.clock import Clock
@@ -24,7 +25,6 @@ from andon.kernel.ids import EnvironmentName, UnitName
 _log = logging.get(__name__)
 _FIRST_LOOK = timedelta(milliseconds=1)
 _LONGEST_LOOK = timedelta(milliseconds=40)
-_STILLNESS = timedelta(seconds=1)  # a request may have chosen its cluster just before the weights moved
 
 Json = dict[str, Any]
 Key = tuple[UnitName, EnvironmentName]
@@ -84,7 +84,7 @@ class Delivery:
         self._in_force: dict[str, str] = {}
         self._rejections: dict[str, int] = {}
         self._refused: dict[str, _Refused] = {}
-        self._unused_since: dict[str, float] = {}
+        self._retirement = Retirement(admin, clock, patience.drain)
 
     def forget(self) -> None:
         """Another Envoy runs now: what the last one said no longer counts."""
@@ -209,41 +209,15 @@ class Delivery:
 
     async def _clusters(self, wanted: Json, kept: set[str]) -> Json:
         """The wanted clusters, those of kept routes, and those that are still needed for a while."""
-        resources = {each["name"]: each for each in [*self._old(CDS, kept), *wanted["resources"]]}
-        retiring = {
-            each["name"]: each
-            for each in self._folder.documents()[CDS]["resources"]
-            if each["name"] not in resources
-        }
-        for name in await self._still_needed(set(retiring)):
-            resources[name] = retiring[name]
-        return render.document(sorted(resources.values(), key=lambda each: str(each["name"])))
-
-    async def _still_needed(self, names: set[str]) -> set[str]:
-        """Of clusters that no route wants, those routed to by what is in force or with requests in flight."""
-        documents = self._folder.documents()
+        resources = _by_name({"resources": [*self._old(CDS, kept), *wanted["resources"]]})
+        present = _by_name(self._folder.documents()[CDS])
         routed: set[str] = set()
-        for key, made in documents.items():
+        for key, made in self._folder.documents().items():
             if key.startswith("rds/"):
                 routed |= set(clusters_in(made["resources"][0]))
-        routed |= {_inner(each) for each in routed}
-        now = self._clock.monotonic()
-        self._unused_since = {name: self._unused_since.get(name, now) for name in names if name not in routed}
-        still = {name for name, since in self._unused_since.items() if now - since < _seconds(_STILLNESS)}
-        undecided = set(self._unused_since) - still
-        if undecided:
-            busy = await self._admin.numbers(r"^cluster\.[^.]+\.upstream_rq_active$", used_only=True)
-            still |= {
-                name
-                for name in undecided
-                if now - self._unused_since[name] < _seconds(self._patience.drain)
-                and (name != _inner(name) or busy.get(f"cluster.{name}.upstream_rq_active", 0) > 0)
-            }
-            # A slot goes together with its release's own cluster, so that the counts end together.
-            still -= {
-                name for name in undecided if name != _inner(name) and _inner(name) in names - still - routed
-            }
-        return still | (names & routed)
+        for name in await self._retirement.still_needed(set(present) - set(resources), routed):
+            resources[name] = present[name]
+        return render.document(sorted(resources.values(), key=lambda each: str(each["name"])))
 
     def _old(self, key: str, kept: set[str]) -> list[Json]:
         """Resources on disk that belong to a kept route."""
@@ -297,12 +271,12 @@ class Delivery:
         await self._await_word(awaited, before, offset, call)
 
     def _is_recent(self, refused: _Refused) -> bool:
-        return self._clock.monotonic() - refused.at < _seconds(self._patience.refused)
+        return self._clock.monotonic() - refused.at < self._patience.refused.total_seconds()
 
     async def _await_word(
         self, awaited: set[str], before: Mapping[str, Json | None], offset: int, call: _Call
     ) -> None:
-        deadline = self._clock.monotonic() + _seconds(self._patience.acknowledgement)
+        deadline = self._clock.monotonic() + self._patience.acknowledgement.total_seconds()
         pause = _FIRST_LOOK
         while awaited:
             await self._clock.sleep(pause)
@@ -378,12 +352,6 @@ def _by_name(made: Json) -> dict[str, Json]:
     return {each["name"]: each for each in made["resources"]}
 
 
-def _inner(name: str) -> str:
-    """The release's own cluster, for its slot as for itself."""
-    found = find_cluster(name)
-    return str(replace(found, is_slot=False)) if found else name
-
-
 def _statistic(key: str, name: str) -> str:
     if key == CDS:
         return f"cluster_manager.cds.{name}"
@@ -399,7 +367,3 @@ def _silent(awaited: set[str]) -> Unavailable:
         f"Envoy has neither taken nor refused {', '.join(sorted(awaited))}",
         hint="see envoy.log in the gateway folder; the machine may be overloaded",
     )
-
-
-def _seconds(duration: timedelta) -> float:
-    return duration.total_seconds()
