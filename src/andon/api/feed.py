@@ -114,15 +114,12 @@ class Feed:
         return {topic for each in records for topic in _topics(each)}
 
     async def _from_rollouts(self) -> set[str]:
-        active = [each.id for each in await self._services.rollouts.list(limit=20) if not each.phase.is_over]
-        topics = set()
-        for rollout in active:
-            looks = await self._services.rollouts.looks(rollout, self._looks.get(rollout, 0))
-            if looks:
-                self._looks[rollout] = looks[-1].seq
-                topics.add(f"rollout/{rollout}")
-        self._looks = {key: seq for key, seq in self._looks.items() if key in active}
-        return topics
+        seen: dict[str, int] = {}
+        for rollout in await self._services.rollouts.active():
+            seen[rollout] = (await self._services.rollouts.get(rollout)).evidence.seq
+        moved = {each for each, seq in seen.items() if self._looks.get(each) != seq}
+        self._looks = seen
+        return {f"rollout/{each}" for each in moved}
 
     async def _from_runs(self) -> set[str]:
         seen: dict[str, int] = {each.id: each.revision for each in await self._services.runs.list(limit=10)}

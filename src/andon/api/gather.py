@@ -17,6 +17,22 @@ from andon.units.model import Manifest
 
 _TIMELINE = 40
 _INCIDENTS = 8
+_MOST_LOOKS = 1000
+_MOST_ROLLOUTS = 16
+
+
+class _Looks:
+    """Looks as they were read: `views` thinned; `seq` is the last one's."""
+
+    def __init__(self) -> None:
+        self.views: list[model.LookView] = []
+        self.seq = 0
+
+    def add(self, look: model.LookView) -> None:
+        self.seq = look.seq
+        self.views.append(look)
+        if len(self.views) > _MOST_LOOKS:
+            del self.views[1:-1:2]
 
 
 class Gather:
@@ -26,6 +42,7 @@ class Gather:
         self.services = services
         self.window = window
         self._manifests: dict[tuple[str, str], Manifest] = {}
+        self._looks: dict[RolloutId, _Looks] = {}
 
     async def status(self) -> model.Status:
         """The floor."""
@@ -64,6 +81,18 @@ class Gather:
         found = await self.services.rollouts.get(rollout)
         instances = await self.instances(found.unit, found.environment)
         return views.rollout(found, instances, await self.manifest(found.unit, found.candidate))
+
+    async def looks(self, rollout: RolloutId) -> Sequence[model.LookView]:
+        """The looks of a rollout for a chart; only new ones are read, and a long history is thinned."""
+        if rollout not in self._looks:
+            while len(self._looks) >= _MOST_ROLLOUTS:
+                self._looks.pop(next(iter(self._looks)))
+            self._looks[rollout] = _Looks()
+        known = self._looks[rollout]
+        for each in await self.services.rollouts.looks(rollout, known.seq):
+            if each.seq > known.seq:  # another page may have read the same meanwhile
+                known.add(views.look(each))
+        return known.views
 
     async def instances(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Instance]:
         """The instances of a unit in an environment."""

@@ -266,6 +266,7 @@ class StageView(View):
     """One stage of a run."""
 
     name: str
+    needs: list[str]
     state: str
     attempt: int
     started_at: datetime | None

@@ -52,7 +52,7 @@ class Runs(Protocol):
 class Ship(Protocol):
     """What people ask of pipelines."""
 
-    async def start(self, path: Path, *, actor: str) -> Run:
+    async def start(self, path: Path, actor: str) -> Run:
         """Begin a run over the source tree `path`, which holds an `andon.toml`."""
         ...
 
@@ -71,6 +71,7 @@ class Rollouts(Protocol):
         environment: EnvironmentName | None = None,
         limit: int = 50,
     ) -> Sequence[Rollout]: ...
+    async def active(self) -> Sequence[RolloutId]: ...
     async def looks(self, rollout: RolloutId, after_seq: int = 0) -> Sequence[Look]: ...
 
 

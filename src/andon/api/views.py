@@ -8,7 +8,7 @@ from typing import Any
 from andon.api import model
 from andon.api.services import Look, Probe
 from andon.judge.model import Counts, Finding, MetricPolicy, Verdict
-from andon.pipelines.model import Run, RunState, StageStatus
+from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
 from andon.rollouts.model import Cord, Phase, Plan, Rollout, Stage
 from andon.targets.model import Instance
@@ -94,6 +94,7 @@ def release(published: Release) -> model.ReleaseView:
 
 def run(walk: Run) -> model.RunView:
     """A pipeline run."""
+    needs = {each.name: each.needs for each in walk.plan}
     return model.RunView(
         id=walk.id,
         unit=walk.unit,
@@ -101,7 +102,7 @@ def run(walk: Run) -> model.RunView:
         path=walk.path,
         state=walk.state.value,
         is_over=walk.state is not RunState.RUNNING,
-        stages=[stage(each) for each in walk.stages],
+        stages=[stage(each, needs.get(each.name, ())) for each in walk.stages],
         actor=walk.actor,
         reason=walk.reason,
         created_at=walk.created_at,
@@ -110,18 +111,17 @@ def run(walk: Run) -> model.RunView:
     )
 
 
-def stage(status: StageStatus) -> model.StageView:
-    """A stage of a run."""
-    ended = status.finished_at and status.started_at
+def stage(status: StageStatus, needs: Sequence[StageName] = ()) -> model.StageView:
+    """A stage of a run, with the stages that it waits for."""
+    took = status.finished_at - status.started_at if status.finished_at and status.started_at else None
     return model.StageView(
         name=status.name.value,
+        needs=[each.value for each in needs],
         state=status.state.value,
         attempt=status.attempt,
         started_at=status.started_at,
         finished_at=status.finished_at,
-        duration_s=_seconds(status.finished_at - status.started_at)
-        if ended and status.finished_at and status.started_at
-        else None,
+        duration_s=None if took is None else _seconds(took),
         summary=status.summary,
     )
 

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from andon.api import model, views
 from andon.api.feed import Feed
-from andon.api.gather import Gather
+from andon.api.services import Services
 from andon.board import charts, words
 from andon.board import format as shown
 from andon.kernel.errors import AndonError, NotFound
@@ -40,8 +40,8 @@ class Seen:
 class Frame:
     """Renders pages. The same page for the same language is made once a second at most, for all viewers."""
 
-    def __init__(self, gather: Gather, feed: Feed) -> None:
-        self._gather = gather
+    def __init__(self, services: Services, feed: Feed) -> None:
+        self._services = services
         self._feed = feed
         self._templates = _templates()
         self._files = {name: _read(f"static/{name}") for name in _STATIC}
@@ -97,7 +97,7 @@ class Frame:
             if not is_page or "text/html" not in request.headers.get("accept", ""):
                 return answer
             said = model.Problem.model_validate_json(bytes(answer.body))
-            seen = Seen(self._gather.services.clock.now(), [])
+            seen = Seen(self._services.clock.now(), [])
             values = {"problem": said, "topics": "", "only_live": False}
             html = await self._render("error.html", request, seen, values)
             return HTMLResponse(html, status_code=answer.status_code)
@@ -105,12 +105,12 @@ class Frame:
         return handler
 
     async def _seen(self) -> Seen:
-        cords = [views.cord(each) for each in await self._gather.services.commands.cords()]
-        return Seen(self._gather.services.clock.now(), cords)
+        cords = [views.cord(each) for each in await self._services.commands.cords()]
+        return Seen(self._services.clock.now(), cords)
 
     async def _cached(self, key: tuple[str, ...], make: Callable[[], Awaitable[str]]) -> str:
         async with self._locks.setdefault(key, asyncio.Lock()):
-            revision, now = self._feed.revision, self._gather.services.clock.monotonic()
+            revision, now = self._feed.revision, self._services.clock.monotonic()
             found = self._cache.get(key)
             if found and found[0] == revision and now - found[1] < _FRESH_S:
                 return found[2]
@@ -134,7 +134,7 @@ class Frame:
             theme=theme,
             seen=seen,
             path=request.url.path,
-            version=self._gather.services.version,
+            version=self._services.version,
             hash=self._hash,
             environments=await self._environments(),
             **values,
@@ -142,7 +142,7 @@ class Frame:
 
     async def _environments(self) -> list[str]:
         try:
-            return sorted({each.environment for each in await self._gather.services.desired.list()})
+            return sorted({each.environment for each in await self._services.desired.list()})
         except AndonError:
             return []
 

@@ -1,42 +1,32 @@
 """The pages: which page shows what, in which language. The rules of what to show are in `story.py`.
 
-`mount` puts them into the API's application. Nothing here changes anything: buttons speak to the API.
+`install` puts them into the API's application. Nothing here changes anything: buttons speak to the API.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from andon.api import views
+from andon.api import model, views
 from andon.api.gather import Gather
 from andon.api.inputs import EnvironmentPath, IdPath, UnitPath, environment, unit
+from andon.api.services import Services
 from andon.board import charts, story
 from andon.board.frame import Frame, Seen
 from andon.kernel.ids import RolloutId, RunId
-from andon.pipelines.model import StageName
 from andon.timeline.store import Filter
 
 _RECENT_RUNS = 6
 _RECENT_RECORDS = 30
-_LOOKS_SHOWN = 20_000
-_COLUMNS = (
-    (StageName.SOURCE,),
-    (StageName.BUILD,),
-    (StageName.TEST, StageName.SECURITY),
-    (StageName.PACKAGE,),
-    (StageName.SIGN,),
-    (StageName.PUBLISH,),
-)  # fmt: skip
-
 Fragment = Annotated[bool, Query(description="Only the part that lives, for the page's script")]
 
 
-def mount(app: FastAPI) -> None:
-    """Serve the board from `app`, which `andon.api.http.create` made."""
+def install(app: FastAPI, services: Services) -> None:
+    """Serve the board from `app`, which `andon.api.http.create` made over the same `services`."""
     gather: Gather = app.state.gather
-    frame = Frame(gather, app.state.feed)
+    frame = Frame(services, app.state.feed)
     app.include_router(_router(gather, frame), include_in_schema=False)
     frame.install(app)
 
@@ -103,9 +93,7 @@ def _floor(gather: Gather) -> Callable[[Seen], Awaitable[dict[str, Any]]]:
 def _rollout(gather: Gather, rollout: RolloutId) -> Callable[[Seen], Awaitable[dict[str, Any]]]:
     async def build(seen: Seen) -> dict[str, Any]:
         view = await gather.rollout(rollout)
-        looks = [views.look(each) for each in await gather.services.rollouts.looks(rollout, 0)][
-            -_LOOKS_SHOWN:
-        ]
+        looks = await gather.looks(rollout)
         is_corded = any(each.environment in {None, view.environment} for each in seen.cords)
         tiles = (await gather.status()).units
         place = (view.unit, view.environment)
@@ -119,7 +107,7 @@ def _rollout(gather: Gather, rollout: RolloutId) -> Callable[[Seen], Awaitable[d
             "findings": {each.metric: each for each in (view.verdict.findings if view.verdict else ())},
             "effect": story.effect,
             "needs": story.needs,
-            "looks": len(looks),
+            "looks": looks[-1].seq if looks else 0,
             "records": await gather.timeline(Filter(subject=f"rollout/{rollout}"), 200),
         }
 
@@ -150,11 +138,17 @@ def _unit(gather: Gather, name: str, place: str) -> Callable[[Seen], Awaitable[d
 def _run(gather: Gather, run: RunId) -> Callable[[Seen], Awaitable[dict[str, Any]]]:
     async def build(_seen: Seen) -> dict[str, Any]:
         view = views.run(await gather.services.runs.get(run))
-        stages = {each.name: each for each in view.stages}
-        columns = [[stages[name] for name in column if name in stages] for column in _COLUMNS]
-        return {"view": view, "columns": [each for each in columns if each]}
+        return {"view": view, "columns": columns(view.stages)}
 
     return build
+
+
+def columns(stages: Sequence[model.StageView]) -> list[list[model.StageView]]:
+    """The stages by how many must be done before them, so that those side by side stand in one column."""
+    depth: dict[str, int] = {}
+    for each in stages:  # an order that respects the needs
+        depth[each.name] = 1 + max((depth.get(name, 0) for name in each.needs), default=0)
+    return [[each for each in stages if depth[each.name] == level] for level in sorted(set(depth.values()))]
 
 
 def _production_first(name: str) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""What a rollout page says in words: its banner, and what comes next and when. Pure; words are in `words.py`."""
+"""What a rollout page says in words: its banner, and what comes next. Pure; the words are in `words.py`."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -119,10 +119,14 @@ def needs(found: FindingView) -> Phrase | None:
 
 
 def verbs(view: RolloutView) -> list[str]:
-    """What a person may ask for now."""
-    if view.is_over:
+    """What a person may ask for now; `rollouts/commands.py` refuses the rest."""
+    if view.is_over or view.phase == "returning":
         return []
-    if view.phase == "returning":
-        return []
-    toggle = "resume" if view.is_paused else "pause"
-    return ["promote", toggle, "abort"]
+    is_held = view.phase == "held"
+    wanted = {
+        "promote": view.stage in {"serving", "warm"} and not is_held,
+        "pause": not (view.is_paused or is_held),
+        "resume": view.is_paused or is_held,
+        "abort": (view.phase, view.stage) != ("finishing", "stopping"),
+    }
+    return [verb for verb, is_possible in wanted.items() if is_possible]

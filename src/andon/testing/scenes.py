@@ -1,6 +1,7 @@
 """Fills a `FakePlant` with a busy morning: a promoted release, one taken back by yield, one under way."""
 
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from andon.evidence.model import Reading, Tally
@@ -9,6 +10,7 @@ from andon.judge.model import Counts, Finding, JudgeState, Outcome, Verdict
 from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, Sha256, UnitName, Version
 from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, RunState, StageName, StageState, StageStatus
+from andon.pipelines.plan import plan
 from andon.releases.model import Artifact, Release, Role
 from andon.rollouts.model import Evidence, Phase, Trigger
 from andon.targets.model import Instance, InstanceState
@@ -93,7 +95,7 @@ def _runs(plant: FakePlant, now: datetime) -> None:
         )
     plant.runs[SHIPPED] = Run(
         SHIPPED, MES, _V[3], "/srv/mes", RunState.DONE, tuple(done), "jiwoo", start,
-        start + timedelta(seconds=52), "mes@1.3.0 is published", 9,
+        start + timedelta(seconds=52), "mes@1.3.0 is published", 9, plan(plant.manifests[MES]),
     )  # fmt: skip
     begun = now - timedelta(seconds=20)
     stages = (
@@ -104,7 +106,18 @@ def _runs(plant: FakePlant, now: datetime) -> None:
         *(StageStatus(each) for each in (StageName.PACKAGE, StageName.SIGN, StageName.PUBLISH)),
     )  # fmt: skip
     plant.runs[SHIPPING] = Run(
-        SHIPPING, MES, Version("1.4.0"), "/srv/mes", RunState.RUNNING, stages, "minseo", begun, None, "", 4
+        SHIPPING,
+        MES,
+        Version("1.4.0"),
+        "/srv/mes",
+        RunState.RUNNING,
+        stages,
+        "minseo",
+        begun,
+        None,
+        "",
+        4,
+        plan(plant.manifests[MES]),
     )
     plant.logs[(SHIPPING, StageName.TEST)] = "\n".join(
         f"tests/test_lots.py::test_number_{n} PASSED" for n in range(30)
@@ -241,6 +254,14 @@ def move_traffic(plant: FakePlant, requests: int = 40) -> None:
         share = plant.desired[key[:2]].share_of(key[2])
         total = seen.requests + int(requests * share)
         plant.counts[key] = ReleaseTraffic(total, total // 250, 3, _latency(total))
+
+
+def look_again(plant: FakePlant, rollout: RolloutId = UNDER_WAY) -> None:
+    """Let the judge look once more, with the same counts."""
+    last, whole = plant.looks[rollout][-1], plant.rollouts[rollout]
+    plant.looks[rollout].append(replace(last, seq=last.seq + 1, at=plant.clock.now()))
+    evidence = replace(whole.evidence, seq=last.seq + 1)
+    plant.rollouts[rollout] = replace(whole, evidence=evidence)
 
 
 def _history(plant: FakePlant, now: datetime) -> None:

@@ -200,7 +200,7 @@ class _Runs(_Part):
 
 
 class _Ship(_Part):
-    async def start(self, path: Path, *, actor: str) -> Run:
+    async def start(self, path: Path, actor: str) -> Run:
         now = self._plant.clock.now()
         run = Run(
             id=RunId(new_id("run", now)),
@@ -250,6 +250,9 @@ class _Rollouts(_Part):
             if unit in {None, each.unit} and environment in {None, each.environment}
         ]
         return sorted(found, key=lambda each: each.created_at, reverse=True)[:limit]
+
+    async def active(self) -> Sequence[RolloutId]:
+        return [each.id for each in self._plant.rollouts.values() if not each.phase.is_over]
 
     async def looks(self, rollout: RolloutId, after_seq: int = 0) -> Sequence[FakeLook]:
         return [each for each in self._plant.looks.get(rollout, []) if each.seq > after_seq]

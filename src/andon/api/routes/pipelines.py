@@ -41,7 +41,7 @@ def runs(services: Services) -> APIRouter:
 
     @api.post("/runs", status_code=201, summary="Ship a source tree", responses=documented(404, 409, 422))
     async def start(body: inputs.StartRun, actor: Actor) -> model.RunView:
-        return views.run(await services.ship.start(Path(body.path), actor=body.actor or actor))
+        return views.run(await services.ship.start(Path(body.path), body.actor or actor))
 
     @api.get("/runs", summary="Runs, newest first", responses=documented(422))
     async def some(unit: inputs.NameQuery = None, limit: inputs.LimitQuery = 50) -> list[model.RunView]:

@@ -43,8 +43,7 @@ async def test_a_record_wakes_every_viewer_with_its_subject(plant):
 async def test_a_new_look_names_its_rollout(plant):
     feed = Feed(plant.services(), Window())
     stream = await _open(feed)
-    last = plant.looks[scenes.UNDER_WAY][-1]
-    plant.looks[scenes.UNDER_WAY].append(replace(last, seq=last.seq + 1))
+    scenes.look_again(plant)
     await feed.tick()
     assert _topics(await anext(stream)) == {f"rollout/{scenes.UNDER_WAY}"}
 
