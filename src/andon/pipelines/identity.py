@@ -1,11 +1,13 @@
 """Tells one process from another that has the same number later. Linux; standard library only."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
+_PASSES = 20
 
 
 def identity(pid: int) -> str | None:
@@ -35,14 +37,16 @@ def marked(name: str, value: str) -> Iterator[int]:
 def kill_marked(name: str, value: str) -> int:
     """Kill them all but the caller, wherever they went; gives how many there were.
 
-    Looked up by mark and not by process group: a test that starts a daemon leaves its group.
+    Looked up by mark and not by process group: a test that starts a daemon leaves its group. Looked up
+    again until none is left, for a process may have started another meanwhile.
     """
-    killed = 0
-    for pid in list(marked(name, value)):
-        if pid != os.getpid() and identity(pid) is not None:
-            try:
+    killed: set[int] = set()
+    for _ in range(_PASSES):
+        found = [each for each in marked(name, value) if each != os.getpid() and identity(each) is not None]
+        if not found:
+            break
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            killed += 1
-    return killed
+        killed.update(found)
+    return len(killed)

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Protocol
 
 from andon.kernel import files, logging
+from andon.kernel.errors import Damaged
 from andon.pipelines import environment
 from andon.pipelines.decide import StageSeen
 from andon.pipelines.identity import identity, kill_marked
 from andon.pipelines.job import JOB, MARK, PROCESS, RESULT, Job, Limits, PackageSources, result_from_json
 from andon.pipelines.log import Logs
-from andon.pipelines.model import Run, StageName
+from andon.pipelines.model import Run, StageName, StageResult
 
 _log = logging.get(__name__)
 
@@ -74,9 +75,7 @@ class Workers:
         alive = [self._is_alive(folder) for folder in folders]
         now = folders[-1]
         is_started = now in self._children or (now / PROCESS).exists()
-        with contextlib.suppress(FileNotFoundError):
-            return StageSeen(is_started, any(alive), result_from_json((now / RESULT).read_bytes()))
-        return StageSeen(is_started, any(alive))
+        return StageSeen(is_started, any(alive), _result(now / RESULT))
 
     def start(self, run: Run, name: StageName) -> None:
         """Start a worker; one that is there already makes the new one go away."""
@@ -156,3 +155,12 @@ class Workers:
 
     def _folder(self, run: Run, name: StageName, attempt: int) -> Path:
         return self._home / "runs" / run.id / f"{name}.{attempt}"
+
+
+def _result(file: Path) -> StageResult | None:
+    try:
+        return result_from_json(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except Damaged as error:
+        return StageResult(False, error.message)

@@ -1,5 +1,6 @@
 """Runs a program for a stage: its output goes on the stage's own, and the end of it is remembered."""
 
+import re
 import subprocess
 import sys
 from collections import deque
@@ -10,6 +11,7 @@ from pathlib import Path
 from andon.kernel.errors import InvalidInput
 
 _REMEMBERED_LINES = 200
+_RAISED = re.compile(r"[\w.]*(Error|Exception): ")  # the last line of Python's own account
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,9 @@ class Outcome:
     def said(self) -> str:
         """The line that most likely tells what went wrong."""
         lines = [each.strip() for each in self.tail if each.strip()]
+        raised = [each for each in lines if _RAISED.match(each)]
+        if raised:
+            return raised[-1]
         for line in lines:
             if line.lower().startswith(("error", "fatal", "failed")):
                 return line

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from textwrap import shorten
 
 from andon.kernel import files
 from andon.kernel.errors import InvalidInput
@@ -17,6 +18,7 @@ from andon.pipelines.tree import unpack
 from andon.units.load import FILE_NAME, load
 
 REPORT = "test-report.json"
+_LONGEST_REASON = 200
 
 
 def run(job: Job, cache: Cache) -> StageResult:
@@ -58,10 +60,21 @@ def install(job: Job, cache: Cache) -> Path:
     virtual = job.work / "venv"
     uv_environment = {**environment.own(), "UV_CACHE_DIR": str(cache.folder / "uv"), "UV_NO_PROGRESS": "1"}
     python = ["--python", str(virtual / "bin" / "python")]
-    offline = ["--quiet", "--offline", "--no-config"]
+    offline = ["--offline", "--no-config"]
     for command in (
-        [uv_program(), "venv", *offline, "--python", sys.executable, str(virtual)],
-        [uv_program(), "pip", "install", *offline, "--no-index", "--no-deps", *python, "-r", str(wheels)],
+        [uv_program(), "venv", "--quiet", *offline, "--python", sys.executable, str(virtual)],
+        [
+            uv_program(),
+            "pip",
+            "install",
+            "--quiet",
+            *offline,
+            "--no-index",
+            "--no-deps",
+            *python,
+            "-r",
+            str(wheels),
+        ],
         [uv_program(), "pip", "check", *offline, *python],
     ):
         outcome = tools.run(command, cwd=job.work, environment=uv_environment)
@@ -82,7 +95,8 @@ def _judged(report: TestReport, outcome: tools.Outcome, cache: Cache) -> StageRe
     told = f"{report.passed} passed, {report.skipped} skipped in {report.duration_seconds:.1f} s"
     if report.failures:
         first = report.failures[0]
-        summary = f"{report.failed} of {report.executed} tests failed, first {first.name}: {first.message}"
+        failed = f"{report.failed} of {report.executed} tests failed"
+        summary = f"{failed}, first {first.name}: {shorten(first.message, _LONGEST_REASON, placeholder=' …')}"
     elif report.executed == 0:
         summary = "no test ran"
     elif outcome.code:
