@@ -259,7 +259,10 @@ class Line:
             )
             if lot["status"] == "DRAFT":
                 await session.data(
-                    "PATCH", f"/api/v1/lots/{lot['lot_number']}", {"action": "release", "changed_by": "line"}
+                    "PATCH",
+                    f"/api/v1/lots/{lot['lot_number']}",
+                    {"action": "release", "changed_by": "line"},
+                    key=f"{key}-release",
                 )
             made = await session.data(
                 "POST", f"/api/v1/lots/{lot['id']}/serials/generate", {"quantity": size}, key=f"{key}-serials"

@@ -39,6 +39,14 @@ async def test_the_same_key_makes_one_lot_and_one_set_of_serials(plant):
     assert made[0].content == made[1].content
 
 
+async def test_the_same_key_releases_a_lot_once(plant):
+    lot = await plant.lot()
+    where, key = f"/api/v1/lots/{lot['lot_number']}", {"Idempotency-Key": "release-1"}
+    answers = [await plant.client.patch(where, json={"action": "release"}, headers=key) for _ in range(2)]
+    assert [each.status_code for each in answers] == [200, 200]
+    assert answers[0].content == answers[1].content
+
+
 async def test_serials_never_pass_the_target(plant):
     lot = await plant.lot(3)
     where = f"/api/v1/lots/{lot['id']}/serials/generate"

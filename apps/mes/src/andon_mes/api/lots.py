@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from andon_mes.api.bodies import GenerateBody, LotChangeBody, LotQuery, NewLotBody, SerialChangeBody
 from andon_mes.api.context import Mes, ThisMes, question_of, reply
 from andon_mes.api.views import lot_view, row_view, serial_view
-from andon_mes.idempotency.store import Answer, once
+from andon_mes.idempotency.store import Answer, Question, once
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.lots import decide as lot_rules
 from andon_mes.lots import store as lots
@@ -21,6 +21,7 @@ from andon_mes.processes import store as attempts
 from andon_mes.serials import decide as serial_rules
 from andon_mes.serials import store as serials
 from andon_mes.serials.model import SerialAction, SerialStatus
+from andon_mes.store.engine import Work
 from andon_mes.store.history import Change
 
 _INTERNAL = frozenset(
@@ -41,9 +42,7 @@ async def create_lot(mes: ThisMes, body: NewLotBody, request: Request) -> Respon
         lot = lots.create(connection, new, asked.asked_at)
         return _data(201, lot_view(lot, lots.quantities(connection, lot.id)))
 
-    if request.headers.get("Idempotency-Key") is None:
-        return reply(await mes.database.write(work))
-    return reply(await mes.database.write(lambda each: once(each, asked, lambda: work(each))))
+    return await _write(mes, request, asked, work)
 
 
 @router.get("/lots")
@@ -73,10 +72,11 @@ async def get_lot(mes: ThisMes, lot_number: str) -> Response:
 
 
 @router.patch("/lots/{lot_number}")
-async def change_lot(mes: ThisMes, lot_number: str, body: LotChangeBody) -> Response:
+async def change_lot(mes: ThisMes, lot_number: str, body: LotChangeBody, request: Request) -> Response:
     """Release, hold or cancel a lot; change its priority or notes."""
     _require_reason(body.action in {LotAction.HOLD, LotAction.CANCEL}, body.reason)
-    change = Change(body.changed_by, mes.clock.now(), body.reason)
+    asked, _ = await question_of(request, mes, f"change lots/{lot_number}")
+    change = Change(body.changed_by, asked.asked_at, body.reason)
 
     def work(connection: sa.Connection) -> Answer:
         lot = lots.get(connection, lot_number)
@@ -87,7 +87,7 @@ async def change_lot(mes: ThisMes, lot_number: str, body: LotChangeBody) -> Resp
         changed = lots.get_by_id(connection, lot.id)
         return _data(200, lot_view(changed, lots.quantities(connection, lot.id)))
 
-    return reply(await mes.database.write(work))
+    return await _write(mes, request, asked, work)
 
 
 @router.post("/lots/{lot_id}/serials/generate", status_code=201)
@@ -102,9 +102,7 @@ async def generate(mes: ThisMes, lot_id: int, body: GenerateBody, request: Reque
         made = serials.generate(connection, lot, body.quantity, Change(body.created_by, asked.asked_at))
         return _data(201, {"lot_number": lot.lot_number, "serials": [serial_view(each) for each in made]})
 
-    if request.headers.get("Idempotency-Key") is None:
-        return reply(await mes.database.write(work))
-    return reply(await mes.database.write(lambda each: once(each, asked, lambda: work(each))))
+    return await _write(mes, request, asked, work)
 
 
 @router.get("/serials/{serial_number}")
@@ -114,10 +112,13 @@ async def get_serial(mes: ThisMes, serial_number: str) -> Response:
 
 
 @router.patch("/serials/{serial_number}")
-async def change_serial(mes: ThisMes, serial_number: str, body: SerialChangeBody) -> Response:
+async def change_serial(
+    mes: ThisMes, serial_number: str, body: SerialChangeBody, request: Request
+) -> Response:
     """Hold a serial, release it to where it was, or scrap it."""
     _require_reason(body.action is not SerialAction.RELEASE, body.reason)
-    change = Change(body.changed_by, mes.clock.now(), body.reason)
+    asked, _ = await question_of(request, mes, f"change serials/{serial_number}")
+    change = Change(body.changed_by, asked.asked_at, body.reason)
 
     def work(connection: sa.Connection) -> Answer:
         serial = serials.get(connection, serial_number)
@@ -130,7 +131,14 @@ async def change_serial(mes: ThisMes, serial_number: str, body: SerialChangeBody
                 controller.close_lot_when_complete(connection, subject, change)
         return _serial(connection, serial_number)
 
-    return reply(await mes.database.write(work))
+    return await _write(mes, request, asked, work)
+
+
+async def _write(mes: Mes, request: Request, asked: Question, work: Work[Answer]) -> Response:
+    """Do `work` once under the client's key; without a key as often as it is asked."""
+    if request.headers.get("Idempotency-Key") is None:
+        return reply(await mes.database.write(work))
+    return reply(await mes.database.write(lambda each: once(each, asked, lambda: work(each))))
 
 
 def _new_lot(mes: Mes, body: NewLotBody) -> NewLot:

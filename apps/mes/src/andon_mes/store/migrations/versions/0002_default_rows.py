@@ -52,9 +52,7 @@ _MODEL = {
 
 
 def _insert(table: str, **values: object) -> None:
-    names = ", ".join(values)
-    marks = ", ".join(f":{name}" for name in values)
-    op.get_bind().execute(sa.text(f"insert into {table} ({names}) values ({marks})"), values)  # noqa: S608
+    op.get_bind().execute(sa.table(table, *map(sa.column, values)).insert(), values)
 
 
 def upgrade() -> None:
