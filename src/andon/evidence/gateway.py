@@ -1,0 +1,43 @@
+"""Evidence from the gateway: requests as exposure, failed ones as bad events.
+
+What is not here: reading Envoy (gateway/stats.py); the composition root brings its counts.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from andon.evidence.model import Reading, Tally
+from andon.kernel.clock import Clock
+from andon.kernel.errors import Unavailable
+from andon.kernel.ids import EnvironmentName, UnitName, Version
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCounts:
+    """Cumulative requests of each release since `epoch` began, and how many of them failed."""
+
+    at: datetime
+    epoch: str
+    tallies: Mapping[Version, Tally]
+
+
+Counts = Callable[[UnitName, EnvironmentName], Awaitable[RequestCounts | None]]
+
+
+class GatewayEvidence:
+    """Reads the gateway's counts; `counts` gives None before the first."""
+
+    def __init__(self, counts: Counts, clock: Clock) -> None:
+        self._counts = counts
+        self._clock = clock
+
+    async def read(self, unit: UnitName, environment: EnvironmentName, metric: str) -> Reading:
+        """The counts at this moment; a problem and no zeros when the gateway does not answer."""
+        try:
+            counted = await self._counts(unit, environment)
+        except Unavailable as error:
+            return Reading(metric, self._clock.now(), {}, problem=error.message)
+        if counted is None:
+            return Reading(metric, self._clock.now(), {}, problem="the gateway was not read yet")
+        return Reading(metric, counted.at, counted.tallies, epoch=counted.epoch)

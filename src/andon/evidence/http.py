@@ -1,0 +1,164 @@
+"""Evidence from the unit's own metrics page, such as failed serials.
+
+A source that fails or is slow gives a problem, never an exception and never zeros.
+What is not here: what a page says (page.py).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import httpx
+
+from andon.evidence import page
+from andon.evidence.increments import Baseline, add, advance
+from andon.evidence.model import Reading, Tally
+from andon.kernel.clock import Clock
+from andon.kernel.errors import AndonError, Unavailable
+from andon.kernel.ids import EnvironmentName, UnitName, Version, new_id
+from andon.units.model import Evidence
+
+_LARGEST_PAGE_BYTES = 2_000_000
+_CATCHING_UP = timedelta(seconds=5)
+_NO_INSTANCE = "no instance is ready to be asked"
+
+Tallies = Mapping[Version, Tally]
+Key = tuple[UnitName, EnvironmentName, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A ready instance. `id` is another after each start of it, because its own counters then begin anew."""
+
+    id: str
+    url: str
+
+
+@dataclass(slots=True)
+class _Answered:
+    """Who answered last for the whole unit, and what."""
+
+    place: str
+    at: datetime
+    tallies: Tallies
+
+
+@dataclass(slots=True)
+class _Summed:
+    """What all instances gained together since this Andon began to read them."""
+
+    baselines: dict[str, Baseline] = field(default_factory=dict)
+    total: dict[Version, Tally] = field(default_factory=dict)
+
+
+Places = Callable[[UnitName, EnvironmentName], Awaitable[Sequence[Place]]]
+
+
+class HttpEvidence:
+    """Reads metrics pages. `places` gives the ready instances, best to ask first."""
+
+    def __init__(self, places: Places, clock: Clock, *, patience: timedelta = timedelta(seconds=2)) -> None:
+        self._places = places
+        self._clock = clock
+        self._patience = patience
+        self._epoch = new_id("ev", clock.now())
+        self._answered: dict[Key, _Answered] = {}
+        self._summed: dict[Key, _Summed] = {}
+        self._client: httpx.AsyncClient | None = None
+
+    async def read(
+        self, unit: UnitName, environment: EnvironmentName, metric: str, wanted: Evidence
+    ) -> Reading:
+        """The counts of one metric at this moment.
+
+        Scope unit: cumulative as one instance says them, the same one for as long as it answers. Scope
+        instance: what all instances gained since this Andon began to read; `epoch` tells it from the next.
+        """
+        key = (unit, environment, metric)
+        read = self._of_one if wanted.scope == "unit" else self._of_all
+        try:
+            return await read(key, await self._places(unit, environment), wanted)
+        except AndonError as error:
+            return Reading(metric, self._clock.now(), {}, problem=error.message)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def _of_one(self, key: Key, places: Sequence[Place], wanted: Evidence) -> Reading:
+        last = self._answered.get(key)
+        known_first = sorted(places, key=lambda each: last is None or each.id != last.place)
+        problem = Unavailable("no-instance", _NO_INSTANCE)
+        for place in known_first:
+            try:
+                tallies = await self._ask(place, wanted)
+            except Unavailable as error:
+                problem = error
+                continue
+            at = self._clock.now()
+            # Another instance may count from an older view; believed, the difference would count twice.
+            if last is not None and place.id != last.place and at - last.at < _CATCHING_UP:
+                _refuse_behind(place, tallies, last)
+            self._answered[key] = _Answered(place.id, at, tallies)
+            return Reading(key[2], at, tallies)
+        raise problem
+
+    async def _of_all(self, key: Key, places: Sequence[Place], wanted: Evidence) -> Reading:
+        if not places:
+            raise Unavailable("no-instance", _NO_INSTANCE)
+        answers = await asyncio.gather(*(self._answer(each, wanted) for each in places))
+        problems = [each for each in answers if isinstance(each, Unavailable)]
+        if len(problems) == len(places):
+            raise problems[0]
+        at, summed = self._clock.now(), self._summed.setdefault(key, _Summed())
+        for place, answer in zip(places, answers, strict=True):
+            if isinstance(answer, Unavailable):
+                continue
+            before = summed.baselines.get(place.id)
+            after, gained = advance(before, Reading(key[2], at, answer))
+            if after is not None:
+                summed.baselines[place.id] = after
+            for version in {*answer, *gained}:
+                gain = gained.get(version, Tally(0, 0))
+                summed.total[version] = add(summed.total.get(version, Tally(0, 0)), gain)
+        return Reading(key[2], at, dict(summed.total), epoch=self._epoch)
+
+    async def _answer(self, place: Place, wanted: Evidence) -> Tallies | Unavailable:
+        try:
+            return await self._ask(place, wanted)
+        except Unavailable as error:
+            return error
+
+    async def _ask(self, place: Place, wanted: Evidence) -> Tallies:
+        text = await self._fetch(f"{place.url}{wanted.path}")
+        return page.read(text, exposure=wanted.exposure, bad=wanted.bad, release_label=wanted.release_label)
+
+    async def _fetch(self, url: str) -> str:
+        if self._client is None:
+            self._client = httpx.AsyncClient(trust_env=False)
+        seconds = self._patience.total_seconds()
+        content = bytearray()
+        try:
+            async with asyncio.timeout(seconds), self._client.stream("GET", url, timeout=seconds) as answer:
+                if not answer.is_success:
+                    raise Unavailable("no-page", f"{url} answered {answer.status_code}")
+                async for piece in answer.aiter_bytes():
+                    content += piece
+                    if len(content) > _LARGEST_PAGE_BYTES:
+                        raise Unavailable("no-page", f"{url} is larger than {_LARGEST_PAGE_BYTES:,} bytes")
+        except TimeoutError as error:
+            raise Unavailable("no-page", f"{url} did not answer within {seconds:g} s") from error
+        except httpx.HTTPError as error:
+            raise Unavailable("no-page", f"{url} did not answer: {error or type(error).__name__}") from error
+        return content.decode(errors="replace")
+
+
+def _refuse_behind(place: Place, tallies: Tallies, last: _Answered) -> None:
+    nothing = Tally(0, 0)
+    for version, before in last.tallies.items():
+        now = tallies.get(version, nothing)
+        if now.exposure < before.exposure or now.bad < before.bad:
+            raise Unavailable("catching-up", f"{place.id} has not caught up with {last.place} yet")
