@@ -224,6 +224,17 @@ def test_a_lock_that_lacks_a_dependency_is_found_out_before_the_tests(
         test.run(a_job(unit, cache, StageName.TEST, source=first, build=wheels), cache)
 
 
+def test_a_dependency_that_only_the_tests_lock_does_not_count(
+    unit: Path, cache: Cache, tmp_path: Path
+) -> None:
+    lock = a_wheel(tmp_path / "wheels", "low", "1.0", "extra")
+    (unit / "requirements.lock").write_text(lock)
+    (unit / "requirements-test.lock").write_text(lock + a_wheel(tmp_path / "wheels", "extra", "1.0"))
+    first, wheels = built(unit, cache, tmp_path / "wheels")
+    with pytest.raises(InvalidInput, match=r"low.* requires .extra"):
+        test.run(a_job(unit, cache, StageName.TEST, source=first, build=wheels), cache)
+
+
 def test_a_missing_lock_is_named_with_the_command_that_makes_it(unit: Path) -> None:
     with pytest.raises(InvalidInput, match=r"other\.lock is missing") as caught:
         Lock.read(unit, "other.lock")

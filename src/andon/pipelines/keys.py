@@ -12,7 +12,7 @@ from andon.pipelines.model import Run, StageName
 # Raise a number when that stage's code gives another outcome for the same input.
 _REVISIONS = {
     StageName.BUILD: 1,
-    StageName.TEST: 1,
+    StageName.TEST: 2,
     StageName.SECURITY: 1,
     StageName.PACKAGE: 1,
 }

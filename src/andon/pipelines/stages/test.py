@@ -13,6 +13,7 @@ from andon.pipelines.cache import Cache
 from andon.pipelines.job import Job
 from andon.pipelines.junit import TestReport
 from andon.pipelines.model import StageName, StageResult
+from andon.pipelines.stages.build import TEST_WHEELS, WHEELS
 from andon.pipelines.stages.source import SNAPSHOT
 from andon.pipelines.tree import unpack
 from andon.units.load import FILE_NAME, load
@@ -45,46 +46,45 @@ def run(job: Job, cache: Cache) -> StageResult:
 
 
 def install(job: Job, cache: Cache) -> Path:
-    """An environment with the wheels of the build stage; proves that they install offline.
+    """An environment with the wheels of the build stage, installed offline.
+
+    The unit's own wheels come first and must be complete without those of the tests.
 
     Raises:
-        InvalidInput: they do not.
+        InvalidInput: they do not install, or lack a dependency.
     """
-    wheelhouse = job.work / "wheelhouse"
-    wheelhouse.mkdir()
-    names = sorted(Path(name).name for name in job.files[StageName.BUILD])
-    for name, sha256 in job.files[StageName.BUILD].items():
-        (wheelhouse / Path(name).name).symlink_to(cache.path(sha256))
-    wheels = wheelhouse / "wheels.txt"
-    files.write(wheels, "".join(f"{wheelhouse / name}\n" for name in names).encode())
     virtual = job.work / "venv"
-    uv_environment = {**environment.own(), "UV_CACHE_DIR": str(cache.folder / "uv"), "UV_NO_PROGRESS": "1"}
-    python = ["--python", str(virtual / "bin" / "python")]
+    uv, python = uv_program(), ["--python", str(virtual / "bin" / "python")]
     offline = ["--offline", "--no-config"]
-    for command in (
-        [uv_program(), "venv", "--quiet", *offline, "--python", sys.executable, str(virtual)],
-        [
-            uv_program(),
-            "pip",
-            "install",
-            "--quiet",
-            *offline,
-            "--no-index",
-            "--no-deps",
-            *python,
-            "-r",
-            str(wheels),
-        ],
-        [uv_program(), "pip", "check", *offline, *python],
-    ):
-        outcome = tools.run(command, cwd=job.work, environment=uv_environment)
+    commands = [[uv, "venv", "--quiet", *offline, "--python", sys.executable, str(virtual)]]
+    for prefix in (WHEELS, TEST_WHEELS):
+        if listed := _listed(job, cache, prefix):
+            into = [*python, "--no-index", "--no-deps", "-r", str(listed)]
+            commands += [
+                [uv, "pip", "install", "--quiet", *offline, *into],
+                [uv, "pip", "check", *offline, *python],
+            ]
+    own = {**environment.own(), "UV_CACHE_DIR": str(cache.folder / "uv"), "UV_NO_PROGRESS": "1"}
+    for command in commands:
+        outcome = tools.run(command, cwd=job.work, environment=own)
         if outcome.code:
             raise InvalidInput(
                 "not-installable",
                 f"the wheels do not install without an index: {outcome.said}",
-                hint="the lock must name every dependency",
+                hint="each lock must name every dependency",
             )
     return virtual
+
+
+def _listed(job: Job, cache: Cache, prefix: str) -> Path | None:
+    """A file that names the wheels under `prefix`, each by its path; None where there are none."""
+    folder = job.work / prefix
+    folder.mkdir()
+    wheels = sorted(name for name in job.files[StageName.BUILD] if name.startswith(prefix))
+    for name in wheels:
+        (job.work / name).symlink_to(cache.path(job.files[StageName.BUILD][name]))
+    files.write(folder / "wheels.txt", "".join(f"{job.work / name}\n" for name in wheels).encode())
+    return folder / "wheels.txt" if wheels else None
 
 
 def _judged(report: TestReport, outcome: tools.Outcome, cache: Cache) -> StageResult:
