@@ -6,7 +6,7 @@ import pytest
 from andon_mes.kernel.errors import InvalidInput
 from andon_mes.processes import units
 from andon_mes.processes.limits import Characteristic, breaches
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 TORQUE = Characteristic("torque", "N·m", 1.10, 1.30, "D002")
@@ -59,6 +59,7 @@ def test_a_measurement_is_a_finite_number(value):
     assert caught.value.problem.field == "process_specific_data.torque"
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.floats(-1e6, 1e6), st.sampled_from(units.known("N")))
 def test_a_conversion_there_and_back_changes_nothing(value, unit):
     assert units.convert(units.convert(value, "N", unit), unit, "N") == pytest.approx(value)

@@ -15,7 +15,7 @@ _PATIENCE = timedelta(seconds=30)
 
 def migrate(path: Path) -> None:
     """Take the database at `path` to the newest revision; made if absent. Two at once take turns."""
-    from alembic import command
+    from alembic import command  # here: a second of start-up that serving does not need
     from alembic.config import Config
 
     path.parent.mkdir(parents=True, exist_ok=True)
