@@ -30,13 +30,14 @@ class Size:
 
     changes: int
     switches: int
+    between: int  # requests between two switches
     rounds: int
     round_seconds: float
     connections: int = 8
 
 
-QUICK = Size(changes=40, switches=40, rounds=5, round_seconds=0.6)
-FULL = Size(changes=200, switches=200, rounds=15, round_seconds=1.0)
+QUICK = Size(changes=40, switches=40, between=60, rounds=5, round_seconds=0.6)
+FULL = Size(changes=200, switches=200, between=1000, rounds=15, round_seconds=1.0)
 
 
 def quantile(values: Sequence[float], part: float) -> float:
@@ -82,7 +83,7 @@ async def switches_under_load(made: Rig, size: Size) -> list[Figure]:
             started = time.perf_counter()
             await made.share(1000 if each % 2 == 0 else 0)
             acknowledged.append(time.perf_counter() - started)
-            await settle(tally, 60)
+            await settle(tally, size.between)
             # The last answer of the release that was left comes after its last request: an upper bound.
             effect.append(max(0.0, tally.last.get(leaving, started) - started))
     failed, sent = tally.failed, tally.sent
@@ -115,7 +116,7 @@ async def killed_candidate(made: Rig, size: Size) -> list[Figure]:
         noticed = time.perf_counter() - died
         await made.share(0)
         returned = time.perf_counter() - died
-        await settle(tally, 6000)
+        await settle(tally, 8000)
     made.candidate = await Instance.start("candidate")
     return [
         Figure(

@@ -131,8 +131,12 @@ async def by_hand(folder: Path, stable: int, candidate: int) -> AsyncIterator[By
     path.write_text(made)
     program = await process.find_program()
     with (folder / "hand.log").open("wb") as log:
+        # A session of its own, as ours has: the scheduler shares the processor between sessions.
         started = await asyncio.create_subprocess_exec(
-            program.path, "-c", path, "--disable-hot-restart", "--concurrency", "1", stderr=log
+            program.path,
+            *("-c", path, "--disable-hot-restart", "--concurrency", "1"),
+            stderr=log,
+            start_new_session=True,
         )
     admin = Admin(admin_socket)
     try:
