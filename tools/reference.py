@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import click
 import typer.main
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -27,8 +26,8 @@ def settings() -> str:
 
     lines = [
         "# Settings\n",
-        "Environment variables, or lines `NAME=value` of `andon.env` in the home folder. Durations are seconds",
-        "or ISO 8601 (`PT0.5S`).\n",
+        "Environment variables, or lines `NAME=value` of `andon.env` in the home folder. Durations are in",
+        "seconds or ISO 8601 (`PT0.5S`).\n",
         *_settings_table(Settings, "ANDON_"),
     ]
     return "\n".join(lines) + "\n"
@@ -82,10 +81,9 @@ def command_line() -> str:
     """Every command with its options."""
     from andon.cli.main import app
 
-    root = typer.main.get_command(app)
+    root: Any = typer.main.get_command(app)
     lines = ["# The command line\n", "```", "andon [--home FOLDER] COMMAND ...", "```\n"]
     lines += [str(root.help), "", str(root.epilog), ""]
-    assert isinstance(root, click.Group) or hasattr(root, "commands")
     for name, command in sorted(root.commands.items()):
         lines += _command(name, command)
     return "\n".join(lines) + "\n"

@@ -109,9 +109,11 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
     base = _base(settings)
     wakes = _Wakes()
     envoy, target = _envoy(base), _target(base, lambda: wakes.wake("instances", "gateway", "rollouts"))
+    seen = Seen(Scraper(envoy, base.clock), base.desired, base.manifests, target, base.clock)
     try:
-        yield _wired(base, wakes, envoy, target)
+        yield _wired(base, wakes, envoy, seen)
     finally:
+        await seen.close()
         await target.close()
         await envoy.close()
         await base.database.close()
@@ -157,10 +159,10 @@ def _target(base: _Base, wake: Callable[[], None]) -> LocalTarget:
     return LocalTarget(settings, base.releases.fetch, base.clock, wake)
 
 
-def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, target: LocalTarget) -> Parts:
+def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
     settings, clock = base.settings, base.clock
     rollouts = RolloutStore(base.database)
-    seen = Seen(Scraper(envoy, clock), base.desired, base.manifests, target, clock)
+    target = seen.target
     gateway = GatewayReconciler(
         envoy, GatewaySources(base.desired.list, seen.endpoints, base.manifests.service), _publishing(wakes)
     )

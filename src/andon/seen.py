@@ -6,7 +6,10 @@ not know each other, and holds no rule.
 
 from collections.abc import Sequence
 
+from andon.evidence.gateway import GatewayEvidence, RequestCounts
+from andon.evidence.http import HttpEvidence, Place
 from andon.evidence.model import Reading, Tally
+from andon.evidence.sources import Sources
 from andon.gateway.controller import GatewayReconciler
 from andon.gateway.model import Acknowledged, Endpoint, HealthCheck, Traffic
 from andon.gateway.plan import Service
@@ -66,8 +69,8 @@ class Seen:
         self._scraper = scraper
         self._desired = desired
         self._manifests = manifests
-        self._target = target
-        self._clock = clock
+        self.target = target
+        self._evidence = Sources(GatewayEvidence(self._requests, clock), HttpEvidence(self._places, clock))
         self._gateway: GatewayReconciler | None = None
         self._readings: dict[Key, dict[str, Reading]] = {}
         self.last_traffic: Traffic | None = None
@@ -78,13 +81,13 @@ class Seen:
 
     async def instances(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Instance]:
         """All instances of a unit in an environment."""
-        return await self._target.observe(unit, environment)
+        return await self.target.observe(unit, environment)
 
     async def endpoints(
         self, unit: UnitName, environment: EnvironmentName, version: Version
     ) -> Sequence[Endpoint]:
         """Where the ready instances of a release listen, by age."""
-        found = await self._target.observe(unit, environment)
+        found = await self.target.observe(unit, environment)
         return [
             Endpoint(each.host, each.port)
             for each in found
@@ -120,17 +123,32 @@ class Seen:
         """Read the evidence of everything that is deployed."""
         for desired in await self._desired.list():
             manifest = await self._manifests.of(desired)
-            if manifest is None:
-                continue
-            kept = self._readings.setdefault((desired.unit, desired.environment), {})
-            for name, wanted in manifest.evidence.items():
-                if wanted.source == "gateway" and self.last_traffic is not None:
-                    kept[name] = self._of_gateway(name, desired, self.last_traffic)
+            if manifest is not None:
+                read = await self._evidence.read(desired.unit, desired.environment, manifest.evidence)
+                self._readings[desired.unit, desired.environment] = {each.metric: each for each in read}
 
-    def _of_gateway(self, name: str, desired: Desired, traffic: Traffic) -> Reading:
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._evidence.close()
+
+    async def _requests(self, unit: UnitName, environment: EnvironmentName) -> RequestCounts | None:
+        traffic = self.last_traffic
+        if traffic is None:
+            return None
         tallies = {
             version: Tally(each.requests, each.errors)
-            for (unit, environment, version), each in traffic.releases.items()
-            if (unit, environment) == (desired.unit, desired.environment)
+            for (of_unit, there, version), each in traffic.releases.items()
+            if (of_unit, there) == (unit, environment)
         }
-        return Reading(name, traffic.at, tallies, epoch=traffic.epoch)
+        return RequestCounts(traffic.at, traffic.epoch, tallies)
+
+    async def _places(self, unit: UnitName, environment: EnvironmentName) -> list[Place]:
+        """Ready instances, the stable release's first: one on trial should not tell of itself."""
+        desired = await self._desired.find(unit, environment)
+        stable = None if desired is None else desired.stable
+        found = await self.target.observe(unit, environment)
+        ready = [each for each in found if each.state is InstanceState.READY]
+        return [
+            Place(f"{each.id}/{each.restarts}", f"http://{each.host}:{each.port}")
+            for each in sorted(ready, key=lambda each: each.version != stable)
+        ]
