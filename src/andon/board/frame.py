@@ -65,6 +65,7 @@ class Frame:
         async def make() -> str:
             seen = await self._seen()
             values = await build(seen) | {"topics": topics, "only_live": only_live}
+            values["environments"] = [] if only_live else await self._environments()
             return await self._render(template, request, seen, values)
 
         response = HTMLResponse(await self._cached(key, make))
@@ -98,7 +99,8 @@ class Frame:
                 return answer
             said = model.Problem.model_validate_json(bytes(answer.body))
             seen = Seen(self._services.clock.now(), [])
-            values = {"problem": said, "topics": "", "only_live": False}
+            # Nothing is read here: what failed may be what we would read.
+            values = {"problem": said, "topics": "", "only_live": False, "environments": []}
             html = await self._render("error.html", request, seen, values)
             return HTMLResponse(html, status_code=answer.status_code)
 
@@ -136,15 +138,11 @@ class Frame:
             path=request.url.path,
             version=self._services.version,
             hash=self._hash,
-            environments=await self._environments(),
             **values,
         )
 
     async def _environments(self) -> list[str]:
-        try:
-            return sorted({each.environment for each in await self._services.desired.list()})
-        except AndonError:
-            return []
+        return sorted({each.environment for each in await self._services.desired.list()})
 
 
 def _wishes(request: Request) -> tuple[words.Language, str]:

@@ -12,7 +12,7 @@ from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, RunState, StageName, StageState, StageStatus
 from andon.pipelines.plan import plan
 from andon.releases.model import Artifact, Release, Role
-from andon.rollouts.model import Evidence, Phase, Trigger
+from andon.rollouts.model import Cord, Evidence, Phase, Trigger
 from andon.targets.model import Instance, InstanceState
 from andon.testing.services import FakeLook, FakePlant, a_rollout
 from andon.timeline.records import Event, Severity
@@ -254,6 +254,11 @@ def move_traffic(plant: FakePlant, requests: int = 40) -> None:
         share = plant.desired[key[:2]].share_of(key[2])
         total = seen.requests + int(requests * share)
         plant.counts[key] = ReleaseTraffic(total, total // 250, 3, _latency(total))
+
+
+def a_cord(reason: str, at: datetime) -> Cord:
+    """A cord that is pulled everywhere."""
+    return Cord(None, False, "jiwoo", reason, at)
 
 
 def look_again(plant: FakePlant, rollout: RolloutId = UNDER_WAY) -> None:

@@ -33,7 +33,12 @@ def _topics(message: str) -> set[str]:
 
 async def test_a_record_wakes_every_viewer_with_its_subject(plant):
     feed = Feed(plant.services(), Window())
-    first, second = await _open(feed), await _open(feed)
+    first, second = feed.stream(), feed.stream()
+    for stream in (first, second):
+        await anext(stream)
+    await feed.tick()
+    for stream in (first, second):
+        await anext(stream)
     plant.tell(Event("cord.pulled", "cord", "jiwoo", "smoke", unit="mes"))
     await feed.tick()
     for stream in (first, second):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from andon.api.http import create, describe
 from andon.api.services import Probe
@@ -130,7 +131,9 @@ async def test_a_refusal_is_a_problem_with_a_code(client, method, path, status, 
 
 async def test_an_unexpected_error_says_nothing_of_our_insides(client, plant):
     plant.desired = None  # type: ignore[assignment]
-    answer = await client.get("/api/v1/status")
+    with capture_logs() as logged:
+        answer = await client.get("/api/v1/status")
+    assert [each["event"] for each in logged] == ["request failed"]
     assert answer.status_code == 500
     assert answer.json()["code"] == "unexpected"
     assert "NoneType" not in answer.text

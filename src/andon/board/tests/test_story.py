@@ -1,0 +1,121 @@
+"""What a rollout page says, for every place that a rollout can be in."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from andon.api import views
+from andon.board import story, words
+from andon.judge.model import Counts, Finding, JudgeState, Outcome, Verdict
+from andon.rollouts.model import Evidence, Phase, Stage, Trigger
+from andon.testing.services import a_rollout
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def a_finding(**changes) -> Finding:
+    values = {
+        "metric": "yield", "outcome": Outcome.INCONCLUSIVE, "reason": "more", "stable": Counts(100, 3),
+        "candidate": Counts(50, 2), "ratio": 1.3, "interval": (0.4, 3.0), "e_harm": 1.0, "e_safe": 2.0,
+        "harm_boundary": 100.0, "safe_boundary": 100.0, "events_needed": 23, "exposure_needed": 1150,
+    }  # fmt: skip
+    return Finding(**(values | changes))
+
+
+def judged(outcome: Outcome) -> Evidence:
+    return Evidence(JudgeState(metrics={}), Verdict(outcome, f"it is {outcome}", (a_finding(),)))
+
+
+def view(**changes):
+    return views.rollout(a_rollout(NOW, **changes), [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "tone", "key"),
+    [
+        ({}, "open", "verdict.none"),
+        ({"evidence": judged(Outcome.INCONCLUSIVE)}, "open", "verdict.inconclusive"),
+        ({"evidence": judged(Outcome.PASS)}, "good", "verdict.pass"),
+        ({"evidence": judged(Outcome.FAIL)}, "bad", "verdict.fail"),
+        ({"evidence": judged(Outcome.INVALID)}, "warn", "verdict.invalid"),
+        ({"phase": Phase.PROMOTED}, "good", "verdict.promoted"),
+        ({"phase": Phase.RETURNED, "trigger": Trigger.JUDGE}, "bad", "verdict.returned"),
+        ({"phase": Phase.RETURNING}, "bad", "verdict.returning"),
+        ({"phase": Phase.HELD, "held_from": Phase.STEPPING}, "bad", "verdict.held"),
+    ],
+)
+def test_the_banner_says_the_verdict_or_the_end(changes, tone, key):
+    banner = story.banner(view(**changes))
+    assert (banner.tone, banner.title.key) == (tone, key)
+
+
+@pytest.mark.parametrize(
+    ("changes", "later", "key", "clock", "after"),
+    [
+        (
+            {"phase": Phase.PREPARING, "stage": Stage.SCALING},
+            0,
+            "next.preparing",
+            "clock.deadline",
+            "then.share",
+        ),
+        ({"stage": Stage.ROUTING, "step_since": None}, 0, "next.routing", "clock.deadline", "then.share"),
+        ({"stage": Stage.SCALING, "step_since": None}, 0, "next.scaling", "clock.deadline", "then.share"),
+        ({}, 30, "next.soaking", "clock.soak", "then.share"),
+        ({}, 61, "next.judging", "clock.deadline", "then.share"),
+        ({"step": 2}, 61, "next.judging", "clock.deadline", "then.warm"),
+        ({"paused_at": NOW}, 0, "next.paused", None, "then.share"),
+        ({"frozen_at": NOW}, 0, "next.corded", None, None),
+        ({"phase": Phase.FINISHING, "stage": Stage.WARM}, 0, "next.finishing", "clock.warm", None),
+        ({"phase": Phase.RETURNING}, 0, "next.returning", None, None),
+        ({"phase": Phase.HELD}, 0, "next.held", None, None),
+        ({"phase": Phase.PROMOTED}, 0, "next.promoted", None, None),
+    ],
+)
+def test_what_comes_next_names_its_clock(changes, later, key, clock, after):
+    said = story.following(view(**changes), now=NOW + timedelta(seconds=later), is_corded=False)
+    assert (said.now.key, said.clock and said.clock.key, said.after and said.after.key) == (key, clock, after)
+    assert (said.until is None) == (clock is None)
+    for phrase in (said.now, said.clock, said.after):
+        if phrase:
+            assert words.say("ko", phrase.key, **phrase.values)
+
+
+def test_a_pulled_cord_stops_what_comes_next():
+    assert story.following(view(), now=NOW, is_corded=True).now.key == "next.corded"
+
+
+@pytest.mark.parametrize(
+    ("changes", "verbs"),
+    [
+        ({}, ["promote", "pause", "abort"]),
+        ({"paused_at": NOW}, ["promote", "resume", "abort"]),
+        ({"stage": Stage.ROUTING}, ["pause", "abort"]),
+        ({"phase": Phase.HELD}, ["resume", "abort"]),
+        ({"phase": Phase.FINISHING, "stage": Stage.STOPPING}, ["pause"]),
+        ({"phase": Phase.RETURNING}, []),
+        ({"phase": Phase.PROMOTED}, []),
+    ],
+)
+def test_only_what_makes_sense_is_offered(changes, verbs):
+    assert story.verbs(view(**changes)) == verbs
+
+
+@pytest.mark.parametrize(
+    ("changes", "effect", "needs"),
+    [
+        ({}, "effect.words", "needs"),
+        ({"exposure_needed": None}, "effect.words", "needs.events"),
+        ({"events_needed": None}, "effect.words", "needs.unknown"),
+        ({"ratio": None}, "effect.unknown", "needs"),
+        ({"ratio": None, "interval": (0.0, float("inf"))}, None, "needs"),
+        ({"outcome": Outcome.PASS}, "effect.words", None),
+        ({"outcome": Outcome.FAIL}, "effect.words", None),
+    ],
+)
+def test_a_metric_says_its_effect_and_what_it_still_needs(changes, effect, needs):
+    found = views.finding(a_finding(**changes))
+    said = (story.effect(found), story.needs(found))
+    assert tuple(each and each.key for each in said) == (effect, needs)
+    for phrase in filter(None, said):
+        assert words.say("en", phrase.key, **phrase.values)

@@ -1,0 +1,99 @@
+"""Both languages say everything, with the same blanks."""
+
+import ast
+import re
+from importlib import resources
+from string import Formatter
+
+import pytest
+
+from andon.board.words import WORDS, choose, say, say_or
+from andon.judge.model import Outcome
+from andon.pipelines.model import RunState, StageName, StageState
+from andon.rollouts import telling
+from andon.rollouts.model import Phase, RequestKind, Trigger
+from andon.targets.model import InstanceState
+from andon.timeline.records import Severity
+
+_BOARD = resources.files("andon.board")
+
+
+def _blanks(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("key", sorted(WORDS))
+def test_a_key_has_both_languages_with_the_same_blanks(key):
+    english, korean = WORDS[key]
+    assert english.strip()
+    assert korean.strip()
+    assert _blanks(english) == _blanks(korean)
+
+
+def _used() -> set[str]:
+    found: set[str] = set()
+    for file in (_BOARD / "templates").iterdir():
+        found |= set(re.findall(r"say(?:_or)?\('([a-z0-9_.-]+[a-z0-9_])'[,)]", file.read_text()))
+    for node in ast.walk(ast.parse((_BOARD / "story.py").read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Phrase":
+            first = node.args[0]
+            if isinstance(first, ast.Constant):
+                found.add(first.value)
+    return found
+
+
+def test_every_key_that_a_page_uses_is_there():
+    used = _used()
+    assert len(used) > 80
+    assert used <= set(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "values"),
+    [
+        ("phase", Phase),
+        ("outcome", Outcome),
+        ("trigger", Trigger),
+        ("run", RunState),
+        ("stage", StageState),
+        ("stagename", StageName),
+        ("instance", InstanceState),
+        ("severity", Severity),
+        ("act", RequestKind),
+        ("say", RequestKind),
+    ],
+)
+def test_every_value_that_the_domains_have_has_a_word(prefix, values):
+    assert {f"{prefix}.{each.value}" for each in values} <= set(WORDS)
+
+
+def test_every_kind_that_a_rollout_tells_has_a_word():
+    kinds = set(
+        re.findall(
+            r'"((?:rollout|cord)\.[a-z-]+)"',
+            resources.files("andon.rollouts").joinpath("telling.py").read_text(),
+        )
+    )
+    assert len(kinds) > 10
+    assert {f"kind.{each}" for each in kinds} <= set(WORDS), telling.__name__
+
+
+@pytest.mark.parametrize(
+    ("query", "cookie", "accept", "language"),
+    [
+        (None, None, "", "en"),
+        (None, None, "ko-KR,ko;q=0.9,en;q=0.8", "ko"),
+        (None, None, "fr,ko;q=0.5", "ko"),
+        (None, "en", "ko", "en"),
+        ("ko", "en", "en", "ko"),
+        ("xx", "ko", "en", "ko"),
+    ],
+)
+def test_the_language_asked_for_wins_then_the_remembered_then_the_browsers(query, cookie, accept, language):
+    assert choose(query, cookie, accept) == language
+
+
+def test_a_word_of_a_newer_part_is_shown_as_it_is():
+    assert say_or("ko", "light.new-word", "new-word") == "new-word"
+    with pytest.raises(KeyError):
+        say("en", "light.new-word")
