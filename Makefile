@@ -1,0 +1,47 @@
+# Every target sets up what it needs by itself (tools/setup.sh); the second time that is instant.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test test-quick check bench lock reference setup setup-system
+
+export PYTHON
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest
+WORKERS ?= auto
+# Options for the command behind a target, such as: make demo ARGS=--exit
+ARGS ?=
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## ship a real MES, promote a good release, take two bad ones back (ARGS=--exit ends instead of staying)
+	@$(PY) -m demo.run $(ARGS)
+
+test: setup-system check ## the linters and every test (WORKERS=n, ARGS for pytest)
+	$(PYTEST) -q -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-quick: setup ## the unit tier: needs nothing outside the process
+	$(PYTEST) -q -n $(WORKERS) -m unit $(ARGS)
+
+check: setup ## the linters and the type checker
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy src apps/*/src demo tools
+	.venv/bin/lint-imports --no-logo
+	$(PY) tools/lock.py --check
+
+bench: setup ## the figures that the documents claim, measured quickly (see bench/ for the long forms)
+	$(PY) -m bench.judge --runs 1000
+	$(PY) -m bench.gateway --quick
+
+lock: setup ## write the hashed locks again from the pyproject.toml files (ARGS=--upgrade takes newer versions)
+	$(PY) tools/lock.py $(ARGS)
+
+reference: setup ## write docs/reference again from the code
+	$(PY) tools/reference.py
+
+setup:
+	@tools/setup.sh
+
+setup-system:
+	@tools/setup.sh system

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Sets up what `make` needs. `setup.sh` makes .venv from the hashed lock; `setup.sh system` sees to the Debian
+# packages of the component tests as well. Doing it again is instant: a stamp in .venv says for what it was made.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly stamp=.venv/.andon-stamp
+
+fail() {
+    echo "setup: $*" >&2
+    exit 1
+}
+
+as_root_with_apt() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null
+}
+
+apt_install() {
+    echo "setup: installing $* by apt-get"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# The first Python that is new enough; PYTHON=... names another.
+find_python() {
+    local each
+    for each in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+        if "$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$each"
+            return
+        fi
+    done
+    fail "Andon needs Python 3.11 or newer, and ${PYTHON:-python3} is $("${PYTHON:-python3}" --version 2>&1 || true);" \
+        "install one, or name it: make PYTHON=/path/to/python"
+}
+
+# What .venv must be made for. A change of any of these makes it again.
+wanted() {
+    cat requirements.lock pyproject.toml apps/*/pyproject.toml tools/setup.sh | sha256sum
+}
+
+make_venv() {
+    local python
+    python=$(find_python)
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        as_root_with_apt || fail "this Python cannot make environments: apt-get install python3-venv"
+        apt_install python3-venv
+    fi
+    if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+        "$python" -m venv --clear .venv
+    fi
+}
+
+setup_python() {
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$(wanted)" ]; then
+        return
+    fi
+    make_venv
+    echo "setup: Python packages into .venv (the first time takes some minutes)"
+    local pip=(.venv/bin/python -m pip --quiet --disable-pip-version-check --no-input)
+    "${pip[@]}" install --require-hashes -r requirements.lock
+    local project editable=()
+    for project in . apps/*/; do
+        [ -f "$project/pyproject.toml" ] && editable+=(-e "$project")
+    done
+    "${pip[@]}" install --no-deps --no-build-isolation "${editable[@]}"
+    wanted >"$stamp"
+}
+
+setup_system() {
+    local missing=()
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
+        missing+=(postgresql)
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing+=(chromium)
+    compgen -G '/usr/share/fonts/*/noto/*CJK*' >/dev/null || missing+=(fonts-noto-cjk)
+    if [ ${#missing[@]} = 0 ]; then
+        return
+    fi
+    as_root_with_apt || fail "the tests need ${missing[*]}: sudo apt-get install ${missing[*]}"
+    apt_install "${missing[@]}"
+}
+
+setup_python
+if [ "${1:-}" = system ]; then
+    setup_system
+fi
