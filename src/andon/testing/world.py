@@ -4,10 +4,10 @@ Every turn is checked against the promises of a rollout; what is broken is kept 
 the controller at the point where it stands; the next turn begins with a new one.
 """
 
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from andon.judge import sequential
 from andon.kernel.clock import ManualClock
@@ -77,7 +77,6 @@ class World:
     clock: ManualClock
     manifest: Manifest
     fault: Callable[[str], None] = no_fault
-    decide_with: Any = None
     violations: list[str] = field(default_factory=list)
     crashes: int = 0
     _before: Desired | None = None
@@ -105,12 +104,16 @@ class World:
         """Let a step of time pass for everybody."""
         self.clock.advance(step)
         self.plant.turn(await self.store.desired(UNIT, ENVIRONMENT))
+        while not await self._ticked():
+            self.crashes += 1
+        await self._check()
+
+    async def _ticked(self) -> bool:
         try:
             await self.controller().tick()
         except Crash:
-            self.crashes += 1
-            await self.controller().tick()
-        await self._check()
+            return False
+        return True
 
     async def run(self, rollout: RolloutId, *, turns: int = 600) -> Rollout:
         """Turn until the rollout is over or held, at most `turns` times."""
@@ -167,18 +170,33 @@ def _problems(before: Desired, desired: Desired, plant: Plant) -> list[str]:
     return found
 
 
-def sometimes(seed: int, chance: float, most: int = 20) -> Callable[[str], None]:
-    """A fault that strikes with `chance` at each write, at most `most` times: a crash or a lost race."""
-    import random
+class Sometimes:
+    """Strikes with `chance` at each write, at most `most` times: the process dies, or another was faster."""
 
-    dice = random.Random(seed)  # noqa: S311  a simulation, not a secret
-    struck: Mapping[str, int] = {}
+    def __init__(self, seed: int, chance: float, most: int = 20) -> None:
+        self._dice = random.Random(seed)  # noqa: S311  a simulation, not a secret
+        self._chance = chance
+        self._left = most
 
-    def fault(where: str) -> None:
-        if len(struck) < most and dice.random() < chance:
-            struck[f"{where} {len(struck)}"] = 1  # type: ignore[index]
-            if where.startswith("before") and dice.random() < 0.5:
-                raise Conflict("rollout-moved", "somebody else was faster")
+    def __call__(self, where: str) -> None:
+        """Perhaps strike at this point."""
+        if not self._left or self._dice.random() >= self._chance:
+            return
+        self._left -= 1
+        if where.startswith("before") and self._dice.random() < 0.5:
+            raise Conflict("rollout-moved", "somebody else was faster")
+        raise Crash(where)
+
+
+class AtPoint:
+    """The process dies once, at the `number`-th point where something is written."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self.seen = 0
+
+    def __call__(self, where: str) -> None:
+        """Die when it is this point's turn."""
+        self.seen += 1
+        if self.seen == self._number:
             raise Crash(where)
-
-    return fault

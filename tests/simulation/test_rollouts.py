@@ -1,0 +1,293 @@
+"""Seeded rollouts in a simulated plant, with the real decisions, judge, controller and store.
+
+A bounded sample. Every turn is checked against the promises in `andon/testing/world.py`; each of them is
+seen to catch a bug that is planted here.
+"""
+
+import contextlib
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from andon.kernel.clock import ManualClock
+from andon.kernel.errors import Conflict
+from andon.rollouts import store as store_module
+from andon.rollouts.model import Phase, RequestKind, Rollout, Trigger
+from andon.rollouts.store import RolloutStore
+from andon.targets.model import InstanceState
+from andon.testing.plant import Behaviour, Plant, Weather
+from andon.testing.rolling import NEW, OLD, a_manifest
+from andon.testing.world import ENVIRONMENT, UNIT, AtPoint, Sometimes, World
+from andon.timeline.store import Filter, TimelineStore
+from andon.units.desired import DesiredRelease
+
+S = timedelta(seconds=1)
+BROKEN = Behaviour(breaks_after=5 * S, breaks_to=InstanceState.CRASH_LOOP)
+SICK = Behaviour(breaks_after=7 * S, breaks_to=InstanceState.UNHEALTHY)
+NEVER = Behaviour(starts_in=timedelta(days=1))
+BAD, GOOD = Behaviour(error_rate=0.2), Behaviour(error_rate=0.02)
+
+
+async def a_world(
+    new_database: Any, behaviour: Behaviour, strategy: str = "canary", *, seed: int = 1, **policy: Any
+) -> World:
+    """1.0.0 is stable, 1.1.0 behaves as said."""
+    clock = ManualClock()
+    plant = Plant(clock, seed, {OLD: GOOD, NEW: behaviour}, Weather(requests_per_second=100))
+    manifest = a_manifest(
+        strategy, **({"max_wait": "60s", "margin": 3.0, "warm": "5s", "soak": "3s"} | policy)
+    )
+    world = World(await new_database(), plant, clock, manifest)
+    await world.settle(OLD)
+    return world
+
+
+async def deploy(world: World) -> Rollout:
+    return await world.commands.deploy(UNIT, ENVIRONMENT, NEW, actor="kim", reason="new")
+
+
+async def check_end(world: World, end: Rollout) -> None:
+    """What holds of every end, whatever happened."""
+    await world.check_timeline(end.id)
+    assert world.violations == []
+    assert end.phase in {Phase.PROMOTED, Phase.RETURNED, Phase.HELD}, end.reason
+    desired = await world.store.desired(UNIT, ENVIRONMENT)
+    assert desired is not None
+    if end.phase is Phase.RETURNED:
+        assert (desired.share_of(NEW), desired.instances_of(NEW), desired.share_of(OLD)) == (0.0, 0, 1.0)
+        assert world.plant.weight(NEW) == 0
+    if end.phase is Phase.PROMOTED:
+        assert (desired.stable, desired.share_of(NEW), desired.instances_of(OLD)) == (NEW, 1.0, 0)
+        assert await world.store.stable(UNIT, ENVIRONMENT) == NEW
+
+
+@pytest.mark.parametrize("strategy", ["canary", "blue-green", "rolling", "recreate"])
+@pytest.mark.parametrize(
+    ("behaviour", "phase", "triggers"),
+    [
+        (GOOD, Phase.PROMOTED, {None}),
+        (BAD, Phase.RETURNED, {Trigger.JUDGE, Trigger.GUARDRAIL}),
+        (BROKEN, Phase.RETURNED, {Trigger.CRASH_LOOP}),
+        (SICK, Phase.RETURNED, {Trigger.HEALTH}),
+        (NEVER, Phase.RETURNED, {Trigger.NOT_READY}),
+    ],
+    ids=["good", "bad", "broken", "sick", "never ready"],
+)
+async def test_a_release_ends_where_its_behaviour_takes_it(
+    new_database: Any, strategy: str, behaviour: Behaviour, phase: Phase, triggers: set[Trigger | None]
+) -> None:
+    world = await a_world(new_database, behaviour, strategy)
+    end = await world.run((await deploy(world)).id)
+    await check_end(world, end)
+    assert (end.phase, end.trigger in triggers) == (phase, True), (end.trigger, end.reason)
+
+
+async def an_adventure(new_database: Any, seed: int, fault: Callable[[str], None]) -> tuple[World, Rollout]:
+    """A rollout with a release, weather and people drawn from `seed`."""
+    dice = random.Random(seed)
+    world = await a_world(
+        new_database,
+        dice.choice([GOOD, GOOD, BAD, BROKEN, SICK]),
+        dice.choice(["canary", "blue-green", "rolling", "recreate"]),
+        seed=seed,
+        require_evidence=dice.random() < 0.7,
+    )
+    begin = dice.uniform(20, 80)
+    windows = [(begin, begin + dice.choice([0, 0, 10, 90])) for _ in range(2)]
+    delay = timedelta(seconds=dice.choice([0, 1, 5]))
+    world.plant.weather = replace(
+        world.plant.weather, gateway_delay=delay, outage=windows[0], gateway_outage=windows[1]
+    )
+    world.fault = fault
+    rollout = await deploy(world)
+    plans = {dice.randrange(3, 90): dice.choice(_PEOPLE) for _ in range(dice.randrange(3))}
+    for turn in range(400):
+        if (await world.store.get(rollout.id)).phase.is_over:
+            break
+        if turn in plans:
+            await plans[turn](world, rollout)
+        await world.turn()
+    return world, await world.store.get(rollout.id)
+
+
+async def _ask(world: World, rollout: Rollout, kind: RequestKind) -> None:
+    with contextlib.suppress(Conflict):  # it may be over, or the cord pulled
+        await world.commands.request(rollout.id, kind, "kim", "because")
+
+
+async def _pause_a_while(world: World, rollout: Rollout) -> None:
+    await _ask(world, rollout, RequestKind.PAUSE)
+    for _ in range(8):
+        await world.turn()
+    await _ask(world, rollout, RequestKind.RESUME)
+
+
+async def _abort(world: World, rollout: Rollout) -> None:
+    await _ask(world, rollout, RequestKind.ABORT)
+
+
+async def _promote(world: World, rollout: Rollout) -> None:
+    await _ask(world, rollout, RequestKind.PROMOTE)
+
+
+async def _cord_a_while(world: World, _rollout: Rollout) -> None:
+    await world.commands.pull_cord(None, returns=False, actor="kim", reason="smoke")
+    for _ in range(12):
+        await world.turn()
+    await world.commands.release_cord(None, "kim", "it was toast")
+
+
+async def _cord_returns(world: World, _rollout: Rollout) -> None:
+    await world.commands.pull_cord(ENVIRONMENT, returns=True, actor="kim", reason="smoke")
+    for _ in range(30):
+        await world.turn()
+    await world.commands.release_cord(ENVIRONMENT, "kim", "it was toast")
+
+
+async def _stable_breaks(world: World, _rollout: Rollout) -> None:
+    world.plant.break_down(OLD)
+
+
+_PEOPLE = [_pause_a_while, _abort, _promote, _cord_a_while, _cord_returns, _stable_breaks]
+
+
+@pytest.mark.parametrize("seed", [*range(12), 22])
+async def test_no_adventure_breaks_a_promise(new_database: Any, seed: int) -> None:
+    world, end = await an_adventure(new_database, seed, Sometimes(seed, 0.05))
+    await check_end(world, end)
+
+
+@pytest.mark.parametrize("behaviour", [GOOD, BAD], ids=["good", "bad"])
+async def test_a_crash_at_any_written_point_changes_no_outcome(
+    new_database: Any, behaviour: Behaviour
+) -> None:
+    async def ends(fault: AtPoint) -> tuple[list[str], Phase, Trigger | None]:
+        world = await a_world(new_database, behaviour, steps=[0.5, 1.0])
+        world.fault = fault
+        end = await world.run((await deploy(world)).id)
+        await check_end(world, end)
+        records = await TimelineStore(world.database).list(
+            Filter(subject=f"rollout/{end.id}"), newest_first=False
+        )
+        return [each.event.kind for each in records], end.phase, end.trigger
+
+    counter = AtPoint(0)
+    undisturbed = await ends(counter)
+    stride = max(1, counter.seen // 5)
+    for number in [1, 2, *range(3, counter.seen + 1, stride)]:
+        assert await ends(AtPoint(number)) == undisturbed
+
+
+async def test_a_dead_source_neither_promotes_nor_kills_and_the_rollout_comes_back_calmly(
+    new_database: Any,
+) -> None:
+    world = await a_world(new_database, GOOD, require_evidence=False)
+    world.plant.weather = replace(world.plant.weather, outage=(0.0, 10_000.0))
+    rollout = await deploy(world)
+    for _ in range(40):
+        await world.turn()
+    assert (await world.store.get(rollout.id)).phase is Phase.STEPPING
+    end = await world.run(rollout.id)
+    assert (end.phase, end.trigger) == (Phase.RETURNED, Trigger.NO_EVIDENCE)
+    assert world.violations == []
+
+
+async def test_a_rollback_goes_to_the_release_that_finished_before(new_database: Any) -> None:
+    world = await a_world(new_database, GOOD)
+    await world.run((await deploy(world)).id)
+    back = await world.commands.rollback(UNIT, ENVIRONMENT, actor="kim", reason="too blue")
+    end = await world.run(back.id)
+    assert (end.phase, end.candidate, end.plan.is_rollback) == (Phase.PROMOTED, OLD, True)
+    assert await world.store.stable(UNIT, ENVIRONMENT) == OLD
+    with pytest.raises(Conflict, match="no former release"):
+        await world.commands.rollback(UNIT, ENVIRONMENT, actor="kim", reason="further")
+    assert world.violations == []
+
+
+# Planted bugs: each promise that the world checks is seen to be broken by one of them.
+
+
+def _spoiled(monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Rollout, Any], Any]) -> None:
+    """Desired state that is not what the rollout wants."""
+    honest = store_module.desired_of
+    monkeypatch.setattr(store_module, "desired_of", lambda r, revision: spoil(r, honest(r, revision)))
+
+
+async def _violations(new_database: Any, behaviour: Behaviour = GOOD) -> str:
+    world = await a_world(new_database, behaviour)
+    rollout = await deploy(world)
+    for _ in range(25):
+        await world.turn()
+    await world.check_timeline(rollout.id)
+    return "; ".join(world.violations)
+
+
+async def test_a_route_to_an_unready_release_would_be_seen(
+    new_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def early(rollout: Rollout, wanted: Any) -> Any:
+        if rollout.phase is not Phase.PREPARING or rollout.stable is None:
+            return wanted
+        return replace(wanted, releases=(DesiredRelease(OLD, 3, 0.5), DesiredRelease(NEW, 1, 0.5)))
+
+    _spoiled(monkeypatch, early)
+    assert "was routed to without a ready instance" in await _violations(new_database, NEVER)
+
+
+async def test_a_release_that_is_stopped_while_it_serves_would_be_seen(
+    new_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at_once(rollout: Rollout, wanted: Any) -> Any:
+        if rollout.phase is not Phase.RETURNING:
+            return wanted
+        return replace(wanted, releases=(DesiredRelease(OLD, 3, 1.0),))
+
+    _spoiled(monkeypatch, at_once)
+    assert "was stopped while the gateway sent it requests" in await _violations(new_database, BAD)
+
+
+async def test_a_share_without_instances_would_be_seen(
+    new_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hollow(rollout: Rollout, wanted: Any) -> Any:
+        releases = tuple(replace(each, instances=0) for each in wanted.releases)
+        return (
+            replace(wanted, releases=releases)
+            if rollout.phase is Phase.STEPPING and rollout.stable
+            else wanted
+        )
+
+    _spoiled(monkeypatch, hollow)
+    assert "a release with a share has no instances" in await _violations(new_database)
+
+
+async def test_a_share_that_rises_under_the_cord_would_be_seen(
+    new_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await a_world(new_database, GOOD)
+    await deploy(world)
+    await world.commands.pull_cord(None, returns=False, actor="kim", reason="smoke")
+
+    async def no_cords(_self: RolloutStore) -> list[Any]:
+        return []
+
+    monkeypatch.setattr("andon.testing.world.ShakyStore.cords", no_cords)
+    for _ in range(25):
+        await world.turn()
+    assert any("while corded" in each for each in world.violations)
+
+
+async def test_an_event_that_is_missing_would_be_seen(
+    new_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = store_module.timeline.append
+
+    async def forgetful(tx: Any, event: Any, at: Any) -> int:
+        return 0 if event.kind == "rollout.share" else await honest(tx, event, at)
+
+    monkeypatch.setattr(store_module.timeline, "append", forgetful)
+    assert "events for" in await _violations(new_database)
