@@ -602,3 +602,32 @@ async def test_the_reconciler_makes_desired_shares_true_and_says_what_is_in_forc
     await reconciler.tick()
     assert published[-1] == (4, {OLD: 1000, NEW: 0})
     assert reconciler.problems == ()
+
+
+async def test_a_restarted_andon_does_not_take_down_what_it_has_not_adopted_yet(plant):
+    await plant.share(500)
+    desired = Desired(SHOP, PRODUCTION, 9, OLD, (DesiredRelease(OLD, 1, 0.5), DesiredRelease(NEW, 1, 0.5)))
+    ready: list[Endpoint] = []
+
+    async def read_desired():
+        return [desired]
+
+    async def read_endpoints(_unit, _environment, version):
+        return [plant.old.endpoint if version == OLD else plant.new.endpoint] if ready else []
+
+    async def read_service(_unit, _environment):
+        return Service(plant.port, health=QUICK_HEALTH)
+
+    reconciler = GatewayReconciler(plant.envoy, Sources(read_desired, read_endpoints, read_service))
+    async with Load(plant.port) as load:
+        await reconciler.tick()
+        await until(lambda: load.sent > 300)
+        assert reconciler.acknowledged[0].weights == {OLD: 500, NEW: 500}
+        assert reconciler.acknowledged[0].revision == plant.revision
+        ready.append(plant.old.endpoint)
+        await reconciler.tick()
+        assert reconciler.acknowledged[0].revision == 9
+    assert load.failed == []
+    ready.clear()
+    await reconciler.tick()
+    assert reconciler.acknowledged[0].weights == {OLD: 0, NEW: 0}, "once known, none is none"

@@ -5,6 +5,7 @@ What is not here: which shares are desired (`rollouts/`), and how Envoy is told 
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from andon.gateway.delivery import Applied
 from andon.gateway.envoy import Envoy
@@ -16,6 +17,7 @@ from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.units.desired import Desired
 
 _log = logging.get(__name__)
+_SETTLING = timedelta(seconds=15)  # after our start, until instances that outlived us are known again
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class GatewayReconciler:
         self._planned = Routes(())
         self._applied = Applied(())
         self._said = _Said()
+        self._settled_at = envoy.clock.monotonic() + _SETTLING.total_seconds()
+        self._seen_ready: set[ReleaseKey] = set()
 
     @property
     def acknowledged(self) -> tuple[Acknowledged, ...]:
@@ -101,8 +105,22 @@ class GatewayReconciler:
             services[each.unit, each.environment] = service
             for release in each.releases:
                 key = (each.unit, each.environment, release.version)
-                endpoints[key] = await self._sources.endpoints(*key)
+                endpoints[key] = await self._endpoints(key, release.share)
         return routes_of(desired, endpoints, services)
+
+    async def _endpoints(self, key: ReleaseKey, share: float) -> Sequence[Endpoint] | None:
+        """Ready instances of a release; None also when we have just started and it serves already.
+
+        A restart of Andon must not take down what outlived it, only because the first look at the instances
+        came before they were adopted. Envoy's own health checks guard the requests meanwhile.
+        """
+        found = await self._sources.endpoints(*key)
+        if found:
+            self._seen_ready.add(key)
+        if found or found is None or share == 0 or key in self._seen_ready:
+            return found
+        is_settling = self._envoy.clock.monotonic() < self._settled_at
+        return None if is_settling and self._envoy.last_weights(key[0], key[1]).get(key[2]) else found
 
     def _log_news(self) -> None:
         problems = tuple(each.message for each in self.problems)

@@ -16,11 +16,14 @@ from andon.gateway.bootstrap import MODERN, bootstrap
 from andon.gateway.delivery import Applied, Delivery, Key, Patience
 from andon.gateway.folder import Folder
 from andon.gateway.model import Route
+from andon.gateway.names import rds, route_name
 from andon.gateway.process import Program, Running
 from andon.gateway.render import RenderOptions, to_bytes
+from andon.gateway.routing import weights_in
 from andon.kernel import files, logging
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Unavailable
+from andon.kernel.ids import EnvironmentName, UnitName, Version
 
 _log = logging.get(__name__)
 _FIRST_PAUSE = timedelta(milliseconds=500)
@@ -64,6 +67,16 @@ class Envoy:
         if self._admin is None:
             self._admin = Admin(self._folder.socket())
         return self._admin
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that everything around this Envoy goes by."""
+        return self._clock
+
+    def last_weights(self, unit: UnitName, environment: EnvironmentName) -> dict[Version, int]:
+        """Weights of the route document on disk, whoever wrote it; empty when it serves nothing."""
+        made = self._folder.documents().get(rds(route_name(unit, environment)))
+        return weights_in(made["resources"][0]) if made else {}
 
     def find_running(self) -> Running | None:
         """The Envoy of this folder, when one runs."""
