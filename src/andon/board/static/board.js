@@ -154,14 +154,15 @@
   // --- acting ----------------------------------------------------------------------------------------
   function opened(dialog) {
     const actor = $("[name=actor]", dialog);
-    if (actor && !actor.value) actor.value = store.get("andon-actor") || "";
+    // Pulling must not wait for a name; every other act asks for one.
+    if (actor && !actor.value) actor.value = store.get("andon-actor") || (dialog === cord ? "board" : "");
     problem(dialog, "");
     if (!dialog.open) dialog.showModal();
   }
   function problem(dialog, text) { const at = $(".problem", dialog); if (at) { at.textContent = text; at.hidden = !text; } }
   async function send(dialog, url, method, values) {
     const actor = $("[name=actor]", dialog).value.trim(), buttons = dialog.querySelectorAll("button[type=submit]");
-    store.set("andon-actor", actor);
+    if (actor !== "board") store.set("andon-actor", actor);
     buttons.forEach((each) => { each.disabled = true; });
     try {
       const answer = await fetch(url, { method, body: JSON.stringify(values), headers: {
