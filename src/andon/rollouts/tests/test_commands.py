@@ -1,0 +1,229 @@
+"""What people may ask, when, and what they hear when it is not the time."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from andon.judge import sequential
+from andon.kernel.clock import ManualClock
+from andon.kernel.errors import Conflict, InvalidInput, NotFound
+from andon.kernel.ids import RolloutId, Version
+from andon.rollouts.actions import (
+    ConfirmStep,
+    Decision,
+    Drain,
+    Finish,
+    Hold,
+    Pause,
+    Promote,
+    RollBack,
+    SetShare,
+    StopStable,
+)
+from andon.rollouts.commands import Commands
+from andon.rollouts.model import Phase, RequestKind, Rollout, Trigger
+from andon.rollouts.store import Change, Loaded, RolloutStore
+from andon.rollouts.transitions import apply
+from andon.store.engine import Database
+from andon.testing.rolling import AT, NEW, OLD, PRODUCTION, UNIT, a_manifest
+from andon.testing.world import Shelf
+from andon.timeline.store import Filter, TimelineStore
+from andon.units.model import StrategyName
+
+BY = {"actor": "kim", "reason": "because"}
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(AT)
+
+
+@pytest.fixture
+def commands(database: Database, clock: ManualClock) -> Commands:
+    return Commands(RolloutStore(database), Shelf(a_manifest()), sequential, clock)
+
+
+async def do(database: Database, rollout: Rollout, *actions: Any) -> None:
+    store = RolloutStore(database)
+    for action in actions:
+        before = await store.load(rollout.id)
+        decision = Decision(action, "done")
+        await store.save(Change(before, apply(before.rollout, decision, AT), None, None, AT), decision)
+
+
+async def stable(database: Database, commands: Commands, version: Version) -> Rollout:
+    rollout = await commands.deploy(UNIT, PRODUCTION, version, **BY)
+    await do(database, rollout, Finish(Phase.PROMOTED))
+    return rollout
+
+
+async def test_a_deployment_freezes_its_plan(database: Database, commands: Commands) -> None:
+    rollout = await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    assert (rollout.phase, rollout.stable, rollout.candidate) == (Phase.PREPARING, None, NEW)
+    record = (await TimelineStore(database).list(Filter(subject=f"rollout/{rollout.id}")))[0]
+    assert (record.event.kind, record.event.actor, record.event.reason) == (
+        "rollout.created",
+        "kim",
+        "because",
+    )
+    assert record.event.after["plan"] == rollout.plan.hash
+
+
+async def test_a_preview_writes_nothing_and_is_what_a_deployment_freezes(
+    database: Database, commands: Commands
+) -> None:
+    shown = await commands.preview(UNIT, PRODUCTION, NEW)
+    assert await RolloutStore(database).list() == []
+    assert (await commands.deploy(UNIT, PRODUCTION, NEW, **BY)).plan == shown
+
+
+async def test_a_strategy_may_be_chosen(database: Database, commands: Commands) -> None:
+    await stable(database, commands, OLD)
+    chosen = StrategyName.BLUE_GREEN
+    assert (await commands.preview(UNIT, PRODUCTION, NEW, strategy=chosen)).strategy is chosen
+
+
+async def test_what_is_stable_is_not_deployed_again(database: Database, commands: Commands) -> None:
+    await stable(database, commands, OLD)
+    with pytest.raises(Conflict, match=r"1\.0\.0 is the stable release of mes in production already"):
+        await commands.deploy(UNIT, PRODUCTION, OLD, **BY)
+
+
+async def test_a_second_rollout_waits_for_the_first(commands: Commands) -> None:
+    first = await commands.deploy(UNIT, PRODUCTION, OLD, **BY)
+    with pytest.raises(Conflict, match=f"rollout {first.id} moves mes") as caught:
+        await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    assert first.id in caught.value.hint
+
+
+@pytest.mark.parametrize("environment", [None, PRODUCTION])
+async def test_nothing_is_deployed_under_the_cord(commands: Commands, environment: Any) -> None:
+    await commands.pull_cord(environment, returns=False, actor="kim", reason="smoke")
+    with pytest.raises(Conflict, match="kim pulled the cord"):
+        await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    await commands.release_cord(environment, "kim", "toast")
+    assert await commands.cords() == []
+    await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+async def test_the_cord_needs_a_reason(commands: Commands, reason: str) -> None:
+    with pytest.raises(InvalidInput, match="pulling the cord needs a reason"):
+        await commands.pull_cord(None, returns=False, actor="kim", reason=reason)
+    await commands.pull_cord(None, returns=True, actor="kim", reason="smoke")
+    with pytest.raises(InvalidInput, match="releasing the cord needs a reason"):
+        await commands.release_cord(None, "kim", reason)
+
+
+REFUSALS: list[tuple[RequestKind, list[Any], str]] = [
+    (RequestKind.PROMOTE, [], "it is scaling, there is nothing to skip"),
+    (RequestKind.RESUME, [], "it is not paused"),
+    (RequestKind.PAUSE, [Pause()], "it is paused already"),
+    (RequestKind.ABORT, [RollBack(Trigger.ABORT)], "it is returning already"),
+    (RequestKind.ABORT, [Finish(Phase.RETURNED)], r"it is over \(returned\)"),
+    (RequestKind.PAUSE, [Hold(Trigger.JUDGE)], "it is held; resume or abort it"),
+    (RequestKind.ABORT, [Promote(), Drain(), StopStable()], "is being stopped; use `andon rollback`"),
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "words"), REFUSALS)
+async def test_a_request_that_makes_no_sense_is_refused_with_its_reason(
+    database: Database, commands: Commands, kind: RequestKind, path: list[Any], words: str
+) -> None:
+    rollout = await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    await do(database, rollout, *path)
+    with pytest.raises(Conflict, match=words):
+        await commands.request(rollout.id, kind, "kim", "so")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        (RequestKind.PAUSE, []),
+        (RequestKind.RESUME, [Pause()]),
+        (RequestKind.RESUME, [Hold(Trigger.JUDGE)]),
+        (RequestKind.ABORT, [Hold(Trigger.JUDGE)]),
+        (RequestKind.PROMOTE, [SetShare(1.0), ConfirmStep()]),
+    ],
+)
+async def test_a_request_waits_in_the_row_for_the_tick(
+    database: Database, commands: Commands, kind: RequestKind, path: list[Any]
+) -> None:
+    rollout = await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    await do(database, rollout, *path)
+    after = await commands.request(rollout.id, kind, "lee", "so")
+    assert after == await RolloutStore(database).get(rollout.id)
+    assert after.request is not None
+    assert (after.request.kind, after.request.actor) == (kind, "lee")
+
+
+async def test_promotion_is_refused_under_the_cord(database: Database, commands: Commands) -> None:
+    rollout = await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    await do(database, rollout, SetShare(1.0), ConfirmStep())
+    await commands.pull_cord(None, returns=False, actor="kim", reason="smoke")
+    with pytest.raises(Conflict, match="pulled the cord everywhere: smoke"):
+        await commands.request(rollout.id, RequestKind.PROMOTE, "kim", "so")
+
+
+class MovingStore(RolloutStore):
+    """A store in which a tick is faster than the person, some times in a row."""
+
+    times = 1
+    code = "rollout-moved"
+
+    async def ask(self, before: Loaded, request: Any, at: Any) -> Rollout:
+        if self.times:
+            self.times -= 1
+            raise Conflict(self.code, "a tick was faster")
+        return await super().ask(before, request, at)
+
+
+async def test_a_person_does_not_notice_a_tick_that_was_faster(
+    database: Database, commands: Commands
+) -> None:
+    rollout = await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    store = MovingStore(database)
+    busy = Commands(store, Shelf(a_manifest()), sequential, ManualClock(AT))
+    assert (await busy.request(rollout.id, RequestKind.PAUSE, "kim", "so")).request is not None
+    store.times = 99
+    with pytest.raises(Conflict, match="keeps changing"):
+        await busy.request(rollout.id, RequestKind.PAUSE, "kim", "so")
+    store.code = "something-else"
+    with pytest.raises(Conflict, match="was faster"):
+        await busy.request(rollout.id, RequestKind.PAUSE, "kim", "so")
+
+
+async def test_a_rollback_aborts_what_is_under_way(database: Database, commands: Commands) -> None:
+    await stable(database, commands, OLD)
+    rollout = await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    with pytest.raises(Conflict, match=r"it returns to 1\.0\.0"):
+        await commands.rollback(UNIT, PRODUCTION, to=Version("0.9.0"), **BY)
+    asked = await commands.rollback(UNIT, PRODUCTION, **BY)
+    assert asked.id == rollout.id
+    assert asked.request is not None
+    assert asked.request.kind is RequestKind.ABORT
+
+
+async def test_a_rollback_goes_to_the_release_before_and_not_back_to_what_was_left(
+    database: Database, commands: Commands, clock: ManualClock
+) -> None:
+    oldest = Version("0.9.0")
+    for version in (oldest, OLD, NEW):
+        await stable(database, commands, version)
+        clock.advance(timedelta(seconds=1))
+    first = await commands.rollback(UNIT, PRODUCTION, **BY)
+    assert (first.candidate, first.stable, first.plan.is_rollback) == (OLD, NEW, True)
+    await do(database, first, Finish(Phase.PROMOTED))
+    second = await commands.rollback(UNIT, PRODUCTION, **BY)
+    assert second.candidate == oldest
+    await do(database, second, Finish(Phase.PROMOTED))
+    with pytest.raises(Conflict, match="no former release of mes finished"):
+        await commands.rollback(UNIT, PRODUCTION, **BY)
+    named = await commands.rollback(UNIT, PRODUCTION, to=NEW, **BY)
+    assert named.candidate == NEW
+
+
+async def test_an_unknown_rollout_is_not_found(commands: Commands) -> None:
+    with pytest.raises(NotFound):
+        await commands.request(RolloutId("ro-9"), RequestKind.ABORT, "kim", "so")

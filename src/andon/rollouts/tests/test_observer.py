@@ -1,0 +1,172 @@
+"""What an observation says of the world, from the views of target, gateway, evidence and database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from andon.evidence.model import Reading, Tally
+from andon.gateway.model import Acknowledged, ReleaseTraffic, Traffic
+from andon.judge import sequential
+from andon.judge.model import Outcome
+from andon.kernel.ids import EnvironmentName, InstanceId, UnitName
+from andon.rollouts.model import Cord, Phase, Rollout, Stage
+from andon.rollouts.observer import Observer, Views
+from andon.targets.model import Instance, InstanceState
+from andon.testing.rolling import AT, NEW, OLD, PRODUCTION, UNIT, a_rollout
+from andon.units.desired import Desired
+
+LATER = AT + timedelta(seconds=5)
+
+
+def traffic(stable: int, candidate: int, active: int = 0, unit: str = "mes") -> Traffic:
+    where = (UnitName(unit), PRODUCTION)
+    return Traffic(
+        "e",
+        LATER,
+        {
+            (*where, OLD): ReleaseTraffic(stable, 0, 0, ()),
+            (*where, NEW): ReleaseTraffic(candidate, 0, active, ()),
+        },
+    )
+
+
+@dataclass
+class FakeViews:
+    confirmed: Acknowledged | None = None
+    counted: Traffic | None = None
+    read: list[Reading] = field(default_factory=list)
+    pulled: list[Cord] = field(default_factory=list)
+    wanted: Desired | None = None
+    asked: list[Sequence[str]] = field(default_factory=list)
+
+    async def instances(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Instance]:
+        one = InstanceId("i-1")
+        state = InstanceState.READY
+        return [Instance(one, unit, environment, NEW, state, "127.0.0.1", 1, 2, 0, 1, AT, "fine")]
+
+    async def acknowledged(self, _unit: UnitName, _environment: EnvironmentName) -> Acknowledged | None:
+        return self.confirmed
+
+    async def traffic(self) -> Traffic | None:
+        return self.counted
+
+    async def readings(self, _unit: Any, _environment: Any, metrics: Sequence[str]) -> Sequence[Reading]:
+        self.asked.append(metrics)
+        return self.read
+
+    async def desired(self, _unit: UnitName, _environment: EnvironmentName) -> Desired | None:
+        return self.wanted
+
+    async def cords(self) -> Sequence[Cord]:
+        return self.pulled
+
+
+def observer(views: FakeViews, **options: Any) -> Observer:
+    return Observer(Views(views, views, views, views), sequential, **options)
+
+
+def serving(**changes: Any) -> Rollout:
+    rollout = a_rollout(phase=Phase.STEPPING, stage=Stage.SERVING, step_since=AT)
+    return replace(rollout, evidence=replace(rollout.evidence, counts_from=AT), **changes)
+
+
+def acknowledged(**weights: int) -> Acknowledged:
+    named = {OLD: weights.get("old", 0), NEW: weights.get("new", 0)}
+    return Acknowledged(UNIT, PRODUCTION, 7, named, AT)
+
+
+async def test_before_anything_is_there_nothing_is_claimed() -> None:
+    seen = (await observer(FakeViews()).observe(a_rollout(), AT)).observation
+    assert (seen.desired_revision, seen.acknowledged_revision, seen.share) == (0, None, None)
+    assert (seen.stable_share, seen.traffic_at, seen.candidate_active_requests) == (None, None, 0)
+    assert seen.verdict.outcome is Outcome.INCONCLUSIVE
+    assert [each.failed_checks for each in seen.instances] == [1]
+    assert not seen.is_corded
+
+
+@pytest.mark.parametrize(
+    ("weights", "shares"),
+    [({"old": 900, "new": 100}, (0.1, 0.9)), ({"new": 1000}, (1.0, 0.0)), ({}, (0.0, 0.0))],
+)
+async def test_shares_are_what_the_gateway_confirmed(
+    weights: dict[str, int], shares: tuple[float, float]
+) -> None:
+    views = FakeViews(confirmed=acknowledged(**weights), wanted=Desired(UNIT, PRODUCTION, 9, OLD, ()))
+    seen = (await observer(views).observe(a_rollout(), AT)).observation
+    assert (seen.share, seen.stable_share) == shares
+    assert (seen.desired_revision, seen.acknowledged_revision) == (9, 7)
+    first = (await observer(views).observe(a_rollout(stable=None, plan=a_rollout().plan), AT)).observation
+    assert first.stable_share == 0.0
+
+
+async def test_requests_in_flight_are_counted_per_release() -> None:
+    seen = (await observer(FakeViews(counted=traffic(5, 5, active=3))).observe(a_rollout(), AT)).observation
+    assert (seen.candidate_active_requests, seen.stable_active_requests, seen.traffic_at) == (3, 0, LATER)
+    other = FakeViews(counted=traffic(5, 5, active=3, unit="roastery"))
+    assert (await observer(other).observe(a_rollout(), AT)).observation.candidate_active_requests == 0
+
+
+async def test_evidence_is_read_only_while_it_counts() -> None:
+    views = FakeViews()
+    await observer(views).observe(a_rollout(), AT)
+    assert views.asked == []
+    await observer(views).observe(serving(), AT)
+    assert views.asked == [["errors"]]
+
+
+async def test_a_look_brings_its_verdict_into_the_observation() -> None:
+    tallies = {OLD: Tally(100, 1), NEW: Tally(10, 0)}
+    views = FakeViews(acknowledged(old=900, new=100), traffic(100, 10), [Reading("errors", LATER, tallies)])
+    first = await observer(views).observe(serving(), LATER)
+    assert first.gained is None
+    later = LATER + timedelta(seconds=1)
+    views.read = [Reading("errors", later, {OLD: Tally(200, 2), NEW: Tally(60, 30)})]
+    views.counted = replace(traffic(190, 20), at=later)
+    second = await observer(views).observe(first.rollout, later)
+    assert second.gained is not None
+    assert second.observation.verdict.outcome is Outcome.FAIL
+    assert second.observation.verdict == second.rollout.verdict
+    assert (second.observation.step_requests_candidate, second.observation.step_requests_stable) == (10, 90)
+
+
+async def test_between_two_looks_the_last_verdict_stands() -> None:
+    views = FakeViews(read=[Reading("errors", LATER, {OLD: Tally(100, 1), NEW: Tally(10, 0)})])
+    looked = serving()
+    looked = replace(looked, evidence=replace(looked.evidence, looked_at=LATER))
+    seen = await observer(views, interval=timedelta(seconds=1)).observe(looked, LATER)
+    assert seen.rollout is looked
+    assert seen.observation.evidence_problems == ()
+
+
+@pytest.mark.parametrize(
+    ("read", "problem"),
+    [
+        ([], "errors: its source has said nothing yet"),
+        ([Reading("errors", AT, {}, problem="timed out")], "errors: timed out"),
+        ([Reading("errors", AT - timedelta(seconds=60), {})], "errors: its source last answered 60 s ago"),
+    ],
+)
+async def test_a_required_source_that_does_not_answer_is_a_problem(read: list[Reading], problem: str) -> None:
+    seen = (await observer(FakeViews(read=read)).observe(serving(), AT)).observation
+    assert seen.evidence_problems == (problem,)
+    plan = serving().plan
+    optional = replace(plan.policy.metrics[0], required=False)
+    relaxed = replace(plan, policy=replace(plan.policy, metrics=(optional,)))
+    assert (
+        await observer(FakeViews(read=read)).observe(serving(plan=relaxed), AT)
+    ).observation.evidence_problems == ()
+
+
+async def test_the_cord_of_this_environment_holds_and_one_that_returns_comes_first() -> None:
+    everywhere = Cord(None, False, "kim", "smoke", AT)
+    elsewhere = Cord(EnvironmentName("staging"), True, "kim", "fire", AT)
+    here = Cord(PRODUCTION, True, "kim", "flood", AT)
+    seen = (await observer(FakeViews(pulled=[elsewhere])).observe(a_rollout(), AT)).observation
+    assert not seen.is_corded
+    seen = (await observer(FakeViews(pulled=[everywhere, elsewhere])).observe(a_rollout(), AT)).observation
+    assert (seen.is_corded, seen.cord_returns, seen.cord_reason) == (True, False, "smoke")
+    seen = (await observer(FakeViews(pulled=[everywhere, here])).observe(a_rollout(), AT)).observation
+    assert (seen.is_corded, seen.cord_returns, seen.cord_reason) == (True, True, "flood")
