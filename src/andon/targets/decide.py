@@ -198,7 +198,7 @@ def died(record: Record, how: str, release: SeenRelease, now: datetime, rules: R
             GiveUp(record.id, InstanceState.CRASH_LOOP, release.instances, deaths),
             f"died {len(deaths)} times in {window}, last: {how}",
         )
-    backoff = min(rules.first_backoff * (1 << (len(deaths) - 1)), rules.longest_backoff)
+    backoff = min(rules.first_backoff * (1 << min(len(deaths) - 1, 16)), rules.longest_backoff)
     return Decision(Restart(record.id, now + backoff, deaths), how)
 
 
