@@ -77,7 +77,7 @@ def test_no_sequence_of_events_breaks_the_laws(engine):
 
         run_state_machine_as_test(
             Stations,
-            settings=settings(max_examples=25, stateful_step_count=20, deadline=None, derandomize=True),
+            settings=settings(max_examples=12, stateful_step_count=20, deadline=None, derandomize=True),
         )
 
 
