@@ -35,7 +35,7 @@ from andon.testing.publisher import FakePublisher
 from andon.timeline.store import Filter, TimelineStore
 
 ROOT = Path(__file__).parents[2]
-DEADLINE = 60.0
+DEADLINE = 150.0
 OFFLINE = PackageSources(use_index=False)
 LOOP = timedelta(milliseconds=100)
 
