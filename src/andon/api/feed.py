@@ -6,7 +6,7 @@ Topics: `timeline`, `cord`, `unit/<name>`, `rollout/<id>`, `run/<id>`, `runs`, `
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 
 from andon.api.rates import Window
@@ -77,7 +77,7 @@ class Feed:
             for viewer in self._viewers:
                 viewer.tell(topics)
 
-    async def stream(self) -> AsyncIterator[str]:
+    def stream(self) -> AsyncGenerator[str, None]:
         """Server-sent events: `hello`, then `changed` with topics, and `heartbeat` while nothing happens.
 
         Raises:
@@ -85,6 +85,9 @@ class Feed:
         """
         if len(self._viewers) >= _MOST_VIEWERS:
             raise Unavailable("too-many-viewers", f"{_MOST_VIEWERS} viewers are open", hint="close some")
+        return self._stream()
+
+    async def _stream(self) -> AsyncGenerator[str, None]:
         viewer = Viewer()
         self._viewers.add(viewer)
         try:

@@ -62,7 +62,7 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return answer(422, "bad-json", "the body is not JSON", hint="send a JSON object")
+        return _not_json()
     field = ".".join(str(each) for each in first["loc"][1:]) or "the body"
     sent = "" if first["type"] == "missing" else f" {_short(first.get('input'))}"
     return answer(
@@ -71,6 +71,10 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
         f"{field}{sent}: {_words(first['msg'])}",
         hint="/api/v1/openapi.json describes it",
     )
+
+
+def _not_json() -> JSONResponse:
+    return answer(422, "bad-json", "the body is not JSON", hint="send a JSON object")
 
 
 def _words(message: str) -> str:
@@ -86,6 +90,8 @@ def _short(value: Any) -> str:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     path = request.url.path
+    if error.status_code == 400:  # the framework's word for a body that is not text
+        return _not_json()
     if error.status_code == 404:
         return answer(404, "no-such-page", f"there is nothing at {path}", hint="GET /api/v1/openapi.json")
     if error.status_code == 405:

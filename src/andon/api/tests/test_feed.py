@@ -9,6 +9,7 @@ import pytest
 from andon.api.feed import Feed
 from andon.api.rates import Window
 from andon.kernel.clock import ManualClock
+from andon.kernel.errors import Unavailable
 from andon.testing import scenes
 from andon.testing.services import FakePlant
 from andon.timeline.records import Event
@@ -108,3 +109,13 @@ async def test_a_slow_viewer_gets_everything_in_one_message(plant):
         plant.tell(Event("instance.died", f"unit/{name}", "andon", "x"))
         await feed.tick()
     assert {"unit/one", "unit/two", "unit/three"} <= _topics(await anext(stream))
+
+
+async def test_a_viewer_too_many_is_told_to_come_back(plant, monkeypatch):
+    monkeypatch.setattr("andon.api.feed._MOST_VIEWERS", 1)
+    feed = Feed(plant.services(), Window())
+    stream = await _open(feed)
+    with pytest.raises(Unavailable, match="1 viewers are open"):
+        feed.stream()
+    await stream.aclose()
+    assert feed.stream() is not None

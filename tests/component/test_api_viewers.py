@@ -1,0 +1,54 @@
+"""Two hundred viewers on one machine: each is told, one poller reads, and the process stays idle between."""
+
+import asyncio
+import socket
+import time
+
+import pytest
+import uvicorn
+
+from andon.api.http import create
+from andon.board import pages
+from andon.testing import scenes
+from andon.testing.services import FakePlant
+from andon.timeline.records import Event
+
+_VIEWERS = 200
+
+
+async def _view(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    await writer.drain()
+    await reader.readuntil(b"event: hello")
+    return reader, writer
+
+
+@pytest.mark.timeout(120)
+async def test_two_hundred_viewers_are_told_of_a_change_and_cost_little():
+    plant = scenes.a_busy_morning(FakePlant())
+    services = plant.services()
+    app = create(services)
+    pages.install(app, services)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1))
+    running = asyncio.create_task(server._serve())
+    async with asyncio.timeout(20):
+        while not server.started:
+            await asyncio.sleep(0.01)
+    viewers = [await _view(port) for _ in range(_VIEWERS)]
+    assert app.state.feed.viewers == _VIEWERS
+    await asyncio.sleep(1)  # the measured second begins when the first news have been told
+    before = time.process_time()
+    await asyncio.sleep(2)
+    idle = (time.process_time() - before) / 2
+    plant.tell(Event("cord.pulled", "cord", "jiwoo", "smoke", unit="watched"))
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(reader.readuntil(b"unit/watched") for reader, _ in viewers))
+    for _, writer in viewers:
+        writer.close()
+    server.should_exit = True
+    await running
+    assert idle < 0.25  # of a core; a traffic tick and a heartbeat fall into it
