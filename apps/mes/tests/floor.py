@@ -75,9 +75,10 @@ class Floor:
             .select_from(process_data)
             .join(serial_rows, serial_rows.c.id == process_data.c.serial_id)
             .join(processes, processes.c.id == process_data.c.process_id)
+            .where(serial_rows.c.serial_number.in_(self.numbers))
             .order_by(process_data.c.id)
         )
-        return [tuple(row) for row in self.connection.execute(query) if row[0] in self.numbers]
+        return [tuple(row) for row in self.connection.execute(query)]
 
     def check_laws(self):
         """What must hold after any events whatever: a route without gaps, one open attempt, three tries."""
