@@ -20,7 +20,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "language": ("한국어", "English"),
     "help": ("Keyboard", "단축키"),
     "close": ("Close", "닫기"),
-    "cancel": ("Cancel", "취소"),
     "loopback": (
         "Listens on this machine only, until access control exists",
         "접근 제어가 생기기 전까지 이 기기에서만 열립니다",
@@ -106,8 +105,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "colour.grey": ("unknown", "알 수 없음"),
     # the floor
     "floor.all_good": ("Everything runs as it should", "모두 정상입니다"),
-    "floor.wants": ("{n} need a person", "{n}건 조치 필요"),
-    "floor.moving": ("{n} to watch", "{n}건 주의"),
+    "floor.wants": ("Needs a person: {n}", "{n}건 조치 필요"),
+    "floor.moving": ("To watch: {n}", "{n}건 주의"),
     "floor.empty": ("Nothing is deployed yet", "아직 배포된 것이 없습니다"),
     "floor.empty.how": ("Ship a unit, then deploy its release:", "유닛을 빌드한 뒤 릴리스를 배포하세요:"),
     "floor.incidents": ("Incidents", "이상 내역"),

@@ -183,7 +183,9 @@
     else if (button.dataset.act) {
       $("#act-title").textContent = button.dataset.title;
       $("#act-say").textContent = button.dataset.say;
-      $("button[type=submit]", act).textContent = button.dataset.verb;
+      const submit = $("button[type=submit]", act);
+      submit.textContent = button.dataset.verb;
+      submit.className = button.classList.contains("danger") ? "pull" : "main";
       $("[name=reason]", act).value = "";
       act.todo = { url: button.dataset.act, method: button.dataset.method || "POST", extra: JSON.parse(button.dataset.body || "{}") };
       opened(act);
