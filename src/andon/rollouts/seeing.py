@@ -83,6 +83,4 @@ def has_traffic_dropped(rollout: Rollout, seen: Observation) -> bool:
 
 def soak_left(rollout: Rollout, seen: Observation) -> timedelta:
     """What is left of the step's soak; nothing or less when it is over."""
-    if rollout.step_since is None:
-        return rollout.plan.steps[rollout.step].soak
-    return rollout.step_since + rollout.plan.steps[rollout.step].soak - seen.now
+    return (rollout.step_since or seen.now) + rollout.plan.steps[rollout.step].soak - seen.now

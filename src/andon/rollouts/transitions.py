@@ -7,7 +7,6 @@ from typing import assert_never
 from andon.judge.model import JudgeState
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts.actions import (
-    Action,
     ConfirmStep,
     Decision,
     Dismiss,
@@ -85,20 +84,16 @@ def begin(what: Beginning, plan: Plan, judge: JudgeState, now: datetime) -> Roll
 
 def apply(rollout: Rollout, decision: Decision, now: datetime) -> Rollout:
     """The rollout after `decision`, with its reason. Waiting changes nothing."""
-    if isinstance(decision.action, Wait):
-        return rollout
-    return replace(_after(rollout, decision.action, now), reason=decision.reason)
-
-
-def _after(rollout: Rollout, action: Action, now: datetime) -> Rollout:
+    action = decision.action
     match action:
         case Wait():
             return rollout
         case Pause() | Resume() | Freeze() | Thaw() | Dismiss() | RollBack() | Hold():
-            return _turn(rollout, action, now)
+            after = _turn(rollout, action, now)
         case _:
             going = replace(rollout, phase=rollout.working_phase, held_from=None)
-            return _move(_without(going, RequestKind.PROMOTE), action, now)
+            after = _move(_without(going, RequestKind.PROMOTE), action, now)
+    return replace(after, reason=decision.reason)
 
 
 def _turn(rollout: Rollout, action: _Turn, now: datetime) -> Rollout:
