@@ -314,6 +314,12 @@ async def test_a_killed_andon_finds_its_workers_again(
     assert [each.attempt for each in ended.stages] == [1, 1, 1, 1, 1, 1, 1]
 
 
+async def test_the_units_code_has_a_limit_of_memory(plant: Plant, unit: Path) -> None:
+    add_test(unit, "bytearray(5 << 30)")
+    run = await plant.ship(unit)
+    assert run.reason.startswith("test: 1 of 2 tests failed, first tests::test_added")
+
+
 async def test_a_worker_gets_no_variable_that_it_does_not_need(
     plant: Plant, unit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

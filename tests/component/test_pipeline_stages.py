@@ -1,10 +1,12 @@
 """Single stages with real git, uv and pip."""
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
 import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -15,7 +17,7 @@ from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import RunId, UnitName
 from andon.pipelines.builders.wheel import Lock, WheelBuilder
 from andon.pipelines.cache import Cache
-from andon.pipelines.job import Job, PackageSources
+from andon.pipelines.job import JOB, LOCK, RESULT, Job, PackageSources, result_from_json
 from andon.pipelines.model import StageName, StageResult
 from andon.pipelines.stages import build, security, source, test
 from andon.testing import plain_unit
@@ -276,3 +278,44 @@ def test_a_command_that_ends_badly_fails_though_every_test_passed(
     result = test.run(a_job(unit, cache, StageName.TEST, source=first, build=wheels), cache)
     assert not result.is_ok
     assert result.summary == "the test command ended with 1 though no test failed: coverage is low"
+
+
+def work(job: Job) -> subprocess.CompletedProcess[str]:
+    (job.folder / JOB).write_bytes(job.to_json())
+    command = [sys.executable, "-P", "-m", "andon.pipelines.worker", str(job.folder / JOB)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_worker_answers_once(unit: Path, cache: Cache) -> None:
+    job = a_job(unit, cache, StageName.SOURCE)
+    assert work(job).returncode == 0
+    first = (job.folder / RESULT).read_bytes()
+    (unit / "new.txt").write_text("x")
+    assert work(job).returncode == 0
+    assert (job.folder / RESULT).read_bytes() == first
+    assert result_from_json(first).is_ok
+
+
+def test_a_second_worker_of_an_attempt_goes_away(unit: Path, cache: Cache) -> None:
+    job = a_job(unit, cache, StageName.SOURCE)
+    with (job.folder / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert work(job).returncode == 0
+    assert not (job.folder / RESULT).exists()
+
+
+def test_a_mistake_of_the_caller_comes_with_its_hint(unit: Path, cache: Cache) -> None:
+    (unit / "andon.toml").write_text("[unit]\nnaem = 'plain'\n")
+    job = a_job(unit, cache, StageName.SOURCE)
+    work(job)
+    result = result_from_json((job.folder / RESULT).read_bytes())
+    assert "andon.toml: environments is missing" in result.summary
+    assert not result.is_retryable
+
+
+def test_a_mistake_of_the_program_is_an_answer_too(unit: Path, cache: Cache) -> None:
+    job = a_job(unit, cache, StageName.BUILD)
+    done = work(job)
+    assert "Traceback" in done.stderr
+    result = result_from_json((job.folder / RESULT).read_bytes())
+    assert result.summary.startswith("it could not go on: KeyError")
