@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import tarfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -43,6 +44,7 @@ class Plant:
         self.archives.mkdir(parents=True)
         self.fetched: list[Version] = []
         self.tampered: set[Version] = set()
+        self.is_broken = False
         self.rules = RULES
         self.manifest = tiny_unit.manifest()
         self.target = self.a_target()
@@ -59,7 +61,11 @@ class Plant:
         self.fetched.append(version)
         if version in self.tampered:
             raise Untrusted("bad-hash", "the wheelhouse is not the one that was signed")
-        return tiny_unit.wheelhouse(into, version)
+        archive = tiny_unit.wheelhouse(into, version)
+        if self.is_broken:
+            with tarfile.open(archive, "w") as tar:
+                tar.addfile(tarfile.TarInfo("broken-1.0-py3-none-any.whl"))
+        return archive
 
     @property
     def data(self) -> Path:
@@ -239,6 +245,13 @@ async def test_a_release_whose_manifest_does_not_verify_is_refused(plant: Plant)
     (seen,) = await plant.target.observe(UNIT, PRODUCTION)
     assert (seen.state, seen.detail) == (InstanceState.REFUSED, "its manifest was altered")
     assert plant.fetched == []
+
+
+async def test_a_wheel_that_cannot_be_installed_starts_nothing_and_says_why(plant: Plant):
+    plant.is_broken = True
+    (seen,) = await plant.until(lambda seen: bool(seen) and seen[0].state is InstanceState.CRASH_LOOP, v100=1)
+    assert "the installer ended with" in seen.detail
+    assert not list((plant.home / "installs").glob("*/*/.complete"))
 
 
 async def test_an_installation_that_was_cut_off_is_made_again(plant: Plant):
