@@ -11,7 +11,7 @@ from typing import Protocol
 
 from andon.evidence.model import Reading
 from andon.gateway.model import Acknowledged, Traffic
-from andon.judge.model import Outcome, Verdict
+from andon.judge.model import Counts, Look, Outcome, Verdict
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.rollouts import gather
 from andon.rollouts.gather import Gained, Judge, Requests, Route, Sources
@@ -101,6 +101,7 @@ class Observer:
         desired = await self._views.state.desired(unit, environment)
         cord = _cord(await self._views.state.cords(), environment)
         looked, gained, problems = await self._look(rollout, confirmed, traffic, now)
+        counted = _at_share(looked, confirmed)
         observation = Observation(
             now=now,
             desired_revision=0 if desired is None else desired.revision,
@@ -113,8 +114,8 @@ class Observer:
             ],
             candidate_active_requests=_active(traffic, rollout, rollout.candidate),
             stable_active_requests=_active(traffic, rollout, rollout.stable),
-            step_requests_candidate=looked.evidence.step_requests_candidate,
-            step_requests_stable=looked.evidence.step_requests_stable,
+            step_requests_candidate=counted.candidate.exposure,
+            step_requests_stable=counted.stable.exposure,
             verdict=looked.verdict or _UNSAID,
             traffic_at=None if traffic is None else traffic.at,
             evidence_problems=problems,
@@ -173,6 +174,14 @@ def _share(confirmed: Acknowledged, version: Version | None) -> float:
 
 def _route(confirmed: Acknowledged | None, rollout: Rollout) -> Route | None:
     return None if confirmed is None else Route(confirmed.revision, _share(confirmed, rollout.candidate))
+
+
+def _at_share(rollout: Rollout, confirmed: Acknowledged | None) -> Look:
+    """Requests at the share in force; none while what was counted still belongs to the share before."""
+    evidence, now = rollout.evidence, _route(confirmed, rollout)
+    if evidence.route is None or now is None or evidence.route[1] != now.share:
+        return Look(Counts(), Counts())
+    return Look(Counts(evidence.step_requests_stable), Counts(evidence.step_requests_candidate))
 
 
 def _requests(traffic: Traffic | None, rollout: Rollout) -> Requests | None:

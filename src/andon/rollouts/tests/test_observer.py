@@ -132,6 +132,16 @@ async def test_a_look_brings_its_verdict_into_the_observation() -> None:
     assert (second.observation.step_requests_candidate, second.observation.step_requests_stable) == (10, 90)
 
 
+async def test_requests_of_the_step_before_do_not_count_against_a_new_share() -> None:
+    counted = replace(
+        serving().evidence, route=(7, 0.1), step_requests_candidate=900, step_requests_stable=8000
+    )
+    views = FakeViews(acknowledged(old=500, new=500))
+    views.counted = None  # nothing was scraped since the share rose
+    seen = (await observer(views).observe(replace(serving(), evidence=counted), LATER)).observation
+    assert (seen.step_requests_candidate, seen.step_requests_stable) == (0, 0)
+
+
 async def test_between_two_looks_the_last_verdict_stands() -> None:
     views = FakeViews(read=[Reading("errors", LATER, {OLD: Tally(100, 1), NEW: Tally(10, 0)})])
     looked = serving()
