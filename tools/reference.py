@@ -57,6 +57,8 @@ def manifest() -> str:
     ]
     for name, field in Manifest.model_fields.items():
         model = _model_of(field.annotation)
+        if model is None:
+            raise TypeError(f"{name} of the manifest is no section")
         many = typing.get_origin(field.annotation) is dict
         lines += _manifest_section(f"{name}.<name>" if many else name, model, is_required=field.is_required())
     return "\n".join(lines) + "\n"

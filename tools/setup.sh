@@ -31,7 +31,8 @@ find_python() {
             return
         fi
     done
-    fail "Andon needs Python 3.11 or newer, and ${PYTHON:-python3} is $("${PYTHON:-python3}" --version 2>&1 || true);" \
+    each=${PYTHON:-python3}
+    fail "Andon needs Python 3.11 or newer, and $each is $("$each" --version 2>/dev/null || echo missing);" \
         "install one, or name it: make PYTHON=/path/to/python"
 }
 

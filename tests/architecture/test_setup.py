@@ -25,9 +25,9 @@ def a_program(path: Path, script: str) -> Path:
     return path
 
 
-def set_up(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def set_up(checkout: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["tools/setup.sh"],
+        ["tools/setup.sh", *arguments],
         cwd=checkout,
         env=os.environ | environment,
         capture_output=True,
@@ -47,6 +47,13 @@ def test_an_old_python_is_one_sentence(checkout: Path) -> None:
     assert "Python 3.8.1" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (checkout / ".venv").exists()
+
+
+def test_no_python_at_all_is_one_sentence(checkout: Path) -> None:
+    done = set_up(checkout, PYTHON="no-such-python")
+    assert done.returncode == 1
+    assert done.stderr.startswith("setup: Andon needs Python 3.11 or newer, and no-such-python is missing;")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.fixture
@@ -85,6 +92,36 @@ def test_a_set_up_that_failed_is_done_again(checkout: Path, calls: Path) -> None
     calls.unlink()
     assert set_up(checkout).returncode != 0
     assert calls.exists()
+
+
+@pytest.fixture
+def bare(checkout: Path, calls: Path) -> Path:
+    """A folder for PATH with what the script itself needs, and an apt-get that notes what it is asked."""
+    programs = checkout / "programs"
+    for each in ("bash", "cat", "dirname", "sha256sum"):
+        (programs / each).parent.mkdir(exist_ok=True)
+        (programs / each).symlink_to(shutil.which(each))
+    a_program(programs / "python3", "exit 0")
+    a_program(programs / "apt-get", f'echo "apt-get $*" >> {calls}')
+    return programs
+
+
+def test_who_is_not_root_is_told_what_to_install(checkout: Path, bare: Path) -> None:
+    a_program(bare / "id", "echo 1000")
+    done = set_up(checkout, "system", PATH=str(bare))
+    assert done.returncode == 1
+    assert "sudo apt-get install" in done.stderr
+    assert "chromium" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_root_gets_the_missing_packages_after_an_update(checkout: Path, bare: Path, calls: Path) -> None:
+    a_program(bare / "id", "echo 0")
+    assert set_up(checkout, "system", PATH=str(bare)).returncode == 0
+    asked = [each for each in calls.read_text().splitlines() if each.startswith("apt-get")]
+    assert asked[0] == "apt-get update -qq"
+    assert asked[1].startswith("apt-get install -y")
+    assert "chromium" in asked[1]
 
 
 def test_the_continuous_integration_runs_what_a_person_runs() -> None:
