@@ -12,18 +12,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Conflict
-from andon.rollouts import store as store_module
-from andon.rollouts.model import Phase, RequestKind, Rollout, Trigger
-from andon.rollouts.store import RolloutStore
+from andon.rollouts.model import Cord, Phase, RequestKind, Rollout, Trigger
 from andon.targets.model import InstanceState
 from andon.testing.plant import Behaviour, Plant, Weather
 from andon.testing.rolling import NEW, OLD, a_manifest
-from andon.testing.world import ENVIRONMENT, UNIT, AtPoint, Sometimes, World
-from andon.timeline.store import Filter, TimelineStore
+from andon.testing.world import ENVIRONMENT, UNIT, AtPoint, ShakyStore, Sometimes, World
+from andon.timeline.store import Filter, TimelineStore, timeline
 from andon.units.desired import DesiredRelease
+from andon.units.store import write_desired
 
 S = timedelta(seconds=1)
 BROKEN = Behaviour(breaks_after=5 * S, breaks_to=InstanceState.CRASH_LOOP)
@@ -211,83 +211,61 @@ async def test_a_rollback_goes_to_the_release_that_finished_before(new_database:
 # Planted bugs: each promise that the world checks is seen to be broken by one of them.
 
 
-def _spoiled(monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Rollout, Any], Any]) -> None:
-    """Desired state that is not what the rollout wants."""
-    honest = store_module.desired_of
-    monkeypatch.setattr(store_module, "desired_of", lambda r, revision: spoil(r, honest(r, revision)))
-
-
-async def _violations(new_database: Any, behaviour: Behaviour = GOOD) -> str:
+async def _sabotaged(new_database: Any, turns: int, behaviour: Behaviour, *releases: DesiredRelease) -> str:
+    """Somebody writes a desired state that the rollout does not want, after so many turns."""
     world = await a_world(new_database, behaviour)
-    rollout = await deploy(world)
-    for _ in range(25):
+    await deploy(world)
+    for _ in range(turns):
         await world.turn()
-    await world.check_timeline(rollout.id)
+    desired = await world.store.desired(UNIT, ENVIRONMENT)
+    assert desired is not None
+    async with world.database.transaction() as tx:
+        await write_desired(tx, replace(desired, revision=desired.revision + 1, releases=releases))
+    assert world.violations == []
+    await world.turn()
     return "; ".join(world.violations)
 
 
-async def test_a_route_to_an_unready_release_would_be_seen(
-    new_database: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def early(rollout: Rollout, wanted: Any) -> Any:
-        if rollout.phase is not Phase.PREPARING or rollout.stable is None:
-            return wanted
-        return replace(wanted, releases=(DesiredRelease(OLD, 3, 0.5), DesiredRelease(NEW, 1, 0.5)))
-
-    _spoiled(monkeypatch, early)
-    assert "was routed to without a ready instance" in await _violations(new_database, NEVER)
+async def test_a_route_to_an_unready_release_would_be_seen(new_database: Any) -> None:
+    early = DesiredRelease(OLD, 3, 0.5), DesiredRelease(NEW, 1, 0.5)
+    assert "was routed to without a ready instance" in await _sabotaged(new_database, 2, NEVER, *early)
 
 
-async def test_a_release_that_is_stopped_while_it_serves_would_be_seen(
-    new_database: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def at_once(rollout: Rollout, wanted: Any) -> Any:
-        if rollout.phase is not Phase.RETURNING:
-            return wanted
-        return replace(wanted, releases=(DesiredRelease(OLD, 3, 1.0),))
-
-    _spoiled(monkeypatch, at_once)
-    assert "was stopped while the gateway sent it requests" in await _violations(new_database, BAD)
+async def test_a_release_that_is_stopped_while_it_serves_would_be_seen(new_database: Any) -> None:
+    seen = await _sabotaged(new_database, 9, GOOD, DesiredRelease(OLD, 3, 1.0))
+    assert "was stopped while the gateway sent it requests" in seen
 
 
-async def test_a_share_without_instances_would_be_seen(
-    new_database: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def hollow(rollout: Rollout, wanted: Any) -> Any:
-        releases = tuple(replace(each, instances=0) for each in wanted.releases)
-        return (
-            replace(wanted, releases=releases)
-            if rollout.phase is Phase.STEPPING and rollout.stable
-            else wanted
-        )
-
-    _spoiled(monkeypatch, hollow)
-    assert "a release with a share has no instances" in await _violations(new_database)
+async def test_a_share_without_instances_would_be_seen(new_database: Any) -> None:
+    hollow = DesiredRelease(OLD, 0, 0.9), DesiredRelease(NEW, 1, 0.1)
+    assert "a release with a share has no instances" in await _sabotaged(new_database, 9, GOOD, *hollow)
 
 
-async def test_a_share_that_rises_under_the_cord_would_be_seen(
-    new_database: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = await a_world(new_database, GOOD)
-    await deploy(world)
-    await world.commands.pull_cord(None, returns=False, actor="kim", reason="smoke")
+class CordlessStore(ShakyStore):
+    """A controller that overlooks the cord."""
 
-    async def no_cords(_self: RolloutStore) -> list[Any]:
+    async def cords(self) -> list[Cord]:
         return []
 
-    monkeypatch.setattr("andon.testing.world.ShakyStore.cords", no_cords)
-    for _ in range(25):
+
+async def test_a_share_that_rises_under_the_cord_would_be_seen(new_database: Any) -> None:
+    world = await a_world(new_database, GOOD)
+    world.store_of = CordlessStore
+    await deploy(world)
+    await world.commands.pull_cord(None, returns=False, actor="kim", reason="smoke")
+    for _ in range(10):
         await world.turn()
     assert any("while corded" in each for each in world.violations)
 
 
-async def test_an_event_that_is_missing_would_be_seen(
-    new_database: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    honest = store_module.timeline.append
-
-    async def forgetful(tx: Any, event: Any, at: Any) -> int:
-        return 0 if event.kind == "rollout.share" else await honest(tx, event, at)
-
-    monkeypatch.setattr(store_module.timeline, "append", forgetful)
-    assert "events for" in await _violations(new_database)
+async def test_an_event_that_is_missing_would_be_seen(new_database: Any) -> None:
+    world = await a_world(new_database, GOOD)
+    rollout = await deploy(world)
+    for _ in range(10):
+        await world.turn()
+    await world.check_timeline(rollout.id)
+    assert world.violations == []
+    async with world.database.transaction() as tx:
+        await tx.execute(delete(timeline).where(timeline.c.kind == "rollout.share"))
+    await world.check_timeline(rollout.id)
+    assert "events for" in world.violations[0]

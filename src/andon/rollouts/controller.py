@@ -63,11 +63,13 @@ class RolloutController:
 
     async def tick(self) -> None:
         """Look at each active rollout once. One that cannot be looked at does not stop the others."""
+        active = await self._store.active()
+        self._waiting = {each: said for each, said in self._waiting.items() if each in active}
+        if not active:
+            return
         lease = await self._leases.acquire(LEASE, self._holder.name, self._holder.time_to_live)
         if lease is None:
             return
-        active = await self._store.active()
-        self._waiting = {each: said for each, said in self._waiting.items() if each in active}
         for rollout in active:
             await self._walk(rollout, lease)
 

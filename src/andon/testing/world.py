@@ -70,13 +70,17 @@ def no_fault(_where: str) -> None:
 
 @dataclass(slots=True)
 class World:
-    """A plant and the control plane over it. `violations` are the broken promises, as sentences."""
+    """A plant and the control plane over it. `violations` are the broken promises, as sentences.
+
+    store_of: what the controller writes through; a test that plants a bug gives its own.
+    """
 
     database: Database
     plant: Plant
     clock: ManualClock
     manifest: Manifest
     fault: Callable[[str], None] = no_fault
+    store_of: type[ShakyStore] = ShakyStore
     violations: list[str] = field(default_factory=list)
     crashes: int = 0
     _before: Desired | None = None
@@ -94,7 +98,7 @@ class World:
 
     def controller(self) -> RolloutController:
         """A controller that knows nothing but what is stored."""
-        store = ShakyStore(self.database, self.fault)
+        store = self.store_of(self.database, self.fault)
         views = Views(self.plant, self.plant, self.plant, store)
         observer = Observer(views, sequential)
         holder = Holder("controller", timedelta(hours=1))
