@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.component  # runs other programs
 ROOT = Path(__file__).parents[2]
 SOURCES = ("src/andon", "src/andon_agent", "src/andon_wire", "apps/mes/src/andon_mes")
 

@@ -9,6 +9,7 @@ import pytest
 from tests.architecture.source import ROOT
 from tools import lock
 
+pytestmark = pytest.mark.component  # runs other programs
 APP = Path("apps/mes")
 
 

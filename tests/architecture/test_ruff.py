@@ -8,6 +8,7 @@ import pytest
 
 from tests.architecture.source import ROOT
 
+pytestmark = pytest.mark.component  # runs other programs
 RUFF = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "json"]
 LONG = "\n".join(f"    if x == {n}:\n        x += {n}" for n in range(11))
 PLANTED = {

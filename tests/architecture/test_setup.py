@@ -9,6 +9,8 @@ import pytest
 
 from tests.architecture.source import ROOT
 
+pytestmark = pytest.mark.component  # runs other programs
+
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:

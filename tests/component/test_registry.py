@@ -1,5 +1,6 @@
 """The release store on both databases: what is published is listed, fetched and told."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -68,9 +69,22 @@ async def test_a_release_that_a_crash_kept_from_the_table_is_found_again(
     async with any_database.transaction() as tx:
         await tx.execute(delete(releases))
     assert await store.list() == []
-    assert await store.reindex() == 1
+    await store.refresh()
     assert await store.reindex() == 0
     assert await store.list() == [release]
+
+
+async def test_many_may_fetch_at_the_same_time(
+    store: ReleaseStore, any_database: Database, home: Path, tmp_path: Path
+) -> None:
+    other = ReleaseStore(any_database, home, SystemClock())  # such as another process on this home
+    await store.publish(*a_release(tmp_path), "kim")
+    got = await asyncio.gather(
+        *((store, other)[n % 2].fetch(MES, FIRST, Role.WHEELHOUSE, tmp_path / f"slot-{n}") for n in range(8)),
+        store.publish(*a_release(tmp_path, "1.1.0"), "kim"),
+    )
+    assert {each.read_bytes() for each in got[:8]} == {b"wheels " * 1000}
+    assert (await other.fetch(MES, SECOND, Role.SBOM, tmp_path)).exists()
 
 
 async def test_what_was_never_published_is_not_found(store: ReleaseStore, tmp_path: Path) -> None:

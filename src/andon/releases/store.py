@@ -132,7 +132,9 @@ class ReleaseStore:
             return await asyncio.to_thread(self._client.fetch, unit, version, role, into)
 
     async def refresh(self) -> None:
-        """Sign again what is half-way to its expiry. A loop's tick; an hour between two is often enough.
+        """Sign again what is half-way to its expiry, and index what the table lacks.
+
+        A loop's tick; an hour between two is often enough.
 
         Raises:
             Untrusted: the registry was tampered with; nothing was signed.
@@ -141,6 +143,7 @@ class ReleaseStore:
             signed = await asyncio.to_thread(self._publisher.refresh)
         if signed:
             _log.info("registry signed again", roles=list(signed))
+        await self.reindex()
 
     async def reindex(self) -> int:
         """Add signed releases that the table lacks, after a crash or a restored database; gives how many.
