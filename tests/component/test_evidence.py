@@ -117,14 +117,6 @@ async def test_the_next_instance_answers_when_the_first_does_not(pages, asker):
     assert (reading.tallies, reading.problem) == ({ONE: Tally(1, 0)}, "")
 
 
-async def test_whoever_answered_is_asked_again_also_when_another_comes_first(pages, asker):
-    pages[0].counts = {ONE: (1, 0)}
-    await asker.ask(BY_UNIT)
-    asker.ready.reverse()
-    await asker.ask(BY_UNIT)
-    assert (pages[0].asked, pages[1].asked) == (2, 0)
-
-
 async def test_another_instance_that_counts_from_an_older_view_is_not_believed_until_it_caught_up(
     pages, asker
 ):

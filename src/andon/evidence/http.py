@@ -72,8 +72,8 @@ class HttpEvidence:
     ) -> Reading:
         """The counts of one metric at this moment.
 
-        Scope unit: cumulative as one instance says them, the same one for as long as it answers. Scope
-        instance: what all instances gained since this Andon began to read; `epoch` tells it from the next.
+        Scope unit: cumulative, as the first instance that answers says them. Scope instance: what all
+        instances gained since this Andon began to read; `epoch` tells it from the next.
         """
         key = (unit, environment, metric)
         read = self._of_one if wanted.scope == "unit" else self._of_all
@@ -90,15 +90,14 @@ class HttpEvidence:
 
     async def _of_one(self, key: Key, places: Sequence[Place], wanted: Evidence) -> Reading:
         last = self._answered.get(key)
-        known_first = sorted(places, key=lambda each: last is None or each.id != last.place)
         problem = Unavailable("no-instance", _NO_INSTANCE)
-        for place in known_first:
+        for place in places:
+            at = self._clock.now()  # before it is asked: everything until then is in the answer
             try:
                 tallies = await self._ask(place, wanted)
             except Unavailable as error:
                 problem = error
                 continue
-            at = self._clock.now()
             # Another instance may count from an older view; believed, the difference would count twice.
             if last is not None and place.id != last.place and at - last.at < _CATCHING_UP:
                 _refuse_behind(place, tallies, last)
@@ -109,11 +108,12 @@ class HttpEvidence:
     async def _of_all(self, key: Key, places: Sequence[Place], wanted: Evidence) -> Reading:
         if not places:
             raise Unavailable("no-instance", _NO_INSTANCE)
+        at = self._clock.now()
         answers = await asyncio.gather(*(self._answer(each, wanted) for each in places))
         problems = [each for each in answers if isinstance(each, Unavailable)]
         if len(problems) == len(places):
             raise problems[0]
-        at, summed = self._clock.now(), self._summed.setdefault(key, _Summed())
+        summed = self._summed.setdefault(key, _Summed())
         for place, answer in zip(places, answers, strict=True):
             if isinstance(answer, Unavailable):
                 continue
