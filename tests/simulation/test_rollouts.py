@@ -81,6 +81,7 @@ async def test_a_release_ends_where_its_behaviour_takes_it(
     new_database: Any, strategy: str, behaviour: Behaviour, phase: Phase, triggers: set[Trigger | None]
 ) -> None:
     world = await a_world(new_database, behaviour, strategy)
+    world.pace = 10 * S if behaviour is NEVER else S
     end = await world.run((await deploy(world)).id)
     await check_end(world, end)
     assert (end.phase, end.trigger in triggers) == (phase, True), (end.trigger, end.reason)

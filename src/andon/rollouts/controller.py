@@ -4,7 +4,7 @@ Level-triggered: a tick gives the same answer after any crash, because everythin
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from andon.kernel import logging
@@ -55,16 +55,10 @@ class RolloutController:
         self._clock = clock
         self._holder = holder
         self._changed = changed
-        self._waiting: dict[RolloutId, str] = {}
-
-    def waiting_for(self, rollout: RolloutId) -> str:
-        """What the last tick said while it waited; empty when it did not wait or did not run here."""
-        return self._waiting.get(rollout, "")
 
     async def tick(self) -> None:
         """Look at each active rollout once. One that cannot be looked at does not stop the others."""
         active = await self._store.active()
-        self._waiting = {each: said for each, said in self._waiting.items() if each in active}
         if not active:
             return
         lease = await self._leases.acquire(LEASE, self._holder.name, self._holder.time_to_live)
@@ -83,24 +77,23 @@ class RolloutController:
             await self._store.quarantine(rollout, error.message, self._clock.now())
         except Conflict as error:
             _log.info("tick dropped", rollout=rollout, code=error.code)
-        except Unavailable as error:
-            _log.warning("rollout waits", rollout=rollout, code=error.code, reason=error.message)
-            self._waiting[rollout] = error.message
 
     async def _step(self, before: Loaded, lease: Lease) -> bool:
         """Observe, decide, save. Whether something changed, so that it is worth another look at once."""
         now = self._clock.now()
-        seen = await self._observer.observe(before.rollout, now)
+        try:
+            seen = await self._observer.observe(before.rollout, now)
+        except Unavailable as error:
+            _log.warning("rollout waits", rollout=before.rollout.id, code=error.code, reason=error.message)
+            await self._wait(Change(before, before.rollout, None, lease, now), error.message)
+            return False
         decision = decide(seen.rollout, seen.observation)
         after = apply(seen.rollout, decision, now)
         change = Change(before, after, seen.gained, lease, now)
         if isinstance(decision.action, Wait):
-            if after.evidence != before.rollout.evidence:
-                await self._store.save_look(change)
-            self._waiting[before.rollout.id] = decision.reason
+            await self._wait(change, decision.reason)
             return False
-        await self._store.save(change, decision)
-        self._waiting.pop(before.rollout.id, None)
+        await self._store.save(_saying(change, ""), decision)
         _log.info(
             "rollout decided",
             rollout=after.id,
@@ -110,3 +103,19 @@ class RolloutController:
         )
         self._changed(after.unit, after.environment)
         return not after.phase.is_over
+
+    async def _wait(self, change: Change, reason: str) -> None:
+        """Store new evidence, and the reason with it; a reason alone only where it is another one."""
+        said = change.before.rollout.waiting_for
+        if change.after.evidence != change.before.rollout.evidence or _kind(said) != _kind(reason):
+            await self._store.save_look(_saying(change, reason))
+
+
+def _saying(change: Change, reason: str) -> Change:
+    evidence = replace(change.after.evidence, waiting_for=reason)
+    return replace(change, after=replace(change.after, evidence=evidence))
+
+
+def _kind(reason: str) -> str:
+    """A reason without what moves from tick to tick: `soaking: 3 of 10 s` is about soaking."""
+    return reason.partition(":")[0]

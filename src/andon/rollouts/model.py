@@ -128,7 +128,8 @@ class Evidence:
     seq: number of the last write. counts_from: when the first share was confirmed; nothing before it counts.
     baselines: by metric; traffic: the same for requests. route: desired revision and candidate share that
     the gateway had confirmed when `traffic` was read; requests are compared with the share only while it
-    stays the same. step_requests_*: requests at the share in force.
+    stays the same. step_requests_*: requests at the share in force. waiting_for: the last tick's reason to
+    wait, for people; it is written with a look, and when it begins to wait for something else.
     """
 
     judge: JudgeState
@@ -141,6 +142,7 @@ class Evidence:
     route: tuple[int, float] | None = None
     step_requests_candidate: int = 0
     step_requests_stable: int = 0
+    waiting_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,11 @@ class Rollout:
     def verdict(self) -> Verdict | None:
         """The judge's last words."""
         return self.evidence.verdict
+
+    @property
+    def waiting_for(self) -> str:
+        """What it waits for, in a sentence; empty just after a decision."""
+        return self.evidence.waiting_for
 
     @property
     def is_paused(self) -> bool:

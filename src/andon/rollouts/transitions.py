@@ -180,8 +180,11 @@ def _lasts(rollout: Rollout) -> timedelta:
 
 
 def _confirmed(rollout: Rollout, now: datetime) -> Rollout:
-    """The soak begins. Where it is stopped meanwhile, the time that does not count begins here too."""
-    evidence = rollout.evidence
+    """The soak begins. Where it is stopped meanwhile, the time that does not count begins here too.
+
+    Requests at the share before say nothing of this one: their count and its baseline begin anew.
+    """
+    evidence = replace(rollout.evidence, route=None, step_requests_candidate=0, step_requests_stable=0)
     return replace(
         _entered(rollout, Stage.SERVING, now),
         step_since=now,

@@ -72,7 +72,8 @@ def no_fault(_where: str) -> None:
 class World:
     """A plant and the control plane over it. `violations` are the broken promises, as sentences.
 
-    store_of: what the controller writes through; a test that plants a bug gives its own.
+    store_of: what the controller writes through; a test that plants a bug gives its own. pace: of a turn.
+    look_every: shortest time between two looks of the judge, longer than a turn, as in a busy plant.
     """
 
     database: Database
@@ -81,6 +82,8 @@ class World:
     manifest: Manifest
     fault: Callable[[str], None] = no_fault
     store_of: type[ShakyStore] = ShakyStore
+    pace: timedelta = timedelta(seconds=1)
+    look_every: timedelta = timedelta(seconds=2)
     violations: list[str] = field(default_factory=list)
     crashes: int = 0
     _before: Desired | None = None
@@ -100,13 +103,13 @@ class World:
         """A controller that knows nothing but what is stored."""
         store = self.store_of(self.database, self.fault)
         views = Views(self.plant, self.plant, self.plant, store)
-        observer = Observer(views, sequential)
+        observer = Observer(views, sequential, interval=self.look_every)
         holder = Holder("controller", timedelta(hours=1))
         return RolloutController(store, LeaseStore(self.database), observer, self.clock, holder=holder)
 
-    async def turn(self, step: timedelta = timedelta(seconds=1)) -> None:
+    async def turn(self) -> None:
         """Let a step of time pass for everybody."""
-        self.clock.advance(step)
+        self.clock.advance(self.pace)
         self.plant.turn(await self.store.desired(UNIT, ENVIRONMENT))
         while not await self._ticked():
             self.crashes += 1

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from andon.evidence.increments import Baseline
@@ -37,6 +37,7 @@ STATES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(state=STATES, share=FLOATS, at=st.datetimes(timezones=st.just(AT.tzinfo)), seq=st.integers(0, 10**9))
 def test_a_rollout_comes_back_bit_for_bit(state: JudgeState, share: float, at: Any, seq: int) -> None:
     baseline = Baseline(at, "epoch", {Version("1.0.0"): Tally(5, 1)})
@@ -46,6 +47,7 @@ def test_a_rollout_comes_back_bit_for_bit(state: JudgeState, share: float, at: A
     assert codec.decode(Rollout, json.loads(text)) == rollout
 
 
+@settings(deadline=None)
 @given(state=STATES)
 def test_equal_values_have_equal_hashes(state: JudgeState) -> None:
     assert codec.sha256(state) == codec.sha256(codec.decode(JudgeState, codec.encode(state)))

@@ -470,6 +470,16 @@ def test_a_share_that_is_confirmed_under_the_cord_starts_its_deadline_when_the_c
     assert confirmed.frozen_at == confirmed.paused_at == confirmed.step_since == AT + timedelta(minutes=1)
 
 
+def test_a_confirmed_share_counts_its_requests_anew() -> None:
+    from andon.rollouts.actions import Decision
+
+    rollout = a_rollout(**ROUTING)
+    counted = replace(rollout.evidence, route=(6, 0.1), step_requests_candidate=9, step_requests_stable=90)
+    confirmed = apply(replace(rollout, evidence=counted), Decision(ConfirmStep(), "yes"), AT).evidence
+    assert confirmed.route is None
+    assert (confirmed.step_requests_candidate, confirmed.step_requests_stable) == (0, 0)
+
+
 def test_waiting_changes_nothing() -> None:
     from andon.rollouts.actions import Decision
 
