@@ -19,7 +19,7 @@ from andon.kernel.ids import RolloutId, RunId
 from andon.timeline.store import Filter
 
 _RECENT_RUNS = 6
-_RECENT_RECORDS = 30
+_RECENT_RECORDS = 20
 Fragment = Annotated[bool, Query(description="Only the part that lives, for the page's script")]
 
 

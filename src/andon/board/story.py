@@ -98,6 +98,8 @@ def _after(view: RolloutView) -> Phrase | None:
 
 def effect(found: FindingView) -> Phrase | None:
     """The effect in words; None for an unknown that nothing bounds."""
+    if found.stable.bad == found.candidate.bad == 0:
+        return Phrase("effect.nothing")
     if found.ratio is None and found.high is None:
         return None
     if found.ratio is None:

@@ -42,8 +42,8 @@ def manifest(name: str, description: str, port: int) -> Manifest:
                     "source": "http",
                     "exposure": "serials_total",
                     "bad": 'serials_total{result="fail"}',
-                    "title": "First-pass yield",
-                    "title_ko": "직행률",
+                    "title": "First-pass fails",
+                    "title_ko": "직행 불량",
                 },
             },
             "environments": {

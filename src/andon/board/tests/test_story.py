@@ -109,6 +109,7 @@ def test_only_what_makes_sense_is_offered(changes, verbs):
         ({"events_needed": None}, "effect.words", "needs.unknown"),
         ({"ratio": None}, "effect.unknown", "needs"),
         ({"ratio": None, "interval": (0.0, float("inf"))}, None, "needs"),
+        ({"stable": Counts(100, 0), "candidate": Counts(50, 0), "ratio": None}, "effect.nothing", "needs"),
         ({"outcome": Outcome.PASS}, "effect.words", None),
         ({"outcome": Outcome.FAIL}, "effect.words", None),
     ],
