@@ -90,8 +90,14 @@ def _red(scene: Scene) -> model.Light | None:
             reason = f"no instance of {release.version} is ready, and it should serve {release.share:.0%}"
             return model.Light(colour="red", word="down", reason=reason)
     if rollout and _came_back_by_itself(rollout, scene.now):
-        return model.Light(colour="red", word="returned", reason=rollout.reason)
+        return model.Light(colour="red", word="returned", reason=_why_back(rollout))
     return None
+
+
+def _why_back(rollout: Rollout) -> str:
+    is_judged = rollout.trigger in {Trigger.JUDGE, Trigger.GUARDRAIL, Trigger.INVALID}
+    why = rollout.verdict.reason if is_judged and rollout.verdict else rollout.reason
+    return f"{rollout.candidate} was taken back: {why}"
 
 
 def _came_back_by_itself(rollout: Rollout, now: datetime) -> bool:

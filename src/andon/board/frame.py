@@ -163,10 +163,13 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         enable_async=True,
+        auto_reload=False,
     )
     for name in ("percent", "share", "number", "ratio", "milliseconds", "duration", "size"):
         environment.filters[name] = getattr(shown, name)
     environment.globals["chart_size"] = charts
+    for name in environment.list_templates():  # all now: an upgrade on disk must not mix with what runs
+        environment.get_template(name)
     return environment
 
 

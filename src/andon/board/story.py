@@ -24,11 +24,12 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """The verdict in plain words; tone: good, bad, warn or open."""
+    """The verdict in plain words; tone: good, bad, warn or open. because: what failed it."""
 
     tone: str
     title: Phrase
     reason: str
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,10 @@ def banner(view: RolloutView) -> Banner:
     """What stands at the top of a rollout."""
     names = {"candidate": view.candidate, "stable": view.stable or shown.DASH}
     if view.phase in _BANNER_OF_PHASE:
-        return Banner(_TONES.get(view.phase, "open"), Phrase(f"verdict.{view.phase}", names), view.reason)
+        is_judged = view.verdict is not None and view.trigger in {"judge", "guardrail", "invalid"}
+        because = view.verdict.reason if view.verdict and is_judged else ""
+        title = Phrase(f"verdict.{view.phase}", names)
+        return Banner(_TONES.get(view.phase, "open"), title, view.reason, because)
     if view.verdict is None:
         return Banner("open", Phrase("verdict.none"), view.reason)
     outcome = view.verdict.outcome
