@@ -30,6 +30,7 @@ from andon.releases.model import Role
 Fetch = Callable[[UnitName, Version, Role, Path], Awaitable[Path]]
 
 _COMPLETE = ".complete"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _HASH_LETTERS = 12
 _KEEP = 3
 _LOCK_PAUSE = 0.1
@@ -123,17 +124,42 @@ class Installs:
 
     async def _make(self, final: Path, wheels: Sequence[Path], lock: int) -> None:
         await asyncio.to_thread(shutil.rmtree, final, ignore_errors=True)
+        shared = await asyncio.to_thread(self._shared)
+        kept = await asyncio.to_thread(lambda: [_keep(each, shared / "wheels") for each in wheels])
         program, work = uv.find_uv_bin(), wheels[0].parent
-        common = ("--offline", "--no-config", "--quiet", "--cache-dir", str(work.parent / "cache"))
         output = work.parent / "install.log"
+        common = ("--offline", "--no-config", "--quiet", "--cache-dir", str(shared / "cache"))
         environment = {"PATH": os.defpath, "HOME": str(work), "LANG": "C.UTF-8"}
         make = [program, "venv", *common, "--no-project", "--python", sys.executable, str(final)]
         # All of the wheelhouse by path: what was built and scanned, and nothing that a resolver prefers.
-        install = [program, "pip", "install", *common, "--no-index", "--compile-bytecode", "--python"]
-        install += [str(final / "bin/python"), "--find-links", str(work), *map(str, wheels)]
+        install = [program, "pip", "install", *common, "--no-index", "--python", str(final / "bin/python")]
+        install += map(str, kept)
         for line in (make, install):
             await _run(Command("the installer", line, environment, work, output), lock)
+        await asyncio.to_thread(os.sync)  # the mark must not survive a power cut that its files do not
         files.write(final / _COMPLETE, b"")
+
+    def _shared(self) -> Path:
+        """Wheels and unpacked files that releases have in common, so that the next one is a matter of links.
+
+        One folder for each start of the machine: what was not yet on the disk when the power went is not
+        trusted afterwards.
+        """
+        every = self._folder / ".shared"
+        present = every / _BOOT_ID.read_text().strip()
+        if not present.exists():
+            shutil.rmtree(every, ignore_errors=True)
+        (present / "wheels").mkdir(parents=True, exist_ok=True)
+        return present
+
+
+def _keep(wheel: Path, folder: Path) -> Path:
+    """Put a wheel where equal ones of all releases stand, because the installer's cache goes by path."""
+    kept = folder / files.sha256(wheel) / wheel.name
+    if not kept.exists():
+        kept.parent.mkdir(exist_ok=True)
+        wheel.rename(kept)
+    return kept
 
 
 def _unpack(archive: Path, into: Path) -> list[Path]:

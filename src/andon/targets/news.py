@@ -1,6 +1,7 @@
 """What changed between two looks at the instances, as events for the timeline. Pure."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from andon.kernel.ids import InstanceId
 from andon.targets.model import Instance, InstanceState
@@ -27,6 +28,9 @@ def news(before: Mapping[InstanceId, Instance], now: Mapping[InstanceId, Instanc
         old = before.get(each.id)
         if old is not None and (old.state, old.restarts) == (each.state, each.restarts):
             continue
+        if old is not None and old.pid is not None and each.restarts > old.restarts:
+            # Its backoff was over between two looks.
+            yield _event(DIED, Severity.WARNING, replace(old, detail="died, and was started again"), old)
         kind, severity = _KINDS.get(each.state, ("", Severity.INFO))
         if not kind or (each.state is InstanceState.REFUSED and each.version in refused):
             continue

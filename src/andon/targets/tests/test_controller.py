@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from andon.kernel.errors import NotFound, Unavailable, Untrusted
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.targets.controller import Sources, TargetReconciler
 from andon.targets.model import InstanceState
+from andon.targets.news import news
 from andon.targets.records import Rules
 from andon.testing import tiny_unit
 from andon.testing.target import FakeTarget
@@ -111,6 +113,15 @@ async def test_a_new_andon_tells_what_happened_while_none_was_there(plant):
     plant.reconciler = plant.a_reconciler()
     await plant.ticks()
     assert plant.kinds() == ["instance.died", "instance.started", "instance.ready"]
+
+
+async def test_a_death_between_two_looks_is_told_too(plant):
+    plant.want(one=1)
+    await plant.ticks()
+    (before,) = await plant.target.observe(TINY, PRODUCTION)
+    after = replace(before, restarts=1, state=InstanceState.STARTING, pid=99)
+    kinds = [each.kind for each in news({before.id: before}, {before.id: after})]
+    assert kinds == ["instance.died", "instance.started"]
 
 
 async def test_a_stop_is_told_once(plant):
