@@ -6,8 +6,10 @@ simulated stations (`line.py`) and three prepared changes of the MES (`changes/`
 
 import argparse
 import asyncio
+import contextlib
 import sys
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from demo import story
@@ -55,19 +57,32 @@ class Demo:
     async def _releases(self) -> None:
         story.chapter("4  MES 1.1.0 is good: it is promoted by evidence, step by step")
         await self._ship("1.1.0")
-        await self._deploy("1.1.0", GOOD)
+        async with self._shipping("1.2.0"):
+            await self._deploy("1.1.0", GOOD)
         story.chapter("5  MES 1.2.0 fails good parts at one process, while every request answers 200")
-        await self._ship("1.2.0")
-        await self._deploy("1.2.0", BAD)
+        await story.shipped(self._plant, "1.2.0")
+        async with self._shipping("1.3.0"):
+            await self._deploy("1.2.0", BAD)
         self._expect_cause("yield")
         story.chapter("6  MES 1.3.0 throws errors under some input that its tests do not have")
-        await self._ship("1.3.0")
+        await story.shipped(self._plant, "1.3.0")
         await self._deploy("1.3.0", BAD)
         self._expect_cause("errors")
 
-    async def _ship(self, version: str) -> None:
+    async def _ship(self, version: str, *, quiet: bool = False) -> None:
         source = source_of(version, self._plant.home / "source" / version)
-        await self._plant.command("ship", str(source))
+        await self._plant.command("ship", str(source), quiet=quiet)
+
+    @contextlib.asynccontextmanager
+    async def _shipping(self, version: str) -> AsyncIterator[None]:
+        """Ship the next release while the block runs, as a team would."""
+        story.tell(f"meanwhile {version} goes through the pipeline")
+        shipping = asyncio.create_task(self._ship(version, quiet=True))
+        try:
+            yield
+            await shipping
+        finally:
+            shipping.cancel()
 
     async def _deploy(self, version: str, expected: int) -> None:
         words = ("deploy", "mes", "--version", version, "--environment", ENVIRONMENT, "--watch")
@@ -137,7 +152,7 @@ def main() -> int:
     parser.add_argument("--exit", action="store_true", help="end after the summary instead of leaving it up")
     parser.add_argument("--home", type=Path, default=HOME, help="folder of the demo, cleared at its start")
     parser.add_argument("--port", type=int, default=8460, help="port of the board")
-    parser.add_argument("--speed", type=int, default=400, help="serials a minute")
+    parser.add_argument("--speed", type=int, default=500, help="serials a minute")
     return asyncio.run(run(parser.parse_args()))
 
 

@@ -1,14 +1,13 @@
 """What the demo tells: headings, sentences, and the summary at the end."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
 from rich.rule import Rule
-from rich.table import Table
 
 from demo.plant import Plant
 
@@ -40,6 +39,7 @@ class Ending:
     version: str
     rollout: dict[str, Any]
     records: list[dict[str, Any]]
+    looks: list[dict[str, Any]]
 
     @property
     def is_promoted(self) -> bool:
@@ -53,14 +53,30 @@ class Ending:
         return sum(each["candidate"]["exposure"] for each in found)
 
     def harm(self) -> float:
-        """Strongest evidence of harm over its metrics, as a fraction of what takes a release back."""
+        """Strongest evidence of harm that any look showed, as a fraction of what takes a release back.
+
+        The boundary is of the evidence itself, 1 / alpha; so this is the part of the budget that was used.
+        """
         verdict = self.rollout["verdict"] or {"findings": []}
-        return max((_fraction(each) for each in verdict["findings"]), default=0.0)
+        limits = {each["metric"]: each["log_harm_boundary"] for each in verdict["findings"]}
+        seen = (
+            math.exp(metric["log_e_harm"] - limits[name])
+            for look in self.looks
+            for name, metric in look["metrics"].items()
+            if name in limits
+        )
+        return max(seen, default=0.0)
+
+    @property
+    def reason(self) -> str:
+        """Why it was promoted or taken back."""
+        kinds = ("rollout.rollback", "rollout.promoted")
+        return next((str(each["reason"]) for each in self.records if each["kind"] in kinds), "")
 
     def seconds_to_zero(self) -> float | None:
         """From the decision to come back until the gateway had confirmed share 0; None when it did not."""
         decided = self._first("rollout.rollback")
-        confirmed = self._first("rollout.confirmed", after=decided)
+        confirmed = self._first("rollout.draining")
         return None if decided is None or confirmed is None else (confirmed - decided).total_seconds()
 
     def seconds(self) -> float:
@@ -68,14 +84,9 @@ class Ending:
         begun = datetime.fromisoformat(self.rollout["created_at"])
         return (datetime.fromisoformat(self.rollout["finished_at"]) - begun).total_seconds()
 
-    def _first(self, kind: str, after: datetime | None = None) -> datetime | None:
+    def _first(self, kind: str) -> datetime | None:
         times = (datetime.fromisoformat(each["at"]) for each in self.records if each["kind"] == kind)
-        return min((at for at in times if after is None or at >= after), default=None)
-
-
-def _fraction(finding: dict[str, Any]) -> float:
-    boundary = finding["log_harm_boundary"]
-    return max(0.0, finding["log_e_harm"]) / boundary if boundary else 0.0
+        return min(times, default=None)
 
 
 async def ending(plant: Plant, version: str) -> Ending:
@@ -84,35 +95,40 @@ async def ending(plant: Plant, version: str) -> Ending:
     newest = next(each for each in found if each["candidate"] == version)
     rollout = await plant.get(f"/rollouts/{newest['id']}")
     records = await plant.get("/timeline", subject=f"rollout/{newest['id']}", limit=500)
-    return Ending(version, rollout, records)
+    looks = await plant.get(f"/rollouts/{newest['id']}/looks")
+    return Ending(version, rollout, records, looks)
+
+
+async def shipped(plant: Plant, version: str) -> None:
+    """How the pipeline of `version` went, in a sentence."""
+    runs = await plant.get("/runs", unit="mes", limit=50)
+    run = next(each for each in runs if each["version"] == version)
+    tests = next(each["summary"] for each in run["stages"] if each["name"] == "test")
+    tell(f"{version} was shipped in {run['duration_s']:.0f} s: {escape(tests)}; scanned, signed, published")
 
 
 def summary(endings: list[Ending], line: dict[str, int], took_seconds: float) -> None:
-    """The table at the end."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for head in ("release", "ended", "because", "requests", "attempts", "verdict to share 0", "took"):
-        table.add_column(head, overflow="fold")
+    """What happened, in numbers."""
+    chapter("What happened")
     for each in endings:
-        zero = each.seconds_to_zero()
-        table.add_row(
-            f"mes {each.version}",
-            "[green]promoted[/]" if each.is_promoted else f"[red]returned[/] ({each.rollout['trigger']})",
-            escape(each.rollout["reason"]),
-            str(each.exposure("errors")),
-            str(each.exposure("yield")),
-            "" if each.is_promoted else "?" if zero is None else f"{zero * 1000:.0f} ms",
-            f"{each.seconds():.0f} s",
-        )
+        sign = "[green]●[/]" if each.is_promoted else "[red]■[/]"
+        end = "promoted" if each.is_promoted else f"taken back ({each.rollout['trigger']})"
+        console.print(f"{sign} [bold]mes {each.version}[/] {end} after {each.seconds():.0f} s")
+        tell(escape(each.reason))
+        if not each.is_promoted:
+            zero = each.seconds_to_zero()
+            tell(
+                f"exposure: {each.exposure('errors')} requests and {each.exposure('yield')} serials at a "
+                f"process met it; verdict to no new request: {'?' if zero is None else round(zero * 1000)} ms"
+            )
+        elif each.looks and each.rollout["stable"]:
+            tell(
+                f"false-alarm budget used: {each.harm():.1%} of the evidence that would have taken it back "
+                "(a harmless release is ever taken back with a chance below 1 %)"
+            )
     console.print()
-    console.print(Panel(table, title="What happened", border_style="cyan", title_align="left"))
-    good = [each for each in endings if each.is_promoted and each.rollout["stable"]]
-    for each in good:
-        tell(
-            f"False-alarm budget: {each.harm():.0%} of the evidence that takes a release back "
-            f"was ever seen against {each.version}; the chance of a false alarm is held below 1 % a release."
-        )
     tell(
-        f"The line: {line.get('serials_in', 0)} serials in, {line.get('completed', 0)} attempts completed, "
-        f"{line.get('failed', 0)} failed, {line.get('parked', 0)} parked for a person."
+        f"the line: {line.get('serials_in', 0)} serials in, {line.get('completed', 0)} attempts completed, "
+        f"{line.get('failed', 0)} failed, {line.get('parked', 0)} parked for a person"
     )
-    tell(f"All of it took {took_seconds:.0f} s. Every step with its reason: andon timeline")
+    tell(f"all of it took {took_seconds:.0f} s")
