@@ -50,9 +50,7 @@ def test_the_banner_says_the_verdict_or_the_end(changes, tone, key):
 
 
 def test_what_was_taken_back_says_what_the_judge_saw():
-    taken = view(
-        phase=Phase.RETURNED, trigger=Trigger.JUDGE, evidence=judged(Outcome.FAIL), reason="it is off"
-    )
+    taken = view(phase=Phase.RETURNED, trigger=Trigger.JUDGE, evidence=judged(Outcome.FAIL), reason="off")
     banner = story.banner(taken)
     assert (banner.because, banner.reason) == ("it is fail", "off")
     aborted = view(phase=Phase.RETURNED, trigger=Trigger.ABORT, evidence=judged(Outcome.INCONCLUSIVE))

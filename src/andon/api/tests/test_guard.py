@@ -1,0 +1,19 @@
+"""Nobody but this machine reaches an API that knows no users yet."""
+
+import pytest
+
+from andon.api.guard import refuse_open_bind
+from andon.kernel.errors import InvalidInput
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "::1", "[::1]", "localhost", "LocalHost"])
+def test_the_loopback_may_be_listened_on(host):
+    refuse_open_bind(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "", "plant.example", "127.0.0.1.example"])
+def test_any_other_address_is_refused_with_what_helps(host):
+    with pytest.raises(InvalidInput, match="no access control yet") as caught:
+        refuse_open_bind(host)
+    assert repr(host) in caught.value.message
+    assert "127.0.0.1" in caught.value.hint

@@ -1,0 +1,55 @@
+"""A run as server-sent events: what changed, what it wrote, and its end; each told once."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+from andon.api.routes.pipelines import follow
+from andon.kernel.clock import ManualClock
+from andon.pipelines.model import RunState, StageName
+from andon.testing import scenes
+from andon.testing.services import FakePlant
+
+
+def _parsed(message: str) -> tuple[str, dict]:
+    head, data = message.strip().split("\n")
+    return head.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+
+class Narrated(ManualClock):
+    """A clock whose sleeps are the moments at which the run moves on."""
+
+    def __init__(self, *moves) -> None:
+        super().__init__()
+        self._moves = list(moves)
+
+    async def sleep(self, duration: timedelta) -> None:
+        await super().sleep(duration)
+        self._moves.pop(0)()
+
+
+async def test_a_run_is_followed_to_its_end():
+    plant = scenes.a_busy_morning(FakePlant())
+
+    def writes() -> None:
+        plant.logs[scenes.SHIPPING, StageName.TEST] += "one more\n"
+
+    def ends() -> None:
+        run = plant.runs[scenes.SHIPPING]
+        plant.runs[scenes.SHIPPING] = replace(run, state=RunState.FAILED, reason="tests failed")
+
+    services = replace(plant.services(), clock=Narrated(writes, lambda: None, ends))
+    told = [_parsed(each) async for each in follow(services, scenes.SHIPPING)]
+    stages = [data["name"] for kind, data in told if kind == "stage"]
+    assert stages == [each.value for each in StageName]
+    written = "".join(data["text"] for kind, data in told if kind == "log" and data["stage"] == "test")
+    assert written == plant.logs[scenes.SHIPPING, StageName.TEST]
+    assert told[-1][0] == "end"
+    assert told[-1][1]["reason"] == "tests failed"
+
+
+async def test_a_run_that_is_over_is_told_at_once():
+    plant = scenes.a_busy_morning(FakePlant())
+    services = replace(plant.services(), clock=Narrated())
+    kinds = [_parsed(each)[0] async for each in follow(services, scenes.SHIPPED)]
+    assert kinds == ["stage"] * len(StageName) + ["end"]
