@@ -71,7 +71,7 @@ async def serve(settings: Settings) -> None:
         await migrate.upgrade(settings.database())
         async with parts.assembled(settings) as assembled:
             app = http.create(assembled.services)
-            pages.mount(app)
+            pages.install(app, assembled.services)
             server = uvicorn.Server(
                 uvicorn.Config(
                     app,
