@@ -45,6 +45,7 @@ class Plant:
         self.fetched: list[Version] = []
         self.tampered: set[Version] = set()
         self.is_broken = False
+        self.woken: list[int] = []
         self.rules = RULES
         self.manifest = tiny_unit.manifest()
         self.target = self.a_target()
@@ -54,7 +55,7 @@ class Plant:
         worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
         first = 21000 + 500 * (worker % 16)
         settings = LocalSettings(self.home, first, first + 499, self.rules)
-        return LocalTarget(settings, self.fetch, SystemClock())
+        return LocalTarget(settings, self.fetch, SystemClock(), lambda: self.woken.append(1))
 
     async def fetch(self, unit: UnitName, version: Version, role: Role, into: Path) -> Path:
         assert (unit, role) == (UNIT, Role.WHEELHOUSE)
@@ -331,6 +332,25 @@ async def test_what_an_instance_left_behind_is_ended_before_it_is_started_again(
     os.kill(seen.pid, signal.SIGKILL)
     await plant.until(lambda now: now[0].pid not in {None, seen.pid}, v100=1)
     assert not any(processes.is_alive(each) for each in first)
+
+
+async def test_a_change_wakes_whoever_waits_for_it_and_rest_does_not(plant: Plant):
+    await plant.until(all_ready(1), v100=1)
+    assert plant.woken
+    await plant.target.reconcile(plant.assignment(v100=1))
+    plant.woken.clear()
+    for _ in range(5):
+        await plant.target.reconcile(plant.assignment(v100=1))
+    assert not plant.woken
+
+
+async def test_what_releases_have_in_common_is_kept_once_for_each_start_of_the_machine(plant: Plant):
+    stale = plant.home / "installs" / ".shared" / "another-boot" / "wheels"
+    stale.mkdir(parents=True)
+    await plant.until(all_ready(2), v100=1, v110=1)
+    assert not stale.exists()
+    (shared,) = (plant.home / "installs" / ".shared").iterdir()
+    assert len(list(shared.glob("wheels/*/*.whl"))) == 2
 
 
 async def test_everything_can_be_stopped(plant: Plant):

@@ -147,17 +147,17 @@ class Installs:
         """
         every = self._folder / ".shared"
         present = every / _BOOT_ID.read_text().strip()
-        if not present.exists():
-            shutil.rmtree(every, ignore_errors=True)
         (present / "wheels").mkdir(parents=True, exist_ok=True)
+        for former in set(every.iterdir()) - {present}:
+            shutil.rmtree(former, ignore_errors=True)
         return present
 
 
 def _keep(wheel: Path, folder: Path) -> Path:
     """Put a wheel where equal ones of all releases stand, because the installer's cache goes by path."""
     kept = folder / files.sha256(wheel) / wheel.name
+    kept.parent.mkdir(exist_ok=True)
     if not kept.exists():
-        kept.parent.mkdir(exist_ok=True)
         wheel.rename(kept)
     return kept
 

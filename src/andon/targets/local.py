@@ -74,6 +74,7 @@ class LocalTarget:
     def __init__(
         self, settings: LocalSettings, fetch: Fetch, clock: Clock, wake: Callable[[], None] = _wake_nobody
     ) -> None:
+        """`wake` is called when there is something to do or to see; never more than once for the same."""
         self._home = settings.home.resolve()
         self._rules = settings.rules
         self._clock = clock
@@ -95,6 +96,7 @@ class LocalTarget:
         await self._adopt()
         key = (assignment.desired.unit, assignment.desired.environment)
         async with self._locks[key]:
+            before = self._states(key)
             for _ in range(_ROUNDS):
                 named = [each.version for each in assignment.desired.releases]
                 releases = {each: self._see_release(each, assignment) for each in named}
@@ -105,6 +107,8 @@ class LocalTarget:
                 self._check(key, assignment)
                 if not decisions:
                     break
+            if self._states(key) != before:
+                self._wake()  # others wait for it: the gateway, a rollout
 
     async def observe(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Instance]:
         """The instances that are there, by release and age. Known from the first call on."""
@@ -177,6 +181,9 @@ class LocalTarget:
 
     def _of(self, key: Key) -> list[Record]:
         return [each for each in self._records.values() if (each.unit, each.environment) == key]
+
+    def _states(self, key: Key) -> dict[InstanceId, InstanceState]:
+        return {each.id: each.state for each in self._of(key)}
 
     def _see_release(self, version: Version, assignment: Assignment) -> SeenRelease:
         wanted, manifest = assignment.desired, assignment.manifests.get(version)
