@@ -171,7 +171,8 @@ class RolloutSummary(View):
     steps: int
     outcome: str | None = Field(description="The judge's outcome; null before its first look")
     trigger: str | None = Field(description="Why it comes back; null while it does not")
-    reason: str
+    reason: str = Field(description="Why it is where it is: the reason of its last action")
+    waiting_for: str = Field(description="What it waits for now; empty when it does not wait")
     actor: str
     created_at: datetime
     finished_at: datetime | None

@@ -11,6 +11,7 @@ from rich.tree import Tree
 from andon.api.model import (
     FindingView,
     InstanceView,
+    PlanView,
     RecordView,
     ReleaseStatus,
     ReleaseView,
@@ -98,7 +99,7 @@ def rollout_line(rollout: RolloutSummary) -> str:
     paused = " [yellow]paused[/]" if rollout.is_paused else ""
     return (
         f"[dim]{rollout.id}[/] {rollout.unit} [bold]{rollout.candidate}[/] in {rollout.environment}"
-        f" [{colour}]{rollout.phase}[/]{paused}  {escape(rollout.reason)}"
+        f" [{colour}]{rollout.phase}[/]{paused}  {escape(rollout.waiting_for or rollout.reason)}"
     )
 
 
@@ -111,6 +112,8 @@ def rollout(view: RolloutView) -> RenderableType:
         f"  [{colour}]{view.phase}[/]{paused}\n[dim]{view.id}[/]  {escape(view.reason)}",
         guide_style="dim",
     )
+    if view.waiting_for:
+        root.add(f"[bold]now[/] {escape(view.waiting_for)}")
     plan = root.add(f"[bold]plan[/] {view.plan.strategy}  [dim]{view.plan.hash[:12]}[/]")
     for each in view.plan.steps:
         plan.add(_step(each))
@@ -126,13 +129,18 @@ def rollout(view: RolloutView) -> RenderableType:
     return root
 
 
-def plan(view: RolloutView | None, steps: list[StepView], title: str) -> RenderableType:
+def plan(view: PlanView, title: str) -> RenderableType:
     """A plan that has not begun."""
-    root = Tree(title, guide_style="dim")
-    for each in steps:
+    root = Tree(f"[bold]{escape(title)}[/] {view.strategy} [dim]{view.hash[:12]}[/]", guide_style="dim")
+    for each in view.steps:
         root.add(_step(each))
-    if view is not None:
-        root.add(rollout_line(view))
+    for metric in view.metrics:
+        root.add(
+            f"[bold]{metric.name}[/] worse from {metric.margin:g} times on; a harmless release is taken back "
+            f"with a chance below {percent(metric.alpha, 2)}"
+        )
+    for note in view.notes:
+        root.add(f"[yellow]![/] {escape(note)}")
     return root
 
 

@@ -170,5 +170,4 @@ def _show_plan(answer: Any, title: str, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    plan = PlanView.model_validate(answer)
-    out.print(render.plan(None, plan.steps, f"[bold]{title}[/] {plan.strategy} [dim]{plan.hash[:12]}[/]"))
+    out.print(render.plan(PlanView.model_validate(answer), title))

@@ -98,6 +98,10 @@ def a_rollout(**changes: Any) -> RolloutView:
         warm_s=300,
         ready_deadline_s=30,
         drain_timeout_s=10,
+        stable_instances=2,
+        needs_gap=False,
+        is_rollback=False,
+        notes=["1.1.0 is not judged at 100 %"],
         steps=[a_step(), a_step(index=1, share=1.0, state="waiting", is_judged=False)],
         metrics=[],
     )
@@ -116,7 +120,8 @@ def a_rollout(**changes: Any) -> RolloutView:
         "steps": 2,
         "outcome": "fail",
         "trigger": None,
-        "reason": "soaking: 12 of 60 s",
+        "reason": "the gateway confirmed share 10%",
+        "waiting_for": "soaking: 12 of 60 s",
         "actor": "kim",
         "created_at": AT,
         "finished_at": None,
@@ -127,6 +132,10 @@ def a_rollout(**changes: Any) -> RolloutView:
         "soak_until": AT,
         "deadline_at": AT,
         "requested": None,
+        "stage": "serving",
+        "held_from": None,
+        "frozen_at": None,
+        "looked_at": AT,
         "instances": [an_instance()],
     }
     return RolloutView(**values | changes)
@@ -186,6 +195,13 @@ def test_a_rollout_shows_plan_evidence_and_instances() -> None:
     assert "exit code 1: [no database]" in shown
 
 
+def test_a_plan_shows_what_a_person_should_know_before_it_begins() -> None:
+    shown = text_of(render.plan(a_rollout().plan, "mes 1.1.0 in production"))
+    assert "mes 1.1.0 in production canary" in shown
+    assert "soak 1m, judged, at most 10m" in shown
+    assert "1.1.0 is not judged at 100 %" in shown
+
+
 def test_a_first_deployment_has_nothing_to_come_from() -> None:
     assert "(nothing) → 1.1.0" in text_of(render.rollout(a_rollout(stable=None, verdict=None, instances=[])))
 
@@ -199,6 +215,7 @@ def test_a_run_shows_each_stage_with_its_time() -> None:
         finished_at=AT,
         duration_s=3.25,
         summary="1 of 9 failed",
+        needs=["build"],
     )
     run = RunView(
         id="run-1", unit="mes", version=None, path="/x", state="failed", is_over=True, stages=[stage],
