@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from andon.api.model import LookMetric, LookView, MetricPolicyView
+from andon.api.model import FindingView, LookMetric, LookView, MetricPolicyView
 
 WIDTH, HEIGHT, EVIDENCE_HEIGHT = 640, 200, 84
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 10, 22
@@ -67,8 +67,14 @@ def thinned(looks: Sequence[LookView], most: int = _MOST_POINTS) -> list[LookVie
     return [looks[round(index * (len(looks) - 1) / (most - 1))] for index in range(most)]
 
 
-def chart(policy: MetricPolicyView, looks: Sequence[LookView]) -> Chart | None:
-    """The pictures of one metric; None before its first look."""
+def chart(
+    policy: MetricPolicyView, looks: Sequence[LookView], said: FindingView | None = None
+) -> Chart | None:
+    """The pictures of one metric; None before its first look.
+
+    said: what the judge says now; its boundary of harm is the one in force, which is a little higher than
+    1 / alpha where a part of alpha is kept for the guardrail.
+    """
     seen = [each for each in looks if policy.name in each.metrics]
     if not seen:
         return None
@@ -82,6 +88,8 @@ def chart(policy: MetricPolicyView, looks: Sequence[LookView]) -> Chart | None:
     lower = [(x, _down(each.low)) for x, each in zip(across, found, strict=True)]
     middle = [(x, _down(each.ratio)) for x, each in zip(across, found, strict=True) if each.ratio is not None]
     harm_boundary, safe_boundary = math.log(1 / policy.alpha), math.log(1 / policy.beta)
+    if said is not None and not said.by_guardrail:
+        harm_boundary, safe_boundary = said.log_harm_boundary, said.log_safe_boundary
     return Chart(
         metric=policy.name,
         title=policy.title,

@@ -94,6 +94,7 @@ def _rollout(gather: Gather, rollout: RolloutId) -> Callable[[Seen], Awaitable[d
     async def build(seen: Seen) -> dict[str, Any]:
         view = await gather.rollout(rollout)
         looks = await gather.looks(rollout)
+        findings = {each.metric: each for each in (view.verdict.findings if view.verdict else ())}
         is_corded = any(each.environment in {None, view.environment} for each in seen.cords)
         tiles = (await gather.status()).units
         place = (view.unit, view.environment)
@@ -103,8 +104,10 @@ def _rollout(gather: Gather, rollout: RolloutId) -> Callable[[Seen], Awaitable[d
             "banner": story.banner(view),
             "next": story.following(view, now=seen.now, is_corded=is_corded),
             "verbs": story.verbs(view),
-            "charts": {each.name: charts.chart(each, looks) for each in view.plan.metrics},
-            "findings": {each.metric: each for each in (view.verdict.findings if view.verdict else ())},
+            "charts": {
+                each.name: charts.chart(each, looks, findings.get(each.name)) for each in view.plan.metrics
+            },
+            "findings": findings,
             "effect": story.effect,
             "needs": story.needs,
             "looks": looks[-1].seq if looks else 0,
