@@ -209,7 +209,8 @@ async def test_a_change_arrives_without_a_reload_and_leaves_focus_and_details(si
         await expect(page.locator("details pre").first).to_contain_text("request handled")
         await page.evaluate(
             "new MutationObserver(() => { window.isEmptied = true })"
-            ".observe(document.querySelector('details pre'), { childList: true, characterData: true, subtree: true })"
+            ".observe(document.querySelector('details pre'),"
+            " { childList: true, characterData: true, subtree: true })"
         )
         await page.locator("#help").focus()
         event = Event(

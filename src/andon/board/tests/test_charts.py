@@ -57,8 +57,9 @@ def test_evidence_at_its_boundary_meets_the_line():
 def test_the_boundary_in_force_is_the_judges_own():
     count = Count(exposure=100, bad=3)
     said = FindingView(
-        metric="yield", outcome="fail", reason="", stable=count, candidate=count, ratio=2.0, low=1.1, high=4.0,
-        log_e_harm=6.0, log_e_safe=0.0, log_harm_boundary=6.0, log_safe_boundary=4.0, events_needed=None,
+        metric="yield", outcome="fail", reason="", stable=count, candidate=count, ratio=2.0, low=1.1,
+        high=4.0, log_e_harm=6.0, log_e_safe=0.0, log_harm_boundary=6.0, log_safe_boundary=4.0,
+        events_needed=None,
         exposure_needed=None, by_guardrail=False,
     )  # fmt: skip
     chart = charts.chart(POLICY, [a_look(1), a_look(2, harm=6.0)], said)
