@@ -7,19 +7,25 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from andon.store.engine import Database
 from andon.store.schema import metadata
 
 _ROOT = Path(__file__).parent
-_TIERS = ("component", "contract", "system", "upgrade")
+
+# How long an example takes says something of the machine, not of the code; speed is measured in bench/.
+settings.register_profile("andon", deadline=None)
+settings.load_profile("andon")
+_TIERS = ("component", "contract", "simulation", "system", "upgrade")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test's folder is its tier: what stands beside a package is a unit test."""
+    """A test's folder is its tier; what stands beside a package is a unit test."""
     for item in items:
         parts = Path(item.path).relative_to(_ROOT).parts
-        tier = next((each for each in _TIERS if each in parts), "unit")
+        # The demo's tests run the MES' servers and suites.
+        tier = next((each for each in _TIERS if each in parts), "component" if "demo" in parts else "unit")
         if not any(item.get_closest_marker(each) for each in (*_TIERS, "campaign")):
             item.add_marker(tier)
 
