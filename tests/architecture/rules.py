@@ -104,8 +104,8 @@ def envoy_elsewhere(module: Module) -> str:
 
 
 def broad_except(module: Module) -> str:
-    """`except Exception` lives in the supervisor of loops, and where the MES hands one to its caller."""
-    if module.dotted in {"andon.kernel.supervise", "andon_mes.store.engine"}:
+    """`except Exception` lives in the supervisor of loops."""
+    if module.dotted == "andon.kernel.supervise":
         return ""
     for node in ast.walk(module.tree()):
         if isinstance(node, ast.ExceptHandler) and _catches_all(node.type):

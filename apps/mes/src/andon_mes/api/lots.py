@@ -3,7 +3,6 @@
 import json
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
@@ -21,7 +20,7 @@ from andon_mes.processes import store as attempts
 from andon_mes.serials import decide as serial_rules
 from andon_mes.serials import store as serials
 from andon_mes.serials.model import SerialAction, SerialStatus
-from andon_mes.store.engine import Work
+from andon_mes.store.engine import Connection, Work
 from andon_mes.store.history import Change
 
 _INTERNAL = frozenset(
@@ -38,7 +37,7 @@ async def create_lot(mes: ThisMes, body: NewLotBody, request: Request) -> Respon
     asked, _ = await question_of(request, mes, "lots")
     new = _new_lot(mes, body)
 
-    def work(connection: sa.Connection) -> Answer:
+    def work(connection: Connection) -> Answer:
         lot = lots.create(connection, new, asked.asked_at)
         return _data(201, lot_view(lot, lots.quantities(connection, lot.id)))
 
@@ -50,7 +49,7 @@ async def list_lots(mes: ThisMes, asked: Annotated[LotQuery, Query()]) -> Respon
     """One page of lots, newest first."""
     chosen = LotFilter(asked.status, asked.priority, asked.plant, asked.on)
 
-    def work(connection: sa.Connection) -> Answer:
+    def work(connection: Connection) -> Answer:
         found, total = lots.list_page(connection, chosen, page=asked.page, page_size=asked.page_size)
         shown = [lot_view(lot, lots.quantities(connection, lot.id)) for lot in found]
         return _data(200, {"lots": shown, "page": asked.page, "page_size": asked.page_size, "total": total})
@@ -62,7 +61,7 @@ async def list_lots(mes: ThisMes, asked: Annotated[LotQuery, Query()]) -> Respon
 async def get_lot(mes: ThisMes, lot_number: str) -> Response:
     """A lot with its serials."""
 
-    def work(connection: sa.Connection) -> Answer:
+    def work(connection: Connection) -> Answer:
         lot = lots.get(connection, lot_number)
         shown = lot_view(lot, lots.quantities(connection, lot.id))
         shown["serials"] = [serial_view(each) for each in serials.list_of_lot(connection, lot.id)]
@@ -78,7 +77,7 @@ async def change_lot(mes: ThisMes, lot_number: str, body: LotChangeBody, request
     asked, _ = await question_of(request, mes, f"change lots/{lot_number}")
     change = Change(body.changed_by, asked.asked_at, body.reason)
 
-    def work(connection: sa.Connection) -> Answer:
+    def work(connection: Connection) -> Answer:
         lot = lots.get(connection, lot_number)
         if body.action is not None:
             after = lot_rules.decide_change(lot.status, lot.held_from, body.action)
@@ -95,7 +94,7 @@ async def generate(mes: ThisMes, lot_id: int, body: GenerateBody, request: Reque
     """Make serials for a lot, within its target."""
     asked, _ = await question_of(request, mes, f"lots/{lot_id}/serials")
 
-    def work(connection: sa.Connection) -> Answer:
+    def work(connection: Connection) -> Answer:
         lot = lots.get_by_id(connection, lot_id)
         generated = lots.quantities(connection, lot.id).generated
         serial_rules.check_room(lot.status, lot.target_quantity, generated, body.quantity)
@@ -120,7 +119,7 @@ async def change_serial(
     asked, _ = await question_of(request, mes, f"change serials/{serial_number}")
     change = Change(body.changed_by, asked.asked_at, body.reason)
 
-    def work(connection: sa.Connection) -> Answer:
+    def work(connection: Connection) -> Answer:
         serial = serials.get(connection, serial_number)
         after = serial_rules.decide_change(serial.status, serial.held_from, body.action)
         serials.set_status(connection, serial, after, change)
@@ -155,7 +154,7 @@ def _new_lot(mes: Mes, body: NewLotBody) -> NewLot:
     )
 
 
-def _serial(connection: sa.Connection, number: str) -> Answer:
+def _serial(connection: Connection, number: str) -> Answer:
     serial = serials.get(connection, number)
     shown = serial_view(serial)
     shown["lot_number"] = lots.get_by_id(connection, serial.lot_id).lot_number

@@ -1,16 +1,15 @@
 """The rest of the API: the configured rows, and what a supervisor asks of the instance."""
 
-import sqlalchemy as sa
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse, Response
 
 from andon_mes.api import lots, scans
 from andon_mes.api.context import Mes, ThisMes
 from andon_mes.api.problems import answer
+from andon_mes.configuration import store as configuration
 from andon_mes.evidence import metrics
 from andon_mes.kernel.errors import Problem, Unavailable, Words
 from andon_mes.store.migrate import REQUIRED_REVISION, find_revision, is_sufficient
-from andon_mes.store.schema import characteristics, defect_codes, processes
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -30,21 +29,13 @@ _configured = APIRouter(prefix="/api/v1", tags=["configuration"])
 @_configured.get("/processes")
 async def list_processes(mes: ThisMes) -> Response:
     """The processes in the order of the route, each with the limits of its measurements."""
-
-    def work(connection: sa.Connection) -> list[dict[str, object]]:
-        return [_process(connection, row) for row in connection.execute(_PROCESSES).mappings()]
-
-    return JSONResponse({"data": await mes.database.read(work)})
+    return JSONResponse({"data": await mes.database.read(configuration.list_processes)})
 
 
 @_configured.get("/defect-codes")
 async def list_defect_codes(mes: ThisMes) -> Response:
     """The defect codes with the process each belongs to."""
-
-    def work(connection: sa.Connection) -> list[dict[str, object]]:
-        return [dict(row) for row in connection.execute(_DEFECTS).mappings()]
-
-    return JSONResponse({"data": await mes.database.read(work)})
+    return JSONResponse({"data": await mes.database.read(configuration.list_defect_codes)})
 
 
 _watched = APIRouter(tags=["operation"])
@@ -74,42 +65,6 @@ async def prometheus(mes: ThisMes) -> Response:
     totals = await mes.evidence.totals()
     text = metrics.render(totals, mes.served, mes.database.queue_depth())
     return Response(text, media_type=_PROMETHEUS)
-
-
-_PROCESSES = sa.select(
-    processes.c.id,
-    processes.c.code,
-    processes.c.name,
-    processes.c.sequence_order,
-    processes.c.description,
-    processes.c.standard_cycle_time,
-    processes.c.is_active,
-).order_by(processes.c.sequence_order)
-_LIMITS = sa.select(
-    characteristics.c.name,
-    characteristics.c.unit,
-    characteristics.c.lower,
-    characteristics.c.upper,
-    characteristics.c.defect_code,
-).order_by(characteristics.c.id)
-_DEFECTS = (
-    sa.select(
-        defect_codes.c.code,
-        defect_codes.c.name,
-        processes.c.code.label("process"),
-        defect_codes.c.severity,
-        defect_codes.c.description,
-        defect_codes.c.is_active,
-    )
-    .join(processes, processes.c.id == defect_codes.c.process_id)
-    .order_by(defect_codes.c.code)
-)
-
-
-def _process(connection: sa.Connection, row: sa.RowMapping) -> dict[str, object]:
-    shown = dict(row)
-    found = connection.execute(_LIMITS.where(characteristics.c.process_id == shown.pop("id")))
-    return {**shown, "characteristics": [dict(each) for each in found.mappings()]}
 
 
 def _not_migrated(revision: str | None) -> Problem:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from typing import Any
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -14,6 +13,7 @@ from andon_mes.idempotency.store import Answer, once
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.processes import controller, store
 from andon_mes.processes.model import CompletionEvent, StartEvent
+from andon_mes.store.engine import Connection
 
 _NOT_CONTENT = frozenset({"process_data_id", "checksum", "is_keyed"})
 
@@ -49,14 +49,14 @@ async def complete(mes: ThisMes, body: CompleteBody, request: Request) -> Respon
     digest = _digest(content)
     serving = mes.serving()
 
-    def work(connection: sa.Connection) -> Answer:
+    def work(connection: Connection) -> Answer:
         event = _completion(connection, body, digest)
         return once(connection, asked, lambda: controller.complete(connection, event, content, serving))
 
     return _counted(mes, await mes.database.write(work))
 
 
-def _completion(connection: sa.Connection, body: CompleteBody, digest: str) -> CompletionEvent:
+def _completion(connection: Connection, body: CompleteBody, digest: str) -> CompletionEvent:
     number, process = body.serial_number, body.process_code
     if (number is None or process is None) and body.process_data_id is not None:
         found = store.find_attempt_key(connection, body.process_data_id)

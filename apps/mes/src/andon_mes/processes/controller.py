@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-import sqlalchemy as sa
-
 from andon_mes.idempotency.store import Answer
 from andon_mes.kernel.errors import InvalidInput, Words, as_document, invalid
 from andon_mes.lots.model import LotStatus
@@ -28,6 +26,7 @@ from andon_mes.processes.model import (
 from andon_mes.processes.refusals import Refusal, problem_of
 from andon_mes.processes.store import Result, Subject
 from andon_mes.serials.model import SerialStatus
+from andon_mes.store.engine import Connection
 from andon_mes.store.history import Change
 
 _CONFLICT = 409
@@ -42,7 +41,7 @@ class Serving:
     now: datetime
 
 
-def start(connection: sa.Connection, event: StartEvent, serving: Serving) -> Answer:
+def start(connection: Connection, event: StartEvent, serving: Serving) -> Answer:
     """Open an attempt, or answer with the refusal.
 
     Raises: InvalidInput when the process is none of the plant's.
@@ -73,7 +72,7 @@ def start(connection: sa.Connection, event: StartEvent, serving: Serving) -> Ans
     )
 
 
-def complete(connection: sa.Connection, event: CompletionEvent, content: object, serving: Serving) -> Answer:
+def complete(connection: Connection, event: CompletionEvent, content: object, serving: Serving) -> Answer:
     """Close an attempt, or answer with the refusal. `content` is what arrived, to be kept if contested.
 
     Raises: InvalidInput when the defect code or a measurement cannot be used.
@@ -118,14 +117,14 @@ def complete(connection: sa.Connection, event: CompletionEvent, content: object,
             assert_never(decision)
 
 
-def close_lot_when_complete(connection: sa.Connection, subject: Subject, change: Change) -> None:
+def close_lot_when_complete(connection: Connection, subject: Subject, change: Change) -> None:
     """Close the serial's lot when this was its last serial."""
     if store.is_lot_complete(connection, subject.lot_id, subject.target_quantity):
         store.move_lot(connection, subject, LotStatus.CLOSED, change)
 
 
 def _begin(
-    connection: sa.Connection,
+    connection: Connection,
     subject: Subject,
     event: StartEvent,
     number: int,
@@ -145,7 +144,7 @@ def _begin(
 
 
 def _infer_start(
-    connection: sa.Connection, subject: Subject, event: CompletionEvent, number: int, serving: Serving
+    connection: Connection, subject: Subject, event: CompletionEvent, number: int, serving: Serving
 ) -> tuple[Attempt, Subject]:
     """Open the attempt that nobody started, and say what the serial and its lot are now."""
     began = event.at - timedelta(seconds=event.cycle_time or 0)
@@ -157,7 +156,7 @@ def _infer_start(
 
 
 def _close(
-    connection: sa.Connection,
+    connection: Connection,
     subject: Subject,
     attempt: Attempt,
     event: CompletionEvent,
@@ -207,7 +206,7 @@ def _columns(outcome: Outcome, result: Result, event: CompletionEvent) -> dict[s
 
 
 def _result(
-    connection: sa.Connection, subject: Subject, attempt: Attempt, event: CompletionEvent, serving: Serving
+    connection: Connection, subject: Subject, attempt: Attempt, event: CompletionEvent, serving: Serving
 ) -> Result:
     """Whether the attempt passed: the station says so, and its measurements are within their limits."""
     process_id = subject.process_ids[event.process]

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -22,7 +23,10 @@ import sqlalchemy as sa
 from andon_mes.kernel.errors import Problem, Unavailable, Words
 
 T = TypeVar("T")
-Work = Callable[[sa.Connection], T]
+Connection = sa.Connection
+"""The open transaction that a unit of work is given. It goes to the stores; nobody else asks it anything."""
+
+Work = Callable[[Connection], T]
 
 _LARGEST_GROUP = 64
 _READERS = 2
@@ -136,7 +140,7 @@ def make_engine(path: Path, *, busy_timeout: timedelta, durability: str = "FULL"
     return engine
 
 
-def _run_group(connection: sa.Connection, group: Iterable[_Job], busy_timeout: timedelta) -> None:
+def _run_group(connection: Connection, group: Iterable[_Job], busy_timeout: timedelta) -> None:
     """Run and commit `group`; every job's future is settled when this returns."""
     outcomes: list[tuple[_Job, Any, BaseException | None]] = []
     try:
@@ -155,7 +159,7 @@ def _run_group(connection: sa.Connection, group: Iterable[_Job], busy_timeout: t
             job.done.set_exception(error_of_job)
 
 
-def _begin(connection: sa.Connection, busy_timeout: timedelta) -> None:
+def _begin(connection: Connection, busy_timeout: timedelta) -> None:
     """Take the file's one write lock.
 
     SQLite's own waiting sleeps up to 100 ms a step while a group takes one: two busy instances lost half of
@@ -174,21 +178,42 @@ def _begin(connection: sa.Connection, busy_timeout: timedelta) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _run_job(connection: sa.Connection, job: _Job) -> tuple[_Job, Any, BaseException | None]:
-    connection.exec_driver_sql("SAVEPOINT job")
-    try:
+class _Savepoint:
+    """One job's part of the group's transaction: rolled back alone when the job raises.
+
+    As with an executor, what a job raises belongs to whoever awaits it, and is kept in `error`. The
+    database's own trouble is the whole group's, and goes on.
+    """
+
+    error: BaseException | None = None
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> "_Savepoint":
+        self._connection.exec_driver_sql("SAVEPOINT job")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if isinstance(error, sa.exc.OperationalError):
+            return False
+        if error is not None:
+            self._connection.exec_driver_sql("ROLLBACK TO job")
+        self._connection.exec_driver_sql("RELEASE job")
+        self.error = error
+        return True
+
+
+def _run_job(connection: Connection, job: _Job) -> tuple[_Job, Any, BaseException | None]:
+    result = None
+    with _Savepoint(connection) as savepoint:
         result = job.work(connection)
-    except sa.exc.OperationalError:  # the database's trouble, not the job's: the whole group is tried again
-        raise
-    except Exception as error:  # noqa: BLE001  like an executor: it belongs to whoever awaits this job
-        connection.exec_driver_sql("ROLLBACK TO job")
-        connection.exec_driver_sql("RELEASE job")
-        return job, None, error
-    connection.exec_driver_sql("RELEASE job")
-    return job, result, None
+    return job, result, savepoint.error
 
 
-def _roll_back(connection: sa.Connection) -> None:
+def _roll_back(connection: Connection) -> None:
     driver = connection.connection.driver_connection
     if isinstance(driver, sqlite3.Connection) and driver.in_transaction:
         connection.exec_driver_sql("ROLLBACK")

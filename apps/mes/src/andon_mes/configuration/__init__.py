@@ -1,0 +1,1 @@
+"""The rows that make this plant: route, limits, defect codes. Read here; migrations write them."""

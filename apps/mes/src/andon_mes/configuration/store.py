@@ -1,0 +1,56 @@
+"""The configured rows, as documents. Every function works inside the caller's transaction."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from andon_mes.store.schema import characteristics, defect_codes, processes
+
+_PROCESSES = sa.select(
+    processes.c.id,
+    processes.c.code,
+    processes.c.name,
+    processes.c.sequence_order,
+    processes.c.description,
+    processes.c.standard_cycle_time,
+    processes.c.is_active,
+).order_by(processes.c.sequence_order)
+_LIMITS = sa.select(
+    characteristics.c.process_id,
+    characteristics.c.name,
+    characteristics.c.unit,
+    characteristics.c.lower,
+    characteristics.c.upper,
+    characteristics.c.defect_code,
+).order_by(characteristics.c.id)
+_DEFECTS = (
+    sa.select(
+        defect_codes.c.code,
+        defect_codes.c.name,
+        processes.c.code.label("process"),
+        defect_codes.c.severity,
+        defect_codes.c.description,
+        defect_codes.c.is_active,
+    )
+    .join(processes, processes.c.id == defect_codes.c.process_id)
+    .order_by(defect_codes.c.code)
+)
+
+
+def list_processes(connection: sa.Connection) -> list[dict[str, Any]]:
+    """The processes in the order of the route, each with its `characteristics`: names, units and limits."""
+    limits: dict[int, list[dict[str, Any]]] = {}
+    for row in connection.execute(_LIMITS).mappings():
+        known = dict(row)
+        limits.setdefault(known.pop("process_id"), []).append(known)
+    shown = []
+    for row in connection.execute(_PROCESSES).mappings():
+        process = dict(row)
+        process["characteristics"] = limits.get(process.pop("id"), [])
+        shown.append(process)
+    return shown
+
+
+def list_defect_codes(connection: sa.Connection) -> list[dict[str, Any]]:
+    """The defect codes, each with the code of its process."""
+    return [dict(row) for row in connection.execute(_DEFECTS).mappings()]
