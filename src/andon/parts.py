@@ -5,6 +5,7 @@ Each loop reads what it needs anew, so the order of wakes does not matter; they 
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -76,6 +77,11 @@ class _Base:
     releases: ReleaseStore
     manifests: Manifests
 
+    @property
+    def place(self) -> str:
+        """Names this home on this machine in leases, however long its path is."""
+        return f"{socket.gethostname()[:60]}-{hashlib.sha256(bytes(self.home)).hexdigest()[:12]}-"
+
     async def publish(self, event: Event) -> int:
         """Tell the timeline something that changes no row."""
         return await self.timeline.record(event, self.clock.now())
@@ -105,8 +111,13 @@ class _Wakes:
 
 @contextlib.asynccontextmanager
 async def assembled(settings: Settings) -> AsyncIterator[Parts]:
-    """All parts over the home of `settings`; closed when the block ends, while instances and Envoy go on."""
+    """All parts over the home of `settings`; closed when the block ends, while instances and Envoy go on.
+
+    Nobody else may run over the home meanwhile.
+    """
     base = _base(settings)
+    # Whoever ran over this home before is dead: the caller holds the home's lock.
+    await LeaseStore(base.database).end_of_former(base.place)
     wakes = _Wakes()
     envoy, target = _envoy(base), _target(base, lambda: wakes.wake("instances", "gateway", "rollouts"))
     seen = Seen(Scraper(envoy, base.clock), base.desired, base.manifests, target, base.clock)
@@ -172,7 +183,7 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
         sequential,
         interval=settings.rollouts.interval,
     )
-    holder = Holder(f"{socket.gethostname()}-{os.getpid()}", settings.rollouts.lease)
+    holder = Holder(f"{base.place}{os.getpid()}", settings.rollouts.lease)
     controller = RolloutController(
         rollouts,
         LeaseStore(base.database),

@@ -85,6 +85,18 @@ async def test_a_holder_that_slept_through_its_lease_is_fenced_from_its_own_past
     assert after.token > before.token
 
 
+async def test_who_knows_that_the_former_holder_is_dead_need_not_wait(any_database: Database) -> None:
+    store = LeaseStore(any_database)
+    dead = await store.acquire("rollouts", "host-home-1", LONG)
+    await store.acquire("backups", "host-homes-2", LONG)
+    await store.end_of_former("host-home-")
+    mine = await store.acquire("rollouts", "host-home-3", LONG)
+    assert dead is not None
+    assert mine is not None
+    assert mine.token > dead.token
+    assert await store.acquire("backups", "host-home-3", LONG) is None
+
+
 async def test_a_released_lease_is_free_at_once(any_database: Database) -> None:
     store = LeaseStore(any_database)
     mine = await store.acquire("rollouts", "a", LONG)
