@@ -32,15 +32,20 @@ def advance(baseline: Baseline | None, reading: Reading) -> tuple[Baseline | Non
     """The next baseline, and what every release gained since `baseline`; never negative.
 
     Without a baseline the reading only begins one. A reading with a problem, or an older one, changes
-    nothing. A tally that fell, or another epoch, is a new beginning: all of it is gain. So is all of a
-    release that the source did not name before: an answer without it said that it had nothing.
+    nothing. Another epoch is a new beginning: all of it is gain. So is a tally that fell, where the source
+    has no epochs; one that has them fell because it forgot a part, and what is left was counted before. All
+    of a release that the source did not name before is gain: an answer without it said that it had nothing.
     """
     if baseline is None:
         return begin(reading), {}
     if reading.problem or reading.at < baseline.at:
         return baseline, {}
     known = baseline.tallies if reading.epoch == baseline.epoch else {}
-    gained = {version: _gain(known.get(version, _NOTHING), now) for version, now in reading.tallies.items()}
+    begins_anew = not reading.epoch
+    gained = {
+        version: _gain(known.get(version, _NOTHING), now, begins_anew=begins_anew)
+        for version, now in reading.tallies.items()
+    }
     return Baseline(reading.at, reading.epoch, {**known, **reading.tallies}), gained
 
 
@@ -67,7 +72,7 @@ def from_json(stored: Mapping[str, Any]) -> Baseline:
     )
 
 
-def _gain(before: Tally, now: Tally) -> Tally:
+def _gain(before: Tally, now: Tally, *, begins_anew: bool) -> Tally:
     if now.exposure < before.exposure or now.bad < before.bad:
-        return now
+        return now if begins_anew else _NOTHING
     return Tally(now.exposure - before.exposure, now.bad - before.bad)

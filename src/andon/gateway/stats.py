@@ -56,12 +56,14 @@ class Scraper:
         self._epoch = ""
         self._diverted: dict[Release, int] = {}
         self._memory: dict[str, _Bins] = {}
+        self._totals: dict[Release, Steady] = {}
 
     async def scrape(self) -> Traffic:
         """Counts per release at this moment. Costs two readings 10 ms apart.
 
-        A release's counts end when it is removed and begin at 0 when it comes back: take a decrease as a
-        new beginning. Raises Unavailable when no Envoy answers, or when it was restarted meanwhile.
+        A release's counts never fall while this scraper lives and one of its clusters is there. They end
+        when the last is removed. A later scraper does not know what removed clusters had counted: within one
+        epoch take a decrease as a smaller baseline, not as a new beginning. Raises Unavailable when no Envoy answers, or when it was restarted meanwhile.
         """
         running = self._envoy.find_running()
         if running is None:
@@ -72,12 +74,17 @@ class Scraper:
         if self._envoy.find_running() != running:
             raise Unavailable("gateway-restarted", "Envoy was restarted while it was read")
         if running.epoch != self._epoch:
-            self._epoch, self._diverted, self._memory = running.epoch, {}, {}
+            self._epoch, self._diverted, self._memory, self._totals = running.epoch, {}, {}, {}
         self._note_diverted(first, second)
         self._memory = {name: carry(self._memory.get(name), each) for name, each in second.items()}
         for name, each in second.items():
             each.bins = self._memory[name].all
-        return Traffic(running.epoch, self._clock.now(), traffic_of(second, self._diverted))
+        seen = traffic_of(second, self._diverted)
+        self._totals = {
+            release: steady(self._totals.get(release), counted) for release, counted in seen.items()
+        }
+        counts = {release: each.total for release, each in self._totals.items()}
+        return Traffic(running.epoch, self._clock.now(), counts)
 
     def _note_diverted(self, first: Mapping[str, Numbers], second: Mapping[str, Numbers]) -> None:
         now = diverted(first, second)
@@ -109,6 +116,48 @@ def carry(last: _Bins | None, seen: Numbers) -> _Bins:
     restarted = sum(count for _, count in seen.bins) < sum(count for _, count in last.current)
     earlier = _merged(last.all) if restarted else last.earlier
     return _Bins(requests, earlier, seen.bins)
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """Counts of a release, and the part of them that clusters had counted which were removed since."""
+
+    total: ReleaseTraffic
+    removed: ReleaseTraffic | None = None
+
+
+def steady(last: Steady | None, seen: ReleaseTraffic) -> Steady:
+    """Counts that do not fall when one of a release's clusters goes, as its slot does at promotion.
+
+    What came between the last reading and the removal is lost.
+    """
+    if last is None:
+        return Steady(seen)
+    total = _plus(seen, last.removed)
+    if total.requests >= last.total.requests and total.errors >= last.total.errors:
+        return Steady(total, last.removed)
+    removed = _minus(last.total, seen)
+    return Steady(_plus(seen, removed), removed)
+
+
+def _plus(one: ReleaseTraffic, other: ReleaseTraffic | None) -> ReleaseTraffic:
+    if other is None:
+        return one
+    latency = tuple(
+        (edge, count + more)
+        for (edge, count), (_, more) in zip(one.latency_ms, other.latency_ms, strict=True)
+    )
+    return ReleaseTraffic(one.requests + other.requests, one.errors + other.errors, one.active, latency)
+
+
+def _minus(one: ReleaseTraffic, other: ReleaseTraffic) -> ReleaseTraffic:
+    latency = tuple(
+        (edge, max(0, count - less))
+        for (edge, count), (_, less) in zip(one.latency_ms, other.latency_ms, strict=True)
+    )
+    return ReleaseTraffic(
+        max(0, one.requests - other.requests), max(0, one.errors - other.errors), 0, latency
+    )
 
 
 def _merged(bins: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:

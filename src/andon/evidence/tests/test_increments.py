@@ -53,6 +53,13 @@ def test_a_decrease_of_bad_events_alone_is_a_new_beginning_too():
     assert advance(baseline, a_reading(1, **of(A, (120, 1))))[1] == {A: Tally(120, 1)}
 
 
+def test_within_an_epoch_a_decrease_gains_nothing_and_counting_goes_on_from_there():
+    baseline = begin(a_reading(epoch="one", **of(A, (1000, 10))))
+    baseline, gained = advance(baseline, a_reading(1, epoch="one", **of(A, (200, 3))))
+    assert gained == {A: Tally(0, 0)}
+    assert advance(baseline, a_reading(2, epoch="one", **of(A, (260, 4))))[1] == {A: Tally(60, 1)}
+
+
 def test_another_epoch_is_a_new_beginning_even_when_the_numbers_rose():
     baseline = begin(a_reading(epoch="one", **of(A, (100, 5))))
     assert advance(baseline, a_reading(1, epoch="two", **of(A, (130, 6))))[1] == {A: Tally(130, 6)}

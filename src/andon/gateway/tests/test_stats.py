@@ -1,6 +1,17 @@
 """Envoy's statistics become counts per release."""
 
-from andon.gateway.stats import EDGES_MS, Numbers, carry, cumulative, diverted, numbers_of, traffic_of
+from andon.gateway.model import ReleaseTraffic
+from andon.gateway.stats import (
+    EDGES_MS,
+    Numbers,
+    Steady,
+    carry,
+    cumulative,
+    diverted,
+    numbers_of,
+    steady,
+    traffic_of,
+)
 
 STABLE, CANDIDATE, SLOT = "shop~production~1_0_0", "shop~production~1_1_0", "shop~production~1_1_0~slot"
 OLD, NEW = ("shop", "production", "1.0.0"), ("shop", "production", "1.1.0")
@@ -88,3 +99,20 @@ def test_bins_go_on_when_a_cluster_gets_other_endpoints_and_begin_again_with_its
     again = carry(carry(changed, seen(140, (2.0, 30))), seen(145, (2.0, 3)))
     assert sorted(again.all) == [(1.0, 100), (2.0, 3), (2.0, 30)]
     assert carry(again, seen(4, (1.0, 4))).all == [(1.0, 4)]
+
+
+def counted(requests: int, errors: int = 0) -> ReleaseTraffic:
+    return ReleaseTraffic(requests, errors, 1, cumulative([(5.0, requests)]))
+
+
+def test_the_removal_of_a_cluster_takes_no_request_back() -> None:
+    at_first = steady(None, counted(1000, 10))
+    promoted = steady(at_first, counted(200, 3))  # its slot is gone, with 800 requests
+    assert (promoted.total.requests, promoted.total.errors) == (1000, 10)
+    later = steady(promoted, counted(260, 4))
+    assert (later.total.requests, later.total.errors, later.total.active) == (1060, 11, 1)
+    assert later.total.latency_ms[-1] == (float("inf"), 1060)
+
+
+def test_counts_that_rise_are_left_alone() -> None:
+    assert steady(Steady(counted(5)), counted(7, 1)) == Steady(counted(7, 1))
