@@ -1,5 +1,7 @@
 """Follows something until it is over: live in a terminal, line by line elsewhere."""
 
+import re
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,6 +15,7 @@ from andon.cli.context import out
 from andon.kernel.errors import Unavailable
 
 T = TypeVar("T")
+_REPEAT_SECONDS = 15.0
 
 
 def rollout(client: Client, rollout_id: str) -> int:
@@ -83,14 +86,20 @@ def _follow(
                 live.update(show(seen))
                 if is_over(seen):
                     return seen
-    told = ""
+    told, told_at = "", 0.0
     for seen in looks:
-        if (words := line(seen)) != told:
+        words, now = line(seen), time.monotonic()
+        # A log wants what is new, not every count of a countdown.
+        if _plain(words) != _plain(told) or (words != told and now - told_at > _REPEAT_SECONDS):
             out.print(words)
-            told = words
+            told, told_at = words, now
         if is_over(seen):
             return seen
     return first
+
+
+def _plain(words: str) -> str:
+    return re.sub(r"[0-9][0-9.,]*|: .*", "", words)
 
 
 def _patient(read: Callable[[], T], first: T) -> Callable[[], T]:

@@ -61,9 +61,11 @@ class Scraper:
     async def scrape(self) -> Traffic:
         """Counts per release at this moment. Costs two readings 10 ms apart.
 
-        A release's counts never fall while this scraper lives and one of its clusters is there. They end
-        when the last is removed. A later scraper does not know what removed clusters had counted: within one
-        epoch take a decrease as a smaller baseline, not as a new beginning. Raises Unavailable when no Envoy answers, or when it was restarted meanwhile.
+        A release's counts never fall while this scraper lives and one of its clusters is there; they end
+        when the last is removed. A later scraper does not know what removed clusters had counted: within
+        one epoch take a decrease as a smaller baseline, not as a new beginning.
+
+        Raises Unavailable when no Envoy answers, or when it was restarted meanwhile.
         """
         running = self._envoy.find_running()
         if running is None:
