@@ -17,7 +17,24 @@ COMPLETE = "/api/v1/process/complete"
         (START, {"operator_id": ""}, "operator_id"),
         (START, {"operator_id": None}, "operator_id"),
         (START, {"checksum": "a!"}, "checksum"),
+        (START, {"timestamp": 1762743600}, "timestamp"),
+        (START, {"timestamp": "1762743600"}, "timestamp"),
+        (START, {"timestamp": "0001-01-01T00:00:00+23:00"}, "timestamp"),
+        (START, {"timestamp": "9999-12-31T23:59:59-23:00"}, "timestamp"),
+        (START, {"operator_id": "OP\u00001"}, "operator_id"),
+        (START, {"operator_id": "OP\x1b[31m"}, "operator_id"),
+        (START, {"operator_id": 7}, "operator_id"),
+        (START, {"operator_id": "x" * 101}, "operator_id"),
+        (START, {"equipmnt_id": "E-1"}, "equipmnt_id"),
+        (START, {"equipment_id": ["E"] * 1000}, "equipment_id"),
         (COMPLETE, {"is_pass": "perhaps"}, "is_pass"),
+        (COMPLETE, {"is_pass": "no"}, "is_pass"),
+        (COMPLETE, {"is_pass": 0}, "is_pass"),
+        (COMPLETE, {"cycle_time": "12"}, "cycle_time"),
+        (COMPLETE, {"cycle_time": True}, "cycle_time"),
+        (COMPLETE, {"cycle_time": 10**400}, "cycle_time"),
+        (COMPLETE, {"process_data_id": 2**63}, "process_data_id"),
+        (COMPLETE, {"process_data_id": 1.0}, "process_data_id"),
         (COMPLETE, {"cycle_time": -1}, "cycle_time"),
         (COMPLETE, {"process_data_id": 0}, "process_data_id"),
         (COMPLETE, {"process_specific_data": [1]}, "process_specific_data"),
@@ -32,12 +49,15 @@ COMPLETE = "/api/v1/process/complete"
 )
 async def test_a_bad_field_is_named_with_its_value_and_a_fix(plant, path, change, field):
     _, [serial] = await plant.released_lot(1)
-    body = {"is_pass": True, **plant.body(serial, "SPRING"), **change}
-    answer = await plant.post(path, body)
+    result = {"is_pass": True} if path == COMPLETE else {}
+    answer = await plant.post(path, {**result, **plant.body(serial, "SPRING"), **change})
     document = answer.json()
     assert (answer.status_code, document["field"]) == (422, field)
     assert "value" in document
-    assert document["detail_ko"]
+    assert any(
+        "가" <= letter <= "힣" for letter in document["detail_ko"].partition("수정하세요:")[2] or "항목"
+    )
+    assert len(answer.content) < 2000
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
@@ -52,6 +72,9 @@ async def test_a_bad_field_is_named_with_its_value_and_a_fix(plant, path, change
         b'{"a": NaN}',
         b"\xff\xfe",
         b"[" * 100_000,
+        b"[" * 500 + b"]" * 500,
+        b'{"x":' * 500 + b"1" + b"}" * 500,
+        b'{"x": 1' + b"0" * 5000 + b"}",
     ],
 )
 @pytest.mark.parametrize("path", [START, COMPLETE, "/api/v1/lots"])
@@ -59,9 +82,39 @@ async def test_bytes_that_are_no_document_are_refused(plant, path, raw):
     answer = await plant.client.post(path, content=raw, headers={"Content-Type": "application/json"})
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
+    document = answer.json()
+    assert document["detail"]
+    assert any("가" <= letter <= "힣" for letter in document["detail_ko"])
 
 
-@pytest.mark.parametrize("value", ["\ud800", float("nan"), {"deep": float("inf")}])
+async def chunks(total):
+    for _ in range(total // 65536):
+        yield b" " * 65536
+
+
+@pytest.mark.parametrize(
+    "content", [b" " * 2_000_000, chunks(2_000_000)], ids=["with its length", "in chunks"]
+)
+async def test_a_document_that_is_too_long_is_refused_before_it_is_read(plant, content):
+    answer = await plant.client.post(COMPLETE, content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
+    assert (answer.headers["X-Release"], answer.headers["Connection"]) == ("1.0.0", "close")
+
+
+async def test_a_document_of_the_greatest_length_is_read(plant):
+    answer = await plant.client.post(
+        COMPLETE, content=b"{}".ljust(1_048_576), headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422
+
+
+def nested(depth):
+    return {"x": nested(depth - 1)} if depth else 1
+
+
+@pytest.mark.parametrize(
+    "value", ["\ud800", "\x00", "\\\x00", {"\x00": 1}, nested(40), float("nan"), {"deep": float("inf")}]
+)
 async def test_what_no_database_could_keep_is_refused(plant, value):
     import json
 
@@ -70,8 +123,49 @@ async def test_what_no_database_could_keep_is_refused(plant, value):
     answer = await plant.client.post(
         COMPLETE, content=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
     )
-    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_INPUT")
+    assert (answer.status_code, answer.json()["field"]) == (422, "body")
     assert (await plant.serial(serial))["attempts"] == []
+
+
+async def test_what_only_looks_like_a_null_byte_is_kept(plant):
+    _, [serial] = await plant.released_lot(1)
+    note = {"path": "C:\\u0000\\log", "deep": nested(20)}
+    assert (await plant.complete(serial, "SPRING", inspection_result=note)).status_code == 200
+    assert (await plant.serial(serial))["attempts"][0]["inspection_result"] == note
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/v1/lots/99999999999999999999/serials/generate", 422),
+        ("/api/v1/lots/0/serials/generate", 422),
+        ("/api/v1/lots/7/serials/generate", 404),
+        ("/api/v1/nothing", 404),
+        ("/api/v1/processes", 405),
+    ],
+)
+async def test_an_address_that_is_none_says_so(plant, path, status):
+    answer = await plant.post(path, {"quantity": 1})
+    assert answer.status_code == status
+    assert any("가" <= letter <= "힣" for letter in answer.json()["detail_ko"])
+
+
+@pytest.mark.parametrize(
+    "query", ["page=0", "pagesize=3", "date=20251110", "date=0001-01-01", "status=NONE", "page=x"]
+)
+async def test_a_bad_query_is_refused(plant, query):
+    answer = await plant.get(f"/api/v1/lots?{query}")
+    assert (answer.status_code, answer.json()["field"]) == (422, query.partition("=")[0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"target_quantity": True}, {"target_quantity": "3"}, {"target_quantity": 10**30}, {"production_date": 0},
+     {"production_date": "1999-12-31"}, {"notes": "\x00"}],
+)  # fmt: skip
+async def test_a_lot_is_made_of_what_was_said_not_of_what_was_guessed(plant, change):
+    answer = await plant.post("/api/v1/lots", {"target_quantity": 1, **change})
+    assert (answer.status_code, answer.json()["field"]) == (422, next(iter(change)))
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201])

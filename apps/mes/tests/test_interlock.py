@@ -1,6 +1,7 @@
 """The pure interlock: named cases, then every situation of a small world."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from andon_mes.processes.model import (
     Close,
     Outcome,
     Refuse,
+    Report,
     Same,
     Situation,
 )
@@ -109,10 +111,10 @@ def test_start(seen, process, expected):
     assert (decision.code if isinstance(decision, Refuse) else decision) == expected
 
 
-def completion(seen, process="SPRING", *, digest="new", at=LATER, attempt_id=None, infers_start=True):
-    return decide_completion(
-        seen, process, digest=digest, at=at, attempt_id=attempt_id, infers_start=infers_start
-    )
+def completion(
+    seen, process="SPRING", *, digest="new", at=LATER, attempt_id=None, number=None, infers_start=True
+):
+    return decide_completion(seen, Report(process, digest, at, attempt_id, number), infers_start=infers_start)
 
 
 def test_a_completion_closes_the_open_attempt():
@@ -125,6 +127,21 @@ def test_an_attempt_id_must_agree():
     seen = a_situation(SPRING=[PASS], LMA=[OPEN], serial=SerialStatus.IN_PROCESS)
     assert completion(seen, "LMA", attempt_id=1).code is Refusal.ATTEMPT_DISAGREES
     assert completion(seen, "SPRING", attempt_id=1).code is Refusal.ATTEMPT_CLOSED_DIFFERENTLY
+
+
+def test_an_attempt_number_must_agree():
+    seen = a_situation(SPRING=[FAIL, OPEN], serial=SerialStatus.IN_PROCESS)
+    assert completion(seen, number=2) == Close(seen.attempts[1])
+    assert completion(seen, number=1).code is Refusal.ATTEMPT_CLOSED_DIFFERENTLY
+    assert completion(seen, attempt_id=2, number=1).code is Refusal.ATTEMPT_DISAGREES
+    assert completion(seen, number=3).code is Refusal.ATTEMPT_DISAGREES
+    assert completion(a_situation(SPRING=[FAIL]), number=2) == BeginAndClose(2)
+    assert completion(a_situation(SPRING=[FAIL]), number=3).code is Refusal.ATTEMPT_DISAGREES
+
+
+def test_an_open_attempt_of_a_process_taken_out_of_use_is_refused_not_a_fault():
+    seen = replace(a_situation(SPRING=[OPEN], serial=SerialStatus.IN_PROCESS), route=("LMA", "PACK"))
+    assert completion(seen).code is Refusal.STATION_WRONG_PROCESS
 
 
 def test_the_same_content_again_is_the_same_answer_even_when_held():

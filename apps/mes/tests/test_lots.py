@@ -1,8 +1,13 @@
 """Lots and their serials over HTTP."""
 
 import asyncio
+import functools
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from andon_mes.lots import store as lots
+from andon_mes.lots.model import NewLot, Priority
+from andon_mes.store.engine import open_database
 
 
 async def test_lots_are_numbered_by_plant_date_and_shift(plant):
@@ -13,15 +18,49 @@ async def test_lots_are_numbered_by_plant_date_and_shift(plant):
     assert other["lot_number"] == "FN-KR-20251111-N-000001"
 
 
-async def test_many_at_once_get_different_numbers_without_gaps(plant):
-    lots = await asyncio.gather(*(plant.lot() for _ in range(64)))
-    assert sorted(int(each["lot_number"][-6:]) for each in lots) == list(range(1, 65))
+async def test_a_thousand_at_once_on_two_instances_get_different_numbers_without_gaps(database_path):
+    new = NewLot("KR", "NH-F2X-001", date(2025, 11, 10), "D", 1, Priority.NORMAL, None, None)
+    pair = [
+        open_database(database_path, busy_timeout=timedelta(seconds=30), durability="NORMAL")
+        for _ in range(2)
+    ]
+
+    def make(connection, number):
+        made = lots.create(connection, new, datetime(2025, 11, 10, 3, tzinfo=UTC))
+        if number % 11 == 0:
+            raise LookupError("what comes after it fails")
+        return made.lot_number
+
+    answers = await asyncio.gather(
+        *(pair[number % 2].write(functools.partial(make, number=number)) for number in range(1100)),
+        return_exceptions=True,
+    )
+    for database in pair:
+        database.close()
+    made = [each for each in answers if isinstance(each, str)]
+    assert {type(each) for each in answers} == {str, LookupError}
+    assert sorted(made) == [f"FN-KR-20251110-D-{number:06d}" for number in range(1, 1001)]
 
 
 async def test_two_instances_on_one_file_share_the_numbers(database_path, run_instance):
     async with run_instance(database_path) as one, run_instance(database_path, release="1.1.0") as two:
-        lots = await asyncio.gather(*(plant.lot() for plant in (one, two) for _ in range(32)))
-    assert sorted(int(each["lot_number"][-6:]) for each in lots) == list(range(1, 65))
+        made = await asyncio.gather(*(plant.lot() for plant in (one, two) for _ in range(8)))
+    assert sorted(int(each["lot_number"][-6:]) for each in made) == list(range(1, 17))
+
+
+@pytest.mark.parametrize(
+    ("utc", "wanted", "expected"),
+    [
+        ("2025-11-10T17:00", {}, "FN-KR-20251110-N-000001"),  # two in the morning of the 11th in Seoul
+        ("2025-11-10T17:00", {"shift": "N"}, "FN-KR-20251110-N-000001"),
+        ("2025-11-10T17:00", {"shift": "D"}, "FN-KR-20251111-D-000001"),
+        ("2025-11-10T03:00", {"shift": "N"}, "FN-KR-20251110-N-000001"),
+        ("2025-11-10T03:00", {"production_date": "2025-11-12"}, "FN-KR-20251112-D-000001"),
+    ],
+)
+async def test_the_plants_calendar_dates_a_lot(database_path, run_instance, utc, wanted, expected):
+    async with run_instance(database_path, at=datetime.fromisoformat(utc).replace(tzinfo=UTC)) as plant:
+        assert (await plant.lot(**wanted))["lot_number"] == expected
 
 
 async def test_a_refused_lot_leaves_no_gap(plant):
@@ -103,6 +142,7 @@ async def test_pages_are_newest_first_and_filtered(plant):
     page = (await plant.get("/api/v1/lots?page=1&page_size=2")).json()["data"]
     assert [each["lot_number"][-1] for each in page["lots"]] == ["3", "2"]
     assert page["total"] == 3
+    assert (await plant.get("/api/v1/lots?status=CREATED")).json()["data"]["total"] == 3
     urgent = (await plant.get("/api/v1/lots?priority=URGENT&status=DRAFT&date=2025-11-10&plant=KR")).json()
     assert [each["priority"] for each in urgent["data"]["lots"]] == ["URGENT"]
     assert (await plant.get("/api/v1/lots?page_size=101")).status_code == 422

@@ -1,6 +1,9 @@
 """Start and complete over HTTP: keys, attempts, reworks, lots that finish."""
 
+import sqlite3
+
 import pytest
+from andon_mes.numbers.checksum import checksum
 
 ROUTE = ["SPRING", "LMA", "LASER", "EOL", "ROBOT", "PRINT", "PACK"]
 
@@ -94,7 +97,10 @@ async def test_other_content_for_a_closed_attempt_is_kept_and_never_overwrites(p
     before = (await plant.serial(serial))["attempts"]
     contested = await plant.complete(serial, "SPRING", is_pass=False, defect_code="D001")
     assert (contested.status_code, contested.json()["code"]) == (409, "ATTEMPT_CLOSED_DIFFERENTLY")
-    assert (await plant.serial(serial))["attempts"] == before
+    after = await plant.serial(serial)
+    assert after["attempts"] == before
+    [kept] = after["contested"]
+    assert (kept["code"], kept["content"]["defect_code"]) == ("ATTEMPT_CLOSED_DIFFERENTLY", "D001")
 
 
 async def test_the_same_content_under_another_key_is_known_already(plant):
@@ -121,6 +127,13 @@ async def test_a_completion_without_a_start_infers_it_from_the_cycle_time(plant)
     assert answer.json()["data"]["start_inferred"]
     [attempt] = (await plant.serial(serial))["attempts"]
     assert (attempt["start_inferred"], attempt["started_at"]) == (True, "2025-11-10T03:00:00+00:00")
+
+
+async def test_a_start_inferred_without_a_cycle_time_leaves_it_unknown_not_0(plant):
+    _, [serial] = await plant.released_lot(1)
+    answer = await plant.complete(serial, "SPRING")
+    assert (answer.json()["data"]["start_inferred"], answer.json()["data"]["cycle_time"]) == (True, None)
+    assert 'mes_cycle_time_seconds_count{process="SPRING",release="1.0.0"} 0.0' in await plant.metrics()
 
 
 async def test_the_cycle_time_is_the_stations_own_and_unknown_when_its_clock_went_back(plant):
@@ -199,6 +212,46 @@ async def test_scrap_aborts_what_is_open_and_nothing_starts_again(plant):
     assert (await plant.start(serials[0], "SPRING")).json()["code"] == "SERIAL_SCRAPPED"
 
 
+@pytest.mark.parametrize("actions", [["hold"], ["cancel"]])
+async def test_a_lot_that_is_held_or_cancelled_does_not_close_with_its_last_serial(plant, actions):
+    lot, [serial] = await plant.released_lot(1)
+    where = f"/api/v1/lots/{lot['lot_number']}"
+    after = (await plant.patch(where, {"action": actions[0], "reason": "recall"})).json()["data"]["status"]
+    await plant.patch(f"/api/v1/serials/{serial}", {"action": "scrap", "reason": "beyond repair"})
+    assert (await plant.get(where)).json()["data"]["status"] == after
+    released = await plant.patch(where, {"action": "release"})
+    assert released.status_code == 409 or released.json()["data"]["status"] == "CLOSED"
+
+
+async def test_scrap_ends_the_rework_that_waits(plant, database_path):
+    _, [serial] = await plant.released_lot(1)
+    await plant.fail(serial, "SPRING", "D001")
+    await plant.patch(f"/api/v1/serials/{serial}", {"action": "scrap", "reason": "beyond repair"})
+    with sqlite3.connect(database_path) as connection:
+        [rework] = connection.execute("select is_completed, final_result from reworks").fetchall()
+    assert rework == (1, "SCRAPPED")
+
+
+async def test_a_completion_may_say_its_attempt_by_the_sources_name(plant):
+    _, [serial] = await plant.released_lot(1)
+    await plant.start(serial, "SPRING")
+    wrong = await plant.complete(serial, "SPRING", work_order=2)
+    assert (wrong.status_code, wrong.json()["code"]) == (409, "ATTEMPT_DISAGREES")
+    assert (await plant.complete(serial, "SPRING", work_order=1)).status_code == 200
+
+
+async def test_after_five_reworks_a_serial_is_held_for_quality(plant):
+    _, [serial] = await plant.released_lot(1)
+    defects = {"SPRING": "D001", "LMA": "D002", "LASER": "D003"}
+    for process, fails in (("SPRING", 2), ("LMA", 2), ("LASER", 1)):
+        for _ in range(fails):
+            answer = await plant.fail(serial, process, defects[process])
+            assert answer.json()["data"]["serial_status"] == "REWORK"
+        await plant.pass_process(serial, process)
+    assert (await plant.fail(serial, "EOL", "D004")).json()["data"]["serial_status"] == "HOLD"
+    assert (await plant.start(serial, "EOL")).json()["code"] == "REWORK_LIMIT"
+
+
 async def test_a_typed_number_needs_its_check_characters(plant):
     _, serials = await plant.released_lot(2)
     right = (await plant.serial(serials[0]))["checksum"]
@@ -206,5 +259,7 @@ async def test_a_typed_number_needs_its_check_characters(plant):
     mistyped = await plant.start(serials[1], "SPRING", is_keyed=True, checksum=right)
     assert (mistyped.status_code, mistyped.json()["code"]) == (409, "CHECKSUM_BAD")
     assert (await plant.start(serials[0], "SPRING", is_keyed=True, checksum=right)).status_code == 201
-    unknown = await plant.start("FN-KR-251110D-999-0001", "SPRING")
-    assert (unknown.status_code, unknown.json()["code"]) == (409, "SERIAL_UNKNOWN")
+    number = "FN-KR-251110D-999-0001"
+    for check in ({}, {"is_keyed": True, "checksum": checksum(number)}):
+        unknown = await plant.start(number, "SPRING", **check)
+        assert (unknown.status_code, unknown.json()["code"]) == (409, "SERIAL_UNKNOWN")

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from andon_mes.api import problems, routes
 from andon_mes.api.context import Mes
+from andon_mes.api.size import Bounded
 from andon_mes.evidence.metrics import Served
 from andon_mes.evidence.store import ProductionEvidence
 from andon_mes.kernel.clock import Clock, SystemClock
@@ -43,10 +44,13 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ASGIApp:
         warming.cancel()
         database.close()
 
-    app = FastAPI(title="Andon MES", version=settings.release, lifespan=lifespan)
+    # No pages of documentation: they would load their scripts from the internet.
+    app = FastAPI(
+        title="Andon MES", version=settings.release, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     problems.install(app)
     routes.install(app, mes)
-    return _Served(app, settings.release, mes.served.requests)
+    return _Served(Bounded(app, settings.most_body_bytes), settings.release, mes.served.requests)
 
 
 async def _warm(evidence: ProductionEvidence) -> None:

@@ -39,6 +39,11 @@ class Settings(BaseSettings):
         pattern="^(FULL|NORMAL)$",
         description="FULL: an answered event survives a power cut. NORMAL: the last moments may be lost.",
     )
+    most_body_bytes: int = Field(
+        default=1_048_576,
+        ge=1024,
+        description="The longest document a client may send, in bytes; past it 413.",
+    )
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR."
     )

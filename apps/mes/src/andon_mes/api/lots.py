@@ -3,19 +3,25 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from andon_mes.api.bodies import GenerateBody, LotChangeBody, LotQuery, NewLotBody, SerialChangeBody
+from andon_mes.api.bodies import (
+    AskedStatus,
+    GenerateBody,
+    LotChangeBody,
+    LotQuery,
+    NewLotBody,
+    SerialChangeBody,
+)
 from andon_mes.api.context import Mes, ThisMes, question_of, reply
 from andon_mes.api.views import lot_view, row_view, serial_view
 from andon_mes.idempotency.store import Answer, Question, once
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.lots import decide as lot_rules
 from andon_mes.lots import store as lots
-from andon_mes.lots.model import LotAction, NewLot
+from andon_mes.lots.model import LotAction, LotStatus, NewLot
 from andon_mes.lots.store import LotFilter
-from andon_mes.processes import controller
 from andon_mes.processes import store as attempts
 from andon_mes.serials import decide as serial_rules
 from andon_mes.serials import store as serials
@@ -27,6 +33,8 @@ _INTERNAL = frozenset(
     {"serial_id", "process_id", "completion_digest", "completion_seq", "entity_type", "entity_id"}
 )
 
+
+LotId = Annotated[int, Path(gt=0, lt=2**63)]
 
 router = APIRouter(prefix="/api/v1", tags=["lots"])
 
@@ -47,7 +55,7 @@ async def create_lot(mes: ThisMes, body: NewLotBody, request: Request) -> Respon
 @router.get("/lots")
 async def list_lots(mes: ThisMes, asked: Annotated[LotQuery, Query()]) -> Response:
     """One page of lots, newest first."""
-    chosen = LotFilter(asked.status, asked.priority, asked.plant, asked.on)
+    chosen = LotFilter(_meant(asked.status), asked.priority, asked.plant, asked.on)
 
     def work(connection: Connection) -> Answer:
         found, total = lots.list_page(connection, chosen, page=asked.page, page_size=asked.page_size)
@@ -82,6 +90,7 @@ async def change_lot(mes: ThisMes, lot_number: str, body: LotChangeBody, request
         if body.action is not None:
             after = lot_rules.decide_change(lot.status, lot.held_from, body.action)
             lots.set_status(connection, lot, after, change)
+            lots.close_when_complete(connection, lot.id, change)
         lots.amend(connection, lot, priority=body.priority, notes=body.notes)
         changed = lots.get_by_id(connection, lot.id)
         return _data(200, lot_view(changed, lots.quantities(connection, lot.id)))
@@ -90,7 +99,7 @@ async def change_lot(mes: ThisMes, lot_number: str, body: LotChangeBody, request
 
 
 @router.post("/lots/{lot_id}/serials/generate", status_code=201)
-async def generate(mes: ThisMes, lot_id: int, body: GenerateBody, request: Request) -> Response:
+async def generate(mes: ThisMes, lot_id: LotId, body: GenerateBody, request: Request) -> Response:
     """Make serials for a lot, within its target."""
     asked, _ = await question_of(request, mes, f"lots/{lot_id}/serials")
 
@@ -124,10 +133,8 @@ async def change_serial(
         after = serial_rules.decide_change(serial.status, serial.held_from, body.action)
         serials.set_status(connection, serial, after, change)
         if after is SerialStatus.SCRAPPED:
-            attempts.abort_open_attempts(connection, serial.id, change.at)
-            subject = attempts.find_subject(connection, serial_number)
-            if subject is not None:
-                controller.close_lot_when_complete(connection, subject, change)
+            attempts.end_open_work(connection, serial.id, change.at)
+            lots.close_when_complete(connection, serial.lot_id, change)
         return _serial(connection, serial_number)
 
     return await _write(mes, request, asked, work)
@@ -140,13 +147,19 @@ async def _write(mes: Mes, request: Request, asked: Question, work: Work[Answer]
     return reply(await mes.database.write(lambda each: once(each, asked, lambda: work(each))))
 
 
+def _meant(status: AskedStatus | None) -> tuple[LotStatus, ...]:
+    if status == "CREATED":
+        return LotStatus.DRAFT, LotStatus.RELEASED
+    return (LotStatus(status),) if status else ()
+
+
 def _new_lot(mes: Mes, body: NewLotBody) -> NewLot:
-    on, shift = mes.calendar.shift_at(mes.clock.now())
+    on, shift = mes.calendar.shift_at(mes.clock.now(), body.shift)
     return NewLot(
         plant_code=mes.plant_code,
         product_model=body.product_model,
         production_date=body.production_date or on,
-        shift=body.shift or shift,
+        shift=shift,
         target_quantity=body.target_quantity,
         priority=body.priority,
         created_by=body.created_by,
@@ -163,6 +176,9 @@ def _serial(connection: Connection, number: str) -> Answer:
     ]
     shown["history"] = [
         row_view(row, without=_INTERNAL) for row in serials.list_history(connection, serial.id)
+    ]
+    shown["contested"] = [
+        row_view(row, without=_INTERNAL) for row in attempts.list_contested(connection, number)
     ]
     return _data(200, shown)
 

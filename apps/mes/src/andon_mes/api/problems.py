@@ -9,11 +9,42 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from andon_mes.kernel import logging
-from andon_mes.kernel.errors import MesError, Problem, Unavailable, Words, as_document
+from andon_mes.kernel.errors import MesError, Problem, Unavailable, Words, as_document, invalid, shown
 
 _log = logging.get(__name__)
 _TYPE = "application/problem+json"
 _SECONDS_TO_RETRY = "1"
+_CODES = {"extra_forbidden": "UNKNOWN_FIELD"}
+_HTTP = {
+    404: ("NOT_FOUND", Words("There is nothing at this address", "이 주소에는 아무것도 없습니다")),
+    405: (
+        "METHOD_NOT_ALLOWED",
+        Words("The method does not fit the address", "이 주소에 쓸 수 없는 메서드입니다"),
+    ),
+}
+_KOREAN = {
+    "missing": "필수 항목입니다",
+    "string_type": "문자열을 보내세요",
+    "string_too_short": "{min_length}자 이상이어야 합니다",
+    "string_too_long": "{max_length}자 이하여야 합니다",
+    "string_pattern_mismatch": "제어 문자 없이 {pattern} 형식이어야 합니다",
+    "string_unicode": "올바른 유니코드 문자를 보내세요",
+    "int_type": "정수를 보내세요",
+    "int_parsing": "정수를 보내세요",
+    "float_type": "숫자를 보내세요",
+    "bool_type": "true 또는 false를 보내세요",
+    "dict_type": "JSON 객체를 보내세요",
+    "model_attributes_type": "JSON 객체를 보내세요",
+    "literal_error": "{expected} 중 하나를 보내세요",
+    "enum": "{expected} 중 하나를 보내세요",
+    "greater_than": "{gt}보다 커야 합니다",
+    "greater_than_equal": "{ge} 이상이어야 합니다",
+    "less_than": "{lt}보다 작아야 합니다",
+    "less_than_equal": "{le} 이하여야 합니다",
+    "timezone_aware": "시간대가 있어야 합니다. 예: 2025-11-10T12:00:00+09:00",
+    "iso_8601": "ISO 8601 문자열을 보내세요. 예: 2025-11-10T12:00:00+09:00",
+    "century": "2000년부터 2099년까지의 날짜여야 합니다",
+}
 
 
 def install(app: FastAPI) -> None:
@@ -41,25 +72,49 @@ async def _malformed(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     first = error.errors()[0]
+    kind, about = first["type"], first.get("ctx", {})
+    if kind == "json_invalid":
+        return answer(_unreadable(), 422)
     field = ".".join(str(part) for part in first["loc"][1:]) or "body"
-    value = _shown(first.get("input"))
-    problem = Problem(
-        "INVALID_INPUT",
-        Words(f"The field {field} cannot be used", f"{field} 항목을 사용할 수 없습니다"),
-        Words(f"{field} is {value!r}", f"{field} 값: {value!r}"),
-        Words(f"Correct it: {first['msg']}", f"값을 수정하세요: {first['msg']}"),
-        field=field,
-        value=value,
+    value = shown(None if kind == "missing" else first.get("input"))
+    said = Words(f"{field} is {value!r}", f"{field} 값: {value!r}")
+    fix = Words(f"Correct it: {first['msg']}", f"값을 수정하세요: {_in_korean(kind, about)}")
+    if kind == "extra_forbidden":
+        fix = Words(
+            "Leave it out or correct its name; what only a station knows goes into process_specific_data",
+            "항목을 빼거나 이름을 고치세요. 설비 고유의 값은 process_specific_data에 넣으세요",
+        )
+    return answer(invalid(field, value, said, fix, code=_CODES.get(kind, "INVALID_INPUT")).problem, 422)
+
+
+def _in_korean(kind: str, about: dict[str, Any]) -> str:
+    """What pydantic says of a value of the wrong kind."""
+    return _KOREAN.get(kind, "API 문서의 형식을 확인하세요").format_map(about)
+
+
+def _unreadable() -> Problem:
+    return Problem(
+        "BODY_UNREADABLE",
+        Words("The body is no JSON document", "본문이 JSON 문서가 아닙니다"),
+        Words("It cannot be read as JSON in UTF-8", "UTF-8 JSON으로 읽을 수 없습니다"),
+        Words(
+            "Send one JSON object, as /openapi.json says",
+            "/openapi.json의 형식대로 JSON 객체 하나를 보내세요",
+        ),
     )
-    return answer(problem, 422)
 
 
 async def _http(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
+    if error.status_code == 400:
+        return answer(_unreadable(), 400)
+    code, title = _HTTP.get(
+        error.status_code, (f"HTTP_{error.status_code}", Words(error.detail, error.detail))
+    )
     problem = Problem(
-        f"HTTP_{error.status_code}",
-        Words(str(error.detail), str(error.detail)),
+        code,
+        title,
         Words("The address or method is none of this API's", "이 API에 없는 주소 또는 메서드입니다"),
         Words("See /openapi.json", "/openapi.json을 확인하세요"),
     )
@@ -75,8 +130,3 @@ async def _unexpected(request: Request, error: Exception) -> Response:
         Words("Send the same request again with the same key", "같은 키로 같은 요청을 다시 보내세요"),
     )
     return answer(problem, 500)
-
-
-def _shown(value: Any) -> object:
-    """A value that is safe to repeat to the client."""
-    return value if isinstance(value, bool | int) or value is None else str(value)[:100]

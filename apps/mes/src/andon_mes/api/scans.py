@@ -79,6 +79,7 @@ def _completion(connection: Connection, body: CompleteBody, digest: str) -> Comp
         at=body.timestamp,
         digest=digest,
         process_data_id=body.process_data_id,
+        attempt=body.attempt,
         cycle_time=body.cycle_time,
         data=body.process_specific_data,
         inspection_result=body.inspection_result,

@@ -6,7 +6,8 @@ healed by asking again. Refusals are answers too: a new scan has a new key. What
 
 import hashlib
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +21,8 @@ _FIND = sa.select(answers.c.fingerprint, answers.c.status_code, answers.c.body).
 )
 _INSERT = sa.insert(answers)
 _LONGEST_KEY = 200
+_DEEPEST = 32
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as written in JSON; behind a backslash it is other text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +46,13 @@ class Question:
 def question(operation: str, content: object, key: str | None, at: datetime) -> Question:
     """The question in `content`; without a key of the client its content is the key, as for a vendor's file.
 
-    Raises: InvalidInput when the key is too long, or the content is no JSON a database could keep.
+    Raises: InvalidInput when the key is too long, or the content too deep, or no JSON a database could keep.
     """
+    _require_shallow(content)
     try:
-        canonical = json.dumps(
-            content, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        )
+        canonical = _canonical(content)
         fingerprint = hashlib.sha256(f"{operation}\n{canonical}".encode()).hexdigest()
-    except ValueError as error:  # NaN, infinity, half of a surrogate pair: JSON in name only
+    except ValueError as error:  # NaN, infinity, half of a surrogate pair, NUL: no database keeps them
         raise invalid(
             "body",
             str(error)[:100],
@@ -67,6 +69,37 @@ def question(operation: str, content: object, key: str | None, at: datetime) -> 
             ),
         )
     return Question(key or f"sha256:{fingerprint}", fingerprint, at)
+
+
+def _canonical(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if _NUL.search(text):
+        raise ValueError("the character U+0000")
+    return text
+
+
+def _require_shallow(content: object) -> None:
+    """Level by level, as each step that follows goes down by calls of its own."""
+    level = [content]
+    for _ in range(_DEEPEST):
+        level = [child for each in level for child in _children(each)]
+        if not level:
+            return
+    raise invalid(
+        "body",
+        level[0],
+        Words(
+            f"The document is more than {_DEEPEST} levels deep", f"문서의 깊이가 {_DEEPEST}단계를 넘습니다"
+        ),
+        Words("Send it flatter", "구조를 단순하게 하여 보내세요"),
+        code="BODY_TOO_DEEP",
+    )
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def once(connection: sa.Connection, asked: Question, work: Callable[[], Answer]) -> Answer:

@@ -9,8 +9,13 @@
 Refusals of the interlock are Conflicts (processes/refusals.py). Translation to HTTP is in api/problems.py.
 """
 
+import reprlib
 from dataclasses import dataclass
 from typing import ClassVar
+
+_LONGEST = 100
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,13 @@ def invalid(
     return InvalidInput(Problem(code, title, detail, fix, field=field, value=value))
 
 
+def shown(value: object) -> object:
+    """A value that is safe to repeat to whoever sent it, however long, deep or strange it is."""
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    return value[:_LONGEST] if isinstance(value, str) else _SHORT.repr(value)[:_LONGEST]
+
+
 def as_document(problem: Problem, status: int) -> dict[str, object]:
     """`problem` as RFC 9457 problem details, with its words in both languages."""
     document: dict[str, object] = {
@@ -87,5 +99,5 @@ def as_document(problem: Problem, status: int) -> dict[str, object]:
         "detail_ko": f"{problem.detail.ko}. {problem.fix.ko}.",
     }
     if problem.field:
-        document |= {"field": problem.field, "value": problem.value}
+        document |= {"field": problem.field, "value": shown(problem.value)}
     return document

@@ -10,6 +10,11 @@ _ALLOWED: dict[LotAction, dict[LotStatus, LotStatus]] = {
 }
 
 
+def may_close(status: LotStatus) -> bool:
+    """Whether a lot whose last serial is done may close: not while it is held, a draft, or cancelled."""
+    return status in {LotStatus.RELEASED, LotStatus.IN_PROGRESS}
+
+
 def decide_change(status: LotStatus, held_from: LotStatus | None, action: LotAction) -> LotStatus:
     """The lot's next status. Releasing a held lot returns it to where it was.
 

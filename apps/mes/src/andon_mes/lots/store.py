@@ -7,8 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from andon_mes.kernel.errors import NotFound, Problem, Words, invalid
+from andon_mes.lots.decide import may_close
 from andon_mes.lots.model import Lot, LotStatus, NewLot, Priority, Quantities
 from andon_mes.numbers.patterns import LotKey, lot_number
+from andon_mes.serials.model import DONE, SerialStatus
 from andon_mes.store import counters, history
 from andon_mes.store.history import Change
 from andon_mes.store.schema import lots, product_models, serials
@@ -21,14 +23,23 @@ _QUANTITIES = (
     .where(serials.c.lot_id == sa.bindparam("lot_id"))
     .group_by(serials.c.status, serials.c.is_defective)
 )
-_FINISHED = frozenset({"COMPLETED", "SHIPPED"})
+_FINISHED = frozenset({SerialStatus.COMPLETED, SerialStatus.SHIPPED})
+_UNFINISHED = (
+    sa.select(serials.c.id)
+    .where(
+        serials.c.lot_id == sa.bindparam("lot_id"),
+        serials.c.status.in_([status for status in SerialStatus if status not in DONE]),
+    )
+    .limit(1)
+)
+_GENERATED = sa.select(sa.func.count()).where(serials.c.lot_id == sa.bindparam("lot_id"))
 
 
 @dataclass(frozen=True, slots=True)
 class LotFilter:
-    """Which lots a page shows; None means any."""
+    """Which lots a page shows; None and nothing mean any."""
 
-    status: LotStatus | None = None
+    statuses: tuple[LotStatus, ...] = ()
     priority: Priority | None = None
     plant_code: str | None = None
     production_date: date | None = None
@@ -91,13 +102,14 @@ def list_page(
     conditions = [
         column == value
         for column, value in (
-            (lots.c.status, chosen.status),
             (lots.c.priority, chosen.priority),
             (lots.c.plant_code, chosen.plant_code),
             (lots.c.production_date, chosen.production_date),
         )
         if value is not None
     ]
+    if chosen.statuses:
+        conditions.append(lots.c.status.in_(chosen.statuses))
     total = connection.execute(sa.select(sa.func.count()).select_from(lots).where(*conditions)).scalar_one()
     query = _LOT.where(*conditions).order_by(lots.c.id.desc()).limit(page_size).offset((page - 1) * page_size)
     return [_lot(row) for row in connection.execute(query)], total
@@ -114,6 +126,16 @@ def set_status(connection: sa.Connection, lot: Lot, after: LotStatus, change: Ch
     history.record(connection, "lot", lot.id, (lot.status, after), change)
 
 
+def close_when_complete(connection: sa.Connection, lot_id: int, change: Change) -> None:
+    """Close the lot when every serial it was to have is there, and finished or scrapped (mes.md rule 4)."""
+    if connection.execute(_UNFINISHED, {"lot_id": lot_id}).first() is not None:
+        return
+    lot = get_by_id(connection, lot_id)
+    generated: int = connection.execute(_GENERATED, {"lot_id": lot_id}).scalar_one()
+    if may_close(lot.status) and generated >= lot.target_quantity:
+        set_status(connection, lot, LotStatus.CLOSED, change)
+
+
 def amend(connection: sa.Connection, lot: Lot, *, priority: Priority | None, notes: str | None) -> None:
     """Change the lot's priority or notes; None leaves them."""
     values = {key: value for key, value in (("priority", priority), ("notes", notes)) if value is not None}
@@ -127,7 +149,9 @@ def quantities(connection: sa.Connection, lot_id: int) -> Quantities:
     for status, is_defective, count in connection.execute(_QUANTITIES, {"lot_id": lot_id}):
         generated += count
         actual += count if status in _FINISHED else 0
-        defect += count if status not in _FINISHED and (is_defective or status == "SCRAPPED") else 0
+        defect += (
+            count if status not in _FINISHED and (is_defective or status == SerialStatus.SCRAPPED) else 0
+        )
     return Quantities(generated, actual, defect)
 
 

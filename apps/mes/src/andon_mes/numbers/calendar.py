@@ -13,11 +13,18 @@ class Calendar:
     day_starts: time
     night_starts: time
 
-    def shift_at(self, instant: datetime) -> tuple[date, str]:
-        """Production date and shift of an aware `instant`.
+    def shift_at(self, instant: datetime, wanted: str | None = None) -> tuple[date, str]:
+        """Production date and shift of an aware `instant`; those of the shift `wanted`, if one is named.
 
-        A night shift that passes midnight keeps the date it began on (mes.md rule 1).
+        A night shift that passes midnight keeps the date it began on (mes.md rule 1). Who asks for the
+        other shift before dawn means the day that comes.
         """
+        on, shift = self._running_at(instant)
+        if wanted in {None, shift}:
+            return on, shift
+        return instant.astimezone(self.zone).date(), wanted or shift
+
+    def _running_at(self, instant: datetime) -> tuple[date, str]:
         local = instant.astimezone(self.zone)
         if self.day_starts <= local.time() < self.night_starts:
             return local.date(), "D"

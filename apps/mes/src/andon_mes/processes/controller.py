@@ -7,8 +7,9 @@ from typing import Any, assert_never
 
 from andon_mes.idempotency.store import Answer
 from andon_mes.kernel.errors import InvalidInput, Words, as_document, invalid
+from andon_mes.lots import store as lots
 from andon_mes.lots.model import LotStatus
-from andon_mes.numbers.checksum import likely_cause
+from andon_mes.numbers.checksum import is_intact, likely_cause
 from andon_mes.processes import limits, store
 from andon_mes.processes.decide import decide_completion, decide_outcome, decide_start
 from andon_mes.processes.model import (
@@ -20,6 +21,7 @@ from andon_mes.processes.model import (
     CompletionEvent,
     Outcome,
     Refuse,
+    Report,
     Same,
     StartEvent,
 )
@@ -83,10 +85,7 @@ def complete(connection: Connection, event: CompletionEvent, content: object, se
         return refused or _refusal(Refuse(Refusal.SERIAL_UNKNOWN, {}), event.serial_number, subject)
     decision = decide_completion(
         subject.seen,
-        event.process,
-        digest=event.digest,
-        at=event.at,
-        attempt_id=event.process_data_id,
+        Report(event.process, event.digest, event.at, event.process_data_id, event.attempt),
         infers_start=subject.infers_start.get(event.process, False),
     )
     match decision:
@@ -117,12 +116,6 @@ def complete(connection: Connection, event: CompletionEvent, content: object, se
             assert_never(decision)
 
 
-def close_lot_when_complete(connection: Connection, subject: Subject, change: Change) -> None:
-    """Close the serial's lot when this was its last serial."""
-    if store.is_lot_complete(connection, subject.lot_id, subject.target_quantity):
-        store.move_lot(connection, subject, LotStatus.CLOSED, change)
-
-
 def _begin(
     connection: Connection,
     subject: Subject,
@@ -139,7 +132,7 @@ def _begin(
         values["started_at"] = event.at
     store.move_serial(connection, subject, SerialStatus.IN_PROCESS, values, change)
     if subject.seen.lot is LotStatus.RELEASED:
-        store.move_lot(connection, subject, LotStatus.IN_PROGRESS, change)
+        store.begin_lot(connection, subject, change)
     return attempt
 
 
@@ -164,7 +157,7 @@ def _close(
     *,
     inferred: bool,
 ) -> Answer:
-    result = _result(connection, subject, attempt, event, serving)
+    result = _result(connection, subject, attempt, event, serving, inferred=inferred)
     outcome = decide_outcome(subject.seen, event.process, number=attempt.number, passed=result.passed)
     store.close_attempt(connection, attempt, event, result, serving.now)
     change = Change(event.operator_id, serving.now, result.defect_code)
@@ -175,7 +168,7 @@ def _close(
     if outcome.opens_rework and result.defect_code is not None:
         store.open_rework(connection, subject, event, result.defect_code)
     if outcome.serial is SerialStatus.COMPLETED:
-        close_lot_when_complete(connection, subject, change)
+        lots.close_when_complete(connection, subject.lot_id, Change(event.operator_id, serving.now))
     return _answer(
         200,
         {
@@ -206,7 +199,13 @@ def _columns(outcome: Outcome, result: Result, event: CompletionEvent) -> dict[s
 
 
 def _result(
-    connection: Connection, subject: Subject, attempt: Attempt, event: CompletionEvent, serving: Serving
+    connection: Connection,
+    subject: Subject,
+    attempt: Attempt,
+    event: CompletionEvent,
+    serving: Serving,
+    *,
+    inferred: bool,
 ) -> Result:
     """Whether the attempt passed: the station says so, and its measurements are within their limits."""
     process_id = subject.process_ids[event.process]
@@ -223,9 +222,16 @@ def _result(
             raise _unknown_defect(event, known)
     found = limits.breaches(event.data, store.list_characteristics(connection, process_id))
     defect_code = event.defect_code or (found[0].characteristic.defect_code if found else None)
-    measured = (event.at - attempt.started_at).total_seconds()
-    cycle_time = event.cycle_time if event.cycle_time is not None else (measured if measured >= 0 else None)
+    cycle_time = _cycle_time(attempt, event, inferred=inferred)
     return Result(event.is_pass and not found, defect_code, found, cycle_time, serving.release)
+
+
+def _cycle_time(attempt: Attempt, event: CompletionEvent, *, inferred: bool) -> float | None:
+    """In seconds; unknown, not 0, when nobody measured it, or the station's clock went back."""
+    if event.cycle_time is not None:
+        return event.cycle_time
+    measured = (event.at - attempt.started_at).total_seconds()
+    return None if inferred or measured < 0 else measured
 
 
 def _unknown_defect(event: CompletionEvent, known: list[str]) -> InvalidInput:
@@ -244,11 +250,10 @@ def _unknown_defect(event: CompletionEvent, known: list[str]) -> InvalidInput:
 
 def _refused_identity(subject: Subject | None, number: str, checksum: str | None) -> Answer | None:
     """The refusal of a number whose check characters do not belong to it, before anything else is asked."""
-    if checksum is None or (subject is not None and subject.checksum == checksum):
+    if checksum is None or is_intact(number, checksum):
         return None
     near = likely_cause(number, checksum)
-    hint = f"; did you mean {near}?" if near else ""
-    about: dict[str, object] = {"checksum": checksum, "near": hint}
+    about: dict[str, object] = {"checksum": checksum, "near": f" (→ {near}?)" if near else ""}
     return _refusal(Refuse(Refusal.CHECKSUM_BAD, about), number, subject)
 
 

@@ -17,6 +17,7 @@ from andon_mes.processes.model import (
     CompletionDecision,
     Outcome,
     Refuse,
+    Report,
     Same,
     Situation,
     StartDecision,
@@ -36,30 +37,36 @@ def decide_start(seen: Situation, process: str) -> StartDecision:
     return Begin(_count(seen, process) + 1)
 
 
-def decide_completion(
-    seen: Situation, process: str, *, digest: str, at: datetime, attempt_id: int | None, infers_start: bool
-) -> CompletionDecision:
-    """Which attempt a report about `process` closes. The natural key decides; `attempt_id` must agree.
+def decide_completion(seen: Situation, report: Report, *, infers_start: bool) -> CompletionDecision:
+    """Which attempt `report` closes.
 
-    `at` is the report's own time: a report that is not younger than the attempt it would follow is
-    about that attempt, and contradicts it.
+    A report that is not younger than the attempt it would follow is about that attempt, and contradicts it.
     """
+    process = report.process
     here = [each for each in seen.attempts if each.process == process]
-    if attempt_id is not None and all(each.id != attempt_id for each in here):
-        return Refuse(Refusal.ATTEMPT_DISAGREES, {"process": process, "attempt": attempt_id})
-    for each in here:
-        if each.status in _CLOSED and each.digest == digest:
-            return Same(each)
+    meant = [each for each in here if _is_meant(each, report)]
     is_open = next((each for each in here if each.status is AttemptStatus.IN_PROGRESS), None)
-    if is_open is not None and attempt_id in {None, is_open.id}:
-        return _refused_by_hold(seen, process) or Close(is_open)
-    if attempt_id is not None or _contradicts(here, at):
+    if not meant and (report.attempt_id is not None or is_open is not None):
+        return _disagrees(report)
+    for each in here:
+        if each.status in _CLOSED and each.digest == report.digest:
+            return Same(each)
+    if is_open is not None and is_open in meant:
+        return _refused_off_route(seen, process) or _refused_by_hold(seen, process) or Close(is_open)
+    is_named = report.attempt_id is not None or report.number is not None
+    if (is_named and meant) or _contradicts(here, report.at):
         return Refuse(Refusal.ATTEMPT_CLOSED_DIFFERENTLY, {"process": process})
-    begun = decide_start(seen, process)
+    return _decide_unstarted(seen, report, infers_start=infers_start)
+
+
+def _decide_unstarted(seen: Situation, report: Report, *, infers_start: bool) -> CompletionDecision:
+    begun = decide_start(seen, report.process)
     if isinstance(begun, Refuse):
         return begun
+    if report.number not in {None, begun.number}:
+        return _disagrees(report)
     if not infers_start:
-        return Refuse(Refusal.START_MISSING, {"process": process})
+        return Refuse(Refusal.START_MISSING, {"process": report.process})
     return BeginAndClose(begun.number)
 
 
@@ -76,13 +83,20 @@ def decide_outcome(seen: Situation, process: str, *, number: int, passed: bool) 
 
 
 def _refused_by_state(seen: Situation, process: str) -> Refuse | None:
-    if process not in seen.route:
-        return Refuse(Refusal.STATION_WRONG_PROCESS, {"process": process})
+    if (refused := _refused_off_route(seen, process)) is not None:
+        return refused
     if seen.serial is SerialStatus.SCRAPPED:
         return Refuse(Refusal.SERIAL_SCRAPPED, {})
     if seen.serial in {SerialStatus.COMPLETED, SerialStatus.SHIPPED}:
         return Refuse(Refusal.SERIAL_COMPLETED, {})
     return _refused_by_hold(seen, process)
+
+
+def _refused_off_route(seen: Situation, process: str) -> Refuse | None:
+    """Also what is open may be off the route: its process was taken out of use meanwhile."""
+    if process in seen.route:
+        return None
+    return Refuse(Refusal.STATION_WRONG_PROCESS, {"process": process})
 
 
 def _refused_by_hold(seen: Situation, process: str) -> Refuse | None:
@@ -113,6 +127,15 @@ def _refused_by_route(seen: Situation, process: str) -> Refuse | None:
     if seen.serial is SerialStatus.DEFECTIVE:
         return _limit(seen, process) if seen.reworks >= MOST_REWORKS else Refuse(Refusal.REWORK_REQUIRED, {})
     return None
+
+
+def _is_meant(attempt: Attempt, report: Report) -> bool:
+    return report.attempt_id in {None, attempt.id} and report.number in {None, attempt.number}
+
+
+def _disagrees(report: Report) -> Refuse:
+    said = report.attempt_id if report.attempt_id is not None else report.number
+    return Refuse(Refusal.ATTEMPT_DISAGREES, {"process": report.process, "attempt": said})
 
 
 def _contradicts(here: list[Attempt], at: datetime) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from andon_mes.kernel.errors import InvalidInput, Words, invalid
+from andon_mes.kernel.errors import InvalidInput, Words, invalid, shown
 from andon_mes.processes import units
 
 
@@ -70,15 +70,16 @@ def _measured(data: Mapping[str, Any], known: Characteristic) -> float:
     if value is None:
         raise _not_a_number(field, raw, known)
     unit = data.get(f"{known.name}_unit", known.unit)
+    said = shown(unit)
     try:
         return units.convert(value, unit, known.unit)
     except (KeyError, TypeError, ValueError) as error:
         listed = ", ".join(units.known(known.unit))
         raise invalid(
             f"{field}_unit",
-            unit,
+            said,
             Words(
-                f"{known.name} cannot be read in {unit!r}", f"{known.name} 단위 {unit!r}을(를) 알 수 없습니다"
+                f"{known.name} cannot be read in {said!r}", f"{known.name} 단위 {said!r}을(를) 알 수 없습니다"
             ),
             Words(f"Use one of: {listed}", f"다음 중 하나를 사용하세요: {listed}"),
             code="UNIT_UNKNOWN",
@@ -99,7 +100,7 @@ def _finite(raw: object) -> float | None:
 def _not_a_number(field: str, raw: object, known: Characteristic) -> InvalidInput:
     return invalid(
         field,
-        str(raw)[:50],
+        raw,
         Words(f"{known.name} is not a finite number", f"{known.name} 값이 유한한 숫자가 아닙니다"),
         Words(
             f"Send a number in {known.unit}, or leave it out",

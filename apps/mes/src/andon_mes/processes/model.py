@@ -52,12 +52,28 @@ class CompletionEvent:
     at: datetime
     digest: str
     process_data_id: int | None = None
+    attempt: int | None = None
     cycle_time: float | None = None
     data: dict[str, Any] = field(default_factory=dict)
     inspection_result: dict[str, Any] | None = None
     defect_code: str | None = None
     defect_description: str | None = None
     checksum: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a completion says of the attempt that it closes, beside the serial.
+
+    The natural key decides: the serial, the process, the attempt that is open. `attempt_id` and `number`
+    (the source's `work_order`) are optional, and must agree. `at` is the report's own time.
+    """
+
+    process: str
+    digest: str
+    at: datetime
+    attempt_id: int | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,8 +123,8 @@ _WORDS: dict[Refusal, tuple[Words, Words, Words]] = {
             "작업 {attempt}은(는) {serial}의 {process} 공정이 아닙니다",
         ),
         Words(
-            "Leave process_data_id out, or send the one that the start answered",
-            "process_data_id를 빼거나 시작 시 받은 값을 보내세요",
+            "Leave process_data_id and work_order out, or send what the start answered",
+            "process_data_id와 work_order를 빼거나 시작 시 받은 값을 보내세요",
         ),
     ),
     Refusal.ATTEMPT_CLOSED_DIFFERENTLY: (

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from andon_mes.lots.model import LotStatus
 from andon_mes.processes.limits import Breach, Characteristic
 from andon_mes.processes.model import Attempt, AttemptStatus, CompletionEvent, Situation, StartEvent
-from andon_mes.serials.model import DONE, SerialStatus
+from andon_mes.serials.model import SerialStatus
 from andon_mes.store import counters, history
 from andon_mes.store.history import Change
 from andon_mes.store.schema import (
@@ -40,7 +40,6 @@ _SUBJECT = (
         serials.c.lot_id,
         lots.c.lot_number,
         lots.c.status.label("lot_status"),
-        lots.c.target_quantity,
         sa.select(sa.func.count())
         .where(reworks.c.serial_id == serials.c.id)
         .scalar_subquery()
@@ -92,15 +91,6 @@ _CHARACTERISTICS = (
 _OPEN_ATTEMPT = sa.insert(process_data).returning(process_data.c.id)
 _CLOSE_ATTEMPT = sa.update(process_data).where(process_data.c.id == sa.bindparam("attempt_id"))
 _MOVE_SERIAL = sa.update(serials).where(serials.c.id == sa.bindparam("serial_id"))
-_UNFINISHED = (
-    sa.select(serials.c.id)
-    .where(
-        serials.c.lot_id == sa.bindparam("lot_id"),
-        serials.c.status.in_([status for status in SerialStatus if status not in DONE]),
-    )
-    .limit(1)
-)
-_GENERATED = sa.select(sa.func.count()).where(serials.c.lot_id == sa.bindparam("lot_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +103,6 @@ class Subject:
     started_at: datetime | None
     lot_id: int
     lot_number: str
-    target_quantity: int
     process_ids: dict[str, int]
     infers_start: dict[str, bool]
     seen: Situation
@@ -152,7 +141,6 @@ def find_subject(connection: sa.Connection, number: str) -> Subject | None:
         started_at=row.started_at,
         lot_id=row.lot_id,
         lot_number=row.lot_number,
-        target_quantity=row.target_quantity,
         process_ids={each.code: each.id for each in route},
         infers_start={each.code: each.infers_start for each in route},
         seen=seen,
@@ -241,20 +229,11 @@ def move_serial(
     history.record(connection, "serial", subject.serial_id, (subject.seen.serial, after), change)
 
 
-def move_lot(connection: sa.Connection, subject: Subject, after: LotStatus, change: Change) -> None:
-    """Move the serial's lot to `after`: its first start, or its completion."""
-    column = "started_at" if after is LotStatus.IN_PROGRESS else "completed_at"
-    values = {"status": after, column: change.at}
+def begin_lot(connection: sa.Connection, subject: Subject, change: Change) -> None:
+    """The first start of a serial is that of its lot."""
+    values = {"status": LotStatus.IN_PROGRESS, "started_at": change.at}
     connection.execute(sa.update(lots).where(lots.c.id == subject.lot_id).values(**values))
-    history.record(connection, "lot", subject.lot_id, (subject.seen.lot, after), change)
-
-
-def is_lot_complete(connection: sa.Connection, lot_id: int, target_quantity: int) -> bool:
-    """Whether every serial the lot was to have is there, and finished or scrapped."""
-    if connection.execute(_UNFINISHED, {"lot_id": lot_id}).first() is not None:
-        return False
-    generated: int = connection.execute(_GENERATED, {"lot_id": lot_id}).scalar_one()
-    return generated >= target_quantity
+    history.record(connection, "lot", subject.lot_id, (subject.seen.lot, LotStatus.IN_PROGRESS), change)
 
 
 def open_rework(
@@ -290,8 +269,13 @@ def close_reworks(
     )
 
 
-def abort_open_attempts(connection: sa.Connection, serial_id: int, now: datetime) -> None:
-    """Close what is open of a serial that a person scraps; it counts in no yield."""
+def end_open_work(connection: sa.Connection, serial_id: int, now: datetime) -> None:
+    """Close what is open of a scrapped serial: its attempt, which counts in no yield, and its rework."""
+    connection.execute(
+        sa.update(reworks)
+        .where(reworks.c.serial_id == serial_id, reworks.c.is_completed.is_(False))
+        .values(is_completed=True, completed_at=now, final_result=SerialStatus.SCRAPPED)
+    )
     connection.execute(
         sa.update(process_data)
         .where(process_data.c.serial_id == serial_id, process_data.c.status == AttemptStatus.IN_PROGRESS)
@@ -321,6 +305,16 @@ def keep_contested(
             "resolved": False,
         },
     )
+
+
+def list_contested(connection: sa.Connection, serial_number: str) -> list[dict[str, Any]]:
+    """The reports about a serial that wait for a person's look, oldest first."""
+    query = (
+        sa.select(contested_events)
+        .where(contested_events.c.serial_number == serial_number, contested_events.c.resolved.is_(False))
+        .order_by(contested_events.c.id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _attempt(row: Any) -> Attempt:
