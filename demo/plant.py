@@ -1,16 +1,19 @@
 """The demo's Andon: a home of its own, driven by the same command line that a plant uses."""
 
 import asyncio
+import os
 import shutil
 import signal
 import socket
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+_PATIENCE_SECONDS = 10
 _COMMAND = Path(sys.executable).with_name("andon")
 
 
@@ -24,10 +27,11 @@ class DemoError(Exception):
 
 @dataclass(slots=True)
 class Plant:
-    """A home folder with its Andon."""
+    """A home folder with its Andon. `variables`: settings beside those of this process's environment."""
 
     home: Path
     port: int
+    variables: Mapping[str, str] = field(default_factory=dict)
     _process: asyncio.subprocess.Process | None = field(default=None, init=False)
 
     @property
@@ -47,6 +51,11 @@ class Plant:
 
     async def restart(self) -> None:
         """Bring Andon up over the home that is there, and wait until it is ready."""
+        await self.launch()
+        await self._until_ready()
+
+    async def launch(self) -> None:
+        """Bring Andon up over the home that is there, and do not wait."""
         with (self.home / "up.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._line("up"),
@@ -54,8 +63,8 @@ class Plant:
                 stderr=log,
                 stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
+                env=self._environment(),
             )
-        await self._until_ready()
 
     async def kill(self) -> None:
         """Kill Andon as the power would; gateway and instances go on."""
@@ -67,7 +76,11 @@ class Plant:
         """End Andon, its gateway and its instances."""
         await self.command("down", "--all", "--yes", quiet=True, expected=(0, 1))
         if self._process is not None:
-            await self._process.wait()
+            try:
+                await asyncio.wait_for(self._process.wait(), _PATIENCE_SECONDS)
+            except TimeoutError:  # it had not come so far that `down` could find it, or it hangs
+                await self.kill()
+                await self.command("down", "--all", "--yes", quiet=True, expected=(0, 1))
 
     async def command(self, *words: str, quiet: bool = False, expected: tuple[int, ...] = (0,)) -> int:
         """Run one command of Andon in this terminal; gives its exit code.
@@ -76,16 +89,18 @@ class Plant:
             DemoError: the exit code is none of those expected.
         """
         hidden = asyncio.subprocess.PIPE if quiet else None
-        process = await asyncio.create_subprocess_exec(*self._line(*words), stdout=hidden, stderr=hidden)
-        out, err = await process.communicate()
-        code = process.returncode
+        code, out, err = await self._run(words, hidden)
         if code not in expected:
             words_said = f"andon {' '.join(words)}"
             raise DemoError(
                 f"`{words_said}` ended with {code}, not {expected}", _tail(out, err) or self.log()
             )
-        assert code is not None
         return code
+
+    async def said(self, *words: str) -> tuple[int, str, str]:
+        """Run one command of Andon; gives its exit code, output and error output."""
+        code, out, err = await self._run(words, asyncio.subprocess.PIPE)
+        return code, out.decode(), err.decode()
 
     async def get(self, path: str, **query: Any) -> Any:
         """GET from the API."""
@@ -111,6 +126,17 @@ class Plant:
                 except httpx.HTTPError:
                     pass
                 await asyncio.sleep(0.1)
+
+    async def _run(self, words: Sequence[str], stream: int | None) -> tuple[int, bytes, bytes]:
+        process = await asyncio.create_subprocess_exec(
+            *self._line(*words), stdout=stream, stderr=stream, env=self._environment()
+        )
+        out, err = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, out or b"", err or b""
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **self.variables}
 
     def _line(self, *words: str) -> list[str]:
         return [str(_COMMAND), "--home", str(self.home), *words]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 
@@ -37,6 +37,12 @@ class Load:
         finally:
             stop.set()
             await asyncio.gather(*tasks)
+
+    async def until(self, claim: Callable[[], bool], *, seconds: float = 60) -> None:
+        """Wait until `claim` is true of what was counted."""
+        async with asyncio.timeout(seconds):
+            while not claim():
+                await asyncio.sleep(self.pause_seconds)
 
     async def _client(self, stop: asyncio.Event) -> None:
         reader: asyncio.StreamReader | None = None

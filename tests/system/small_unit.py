@@ -1,9 +1,29 @@
-"""A small unit for whole-process tests: a counter of parts, standard library alone, in any version.
+"""A small unit for whole-process tests: a tester of panels, standard library alone, in any version.
 
-Version 1.2.0 fails parts that are good; 1.3.0 answers some requests with 500; 1.4.0 dies of its start.
+A request tests a panel of parts, so that the judge soon has evidence. `FLAWS` says which release is bad.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+FLAWS = {
+    "1.2.0": "fails parts that are good, while every request answers 200",
+    "1.3.0": "answers some requests with 500",
+    "1.4.0": "dies of its start",
+    "1.5.0": "its metrics page answers 500",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An environment of the manifest. Times as the manifest writes them."""
+
+    name: str = "production"
+    port: int = 0
+    strategy: str = "canary"
+    max_wait: str = "120s"
+
 
 _MANIFEST = """
 [unit]
@@ -12,29 +32,32 @@ kind = "service"
 [build]
 kind = "wheel"
 [test]
-command = ["python", "check.py", "{{junit}}"]
+command = ["python", "check.py", "{junit}"]
 [run]
-command = ["parts", "{{host}}", "{{port}}"]
+command = ["parts", "{host}", "{port}"]
 [ready]
 path = "/health"
 [drain]
 timeout = "5s"
 [evidence.errors]
 source = "gateway"
-acceptable = 0.02
+acceptable = 0.05
 [evidence.yield]
 source = "http"
 scope = "instance"
 exposure = "parts_total"
-bad = 'parts_total{{result="fail"}}'
-[environments.production]
-port = {port}
+bad = 'parts_total{result="fail"}'
+"""
+
+_PLACE = """
+[environments.{place.name}]
+port = {place.port}
 instances = 2
-strategy = "{strategy}"
-[environments.production.policy]
-steps = [0.2, 1.0]
+strategy = "{place.strategy}"
+[environments.{place.name}.policy]
+steps = [0.3, 1.0]
 soak = "1s"
-max_wait = "120s"
+max_wait = "{place.max_wait}"
 margin = 2.0
 beta = 0.05
 warm = "1s"
@@ -56,7 +79,7 @@ sources = ["src"]
 """
 
 _CODE = '''
-"""Counts parts; {version}."""
+"""Tests panels of parts; {version}."""
 import random
 import signal
 import sys
@@ -64,6 +87,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 VERSION = "{version}"
+PARTS_OF_A_PANEL = 10
 counts = {{"pass": 0, "fail": 0}}
 lock = threading.Lock()
 chance = random.Random()
@@ -74,6 +98,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path == "/metrics":
+            if VERSION == "1.5.0":
+                return self.answer(500, "cannot count")
             body = "".join(
                 f'parts_total{{{{release="{{VERSION}}",result="{{result}}"}}}} {{number}}\\n'
                 for result, number in counts.items()
@@ -81,25 +107,29 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, "# TYPE parts_total counter\\n" + body)
         if self.path == "/health":
             return self.answer(200, "ok")
-        if VERSION == "1.3.0" and chance.random() < 0.2:
+        if VERSION == "1.3.0" and chance.random() < 0.3:
             return self.answer(500, "broken")
-        is_bad = chance.random() < (0.5 if VERSION == "1.2.0" else 0.1)
+        rate = 0.3 if VERSION == "1.2.0" else 0.1
+        bad = sum(chance.random() < rate for _ in range(PARTS_OF_A_PANEL))
         with lock:
-            counts["fail" if is_bad else "pass"] += 1
+            counts["fail"] += bad
+            counts["pass"] += PARTS_OF_A_PANEL - bad
         return self.answer(200, VERSION)
 
     def answer(self, status, text):
+        """In one write: a process that is killed between two would cut its answer off."""
         body = text.encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self._headers_buffer.append(b"\\r\\n" + body)
+        self.flush_headers()
 
     def log_message(self, *words):
         pass
 
 
 def main():
+    print("parts", VERSION, "begins", flush=True)
     if VERSION == "1.4.0":
         sys.exit("cannot start: the configuration is missing")
     server = ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler)
@@ -115,10 +145,10 @@ open(sys.argv[1], "w").write(report)
 """
 
 
-def write(folder: Path, version: str, *, port: int, strategy: str = "canary") -> Path:
-    """The source of `version`, to be served by the gateway on `port`."""
+def write(folder: Path, version: str, places: Sequence[Place]) -> Path:
+    """The source of `version`, which runs in `places`."""
     files = {
-        "andon.toml": _MANIFEST.format(port=port, strategy=strategy),
+        "andon.toml": _MANIFEST + "".join(_PLACE.format(place=each) for each in places),
         "pyproject.toml": _PROJECT.format(version=version),
         "src/parts.py": _CODE.format(version=version),
         "check.py": _CHECK,

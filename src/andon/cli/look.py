@@ -50,7 +50,7 @@ def logs(
     context: typer.Context,
     what: Annotated[str, typer.Argument(help="Unit, id of an instance, or id of a run")],
     lines: Annotated[
-        int, typer.Option("--lines", "-n", min=1, max=10_000, help="Lines of each instance")
+        int, typer.Option("--lines", "-n", min=1, max=5_000, help="Lines of each instance")
     ] = 100,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay and show new lines")] = False,
     as_json: Json = False,
@@ -82,7 +82,7 @@ def timeline(
     unit: Annotated[str | None, typer.Option(help="Only of this unit")] = None,
     environment: Annotated[str | None, typer.Option("--environment", "-e", help="Only there")] = None,
     subject: Annotated[str | None, typer.Option(help="Only of this thing, such as rollout/ro-...")] = None,
-    limit: Annotated[int, typer.Option("--lines", "-n", min=1, max=1000, help="Newest records")] = 50,
+    limit: Annotated[int, typer.Option("--lines", "-n", min=1, max=500, help="Newest records")] = 50,
     as_json: Json = False,
 ) -> None:
     """Show the timeline, oldest of the newest first."""
