@@ -12,10 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from andon.gateway import process
 from andon.gateway.admin import Admin
 from andon.gateway.envoy import Envoy, EnvoyOptions
 from andon.gateway.model import Acknowledged, Backend, Endpoint, HealthCheck, Route
+from andon.gateway.program import find_program
 from andon.gateway.stats import Scraper
 from andon.kernel.clock import SystemClock
 from andon.kernel.ids import EnvironmentName, UnitName, Version
@@ -129,7 +129,7 @@ async def by_hand(folder: Path, stable: int, candidate: int) -> AsyncIterator[By
         made = made.replace(f'"@{name.upper()}@"', json.dumps(_cluster(name, where)))
     path = folder / "hand.json"
     path.write_text(made)
-    program = await process.find_program()
+    program = await find_program()
     with (folder / "hand.log").open("wb") as log:
         # A session of its own, as ours has: the scheduler shares the processor between sessions.
         started = await asyncio.create_subprocess_exec(

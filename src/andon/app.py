@@ -3,21 +3,18 @@
 import asyncio
 import contextlib
 import fcntl
-import json
-import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import psutil
 import uvicorn
 
 from andon import parts
 from andon.api import guard, http
 from andon.board import pages
-from andon.kernel import files, logging
+from andon.kernel import files, logging, processes
 from andon.kernel.clock import SystemClock
 from andon.kernel.errors import Conflict, InvalidInput, Unavailable
 from andon.releases import keys
@@ -25,6 +22,7 @@ from andon.settings import Settings
 from andon.store import migrate
 
 _log = logging.get(__name__)
+_PID_FILE = "andon.pid"
 _STOP_PATIENCE = timedelta(seconds=20)
 
 
@@ -97,11 +95,10 @@ async def stop(settings: Settings, *, everything: bool) -> bool:
         Unavailable: it did not end in time.
     """
     home = settings.home.resolve()
-    running = _find_running(home)
+    running = processes.find_noted(home / _PID_FILE)
     if running is not None:
-        running.send_signal(signal.SIGTERM)
-        gone, _ = await asyncio.to_thread(psutil.wait_procs, [running], _STOP_PATIENCE.total_seconds())
-        if not gone:
+        processes.send(running, signal.SIGTERM)
+        if not await processes.is_gone_within(running, _STOP_PATIENCE):
             raise Unavailable(
                 "does-not-end", f"Andon (process {running.pid}) does not end", hint=f"kill -9 {running.pid}"
             )
@@ -133,19 +130,8 @@ def _alone(home: Path) -> Iterator[None]:
             raise Conflict(
                 "already-up", f"another Andon runs over {home}", hint="andon status, or andon down"
             ) from error
-        created = psutil.Process().create_time()
-        files.write(home / "andon.pid", json.dumps({"pid": os.getpid(), "created": created}).encode())
+        processes.note(home / _PID_FILE, processes.own())
         try:
             yield
         finally:
-            (home / "andon.pid").unlink(missing_ok=True)
-
-
-def _find_running(home: Path) -> psutil.Process | None:
-    try:
-        noted = json.loads((home / "andon.pid").read_bytes())
-        process = psutil.Process(noted["pid"])
-    except (FileNotFoundError, psutil.NoSuchProcess):
-        return None
-    # The number may belong to another program by now.
-    return process if abs(process.create_time() - noted["created"]) < 1.0 else None
+            (home / _PID_FILE).unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from andon.api.model import Check
-from andon.gateway import process
+from andon.gateway.program import find_program
 from andon.kernel.errors import AndonError
 from andon.releases import keys
 from andon.settings import Settings
@@ -37,7 +37,7 @@ def _program(name: str, hint: str) -> Check:
 
 def _envoy(named: Path | None) -> Check:
     try:
-        found = asyncio.run(process.find_program(named))
+        found = asyncio.run(find_program(named))
     except AndonError as error:
         return Check(name="envoy", is_good=False, detail=error.message, hint=error.hint)
     version = ".".join(str(each) for each in found.version)

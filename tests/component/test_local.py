@@ -14,11 +14,12 @@ import httpx
 import psutil
 import pytest
 
+from andon.kernel import processes
 from andon.kernel.clock import SystemClock
 from andon.kernel.errors import NotFound, Unavailable, Untrusted
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.releases.model import Role
-from andon.targets import processes
+from andon.targets.detached import MARK
 from andon.targets.local import LocalSettings, LocalTarget
 from andon.targets.model import Assignment, Instance, InstanceState
 from andon.targets.records import Rules
@@ -108,7 +109,7 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
     ids = [each.name for each in (tmp_path / "instances").glob("*")]
     await made.target.close()
     for each in ids:
-        processes.kill_marked(each)
+        processes.kill_marked(MARK, each)
 
 
 def all_ready(count: int) -> Callable[[list[Instance]], bool]:
@@ -326,9 +327,9 @@ async def test_what_an_instance_left_behind_is_ended_before_it_is_started_again(
     await plant.until(lambda seen: bool(seen) and seen[0].pid is not None, v100=1)
     (seen,) = await plant.target.observe(UNIT, PRODUCTION)
     async with asyncio.timeout(10):
-        while len(processes.marked(seen.id)) < 2:
+        while len(processes.marked(MARK, seen.id)) < 2:
             await asyncio.sleep(0.02)
-    first = processes.marked(seen.id)
+    first = processes.marked(MARK, seen.id)
     os.kill(seen.pid, signal.SIGKILL)
     await plant.until(lambda now: now[0].pid not in {None, seen.pid}, v100=1)
     assert not any(processes.is_alive(each) for each in first)

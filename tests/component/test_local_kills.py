@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from andon.kernel import processes
 from andon.kernel.ids import InstanceId
-from andon.targets import processes
+from andon.targets.detached import MARK
 
 DRIVER = Path(__file__).with_name("local_kills.py")
 
@@ -21,7 +22,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     home.mkdir()
     yield home
     for each in (home / "instances").glob("*"):
-        processes.kill_marked(InstanceId(each.name))
+        processes.kill_marked(MARK, InstanceId(each.name))
 
 
 def run(home: Path, mode: str, seed: int = 0) -> list[dict]:

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from andon.kernel import processes
 from andon.kernel.clock import SystemClock
 from andon.kernel.errors import Conflict
+from andon.kernel.ids import Process
 from andon.kernel.supervise import Loop
 from andon.pipelines.cache import Cache
 from andon.pipelines.commands import Ship
 from andon.pipelines.controller import Parts, PipelineController
-from andon.pipelines.identity import identity, marked
 from andon.pipelines.inline import InProcess, Registry
 from andon.pipelines.job import MARK, PackageSources
 from andon.pipelines.log import Logs
@@ -106,8 +107,7 @@ async def plant(tmp_path: Path, database: Database) -> AsyncIterator[Plant]:
     for run in await made.store.list():
         for name in StageName:
             for attempt in range(1, 5):
-                for pid in marked(MARK, f"{run.id}/{name}/{attempt}"):
-                    os.kill(pid, signal.SIGKILL)
+                processes.kill_marked(MARK, f"{run.id}/{name}/{attempt}")
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ async def test_a_stage_that_takes_too_long_is_killed_with_all_it_started(plant: 
     add_test(unit, "import subprocess; subprocess.run(['sleep', '600'], start_new_session=True)")
     run = await plant.ship(unit)
     assert run.reason == "test: it took longer than 3 s and was stopped"
-    assert list(marked(MARK, f"{run.id}/test/1")) == []
+    assert processes.marked(MARK, f"{run.id}/test/1") == []
 
 
 async def test_a_cancelled_run_stops_its_processes_and_says_who(plant: Plant, unit: Path) -> None:
@@ -213,7 +213,7 @@ async def test_a_cancelled_run_stops_its_processes_and_says_who(plant: Plant, un
     await plant.commands.cancel(run.id, "lee", "wrong tree")
     ended = await plant.finished(run)
     assert (ended.state, ended.reason) == (RunState.CANCELLED, "lee stopped it: wrong tree")
-    assert list(marked(MARK, f"{run.id}/test/1")) == []
+    assert processes.marked(MARK, f"{run.id}/test/1") == []
 
 
 async def test_one_unit_is_shipped_once_at_a_time(plant: Plant, unit: Path) -> None:
@@ -230,12 +230,12 @@ async def test_a_killed_worker_costs_its_stage_and_not_the_run(
     add_test(unit, hang_once(flag))
     run = await plant.commands.start(unit, "kim")
     await until(lambda: exists(flag), "the test began")
-    os.kill(worker_of(plant, run, StageName.TEST, 1), signal.SIGKILL)
+    processes.send(worker_of(plant, run, StageName.TEST, 1), signal.SIGKILL)
     ended = await plant.finished(run)
     assert ended.state is RunState.DONE, ended.reason
     assert (ended.stage(StageName.TEST).attempt, ended.stage(StageName.TEST).lost) == (2, 1)
     assert ended.stage(StageName.BUILD).attempt == 1
-    assert list(marked(MARK, f"{run.id}/test/1")) == []
+    assert processes.marked(MARK, f"{run.id}/test/1") == []
 
 
 def hang_once(flag: Path) -> str:
@@ -249,10 +249,10 @@ async def exists(flag: Path) -> bool:
     return flag.exists()
 
 
-def worker_of(plant: Plant, run: Run, stage: StageName, attempt: int) -> int:
-    noted = json.loads((plant.home / "runs" / run.id / f"{stage}.{attempt}" / "process.json").read_bytes())
-    assert identity(noted["pid"]) == noted["identity"]
-    return int(noted["pid"])
+def worker_of(plant: Plant, run: Run, stage: StageName, attempt: int) -> Process:
+    worker = processes.find_noted(plant.home / "runs" / run.id / f"{stage}.{attempt}" / "process.json")
+    assert worker is not None
+    return worker
 
 
 _ANDON = """
@@ -299,7 +299,7 @@ async def test_a_killed_andon_finds_its_workers_again(
         go_on.touch()
 
         async def is_gone() -> bool:
-            return identity(worker) is None
+            return not processes.is_alive(worker)
 
         await until(is_gone, "the worker ends")
     plant.start()

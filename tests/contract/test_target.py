@@ -10,11 +10,12 @@ from typing import Protocol
 
 import pytest
 
+from andon.kernel import processes
 from andon.kernel.clock import ManualClock, SystemClock
 from andon.kernel.errors import NotFound, Untrusted
 from andon.kernel.ids import EnvironmentName, InstanceId, UnitName, Version
 from andon.releases.model import Role
-from andon.targets import processes
+from andon.targets.detached import MARK
 from andon.targets.local import LocalSettings, LocalTarget
 from andon.targets.model import Assignment, Instance, InstanceState, Target
 from andon.targets.records import Rules
@@ -101,7 +102,7 @@ class LocalWorld:
     async def close(self) -> None:
         await self.target.close()
         for each in (self.home / "instances").glob("*"):
-            processes.kill_marked(InstanceId(each.name))
+            processes.kill_marked(MARK, InstanceId(each.name))
 
 
 @pytest.fixture(params=[FakeWorld, LocalWorld], ids=["fake", "local"])

@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from andon.gateway import launch, process
+from andon.gateway import launch
 from andon.gateway.admin import Admin
 from andon.gateway.bootstrap import MODERN, bootstrap
 from andon.gateway.delivery import Applied, Delivery, Key, Patience
 from andon.gateway.folder import Folder
 from andon.gateway.model import Route
 from andon.gateway.names import rds, route_name
-from andon.gateway.process import Program, Running
+from andon.gateway.program import Program, find_program
 from andon.gateway.render import RenderOptions, to_bytes
 from andon.gateway.routing import weights_in
-from andon.kernel import files, logging
+from andon.kernel import files, logging, processes
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Unavailable
-from andon.kernel.ids import EnvironmentName, UnitName, Version
+from andon.kernel.ids import EnvironmentName, Process, UnitName, Version
 
 _log = logging.get(__name__)
 _FIRST_PAUSE = timedelta(milliseconds=500)
@@ -53,7 +53,7 @@ class Envoy:
         self._options = options
         self._clock = clock
         self._folder = Folder(options.folder)
-        self._held: Running | None = None
+        self._held: Process | None = None
         self._held_since = 0.0
         self._program: Program | None = None
         self._starts = 0
@@ -78,11 +78,11 @@ class Envoy:
         made = self._folder.documents().get(rds(route_name(unit, environment)))
         return weights_in(made["resources"][0]) if made else {}
 
-    def find_running(self) -> Running | None:
+    def find_running(self) -> Process | None:
         """The Envoy of this folder, when one runs."""
-        return process.find_running(self._folder.pid_file)
+        return processes.find_noted(self._folder.pid_file)
 
-    async def ensure(self) -> Running:
+    async def ensure(self) -> Process:
         """Adopt the Envoy that runs, or start one, and return when it serves.
 
         Raises Unavailable while it waits before another start, or with Envoy's words when it does not
@@ -113,7 +113,7 @@ class Envoy:
         """End the Envoy of this folder, if one runs."""
         running = self.find_running()
         if running is not None:
-            await process.end(running, patience=patience)
+            await processes.end(running, patience=patience)
             _log.info("gateway stopped", pid=running.pid)
         self._held = None
         await self.close()
@@ -129,10 +129,10 @@ class Envoy:
 
     async def _find_program(self) -> Program:
         if self._program is None:
-            self._program = await process.find_program(self._options.program)
+            self._program = await find_program(self._options.program)
         return self._program
 
-    async def _start(self) -> Running:
+    async def _start(self) -> Process:
         wait = self._not_before - self._clock.monotonic()
         if wait > 0:
             raise Unavailable(
@@ -163,7 +163,7 @@ class Envoy:
         self._starts += 1
         self._not_before = self._clock.monotonic() + pause.total_seconds()
 
-    async def _launch(self, program: Program) -> Running:
+    async def _launch(self, program: Program) -> Process:
         command = [str(program.path), "-c", str(self._folder.bootstrap), "--disable-hot-restart"]
         # Warnings carry the reason of a refusal; below them there is a line for every change of weight.
         command += ["--reject-unknown-dynamic-fields", "--log-level", "warning"]
@@ -193,10 +193,10 @@ class Envoy:
         _log.info("gateway started", pid=running.pid, program=str(program.path))
         return running
 
-    async def _until_live(self, running: Running) -> None:
+    async def _until_live(self, running: Process) -> None:
         deadline = self._clock.monotonic() + self._options.start_within.total_seconds()
         while not await self.admin.is_answering():
-            if not process.is_alive(running):
+            if not processes.is_alive(running):
                 raise self._did_not_start()
             if self._clock.monotonic() > deadline:
                 raise Unavailable(

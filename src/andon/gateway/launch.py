@@ -11,8 +11,7 @@ import select
 import sys
 from pathlib import Path
 
-from andon.gateway import process
-from andon.kernel import files
+from andon.kernel import processes
 
 LOCK = "envoy.lock"
 PID_FILE = "envoy.json"
@@ -63,7 +62,7 @@ def _become(folder: Path, log: Path, command: list[str]) -> None:
     os.dup2(nothing, 0)
     os.dup2(written, 1)
     os.dup2(written, 2)
-    files.write(folder / PID_FILE, process.to_bytes(process.describe(os.getpid(), command[0])), mode=0o600)
+    processes.note(folder / PID_FILE, processes.own())
     os.execv(command[0], command)  # noqa: S606  no shell is wanted
 
 

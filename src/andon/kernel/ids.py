@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
@@ -18,6 +19,20 @@ InstanceId = NewType("InstanceId", str)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]|[a-z]")
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(?:[-+.a-z0-9]{1,40})?")
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's, without look-alikes
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process for as long as the machine is up: a pid alone may be somebody else's later."""
+
+    pid: int
+    started_ticks: int
+    boot_id: str
+
+    @property
+    def epoch(self) -> str:
+        """Tells this process from every other, before and after."""
+        return f"{self.boot_id[:8]}-{self.pid}-{self.started_ticks}"
 
 
 def name(value: str, *, what: str) -> str:

@@ -6,7 +6,6 @@ with its start time. What is not here: when to start which (decide.py), what a w
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import subprocess
@@ -16,11 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from andon.kernel import files, logging
+from andon.kernel import files, logging, processes
 from andon.kernel.errors import Damaged
+from andon.kernel.ids import Process
 from andon.pipelines import environment
 from andon.pipelines.decide import StageSeen
-from andon.pipelines.identity import identity, kill_marked
 from andon.pipelines.job import JOB, MARK, PROCESS, RESULT, Job, Limits, PackageSources, result_from_json
 from andon.pipelines.log import Logs
 from andon.pipelines.model import Run, StageName, StageResult
@@ -63,7 +62,7 @@ class Workers:
         self._logs = Logs(self._home)
         self._on_end = on_end
         self._children: dict[Path, subprocess.Popen[bytes]] = {}
-        self._watched: set[str] = set()
+        self._watched: set[Process] = set()
 
     def observe(self, run: Run, name: StageName) -> StageSeen:
         """Process and result, as the folders and the machine tell."""
@@ -81,7 +80,7 @@ class Workers:
         """Start a worker; one that is there already makes the new one go away."""
         status = run.stage(name)
         for earlier in range(1, status.attempt):
-            kill_marked(MARK, self._mark(run, name, earlier))
+            processes.kill_marked(MARK, self._mark(run, name, earlier))
             shutil.rmtree(self._folder(run, name, earlier) / "work", ignore_errors=True)
         job = self._job(run, name)
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +101,7 @@ class Workers:
     def stop(self, run: Run, name: StageName) -> None:
         """Kill the stage's processes, those that left the worker's group too."""
         for attempt in range(1, run.stage(name).attempt + 1):
-            if kill_marked(MARK, self._mark(run, name, attempt)):
+            if processes.kill_marked(MARK, self._mark(run, name, attempt)):
                 _log.info("stage stopped", run=run.id, stage=name.value, attempt=attempt)
 
     def _job(self, run: Run, name: StageName) -> Job:
@@ -128,15 +127,11 @@ class Workers:
         child = self._children.get(folder)
         if child is not None:
             return child.poll() is None
-        try:
-            noted = json.loads((folder / PROCESS).read_bytes())
-        except (OSError, ValueError):
-            return False
-        is_alive = bool(identity(noted["pid"]) == noted["identity"])
-        if is_alive and noted["identity"] not in self._watched:
-            self._watched.add(noted["identity"])
-            self._watch(noted["pid"])
-        return is_alive
+        running = processes.find_noted(folder / PROCESS)
+        if running is not None and running not in self._watched:
+            self._watched.add(running)
+            self._watch(running.pid)
+        return running is not None
 
     def _watch(self, pid: int) -> None:
         """Call `on_end` when the process ends; without a running loop the next tick finds out."""

@@ -7,7 +7,6 @@ stopping workers (processes.py).
 
 import fcntl
 import importlib
-import json
 import os
 import resource
 import shutil
@@ -16,10 +15,9 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
-from andon.kernel import files
+from andon.kernel import files, processes
 from andon.kernel.errors import AndonError, Unavailable
 from andon.pipelines.cache import Cache
-from andon.pipelines.identity import identity, kill_marked
 from andon.pipelines.job import LOCK, MARK, PROCESS, RESULT, Job, Limits, result_to_json
 from andon.pipelines.model import StageResult
 
@@ -34,13 +32,12 @@ def main(arguments: list[str]) -> int:
         return 0
     if (job.folder / RESULT).exists():
         return 0
-    me = {"pid": os.getpid(), "identity": identity(os.getpid())}
-    files.write(job.folder / PROCESS, json.dumps(me).encode())
+    processes.note(job.folder / PROCESS, processes.own())
     sys.excepthook = _Unexpected(job)
     _limit(job.limits)
     result = _run(job)
     shutil.rmtree(job.work, ignore_errors=True)
-    kill_marked(MARK, job.mark)
+    processes.kill_marked(MARK, job.mark)
     _answer(job, result)
     return 0
 

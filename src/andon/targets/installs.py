@@ -22,7 +22,7 @@ from pathlib import Path
 
 import uv
 
-from andon.kernel import files
+from andon.kernel import files, processes
 from andon.kernel.errors import Damaged, Unavailable
 from andon.kernel.ids import UnitName, Version
 from andon.releases.model import Role
@@ -30,7 +30,6 @@ from andon.releases.model import Role
 Fetch = Callable[[UnitName, Version, Role, Path], Awaitable[Path]]
 
 _COMPLETE = ".complete"
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _HASH_LETTERS = 12
 _KEEP = 3
 _LOCK_PAUSE = 0.1
@@ -146,7 +145,7 @@ class Installs:
         trusted afterwards.
         """
         every = self._folder / ".shared"
-        present = every / _BOOT_ID.read_text().strip()
+        present = every / processes.boot_id()
         (present / "wheels").mkdir(parents=True, exist_ok=True)
         for former in set(every.iterdir()) - {present}:
             shutil.rmtree(former, ignore_errors=True)

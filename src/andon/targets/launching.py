@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from andon.kernel.errors import InvalidInput, Unavailable
+from andon.targets.detached import MARK, Launch
 from andon.targets.installs import Command
-from andon.targets.processes import MARK, Launch
 from andon.targets.records import Record
 from andon.units.model import Manifest
 

@@ -18,11 +18,11 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from andon.kernel import logging
+from andon.kernel import logging, processes
 from andon.kernel.clock import Clock
 from andon.kernel.errors import AndonError, Unavailable
-from andon.kernel.ids import EnvironmentName, InstanceId, UnitName, Version, new_id
-from andon.targets import launching, processes
+from andon.kernel.ids import EnvironmentName, InstanceId, Process, UnitName, Version, new_id
+from andon.targets import detached, launching
 from andon.targets.checks import Checks, Probe
 from andon.targets.decide import (
     Create,
@@ -38,9 +38,10 @@ from andon.targets.decide import (
     decide,
     died,
 )
+from andon.targets.detached import MARK
 from andon.targets.installs import Fetch, Installs, last_words
 from andon.targets.model import Assignment, Instance, InstanceState
-from andon.targets.records import Process, Record, Rules, SeenInstance, SeenRelease, Work, WorkState
+from andon.targets.records import Record, Rules, SeenInstance, SeenRelease, Work, WorkState
 from andon.targets.store import InstanceStore
 from andon.targets.works import Works
 from andon.units.desired import Desired
@@ -227,20 +228,20 @@ class LocalTarget:
         child = self._children.get(record.id)
         if child is not None and (code := child.poll()) is not None:
             said = last_words(self._store.output(record.id))
-            end = processes.describe_end(code) + (f": {said}" if said else "")
+            end = detached.describe_end(code) + (f": {said}" if said else "")
         is_alive = processes.is_alive(record.process)
         if not is_alive:
             self._unwatch(record.process.pid)
             # What it left behind goes too, before anything else is started under its name.
-            is_alive = processes.kill_marked(record.id) > 0
+            is_alive = processes.kill_marked(MARK, record.id) > 0
         checked = self._checks.heard((record.id, record.starts))
         return SeenInstance(record, is_alive, end, checked)
 
     async def _find_again(self, record: Record) -> SeenInstance:
         """Andon was killed between starting a process and noting it: look for it by its mark."""
-        found = processes.marked(record.id)
+        found = processes.marked(MARK, record.id)
         if not found:
-            is_unborn = processes.is_locked(self._store.folder(record.id) / "lock")
+            is_unborn = detached.is_locked(self._store.folder(record.id) / "lock")
             return SeenInstance(record, is_alive=is_unborn)
         known = replace(record, process=found[0])
         await self._save(known)
@@ -281,7 +282,7 @@ class LocalTarget:
             case Kill():
                 if record.process is not None:
                     processes.send(record.process, signal.SIGKILL)
-                processes.kill_marked(record.id)
+                processes.kill_marked(MARK, record.id)
             case TryAgain():
                 self._forget_works(record)
             case Forget():
@@ -321,7 +322,7 @@ class LocalTarget:
         await self._save(record)
         self._store.rotate(record.id)
         try:
-            child = processes.start(launching.launch_of(record, manifest, self._place(record)))
+            child = detached.start(launching.launch_of(record, manifest, self._place(record)))
         except AndonError as error:
             await self._save(apply(record, died(record, error.message, release, now, self._rules), now))
             return

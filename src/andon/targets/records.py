@@ -4,17 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from andon.kernel.ids import EnvironmentName, InstanceId, UnitName, Version
+from andon.kernel.ids import EnvironmentName, InstanceId, Process, UnitName, Version
 from andon.targets.model import Instance, InstanceState
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """One process for as long as the machine is up: a number alone may be somebody else's later."""
-
-    pid: int
-    started_ticks: int
-    boot_id: str
 
 
 @dataclass(frozen=True, slots=True)

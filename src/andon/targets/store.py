@@ -15,9 +15,9 @@ from typing import Any
 
 from andon.kernel import files, logging
 from andon.kernel.errors import Damaged, NotFound
-from andon.kernel.ids import EnvironmentName, InstanceId, UnitName, Version
+from andon.kernel.ids import EnvironmentName, InstanceId, Process, UnitName, Version
 from andon.targets.model import InstanceState
-from andon.targets.records import Process, Record
+from andon.targets.records import Record
 
 _log = logging.get(__name__)
 _RECORD = "instance.json"

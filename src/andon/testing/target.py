@@ -9,12 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from andon.kernel.clock import Clock
 from andon.kernel.errors import NotFound
-from andon.kernel.ids import EnvironmentName, InstanceId, UnitName, Version, new_id
+from andon.kernel.ids import EnvironmentName, InstanceId, Process, UnitName, Version, new_id
 from andon.targets.decide import Create, Decision, Forget, Install, Kill, Migrate, Start, Stop, apply, decide
 from andon.targets.model import Assignment, Instance, InstanceState
 from andon.targets.records import (
     Checked,
-    Process,
     Record,
     Rules,
     SeenInstance,

