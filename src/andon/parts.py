@@ -175,7 +175,10 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
     rollouts = RolloutStore(base.database)
     target = seen.target
     gateway = GatewayReconciler(
-        envoy, GatewaySources(base.desired.list, seen.endpoints, base.manifests.service), _publishing(wakes)
+        envoy,
+        GatewaySources(base.desired.list, seen.endpoints, base.manifests.service),
+        _publishing(wakes),
+        base.publish,
     )
     seen.confirmed_by(gateway)
     observer = Observer(

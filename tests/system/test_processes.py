@@ -53,7 +53,7 @@ async def test_a_killed_gateway_comes_back_with_the_same_routes(plant: Floor) ->
     load = plant.load("production")
     rollout = await plant.begin("1.1.0", "production")
     await plant.serving(rollout)
-    pid = json.loads(next((plant.plant.home / "gateway").glob("*.pid")).read_bytes())["pid"]
+    pid = json.loads((plant.plant.home / "gateway" / "envoy.json").read_bytes())["pid"]
     async with load.running(4):
         await load.until(lambda: load.sent > 50)
         os.kill(pid, signal.SIGKILL)

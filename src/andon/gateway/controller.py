@@ -14,6 +14,7 @@ from andon.gateway.plan import ReleaseKey, Routes, Service, UnitKey, routes_of
 from andon.kernel import logging
 from andon.kernel.errors import AndonError
 from andon.kernel.ids import EnvironmentName, UnitName, Version
+from andon.timeline.records import Event, Severity
 from andon.units.desired import Desired
 
 _log = logging.get(__name__)
@@ -33,7 +34,11 @@ class Sources:
     services: Callable[[UnitName, EnvironmentName], Awaitable[Service | None]]
 
 
-async def _tell_nobody(_acknowledged: Sequence[Acknowledged]) -> None:
+async def _publish_nothing(_acknowledged: Sequence[Acknowledged]) -> None:
+    return None
+
+
+async def _tell_nobody(_event: Event) -> None:
     return None
 
 
@@ -44,6 +49,7 @@ class _Said:
     problems: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     acknowledged: tuple[object, ...] = field(default_factory=tuple)
+    untold: list[Event] = field(default_factory=list)
 
 
 class GatewayReconciler:
@@ -53,16 +59,20 @@ class GatewayReconciler:
         self,
         envoy: Envoy,
         sources: Sources,
-        publish: Callable[[Sequence[Acknowledged]], Awaitable[None]] = _tell_nobody,
+        publish: Callable[[Sequence[Acknowledged]], Awaitable[None]] = _publish_nothing,
+        tell: Callable[[Event], Awaitable[object]] = _tell_nobody,
     ) -> None:
+        """`publish` gets what is in force when that is news, `tell` what belongs on the timeline."""
         self._envoy = envoy
         self._sources = sources
         self._publish = publish
+        self._tell = tell
         self._planned = Routes(())
         self._applied = Applied(())
         self._said = _Said()
         self._settled_at = envoy.clock.monotonic() + _SETTLING.total_seconds()
         self._seen_ready: set[ReleaseKey] = set()
+        self._running = ""
 
     @property
     def acknowledged(self) -> tuple[Acknowledged, ...]:
@@ -85,14 +95,24 @@ class GatewayReconciler:
         Raises Unavailable when Envoy does not run or answer. A refused document does not raise: it must
         not slow the other units' returns; it is logged and stands in `problems`.
         """
-        await self._envoy.ensure()
+        await self._ensure()
         self._planned = await self._plan()
         self._applied = await self._envoy.apply(self._planned.routes, keep=self._planned.keep)
-        self._log_news()
+        self._note_news()
         news = tuple(_without_time(each) for each in self.acknowledged)
         if news != self._said.acknowledged:
             await self._publish(self.acknowledged)
             self._said.acknowledged = news
+        while self._said.untold:  # last: a timeline that cannot be written must not keep the routes waiting
+            await self._tell(self._said.untold[0])
+            del self._said.untold[0]
+
+    async def _ensure(self) -> None:
+        before, running = self._running, await self._envoy.ensure()
+        self._running = running.epoch
+        if before not in {"", self._running}:
+            reason = f"Envoy had ended; it runs again as process {running.pid}, with the same routes"
+            self._said.untold.append(_event("gateway.restarted", reason, Severity.WARNING))
 
     async def _plan(self) -> Routes:
         desired = await self._sources.desired()
@@ -122,15 +142,20 @@ class GatewayReconciler:
         is_settling = self._envoy.clock.monotonic() < self._settled_at
         return None if is_settling and self._envoy.last_weights(key[0], key[1]).get(key[2]) else found
 
-    def _log_news(self) -> None:
+    def _note_news(self) -> None:
         problems = tuple(each.message for each in self.problems)
         for problem in self.problems:
             if problem.message not in self._said.problems:
                 _log.error("gateway problem", code=problem.code, reason=problem.message, hint=problem.hint)
+                self._said.untold.append(_event("gateway.rejected", problem.message, Severity.ALERT))
         for reason in self.waiting:
             if reason not in self._said.waiting:
                 _log.warning("gateway waits", reason=reason)
         self._said.problems, self._said.waiting = problems, self.waiting
+
+
+def _event(kind: str, reason: str, severity: Severity) -> Event:
+    return Event(kind=kind, subject="gateway", actor="andon", reason=reason, severity=severity)
 
 
 def _without_time(each: Acknowledged) -> object:
