@@ -1,10 +1,7 @@
 """Finding a program and keeping a folder, without an Envoy."""
 
-import asyncio
 import os
 import sys
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest

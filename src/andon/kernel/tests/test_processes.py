@@ -116,19 +116,20 @@ import signal; signal.pause()
 """
 
 
-async def found_in_time(mark: str, count: int) -> list[Process]:
-    """A process that was just started has no environment for a moment."""
+async def found_in_time(mark: str, *, sessions: int) -> list[Process]:
+    """Two processes, once they are. Just after its start a process has no environment, or its parent's."""
     async with asyncio.timeout(30):
-        while len(found := processes.marked(MARK, mark)) != count:
+        while True:
+            found = processes.marked(MARK, mark)
+            if len(found) == 2 and len({os.getsid(each.pid) for each in found}) == sessions:
+                return found
             await asyncio.sleep(0.01)
-    return found
 
 
 async def test_everything_with_a_mark_is_found_and_killed_wherever_it_went(mark):
     command = (sys.executable, "-c", _LEAVES_ITS_GROUP, _LEAVES_ITS_GROUP)
     with running(*command, mark=mark) as child, running(mark=f"{mark}0") as other:
-        found = await found_in_time(mark, 2)
-        assert len({os.getsid(each.pid) for each in found}) == 2
+        found = await found_in_time(mark, sessions=2)
         assert processes.kill_marked(MARK, mark) == 2
         child.wait()
         for each in found:
@@ -140,6 +141,6 @@ async def test_a_session_leader_comes_before_its_children(mark):
     script = "import subprocess; subprocess.Popen(['sleep', '60']).wait()"
     with running("setsid", "--fork", sys.executable, "-c", script, mark=mark) as parent:
         parent.wait()
-        leader, follower = [each.pid for each in await found_in_time(mark, 2)]
+        leader, follower = [each.pid for each in await found_in_time(mark, sessions=1)]
         assert os.getsid(leader) == os.getsid(follower) == leader
         processes.kill_marked(MARK, mark)
