@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+from andon.kernel.tls import TRUSTS_NOBODY
+
 _PATIENCE_SECONDS = 10
 _COMMAND = Path(sys.executable).with_name("andon")
 
@@ -104,8 +106,8 @@ class Plant:
 
     async def get(self, path: str, **query: Any) -> Any:
         """GET from the API."""
-        async with httpx.AsyncClient(base_url=f"{self.url}/api/v1", trust_env=False, timeout=30) as http:
-            answer = await http.get(path, params=query)
+        async with self._client(timeout=30) as http:
+            answer = await http.get(f"/api/v1{path}", params=query)
             answer.raise_for_status()
             return answer.json()
 
@@ -116,7 +118,7 @@ class Plant:
 
     async def _until_ready(self) -> None:
         assert self._process is not None
-        async with asyncio.timeout(60), httpx.AsyncClient(base_url=self.url, trust_env=False) as http:
+        async with asyncio.timeout(60), self._client() as http:
             while True:
                 if self._process.returncode is not None:
                     raise DemoError("Andon ended while it started", self.log())
@@ -126,6 +128,9 @@ class Plant:
                 except httpx.HTTPError:
                     pass
                 await asyncio.sleep(0.1)
+
+    def _client(self, timeout: float = 5) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=timeout, verify=TRUSTS_NOBODY)
 
     async def _run(self, words: Sequence[str], stream: int | None) -> tuple[int, bytes, bytes]:
         process = await asyncio.create_subprocess_exec(

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from andon.kernel.errors import AndonError, Conflict, Damaged, Forbidden, InvalidInput, NotFound, Unavailable
+from andon.kernel.tls import TRUSTS_NOBODY
 from andon.settings import Settings
 
 T = TypeVar("T")
@@ -25,7 +26,11 @@ class Client:
         self.url = f"http://{host}:{settings.port}"
         self._home = settings.home
         self._http = httpx.Client(
-            base_url=self.url, timeout=_TIMEOUT_SECONDS, headers={"X-Andon-Actor": _actor()}, trust_env=False
+            base_url=self.url,
+            timeout=_TIMEOUT_SECONDS,
+            headers={"X-Andon-Actor": _actor()},
+            trust_env=False,
+            verify=TRUSTS_NOBODY,
         )
 
     def __enter__(self) -> Self:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from andon.kernel.errors import Unavailable
+from andon.kernel.tls import TRUSTS_NOBODY
 
 _READOUT = re.compile(r'^([^:]+): "(.*)"$')
 _PATIENCE = timedelta(seconds=5)
@@ -56,7 +57,7 @@ class Admin:
 
     async def _get(self, path: str, wanted: dict[str, str], *, accept_any: bool = False) -> httpx.Response:
         if self._client is None:
-            transport = httpx.AsyncHTTPTransport(uds=self._socket)
+            transport = httpx.AsyncHTTPTransport(uds=self._socket, verify=TRUSTS_NOBODY)
             self._client = httpx.AsyncClient(
                 transport=transport, base_url="http://envoy", timeout=_PATIENCE.total_seconds()
             )

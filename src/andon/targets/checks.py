@@ -12,6 +12,7 @@ import httpx
 
 from andon.kernel.clock import Clock
 from andon.kernel.ids import InstanceId
+from andon.kernel.tls import TRUSTS_NOBODY
 from andon.targets.records import Checked
 
 _EAGER = timedelta(milliseconds=100)  # between two questions to one that is starting
@@ -82,7 +83,10 @@ class Checks:
         """A sentence when the answer is not 2xx; empty when it is."""
         if self._client is None:
             self._client = httpx.AsyncClient(
-                trust_env=False, headers={"Connection": "close"}, limits=httpx.Limits(max_connections=None)
+                trust_env=False,
+                verify=TRUSTS_NOBODY,
+                headers={"Connection": "close"},
+                limits=httpx.Limits(max_connections=None),
             )
         seconds = patience.total_seconds()
         try:
