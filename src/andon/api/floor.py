@@ -115,7 +115,9 @@ def _amber(scene: Scene) -> model.Light | None:
         if rollout.phase is Phase.RETURNING:
             return model.Light(colour="amber", word="returning", reason=rollout.reason)
         word = "paused" if rollout.is_paused else "rolling-out"
-        return model.Light(colour="amber", word=word, reason=rollout.waiting_for or rollout.reason)
+        # The tile names what it waits for; the numbers are on the rollout's page.
+        reason = rollout.waiting_for.partition(":")[0] or rollout.reason
+        return model.Light(colour="amber", word=word, reason=reason)
     wanted = sum(each.instances for each in scene.desired.releases)
     ready = _ready([each for each in scene.instances if scene.desired.instances_of(each.version)])
     if ready < wanted:

@@ -232,8 +232,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "harm.reached": ("reached: it comes back", "도달: 되돌립니다"),
     "safe.reached": ("reached: safe enough", "도달: 충분히 안전"),
     "needs": (
-        "Needs about {events} more bad events (≈ {exposure} observations)",
-        "불량 사례 약 {events}건 더 필요 (관측 약 {exposure}건)",
+        "Needs about {exposure} more on the candidate (bad ones in all: {events})",
+        "후보에서 약 {exposure}건 더 필요 (불량은 모두 약 {events}건)",
     ),
     "needs.events": ("Needs about {events} more bad events", "불량 사례 약 {events}건 더 필요"),
     "needs.unknown": (

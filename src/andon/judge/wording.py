@@ -4,6 +4,9 @@ from andon.judge.forecast import Needed
 from andon.judge.mixture import odds
 from andon.judge.model import Counts, Finding, MetricPolicy
 
+# Below, the candidate is on its way to prove itself by what went well, and waits for no bad event.
+_WORTH_SAYING = 5
+
 
 def share_of(value: float) -> str:
     """Write a part of the whole as a percentage: 0.05 is "5 %"."""
@@ -67,8 +70,10 @@ def unproven(finding: Finding, policy: MetricPolicy, need: Needed | None) -> str
     so_far = _against(finding.e_safe, finding.safe_boundary)
     if need is None:
         return f"{text}; proof that it is {goal} is not in reach at these rates: {so_far}"
-    more = f"about {need.events:,} more bad events, {need.exposure:,} more on the candidate"
-    return f"{text}; proof that it is {goal} needs {more}: {so_far}"
+    bad = f" (some {need.events:,} bad ones in all)" if need.events >= _WORTH_SAYING else ""
+    return (
+        f"{text}; proof that it is {goal} needs about {need.exposure:,} more on the candidate{bad}: {so_far}"
+    )
 
 
 def broken_split(share: float, stable: Counts, candidate: Counts, log_e: float, chance: float) -> str:

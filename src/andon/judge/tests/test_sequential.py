@@ -101,7 +101,8 @@ def test_an_inconclusive_verdict_says_how_much_is_missing():
     (finding,) = verdict.findings
     assert 100 < finding.events_needed < 250
     assert finding.exposure_needed == pytest.approx(finding.events_needed * 25, rel=0.1)
-    assert f"needs about {finding.events_needed:,} more bad events" in verdict.reason
+    assert f"needs about {finding.exposure_needed:,} more on the candidate" in verdict.reason
+    assert f"(some {finding.events_needed:,} bad ones in all)" in verdict.reason
     assert "proof that it is below 1.5 times the stable" in verdict.reason
 
 
