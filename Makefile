@@ -2,12 +2,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-quick check bench lock reference setup setup-system
+.PHONY: help demo test test-quick campaign check bench lock reference setup setup-system
 
 export PYTHON
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 WORKERS ?= auto
+KILLS ?= 500
 # Options for the command behind a target, such as: make demo ARGS=--exit
 ARGS ?=
 
@@ -22,6 +23,9 @@ test: setup-system check ## the linters and every test (WORKERS=n, ARGS for pyte
 
 test-quick: setup ## the unit tier: needs nothing outside the process
 	$(PYTEST) -q -n $(WORKERS) -m unit $(ARGS)
+
+campaign: setup ## kill Andon at KILLS random moments of rollouts under load; takes about 4 s each
+	ANDON_KILLS=$(KILLS) $(PYTEST) -q -n 0 -rP tests/system/test_kill.py $(ARGS)
 
 check: setup ## the linters and the type checker
 	$(PY) -m ruff check .

@@ -8,6 +8,7 @@ import itertools
 import os
 import random
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -29,20 +30,19 @@ async def plant(tmp_path: Path) -> AsyncIterator[Floor]:
         yield made
 
 
-async def kill_until_over(plant: Floor, rollout: str, chance: random.Random) -> tuple[View, int]:
-    """Kill and start Andon again at random moments until the rollout is over."""
-    kills = 0
+async def kill_until_over(plant: Floor, rollout: str, chance: random.Random, kills: Counter[str]) -> View:
+    """Kill and start Andon again at random moments until the rollout is over; `kills` says where it was."""
     while True:
         await asyncio.sleep(chance.uniform(0.0, 1.0))
         if (seen := await plant.rollout(rollout))["is_over"]:
-            return seen, kills
+            return seen
         await plant.plant.kill()
-        kills += 1
+        kills[f"{seen['phase']}/{seen['stage']}"] += 1
         if chance.random() < 0.25:
             await plant.plant.launch()
             await asyncio.sleep(chance.uniform(0.0, OF_A_START_SECONDS))
             await plant.plant.kill()
-            kills += 1
+            kills["while it came up"] += 1
         await plant.plant.restart()
 
 
@@ -52,19 +52,20 @@ async def test_kill_9_at_random_moments_changes_neither_traffic_nor_outcome(plan
     await plant.ship("1.0.0", "1.1.0", "1.2.0")
     await plant.with_stable("production", "1.0.0")
     load = plant.load("production")
-    kills, ends = 0, []
+    kills, ends = Counter[str](), []
     async with load.running(CLIENTS):
         for version in itertools.cycle(("1.1.0", "1.2.0", "1.0.0", "1.2.0")):
-            end, met = await kill_until_over(plant, await plant.begin(version, "production"), chance)
-            kills += met
+            end = await kill_until_over(plant, await plant.begin(version, "production"), chance, kills)
             ends.append((version, end["phase"], end["trigger"]))
-            if kills >= KILLS:
+            if kills.total() >= KILLS:
                 break
     failed = load.failed()
-    sys.stdout.write(f"{kills} kills, {len(ends)} rollouts, {load.sent} requests, failed: {failed}\n")
+    sys.stdout.write(
+        f"{kills.total()} kills, {len(ends)} rollouts, {load.sent} requests, failed: {failed}\n{kills}\n"
+    )
     assert ends == [
         (version, "returned", "judge") if version == "1.2.0" else (version, "promoted", None)
         for version, _, _ in ends
     ]
     assert failed == {}
-    assert load.sent > 20 * kills
+    assert load.sent > 20 * kills.total()
