@@ -44,7 +44,7 @@ lock: setup ## write the hashed locks again from the pyproject.toml files (ARGS=
 reference: setup ## write docs/reference again from the code
 	$(PY) tools/reference.py
 
-setup:
+setup: ## make .venv from the hashed lock; every other word does it by itself
 	@tools/setup.sh
 
 setup-system:
