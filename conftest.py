@@ -20,12 +20,23 @@ settings.load_profile("andon")
 _TIERS = ("component", "contract", "simulation", "system", "upgrade")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def _tier(path: Path) -> str:
     """A test's folder is its tier; what stands beside a package is a unit test."""
+    parts = path.relative_to(_ROOT).parts
+    # The demo's tests run the MES' servers and suites.
+    return next((each for each in _TIERS if each in parts), "component" if "demo" in parts else "unit")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The unit tier does not import what it will not run: that took longer than a third of its tests."""
+    is_other = collection_path.is_relative_to(_ROOT) and _tier(collection_path) != "unit"
+    return True if is_other and config.option.markexpr == "unit" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test with its tier, where it does not say one itself."""
     for item in items:
-        parts = Path(item.path).relative_to(_ROOT).parts
-        # The demo's tests run the MES' servers and suites.
-        tier = next((each for each in _TIERS if each in parts), "component" if "demo" in parts else "unit")
+        tier = _tier(Path(item.path))
         if not any(item.get_closest_marker(each) for each in (*_TIERS, "campaign")):
             item.add_marker(tier)
 

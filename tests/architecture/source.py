@@ -1,6 +1,7 @@
 """The project's own modules, read for the rules that the import linter cannot say."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ class Module:
         return "tests" in self.path.parts
 
     def tree(self) -> ast.Module:
-        return ast.parse(self.text)
+        return _parsed(self.text)
 
     def imported(self) -> set[str]:
         """Dotted names of all imported modules, wherever in the file the import stands."""
@@ -46,6 +47,11 @@ class Module:
     def packages(self) -> set[str]:
         """First parts of what it imports."""
         return {each.partition(".")[0] for each in self.imported()}
+
+
+@functools.cache
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
 
 
 def modules() -> Iterator[Module]:

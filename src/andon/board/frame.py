@@ -1,6 +1,7 @@
 """What all pages share: templates, language, theme, static files, short-lived caching and error pages."""
 
 import asyncio
+import functools
 import hashlib
 import mimetypes
 from collections.abc import Awaitable, Callable, Sequence
@@ -155,6 +156,7 @@ def _wishes(request: Request) -> tuple[words.Language, str]:
     return language, theme if theme in _THEMES else "auto"
 
 
+@functools.cache
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("andon.board"),

@@ -32,7 +32,7 @@ def server() -> Iterator[type[_Answering]]:
     handler = type("Handler", (_Answering,), {})
     running = http.server.HTTPServer(("127.0.0.1", 0), handler)
     handler.port = running.server_address[1]
-    threading.Thread(target=running.serve_forever, daemon=True).start()
+    threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
     yield handler
     running.shutdown()
     running.server_close()
