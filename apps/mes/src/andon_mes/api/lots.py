@@ -15,6 +15,16 @@ from andon_mes.api.bodies import (
     SerialChangeBody,
 )
 from andon_mes.api.context import Mes, ThisMes, question_of, reply
+from andon_mes.api.documents import (
+    READS,
+    WRITES,
+    Data,
+    LotPage,
+    LotShown,
+    LotWithSerials,
+    SerialsMade,
+    SerialWithHistory,
+)
 from andon_mes.api.views import lot_view, row_view, serial_view
 from andon_mes.idempotency.store import Answer, Question, once
 from andon_mes.kernel.errors import Words, invalid
@@ -39,7 +49,7 @@ LotId = Annotated[int, Path(gt=0, lt=2**63)]
 router = APIRouter(prefix="/api/v1", tags=["lots"])
 
 
-@router.post("/lots", status_code=201)
+@router.post("/lots", status_code=201, response_model=Data[LotShown], responses=WRITES)
 async def create_lot(mes: ThisMes, body: NewLotBody, request: Request) -> Response:
     """Make a lot in DRAFT."""
     asked, _ = await question_of(request, mes, "lots")
@@ -52,7 +62,7 @@ async def create_lot(mes: ThisMes, body: NewLotBody, request: Request) -> Respon
     return await _write(mes, request, asked, work)
 
 
-@router.get("/lots")
+@router.get("/lots", response_model=Data[LotPage], responses=READS)
 async def list_lots(mes: ThisMes, asked: Annotated[LotQuery, Query()]) -> Response:
     """One page of lots, newest first."""
     chosen = LotFilter(_meant(asked.status), asked.priority, asked.plant, asked.on)
@@ -65,7 +75,7 @@ async def list_lots(mes: ThisMes, asked: Annotated[LotQuery, Query()]) -> Respon
     return reply(await mes.database.read(work))
 
 
-@router.get("/lots/{lot_number}")
+@router.get("/lots/{lot_number}", response_model=Data[LotWithSerials], responses=READS)
 async def get_lot(mes: ThisMes, lot_number: str) -> Response:
     """A lot with its serials."""
 
@@ -78,7 +88,7 @@ async def get_lot(mes: ThisMes, lot_number: str) -> Response:
     return reply(await mes.database.read(work))
 
 
-@router.patch("/lots/{lot_number}")
+@router.patch("/lots/{lot_number}", response_model=Data[LotShown], responses=WRITES)
 async def change_lot(mes: ThisMes, lot_number: str, body: LotChangeBody, request: Request) -> Response:
     """Release, hold or cancel a lot; change its priority or notes."""
     _require_reason(body.action in {LotAction.HOLD, LotAction.CANCEL}, body.reason)
@@ -98,7 +108,12 @@ async def change_lot(mes: ThisMes, lot_number: str, body: LotChangeBody, request
     return await _write(mes, request, asked, work)
 
 
-@router.post("/lots/{lot_id}/serials/generate", status_code=201)
+@router.post(
+    "/lots/{lot_id}/serials/generate",
+    status_code=201,
+    response_model=Data[SerialsMade],
+    responses=WRITES,
+)
 async def generate(mes: ThisMes, lot_id: LotId, body: GenerateBody, request: Request) -> Response:
     """Make serials for a lot, within its target."""
     asked, _ = await question_of(request, mes, f"lots/{lot_id}/serials")
@@ -113,13 +128,13 @@ async def generate(mes: ThisMes, lot_id: LotId, body: GenerateBody, request: Req
     return await _write(mes, request, asked, work)
 
 
-@router.get("/serials/{serial_number}")
+@router.get("/serials/{serial_number}", response_model=Data[SerialWithHistory], responses=READS)
 async def get_serial(mes: ThisMes, serial_number: str) -> Response:
     """A serial: its state, its attempts, the history of its states."""
     return reply(await mes.database.read(lambda each: _serial(each, serial_number)))
 
 
-@router.patch("/serials/{serial_number}")
+@router.patch("/serials/{serial_number}", response_model=Data[SerialWithHistory], responses=WRITES)
 async def change_serial(
     mes: ThisMes, serial_number: str, body: SerialChangeBody, request: Request
 ) -> Response:

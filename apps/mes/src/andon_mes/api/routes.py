@@ -1,10 +1,12 @@
 """The rest of the API: the configured rows, and what a supervisor asks of the instance."""
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute
 
 from andon_mes.api import lots, scans
 from andon_mes.api.context import Mes, ThisMes
+from andon_mes.api.documents import WATCHED, Alive, Data, DefectShown, ProcessShown, Ready
 from andon_mes.api.problems import answer
 from andon_mes.configuration import store as configuration
 from andon_mes.evidence import metrics
@@ -17,22 +19,24 @@ _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 def install(app: FastAPI, mes: Mes) -> None:
     """Put every endpoint on `app`."""
     app.state.mes = mes
-    app.include_router(scans.router)
-    app.include_router(lots.router)
-    app.include_router(_configured)
-    app.include_router(_watched)
+    app.router.routes.extend(endpoints())
+
+
+def endpoints() -> list[BaseRoute]:
+    """Every endpoint. They are the same for all instances, so they are made once, on import."""
+    return [each for router in (scans.router, lots.router, _configured, _watched) for each in router.routes]
 
 
 _configured = APIRouter(prefix="/api/v1", tags=["configuration"])
 
 
-@_configured.get("/processes")
+@_configured.get("/processes", response_model=Data[list[ProcessShown]], responses=WATCHED)
 async def list_processes(mes: ThisMes) -> Response:
     """The processes in the order of the route, each with the limits of its measurements."""
     return JSONResponse({"data": await mes.database.read(configuration.list_processes)})
 
 
-@_configured.get("/defect-codes")
+@_configured.get("/defect-codes", response_model=Data[list[DefectShown]], responses=WATCHED)
 async def list_defect_codes(mes: ThisMes) -> Response:
     """The defect codes with the process each belongs to."""
     return JSONResponse({"data": await mes.database.read(configuration.list_defect_codes)})
@@ -41,13 +45,13 @@ async def list_defect_codes(mes: ThisMes) -> Response:
 _watched = APIRouter(tags=["operation"])
 
 
-@_watched.get("/health")
+@_watched.get("/health", response_model=Alive)
 async def health(mes: ThisMes) -> Response:
     """Alive: the process answers. It asks nobody else."""
     return JSONResponse({"status": "ok", "release": mes.release})
 
 
-@_watched.get("/ready")
+@_watched.get("/ready", response_model=Ready, responses=WATCHED)
 async def ready(mes: ThisMes) -> Response:
     """Ready: the database answers and its schema is one this release can work on."""
     try:
@@ -59,7 +63,7 @@ async def ready(mes: ThisMes) -> Response:
     return JSONResponse({"status": "ready", "release": mes.release, "schema": revision})
 
 
-@_watched.get("/metrics")
+@_watched.get("/metrics", response_class=PlainTextResponse, responses=WATCHED)
 async def prometheus(mes: ThisMes) -> Response:
     """Prometheus text: evidence of all releases in the database, counts of this instance."""
     totals = await mes.evidence.totals()

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from andon_mes.api.bodies import CompleteBody, StartBody
 from andon_mes.api.context import Mes, ThisMes, question_of, reply
+from andon_mes.api.documents import WRITES, Completed, Data, Started
 from andon_mes.idempotency.store import Answer, once
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.processes import controller, store
@@ -21,7 +22,7 @@ _NOT_CONTENT = frozenset({"process_data_id", "checksum", "is_keyed"})
 router = APIRouter(prefix="/api/v1/process", tags=["process"])
 
 
-@router.post("/start", status_code=201)
+@router.post("/start", status_code=201, response_model=Data[Started], responses=WRITES)
 async def start(mes: ThisMes, body: StartBody, request: Request) -> Response:
     """Begin work on a serial; 409 with a code when the interlock refuses."""
     asked, _ = await question_of(request, mes, "start")
@@ -41,7 +42,7 @@ async def start(mes: ThisMes, body: StartBody, request: Request) -> Response:
     return _counted(mes, answer)
 
 
-@router.post("/complete")
+@router.post("/complete", response_model=Data[Completed], responses=WRITES)
 async def complete(mes: ThisMes, body: CompleteBody, request: Request) -> Response:
     """Say how work on a serial ended; the answer says whether it passed its limits too."""
     asked, content = await question_of(request, mes, "complete")

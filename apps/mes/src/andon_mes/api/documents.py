@@ -1,0 +1,195 @@
+"""What clients get, for the description at /openapi.json.
+
+Nothing is built from these: views.py and the stores make the documents, and a test holds them to this.
+"""
+
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from andon_mes.lots.model import LotStatus, Priority
+from andon_mes.processes.model import AttemptStatus
+from andon_mes.serials.model import SerialStatus
+
+T = TypeVar("T")
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(_Document):
+    """RFC 9457 problem details, in English and Korean. `field` and `value` say which input it is about."""
+
+    type: str
+    status: int
+    code: str
+    title: str
+    title_ko: str
+    detail: str
+    detail_ko: str
+    field: str = ""
+    value: Any = None
+
+
+class Data(_Document, Generic[T]):
+    """Success."""
+
+    data: T
+
+
+class LotShown(_Document):
+    """A lot, its quantities counted from its serials. A rate is in percent, null while nothing is counted."""
+
+    id: int
+    lot_number: str
+    plant_code: str
+    product_model: str
+    shift: str
+    production_date: date
+    target_quantity: int
+    generated_quantity: int
+    actual_quantity: int
+    defect_quantity: int
+    completion_rate: float
+    defect_rate: float | None
+    status: LotStatus
+    priority: Priority
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    created_by: str | None
+    notes: str | None
+
+
+class SerialShown(_Document):
+    """A serial without its history."""
+
+    serial_number: str
+    checksum: str
+    sequence_in_lot: int
+    status: SerialStatus
+    current_process: str | None
+    is_defective: bool
+    defect_code: str | None
+    defect_description: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class LotWithSerials(LotShown):
+    """A lot and its serials in their order."""
+
+    serials: list[SerialShown]
+
+
+class LotPage(_Document):
+    """Newest first; `total` is over all pages."""
+
+    lots: list[LotShown]
+    page: int
+    page_size: int
+    total: int
+
+
+class SerialsMade(_Document):
+    """The new serials of a lot."""
+
+    lot_number: str
+    serials: list[SerialShown]
+
+
+class SerialWithHistory(SerialShown):
+    """A serial, its attempts, the history of its states, and the reports that wait for a person's look."""
+
+    lot_number: str
+    attempts: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+    contested: list[dict[str, Any]]
+
+
+class Started(_Document):
+    """An attempt that was opened."""
+
+    process_data_id: int
+    serial_number: str
+    lot_number: str
+    process_code: str
+    attempt: int
+    started_at: datetime
+    status: AttemptStatus
+
+
+class Completed(_Document):
+    """An attempt that was closed; `already_known` when this very report had closed it before."""
+
+    process_data_id: int
+    serial_number: str
+    process_code: str
+    attempt: int
+    result: AttemptStatus
+    already_known: bool = False
+    defect_code: str | None = None
+    limit_breaches: list[dict[str, Any]] = []
+    cycle_time: float | None = None
+    start_inferred: bool = False
+    serial_status: SerialStatus | None = None
+    current_process: str | None = None
+
+
+class ProcessShown(_Document):
+    """A process of the route; each characteristic has a name, a unit, limits and a defect code."""
+
+    code: str
+    name: str
+    sequence_order: int
+    description: str | None
+    standard_cycle_time: int
+    is_active: bool
+    characteristics: list[dict[str, Any]]
+
+
+class DefectShown(_Document):
+    """A defect code, and the process that it may end."""
+
+    code: str
+    name: str
+    process: str
+    severity: str
+    description: str | None
+    is_active: bool
+
+
+class Alive(_Document):
+    """The process answers."""
+
+    status: str
+    release: str
+
+
+class Ready(Alive):
+    """The database answers, on this revision of the schema."""
+
+    schema_: str
+
+    model_config = ConfigDict(extra="forbid", alias_generator=lambda name: name.rstrip("_"))
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    words = {
+        400: "The body is no JSON",
+        404: "There is no such thing",
+        409: "The state does not allow it, or the interlock refuses; `code` says why",
+        413: "The document is too long",
+        422: "A field cannot be used, or the key was used for another content",
+        503: "The database did not answer in time: send the same again",
+    }
+    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    return {status: {"description": words[status], "content": content} for status in statuses}
+
+
+READS = _problems(404, 422, 503)
+WRITES = _problems(400, 404, 409, 413, 422, 503)
+WATCHED = _problems(503)
