@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -9,7 +10,10 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Load:
-    """`answers`: by status, or by the name of what went wrong on the connection."""
+    """`answers`: by status, or by the name of what went wrong on the connection.
+
+    `last_sent`: by body, when the last request was sent that was answered so; seconds since the epoch.
+    """
 
     host: str
     port: int
@@ -17,6 +21,7 @@ class Load:
     pause_seconds: float = 0.02
     answers: Counter[str] = field(default_factory=Counter)
     bodies: Counter[str] = field(default_factory=Counter)
+    last_sent: dict[str, float] = field(default_factory=dict)
 
     @property
     def sent(self) -> int:
@@ -52,10 +57,12 @@ class Load:
             try:
                 if reader is None or writer is None:
                     reader, writer = await asyncio.open_connection(self.host, self.port)
+                sent = time.time()
                 writer.write(request)
                 status, body = await asyncio.wait_for(self._read(reader), 30)
                 self.answers[status] += 1
                 self.bodies[body] += 1
+                self.last_sent[body] = max(sent, self.last_sent.get(body, sent))
             except (OSError, EOFError, TimeoutError) as error:
                 self.answers[type(error).__name__] += 1
                 reader = writer = None

@@ -1,6 +1,7 @@
 """Rollouts of a small unit on real processes, through the command line, with traffic through the gateway."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 import pytest
 import pytest_asyncio
@@ -45,8 +46,8 @@ def finding(rollout: View, metric: str) -> View:
     return found
 
 
-async def has_left_before_it_stopped(plant: Floor, rollout: View) -> None:
-    """The gateway confirmed share 0 before any instance of the candidate was stopped."""
+async def has_left_before_it_stopped(plant: Floor, rollout: View, load: Load) -> None:
+    """Share 0 was confirmed, and true at the gateway, before any instance of the candidate was stopped."""
     said = await plant.timeline(environment=rollout["environment"])
     own = [each for each in said if each["subject"] == f"rollout/{rollout['id']}"]
     kinds = [each["kind"] for each in own]
@@ -67,6 +68,8 @@ async def has_left_before_it_stopped(plant: Floor, rollout: View) -> None:
     ]
     assert stopped
     assert min(stopped) > draining["number"]
+    stopping = datetime.fromisoformat(own[kinds.index("rollout.stopping")]["at"])
+    assert load.last_sent[rollout["candidate"]] < stopping.timestamp()
 
 
 async def test_a_good_release_is_promoted_by_evidence(plant: Floor) -> None:
@@ -102,7 +105,7 @@ async def test_a_bad_release_is_taken_back(
     assert load.failed(*its_own) == {}
     assert version in load.bodies
     assert await answered_by(load) == {"1.0.0"}
-    await has_left_before_it_stopped(plant, rollout)
+    await has_left_before_it_stopped(plant, rollout, load)
     assert {each["version"] for each in await plant.instances("production")} == {"1.0.0"}
 
 
@@ -176,13 +179,13 @@ async def test_an_abort_returns_and_tells_it_by_the_exit_code(plant: Floor) -> N
     load = plant.load("production")
     async with load.running(2):
         rollout = await plant.begin("1.5.0", "production")
-        await plant.serving(rollout)
+        await load.until(lambda: load.bodies["1.5.0"] > 0)
         await plant.said("abort", "parts", "--reason", "wrong release", "--watch", expected=1)
     seen = await plant.rollout(rollout)
     assert (seen["phase"], seen["trigger"]) == ("returned", "abort")
     assert load.failed() == {}
     assert await answered_by(load) == {"1.0.0"}
-    await has_left_before_it_stopped(plant, seen)
+    await has_left_before_it_stopped(plant, seen, load)
 
 
 async def test_nothing_advances_while_the_cord_is_pulled(plant: Floor) -> None:
@@ -219,7 +222,7 @@ async def test_the_cord_takes_everything_to_stable(plant: Floor) -> None:
     load = plant.load("production")
     async with load.running(2):
         rollout = await plant.begin("1.5.0", "production")
-        await plant.serving(rollout)
+        await load.until(lambda: load.bodies["1.5.0"] > 0)
         await plant.said("cord", "--return", "--reason", "bad parts")
         seen = await plant.over(rollout)
     assert (seen["phase"], seen["trigger"]) == ("returned", "cord")
