@@ -6,7 +6,6 @@ The baseline is a value that its owner stores, so a restart of Andon loses and d
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from andon.evidence.model import Reading, Tally
 from andon.kernel.ids import Version
@@ -52,24 +51,6 @@ def advance(baseline: Baseline | None, reading: Reading) -> tuple[Baseline | Non
 def add(left: Tally, right: Tally) -> Tally:
     """Sum of two tallies."""
     return Tally(left.exposure + right.exposure, left.bad + right.bad)
-
-
-def to_json(baseline: Baseline) -> dict[str, Any]:
-    """As JSON values."""
-    return {
-        "at": baseline.at.isoformat(),
-        "epoch": baseline.epoch,
-        "tallies": {version: [each.exposure, each.bad] for version, each in baseline.tallies.items()},
-    }
-
-
-def from_json(stored: Mapping[str, Any]) -> Baseline:
-    """What `to_json` wrote."""
-    return Baseline(
-        at=datetime.fromisoformat(stored["at"]),
-        epoch=stored["epoch"],
-        tallies={Version(version): Tally(*pair) for version, pair in stored["tallies"].items()},
-    )
 
 
 def _gain(before: Tally, now: Tally, *, begins_anew: bool) -> Tally:

@@ -1,10 +1,9 @@
-import json
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.evidence.increments import Baseline, add, advance, begin, from_json, to_json
+from andon.evidence.increments import add, advance, begin
 from andon.evidence.model import Reading, Tally
 from andon.kernel.ids import Version
 
@@ -79,11 +78,6 @@ def test_an_older_reading_changes_nothing():
 def test_a_release_that_is_missing_for_a_while_is_not_counted_again():
     readings = [a_reading(0, **of(A, (100, 5))), a_reading(1), a_reading(2, **of(A, (101, 5)))]
     assert run(readings) == {A: Tally(1, 0)}
-
-
-def test_a_baseline_survives_storage():
-    baseline = Baseline(AT, "e", {A: Tally(3, 1), B: Tally(2, 0)})
-    assert from_json(json.loads(json.dumps(to_json(baseline)))) == baseline
 
 
 steps = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 5), st.booleans()), min_size=2, max_size=40)
