@@ -8,7 +8,7 @@ look by look on a sample of them.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import reduce
+from functools import cache, partial, reduce
 
 import numpy as np
 import pytest
@@ -201,32 +201,38 @@ def test_the_exact_chance_exposes_a_boundary_of_ten():
 RUNS = 6000
 FEW = slice(0, 2000)  # a broken judge is caught by a part of them
 ALIKE = {
-    "half": play(1, runs=RUNS, looks=200),
-    "a tenth": play(2, runs=RUNS, looks=200, shares=(0.1,)),
-    "10-50-90": play(3, runs=RUNS, looks=200, shares=(0.1, 0.5, 0.9)),
-    "90-50-10": play(12, runs=RUNS, looks=200, shares=(0.9, 0.5, 0.1)),
-    "frequent": play(4, runs=RUNS, looks=200, base=0.2, shares=(0.1, 0.5)),
+    "half": partial(play, 1, runs=RUNS, looks=200),
+    "a tenth": partial(play, 2, runs=RUNS, looks=200, shares=(0.1,)),
+    "10-50-90": partial(play, 3, runs=RUNS, looks=200, shares=(0.1, 0.5, 0.9)),
+    "90-50-10": partial(play, 12, runs=RUNS, looks=200, shares=(0.9, 0.5, 0.1)),
+    "frequent": partial(play, 4, runs=RUNS, looks=200, base=0.2, shares=(0.1, 0.5)),
 }
-BETTER = play(5, runs=RUNS, looks=200, ratio=0.5)
+BETTER = partial(play, 5, runs=RUNS, looks=200, ratio=0.5)
 AT_MARGIN = {
-    "half": play(6, runs=RUNS, looks=400, ratio=MARGIN),
-    "10-50-90": play(7, runs=RUNS, looks=400, ratio=MARGIN, shares=(0.1, 0.5, 0.9)),
-    "frequent": play(8, runs=RUNS, looks=400, base=0.2, ratio=MARGIN, shares=(0.1, 0.5)),
+    "half": partial(play, 6, runs=RUNS, looks=400, ratio=MARGIN),
+    "10-50-90": partial(play, 7, runs=RUNS, looks=400, ratio=MARGIN, shares=(0.1, 0.5, 0.9)),
+    "frequent": partial(play, 8, runs=RUNS, looks=400, base=0.2, ratio=MARGIN, shares=(0.1, 0.5)),
 }
+
+
+@cache
+def played(world):
+    """The traffic of one of these worlds: made when the first test asks, kept for the others."""
+    return world()
 
 
 @pytest.mark.parametrize("scenario", ALIKE)
 def test_a_harmless_candidate_is_failed_no_more_often_than_promised(scenario):
-    assert at_most(decided(harm, ALIKE[scenario]), RUNS) <= ALPHA
+    assert at_most(decided(harm, played(ALIKE[scenario])), RUNS) <= ALPHA
 
 
 def test_a_better_candidate_is_not_failed():
-    assert decided(harm, BETTER) == 0
+    assert decided(harm, played(BETTER)) == 0
 
 
 @pytest.mark.parametrize("scenario", AT_MARGIN)
 def test_a_candidate_as_bad_as_the_margin_is_promoted_no_more_often_than_promised(scenario):
-    assert at_most(decided(safe, AT_MARGIN[scenario]), RUNS) <= BETA
+    assert at_most(decided(safe, played(AT_MARGIN[scenario])), RUNS) <= BETA
 
 
 def test_the_promise_of_promotion_holds_where_the_acceptable_rate_is_missed_as_narrowly():
@@ -298,12 +304,12 @@ def arms_swapped(traffic):
     ids=lambda x: getattr(x, "__name__", x),
 )
 def test_a_broken_judge_is_caught_failing_harmless_candidates(broken, scenario):
-    assert at_least(decided(broken, some(ALIKE[scenario])), FEW.stop) > ALPHA
+    assert at_least(decided(broken, some(played(ALIKE[scenario]))), FEW.stop) > ALPHA
 
 
 @pytest.mark.parametrize("broken", [two_sided, arms_swapped], ids=lambda x: x.__name__)
 def test_a_broken_judge_is_caught_failing_better_candidates(broken):
-    assert at_least(decided(broken, some(BETTER)), FEW.stop) > ALPHA
+    assert at_least(decided(broken, some(played(BETTER))), FEW.stop) > ALPHA
 
 
 def not_failing_is_passing(traffic):
@@ -339,7 +345,7 @@ def either_is_enough_at_full_strength(traffic):
     ids=lambda x: x.__name__,
 )
 def test_a_broken_judge_is_caught_promoting_bad_candidates(broken):
-    assert at_least(decided(broken, some(AT_MARGIN["half"])), FEW.stop) > BETA
+    assert at_least(decided(broken, some(played(AT_MARGIN["half"]))), FEW.stop) > BETA
 
 
 @pytest.mark.parametrize("ratio", [1.0, MARGIN, 3.0])
