@@ -41,7 +41,7 @@ async def plant(database_path):
         yield instance
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_instance():
     """For tests of more than one instance: `async with run_instance(path, release=...) as plant`."""
     return running

@@ -77,7 +77,7 @@ def test_no_sequence_of_events_breaks_the_laws(engine):
 
         run_state_machine_as_test(
             Stations,
-            settings=settings(max_examples=12, stateful_step_count=20, deadline=None, derandomize=True),
+            settings=settings(max_examples=6, stateful_step_count=20, deadline=None, derandomize=True),
         )
 
 
@@ -93,7 +93,7 @@ async def test_stations_on_two_releases_at_once_break_no_law(database_path, run_
         _, serials = await one.released_lot(6)
 
         async def station(plant, process):
-            for _ in range(8):
+            for _ in range(4):
                 serial = chance.choice(serials)
                 started = await plant.start(serial, process)
                 done = await plant.complete(serial, process)
