@@ -53,7 +53,8 @@ def test_the_tests_of_each_release_are_green(trees, version):
     new = {path.name for path in trees[version].glob("tests/test_*.py")}
     new -= {path.name for path in sources.MES.glob("tests/test_*.py")}
     assert new
-    chosen = [f"tests/{name}" for name in [*sorted(new), "test_limits.py", "test_scans.py"]]
+    touched = "test_scans.py" if version == "1.3.0" else "test_limits.py"
+    chosen = [f"tests/{name}" for name in [*sorted(new), touched]]
     done = run_in(trees[version], "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
     assert done.returncode == 0, done.stdout[-3000:]
 
