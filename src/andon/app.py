@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -65,25 +66,40 @@ async def serve(settings: Settings) -> None:
             "not-initialised", f"{home} is not a home of Andon", hint=f"andon --home {settings.home} init"
         )
     logging.configure(level=settings.log_level, file=home / "logs" / "andon.log")
-    with _alone(home):
+    with _alone(home), _listening(settings.host, settings.port) as listening:
         await migrate.upgrade(settings.database())
         async with parts.assembled(settings) as assembled:
             app = http.create(assembled.services)
             pages.install(app, assembled.services)
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    app,
-                    host=settings.host,
-                    port=settings.port,
-                    log_config=None,
-                    access_log=False,
-                    timeout_graceful_shutdown=3,
-                )
-            )
+            config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
             async with _running(assembled):
                 _log.info("andon is up", host=settings.host, port=settings.port, home=str(home))
-                await server.serve()
+                await _serve(uvicorn.Server(config), listening)
     _log.info("andon ended", home=str(home))
+
+
+async def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
+    """Serve until a signal asks for the end, and come back, so that what is open is closed."""
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        # The server raises the signal that ended it once more, for whoever had it before; that is this.
+        loop.add_signal_handler(each, _log.debug, "asked to end")
+    await server.serve(sockets=[listening])
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host.strip("[]"), port), family=family)
+    except OSError as error:
+        raise Conflict(
+            "port-taken",
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            hint="set ANDON_PORT to another port, or end what listens there",
+        ) from error
+    with listening:
+        yield listening
 
 
 async def stop(settings: Settings, *, everything: bool) -> bool:
