@@ -119,6 +119,10 @@ class Floor:
         found: list[View] = await self.plant.get("/timeline", limit=500, **query)
         return sorted(found, key=lambda each: each["number"])
 
+    def gateway_pid(self) -> int:
+        """The Envoy of this plant."""
+        return int(json.loads((self.plant.home / "gateway" / "envoy.json").read_bytes())["pid"])
+
     def load(self, environment: str) -> Load:
         """Requests to the unit there, through the gateway."""
         return Load("127.0.0.1", self.places[environment].port)

@@ -1,6 +1,5 @@
 """What dies is brought back: an instance, the gateway. And what the command line says of a running plant."""
 
-import json
 import os
 import signal
 import sys
@@ -53,10 +52,9 @@ async def test_a_killed_gateway_comes_back_with_the_same_routes(plant: Floor) ->
     load = plant.load("production")
     rollout = await plant.begin("1.1.0", "production")
     await plant.serving(rollout)
-    pid = json.loads((plant.plant.home / "gateway" / "envoy.json").read_bytes())["pid"]
     async with load.running(4):
         await load.until(lambda: load.sent > 50)
-        os.kill(pid, signal.SIGKILL)
+        os.kill(plant.gateway_pid(), signal.SIGKILL)
         begun, served = time.monotonic(), load.answers["200"]
         await load.until(lambda: load.failed() != {} or load.answers["200"] > served + 100)
         down = load.answers["200"]

@@ -1,6 +1,9 @@
 """Rollouts of a small unit on real processes, through the command line, with traffic through the gateway."""
 
-from collections.abc import AsyncIterator
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 
 import pytest
@@ -39,6 +42,16 @@ async def answered_by(load: Load, requests: int = 60) -> set[str]:
     async with load.running(2):
         await load.until(lambda: load.sent >= begun + requests)
     return set(load.bodies)
+
+
+@contextlib.contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """The process neither answers nor ends while the block runs."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def finding(rollout: View, metric: str) -> View:
@@ -186,6 +199,24 @@ async def test_an_abort_returns_and_tells_it_by_the_exit_code(plant: Floor) -> N
     assert load.failed() == {}
     assert await answered_by(load) == {"1.0.0"}
     await has_left_before_it_stopped(plant, seen, load)
+
+
+async def test_nothing_is_stopped_while_the_gateway_does_not_confirm_share_0(plant: Floor) -> None:
+    await plant.with_stable("production")
+    load = plant.load("production")
+    async with load.running(2):
+        rollout = await plant.begin("1.5.0", "production")
+        await load.until(lambda: load.bodies["1.5.0"] > 0)
+        with frozen(plant.gateway_pid()):
+            await plant.said("abort", "parts", "--reason", "wrong release")
+            await plant.until(
+                f"/rollouts/{rollout}",
+                lambda seen: seen["waiting_for"] == "the gateway has not confirmed share 0 of 1.5.0",
+            )
+            assert [each["state"] for each in await plant.instances("production", "1.5.0")] == ["ready"]
+        assert (await plant.over(rollout))["phase"] == "returned"
+    assert load.failed() == {}
+    assert await answered_by(load) == {"1.0.0"}
 
 
 async def test_nothing_advances_while_the_cord_is_pulled(plant: Floor) -> None:
