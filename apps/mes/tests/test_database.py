@@ -96,6 +96,16 @@ async def test_closing_commits_what_waits(database_path):
     assert sorted(await asyncio.gather(*waiting)) == list(range(1, 51))
 
 
+async def test_a_closed_database_says_so_instead_of_letting_its_caller_wait(database_path):
+    database = open_database(database_path, busy_timeout=timedelta(seconds=5))
+    database.close()
+    async with asyncio.timeout(5):
+        for ask in (database.write, database.read):
+            with pytest.raises(Unavailable, match="This instance is ending"):
+                await ask(lambda c: counters.current_value(c, "x"))
+    database.close()  # again, as after a failed start
+
+
 async def test_a_client_that_left_does_not_stop_the_writer(database):
     leaving = asyncio.create_task(database.write(lambda c: counters.next_value(c, "x")))
     await asyncio.sleep(0)

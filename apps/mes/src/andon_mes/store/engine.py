@@ -46,6 +46,8 @@ class Database:
         self._engine = engine
         self._busy_timeout = busy_timeout
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._is_closed = False
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="mes-reader")
         self._writer = threading.Thread(target=self._write_until_closed, name="mes-writer", daemon=True)
         self._writer.start()
@@ -56,7 +58,10 @@ class Database:
         Raises: what `work` raises, with nothing written; Unavailable when the database cannot be written.
         """
         done: Future[T] = Future()
-        self._jobs.put(_Job(work, done))
+        with self._closing:  # nothing is put behind the writer's last job, where nobody would answer it
+            if self._is_closed:
+                raise _closed()
+            self._jobs.put(_Job(work, done))
         return await asyncio.wrap_future(done)
 
     async def read(self, work: Work[T]) -> T:
@@ -64,15 +69,23 @@ class Database:
 
         Raises: what `work` raises; Unavailable when the database does not answer.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+        with self._closing:
+            if self._is_closed:
+                raise _closed()
+            reading = asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+        return await reading
 
     def queue_depth(self) -> int:
         """Writes that wait for the writer."""
         return self._jobs.qsize()
 
     def close(self) -> None:
-        """Commit what waits, then let go of the file."""
-        self._jobs.put(None)
+        """Commit what waits, then let go of the file; what comes later is Unavailable. Again does nothing."""
+        with self._closing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._jobs.put(None)
         self._writer.join()
         self._readers.shutdown()
         self._engine.dispose()
@@ -219,12 +232,20 @@ def _roll_back(connection: Connection) -> None:
         connection.exec_driver_sql("ROLLBACK")
 
 
+def _closed() -> Unavailable:
+    return _unavailable_because(Words("This instance is ending", "이 인스턴스는 종료 중입니다"))
+
+
 def _unavailable(error: sa.exc.DBAPIError) -> Unavailable:
+    return _unavailable_because(Words(str(error.orig), str(error.orig)))
+
+
+def _unavailable_because(reason: Words) -> Unavailable:
     return Unavailable(
         Problem(
             "DATABASE_UNAVAILABLE",
             Words("The database did not answer in time", "데이터베이스가 제시간에 응답하지 않았습니다"),
-            Words(str(error.orig), str(error.orig)),
+            reason,
             Words("Send the same request again with the same key", "같은 키로 같은 요청을 다시 보내세요"),
         )
     )
