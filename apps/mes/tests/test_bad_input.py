@@ -38,7 +38,6 @@ async def plant(template, tmp_path_factory, run_instance):
         (START, {"operator_id": "OP\x1b[31m"}, "operator_id"),
         (START, {"operator_id": 7}, "operator_id"),
         (START, {"operator_id": "x" * 101}, "operator_id"),
-        (START, {"equipmnt_id": "E-1"}, "equipmnt_id"),
         (START, {"equipment_id": ["E"] * 1000}, "equipment_id"),
         (COMPLETE, {"is_pass": "perhaps"}, "is_pass"),
         (COMPLETE, {"is_pass": "no"}, "is_pass"),
@@ -72,6 +71,27 @@ async def test_a_bad_field_is_named_with_its_value_and_a_fix(plant, path, change
     )
     assert len(answer.content) < 2000
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+async def test_a_field_of_a_newer_release_does_not_stop_a_station(plant):
+    _, [serial] = await plant.released_lot(1)
+    started = await plant.start(serial, "SPRING", driver_firmware="7.2")
+    completed = await plant.complete(serial, "SPRING", driver_firmware={"version": "7.2"})
+    assert (started.status_code, completed.status_code) == (201, 200), completed.text
+    assert completed.json()["data"]["result"] == "PASS"
+
+
+async def test_only_a_report_of_a_station_may_have_a_field_that_is_not_known(plant):
+    lot, [serial] = await plant.released_lot(1)
+    refused = [
+        await plant.post("/api/v1/lots", {"target_quantity": 1, "colour": "red"}),
+        await plant.patch(f"/api/v1/lots/{lot['lot_number']}", {"notes": "x", "colour": "red"}),
+        await plant.post(f"/api/v1/lots/{lot['id']}/serials/generate", {"quantity": 1, "colour": "red"}),
+        await plant.patch(f"/api/v1/serials/{serial}", {"action": "hold", "reason": "x", "colour": "red"}),
+        await plant.get("/api/v1/lots?colour=red"),
+    ]
+    said = [(each.status_code, each.json()["code"], each.json()["field"]) for each in refused]
+    assert said == [(422, "UNKNOWN_FIELD", "colour")] * len(refused)
 
 
 @pytest.mark.parametrize(

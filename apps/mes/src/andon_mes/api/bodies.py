@@ -1,8 +1,10 @@
 """What clients send.
 
-A field that is not known is refused, not dropped: a misspelt `cycle_time` would otherwise be lost unseen.
-What only a station knows goes into `process_specific_data`, which is free. Numbers and truth values are
-never guessed from text, and no control character reaches a name.
+A field that is not known is refused, not dropped: a misspelt one would otherwise be lost unseen. The reports
+of stations are the exception: while a release is rolled out, two of them answer, and a station that already
+sends a field of the newer must not be stopped by the older. What only a station knows goes into
+`process_specific_data`, which is free. Numbers and truth values are never guessed from text, and no control
+character reaches a name.
 """
 
 from datetime import UTC, date, datetime
@@ -65,6 +67,12 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
+class _Report(_Body):
+    """What stations and their vendors send: fields of a newer release are passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 class NewLotBody(_Body):
     """POST lots. Without a date and shift the plant's calendar says them."""
 
@@ -113,8 +121,8 @@ class SerialChangeBody(_Body):
     changed_by: _Name | None = None
 
 
-class StartBody(_Body):
-    """POST process/start (mes.md rule 10). Typed numbers carry their check characters."""
+class StartBody(_Report):
+    """POST process/start (docs/design/mes.md, rule 10). Typed numbers carry their check characters."""
 
     serial_number: _Number
     process_code: _Code
@@ -125,8 +133,8 @@ class StartBody(_Body):
     is_keyed: _YesOrNo = False
 
 
-class CompleteBody(_Body):
-    """POST process/complete (mes.md rule 10): by `process_data_id`, or by serial and process.
+class CompleteBody(_Report):
+    """POST process/complete (docs/design/mes.md, rule 10): by `process_data_id`, or by serial and process.
 
     The attempt's number may be said, also by the source's name `work_order`; it must agree.
     """
