@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 
 _ALLOWED = {"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"}
-_ALLOWED |= {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
-_ALLOWED |= {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+_PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+_PROXIES |= {each.upper() for each in _PROXIES}
 _PACKAGES = ("PIP_", "UV_")
 
 
@@ -14,13 +14,17 @@ def of_worker(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if name in _ALLOWED or name.startswith(("LC_", *_PACKAGES))
+        if name in _ALLOWED | _PROXIES or name.startswith(("LC_", *_PACKAGES))
     }
 
 
 def of_unit(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the unit's own code gets of a worker's: an index's address may hold a password."""
-    return {name: value for name, value in environment.items() if not name.startswith(_PACKAGES)}
+    """What the unit's own code gets of a worker's: the address of an index or a proxy may hold a password."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in _PROXIES and not name.startswith(_PACKAGES)
+    }
 
 
 def own() -> dict[str, str]:
