@@ -18,6 +18,7 @@ InstanceId = NewType("InstanceId", str)
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]|[a-z]")
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(?:[-+.a-z0-9]{1,40})?")
+_LONGEST_VERSION = 60  # as long as the tables keep it
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's, without look-alikes
 
 
@@ -47,7 +48,13 @@ def name(value: str, *, what: str) -> str:
 
 
 def version(value: str) -> Version:
-    """`value`, when it is a version such as 1.2.0 or 1.2.0-rc1."""
+    """`value`, when it is a version such as 1.2.0 or 1.2.0-rc1, at most 60 characters long."""
+    if len(value) > _LONGEST_VERSION:
+        raise InvalidInput(
+            "bad-version",
+            f"version {value[:_LONGEST_VERSION]!r}... has {len(value)} characters",
+            hint=f"write at most {_LONGEST_VERSION}",
+        )
     if not _VERSION.fullmatch(value):
         raise InvalidInput(
             "bad-version", f"version {value!r} is not of the form 1.2.3", hint="write three numbers"

@@ -83,3 +83,11 @@ def test_versions_have_three_numbers(text: str) -> None:
 def test_what_is_no_version_is_refused(text: str) -> None:
     with pytest.raises(errors.InvalidInput, match=r"not of the form 1\.2\.3"):
         ids.version(text)
+
+
+def test_a_version_is_as_long_as_the_tables_keep_it_at_most() -> None:
+    longest = "1." + "2" * 56 + ".3"
+    assert ids.version(longest) == longest
+    with pytest.raises(errors.InvalidInput, match="has 61 characters") as refused:
+        ids.version(longest + "4")
+    assert refused.value.hint == "write at most 60"
