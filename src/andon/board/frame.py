@@ -117,12 +117,16 @@ class Frame:
             found = self._cache.get(key)
             if found and found[0] == revision and now - found[1] < _FRESH_S:
                 return found[2]
-            html = await make()
-            if len(self._cache) >= _MOST_CACHED:
-                self._cache.clear()
-                self._locks.clear()
-            self._cache[key] = (revision, now, html)
-            return html
+            try:
+                html = await make()
+                if len(self._cache) >= _MOST_CACHED:
+                    self._cache.clear()
+                    self._locks.clear()
+                self._cache[key] = (revision, now, html)
+                return html
+            finally:
+                if key not in self._cache:  # anybody may ask for pages that are not there
+                    self._locks.pop(key, None)
 
     async def _render(self, template: str, request: Request, seen: Seen, values: dict[str, Any]) -> str:
         language, theme = _wishes(request)

@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from fastapi import Request
 from structlog.testing import capture_logs
 
 from andon.api.http import create
 from andon.api.model import StageView
 from andon.board import pages
+from andon.board.frame import Frame
 from andon.kernel.clock import ManualClock
+from andon.kernel.errors import NotFound
 from andon.testing import scenes
 from andon.testing.services import FakePlant
 
@@ -115,6 +118,23 @@ async def test_the_same_page_is_made_once_for_many_viewers():
         for _ in range(20):
             await viewer.get("/?fragment=true")
     assert len(made) == len(plant.desired)
+
+
+async def test_asking_for_pages_that_are_not_there_leaves_nothing_behind(plant):
+    services = plant.services()
+    app = create(services)
+    frame = Frame(services, app.state.feed)
+
+    async def missing(_seen):
+        raise NotFound("no-such-rollout", "there is no such rollout")
+
+    for number in range(3):
+        asked = Request(
+            {"type": "http", "path": f"/rollouts/ro-{number}", "query_string": b"", "headers": []}
+        )
+        with pytest.raises(NotFound):
+            await frame.show(asked, "rollout.html", "", missing, only_live=False)
+    assert frame._locks == {}
 
 
 async def test_static_files_are_small_and_kept(client):
