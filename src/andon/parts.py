@@ -195,7 +195,7 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
         holder=holder,
         changed=lambda _unit, _environment: wakes.wake("instances", "gateway"),
     )
-    runs, pipelines = _pipelines(base, wakes)
+    runs, pipelines = _pipelines(base, wakes, rollouts)
     targets = TargetReconciler(
         TargetSources(base.desired.list, base.releases.manifest, {"local": target}, base.publish)
     )
@@ -233,9 +233,13 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
     return Parts(services, wakes.all())
 
 
-def _pipelines(base: _Base, wakes: _Wakes) -> tuple[RunStore, PipelineController]:
+def _pipelines(base: _Base, wakes: _Wakes, rollouts: RolloutStore) -> tuple[RunStore, PipelineController]:
     def wake() -> None:
         wakes.wake("pipelines")
+
+    async def is_corded() -> bool:
+        # A pipeline belongs to no environment: only the cord of all of them stops it.
+        return any(each.environment is None for each in await rollouts.cords())
 
     settings = base.settings.pipelines
     runs, logs = RunStore(base.database), Logs(base.home)
@@ -251,6 +255,7 @@ def _pipelines(base: _Base, wakes: _Wakes) -> tuple[RunStore, PipelineController
             publisher=base.releases,
             clock=base.clock,
             home=base.home,
+            is_corded=is_corded,
             parallel=settings.parallel_stages,
         )
     )

@@ -64,11 +64,21 @@ class Plant:
         registry = Registry(self.publisher, self.cache, self.logs, clock)
         workers = Workers(WorkerSettings(self.home, os.environ, OFFLINE), self.wake)
         parts = Parts(
-            self.store, self.cache, workers, InProcess(registry, self.wake), self.publisher, clock, self.home
+            self.store,
+            self.cache,
+            workers,
+            InProcess(registry, self.wake),
+            self.publisher,
+            clock,
+            self.home,
+            self.is_corded,
         )
         self.loop = Loop("pipelines", PipelineController(parts).tick, interval=LOOP, clock=clock)
         self.commands = Ship(self.store, clock, self.wake)
         self.task: asyncio.Task[None] | None = None
+
+    async def is_corded(self) -> bool:
+        return False
 
     def wake(self) -> None:
         self.loop.wake()

@@ -69,8 +69,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "cord.pull": ("Pull the cord", "코드 당기기"),
     "cord.title": ("Stop the line", "라인 정지"),
     "cord.say": (
-        "Every rollout and pipeline there freezes at once. What serves now keeps serving.",
-        "해당 범위의 모든 롤아웃과 파이프라인이 즉시 멈춥니다. 현재 서비스는 유지됩니다.",
+        "Rollouts there freeze at once; everywhere, pipelines too. What serves now keeps serving.",
+        "해당 범위의 롤아웃이 즉시 멈추고, 전체라면 파이프라인도 멈춥니다. 현재 서비스는 유지됩니다.",
     ),
     "cord.where": ("Where", "범위"),
     "cord.everywhere": ("Everywhere", "전체"),
@@ -81,8 +81,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "cord.release": ("Release", "해제"),
     "cord.release.title": ("Release the cord", "코드 해제"),
     "cord.release.say": (
-        "Rollouts and pipelines go on: {where}",
-        "롤아웃과 파이프라인이 다시 진행됩니다: {where}",
+        "What the cord stopped goes on: {where}",
+        "코드로 멈춘 작업이 다시 진행됩니다: {where}",
     ),
     # lights
     "light.running": ("Running", "정상"),

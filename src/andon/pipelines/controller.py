@@ -8,6 +8,7 @@ import asyncio
 import platform
 import shutil
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -45,7 +46,10 @@ _MOST_DECISIONS = 50  # of one run in one tick; a run needs 15 in all
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the controller works with. `home` holds the runs' folders."""
+    """What the controller works with. `home` holds the runs' folders.
+
+    is_corded: whether the cord is pulled everywhere.
+    """
 
     store: RunStore
     cache: Cache
@@ -54,6 +58,7 @@ class Parts:
     publisher: Publisher
     clock: Clock
     home: Path
+    is_corded: Callable[[], Awaitable[bool]]
     parallel: int = 2
 
 
@@ -97,9 +102,9 @@ class PipelineController:
         seen = {name: self._runner(name).observe(run, name) for name in StageName}
         ready = [name for name in StageName if is_ready(run, name)]
         inputs = {name: await asyncio.to_thread(self._input, run, name) for name in ready}
-        return Observation(
-            self._parts.clock.now(), seen, inputs, await self._published(run, ready), max(free, 0)
-        )
+        published = await self._published(run, ready)
+        is_corded = await self._parts.is_corded()
+        return Observation(self._parts.clock.now(), seen, inputs, published, max(free, 0), is_corded)
 
     def _input(self, run: Run, name: StageName) -> StageInput:
         input_hash = keys.input_hash(run, name, self._machine)

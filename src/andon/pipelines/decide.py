@@ -1,7 +1,7 @@
 """Decides what a run does next. Pure: no clock, no database, no process.
 
-Guards stand in order of danger: cancel, what running stages came to, what failed, what may start. What
-is not here: making it true (controller.py).
+Guards stand in order of danger: cancel, what running stages came to, what failed, the cord, what may start.
+What is not here: making it true (controller.py).
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,6 +14,7 @@ from andon.pipelines.model import Run, RunState, StageName, StageResult, StageSt
 
 _MOST_LOST = 3  # a worker that vanishes so often is killed by something that will not change
 _BACKOFF = timedelta(seconds=2)
+_CORDED = "the cord is pulled everywhere: no new stage starts until it is released"
 IN_PROCESS = frozenset({StageName.SIGN, StageName.PUBLISH})  # need keys, which no worker gets
 
 
@@ -44,13 +45,17 @@ class StageInput:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the world looked like at `now`. `free` is how many more workers the machine may run."""
+    """What the world looked like at `now`. `free` is how many more workers the machine may run.
+
+    is_corded: the cord is pulled everywhere. One environment's cord does not count: a pipeline has none.
+    """
 
     now: datetime
     stages: Mapping[StageName, StageSeen] = field(default_factory=dict)
     inputs: Mapping[StageName, StageInput] = field(default_factory=dict)
     published: Published = Published.UNKNOWN
     free: int = 1
+    is_corded: bool = False
 
     def of(self, name: StageName) -> StageSeen:
         """What is there of stage `name`."""
@@ -119,13 +124,25 @@ class SkipStage:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """The cord is pulled: what runs may end, nothing begins. The run says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """The cord is released."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The run is over."""
 
     state: RunState
 
 
-Action = Wait | StartStage | ReuseStage | FinishStage | RetryStage | FailStage | SkipStage | Finish
+Action = (
+    Wait | StartStage | ReuseStage | FinishStage | RetryStage | FailStage | SkipStage | Halt | GoOn | Finish
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +159,7 @@ def decide(run: Run, seen: Observation) -> Decision:
         return Decision(Wait(), "the run is over")
     if run.cancelled_by:
         return _cancelled(run, seen)
-    for step in (_settle, _skip, _begin):
+    for step in (_settle, _skip, _stop, _begin):
         decision = next(step(run, seen), None)
         if decision is not None:
             return decision
@@ -200,6 +217,15 @@ def _skip(run: Run, _seen: Observation) -> Iterator[Decision]:
             for need in run.planned(status.name).needs:
                 if run.stage(need).is_over and not run.stage(need).is_good:
                     yield Decision(SkipStage(status.name, need), f"{status.name} needs {need}")
+
+
+def _stop(run: Run, seen: Observation) -> Iterator[Decision]:
+    """The cord, where there is something left to begin."""
+    if not seen.is_corded:
+        if run.reason:
+            yield Decision(GoOn(), "the cord is released")
+    elif any(each.state is StageState.WAITING for each in run.stages):
+        yield Decision(Wait() if run.reason == _CORDED else Halt(), _CORDED)
 
 
 def _begin(run: Run, seen: Observation) -> Iterator[Decision]:
@@ -268,6 +294,10 @@ def apply(run: Run, decision: Decision, now: datetime) -> Run:
             return run
         case Finish():
             return replace(run, state=action.state, reason=decision.reason, finished_at=now)
+        case Halt():
+            return replace(run, reason=decision.reason)
+        case GoOn():
+            return replace(run, reason="")
         case FinishStage() | ReuseStage():
             changed = _with_result(run.stage(action.name), action, now)
             return _with_stage(run, changed, action.result)

@@ -121,7 +121,7 @@ class Run:
     actor: str
     created_at: datetime
     finished_at: datetime | None
-    reason: str  # why it ended, one sentence
+    reason: str  # why it ended, or what stops it meanwhile, one sentence
     revision: int
     plan: tuple[Stage, ...] = ()
     cancelled_by: str = ""  # whoever asked for it to stop; empty: nobody

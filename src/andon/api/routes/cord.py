@@ -22,7 +22,11 @@ def router(services: Services) -> APIRouter:
     async def cords() -> list[model.CordView]:
         return await pulled()
 
-    @api.post("/cord", summary="Pull: every rollout and pipeline stops", responses=documented(409, 422))
+    @api.post(
+        "/cord",
+        summary="Pull: rollouts there stop; everywhere, pipelines too",
+        responses=documented(409, 422),
+    )
     async def pull(body: inputs.Pull, actor: Actor) -> list[model.CordView]:
         environment = inputs.maybe_environment(body.environment)
         await services.commands.pull_cord(environment, returns=body.returns, actor=actor, reason=body.reason)

@@ -14,6 +14,8 @@ from andon.pipelines.decide import (
     FailStage,
     Finish,
     FinishStage,
+    GoOn,
+    Halt,
     Observation,
     Published,
     RetryStage,
@@ -195,6 +197,48 @@ def test_named_cases(
 
 
 @pytest.mark.parametrize(
+    ("states", "changes", "action"),
+    [
+        ({}, {}, Halt()),
+        ({"source": DONE}, {"inputs": {S.BUILD: StageInput("hash", GOOD)}}, Halt()),
+        (PACKAGED, {"published": Published.SAME}, Halt()),
+        (PACKAGED, {"published": Published.OTHER}, Halt()),
+        ({**BUILT, "test": RUNNING}, with_seen(S.TEST, ALIVE), Halt()),
+        (
+            {**BUILT, "test": RUNNING},
+            with_seen(S.TEST, replace(GONE, result=GOOD)),
+            FinishStage(S.TEST, GOOD),
+        ),
+        ({**BUILT, "test": FAILED}, {}, SkipStage(S.PACKAGE, S.TEST)),
+        (PACKAGED | {"sign": DONE, "publish": RUNNING}, with_seen(S.PUBLISH, ALIVE), Wait()),
+        (ALL, {}, Finish(RunState.DONE)),
+    ],
+)
+def test_under_the_cord_nothing_begins_and_what_runs_ends(
+    states: dict[str, StageState], changes: dict[str, object], action: Action
+) -> None:
+    run = a_run(**states)
+    assert decide(run, seen(run, is_corded=True, **changes)).action == action
+
+
+def test_a_run_says_once_that_it_waits_for_the_cord_and_goes_on_after_it() -> None:
+    run = a_run(source=DONE)
+    halted = apply(run, decide(run, seen(run, is_corded=True)), AT)
+    assert "cord is pulled everywhere" in halted.reason
+    assert decide(halted, seen(halted, is_corded=True)) == Decision(Wait(), halted.reason)
+    released = decide(halted, seen(halted))
+    assert released.action == GoOn()
+    again = apply(halted, released, AT)
+    assert again == run
+    assert decide(again, seen(again)).action == StartStage(S.BUILD, "hash")
+
+
+def test_a_corded_run_can_be_cancelled() -> None:
+    run = replace(a_run(source=DONE), cancelled_by="lee", cancel_reason="wrong tree")
+    assert decide(run, seen(run, is_corded=True)).action == Finish(RunState.CANCELLED)
+
+
+@pytest.mark.parametrize(
     ("states", "name"), [({"source": DONE}, S.SOURCE), (BUILT, S.TEST), (PACKAGED, S.SIGN)]
 )
 def test_a_version_that_is_published_with_other_content_is_refused(
@@ -256,12 +300,14 @@ class World:
     published: Published
     free: int
     kept: StageResult | None
+    is_corded: bool = False
 
 
 ANSWERS = (StageSeen(), ALIVE, GONE, *(replace(GONE, result=each) for each in (GOOD, BAD, AGAIN)))
 # One step either settles what runs or begins something, so the two are crossed each in itself.
 WORLDS = [World(there, is_late, Published.UNKNOWN, 1, None) for there in ANSWERS for is_late in (False, True)]
 WORLDS += [World(ALIVE, False, *each) for each in itertools.product(tuple(Published), (0, 1), (None, GOOD))]
+WORLDS += [World(there, False, Published.UNKNOWN, 1, None, is_corded=True) for there in (ALIVE, ANSWERS[3])]
 LATE = timedelta(days=1)
 
 
@@ -273,7 +319,7 @@ def observe(run: Run, world: World, who: StageName | None) -> Observation:
         if each.state is StageState.RUNNING
     }
     now = AT + LATE if world.is_late else AT
-    return Observation(now, there, inputs, world.published, world.free)
+    return Observation(now, there, inputs, world.published, world.free, world.is_corded)
 
 
 def settled(run: Run) -> Run:
@@ -344,6 +390,7 @@ def test_no_world_makes_a_run_unsafe(steps: list[Step]) -> None:
             assert status.failures <= after.planned(status.name).retries
         if isinstance(action, StartStage):
             assert not run.cancelled_by
+            assert not observation.is_corded
             assert observation.published is not Published.OTHER or action.name is S.SOURCE
             assert observation.free > 0 or action.name in (S.SIGN, S.PUBLISH)
             assert not observation.of(action.name).is_alive
