@@ -227,7 +227,6 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
         readings=seen.last_readings,
         loops=wakes.health,
         probes=lambda: _probes(base, envoy),
-        doctor=lambda: _probes(base, envoy),
         settings=settings.model_dump(mode="json", exclude={"database_url"}),
     )
     return Parts(services, wakes.all())
@@ -277,19 +276,20 @@ def _run_log(logs: Logs) -> Callable[[RunId, StageName, int], Awaitable[tuple[st
 
 
 async def _probes(base: _Base, envoy: Envoy) -> list[Probe]:
-    """Database, gateway and registry: what `/ready` and `andon doctor` ask."""
+    """Database, registry as its files are, and gateway: what `/ready` and `andon doctor` ask."""
     return [
-        await _probed("database", lambda: base.timeline.list(Filter(), limit=1), "is the disk full?"),
-        await _probed("registry", base.releases.list, "andon init"),
+        await probed("database", lambda: base.timeline.list(Filter(), limit=1), "is the disk full?"),
+        await probed("registry", base.releases.verify, "docs/operations/keys.md"),
         _gateway_probe(envoy),
     ]
 
 
-async def _probed(name: str, read: Callable[[], Awaitable[object]], hint: str) -> Probe:
+async def probed(name: str, read: Callable[[], Awaitable[object]], hint: str) -> Probe:
+    """The part `name`, asked by `read`; `hint` is for a problem that brings none."""
     try:
         await read()
     except AndonError as error:
-        return Probe(name, problem=error.message, hint=error.hint or hint)
+        return Probe(name, problem=f"{error.message} ({error.code})", hint=error.hint or hint)
     return Probe(name, detail="answers")
 
 

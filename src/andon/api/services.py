@@ -144,8 +144,8 @@ class Services:
     instances: the target's view of one unit in one environment. logs: the last lines of an instance.
     run_log: text of a stage from an offset, and the next offset. traffic: the gateway's last counts, None
     before the first. readings: the last evidence of a unit in an environment, empty when nobody asked yet.
-    probes: parts whose failure makes `/ready` fail, such as the database and the gateway. doctor: deeper
-    checks, slower. settings: what may be shown of the settings in force.
+    probes: parts whose failure makes `/ready` fail, such as the database and the gateway.
+    settings: what may be shown of the settings in force.
     """
 
     clock: Clock
@@ -164,5 +164,4 @@ class Services:
     readings: Callable[[UnitName, EnvironmentName], Sequence[Reading]]
     loops: Callable[[], Sequence[LoopHealth]]
     probes: Callable[[], Awaitable[Sequence[Probe]]]
-    doctor: Callable[[], Awaitable[Sequence[Probe]]]
     settings: Mapping[str, Any]

@@ -36,6 +36,11 @@ class Client:
         self._layout = layout
         self._fetcher = FolderFetcher(layout.registry)
 
+    def verify(self) -> None:
+        """Walk through the metadata as before every download. Raises like `releases`."""
+        with self._session():
+            pass
+
     def release(self, unit: UnitName, version: Version) -> Release:
         """The release as it was signed.
 

@@ -131,6 +131,15 @@ class ReleaseStore:
         async with self._alerting(f"release/{unit}@{version}", unit):
             return await asyncio.to_thread(self._client.fetch, unit, version, role, into)
 
+    async def verify(self) -> None:
+        """See that the registry's metadata can be read and verifies; a look, so it alerts nobody.
+
+        Raises:
+            NotFound: there is no registry here.
+            Untrusted: something did not verify; the code says what.
+        """
+        await asyncio.to_thread(self._client.verify)
+
     async def refresh(self) -> None:
         """Sign again what is half-way to its expiry, and index what the table lacks.
 

@@ -141,7 +141,6 @@ class FakePlant:
             readings=lambda unit, environment: self.readings.get((unit, environment), []),
             loops=lambda: self.loops,
             probes=self._probes,
-            doctor=self._probes,
             settings={"home": ".andon"},
         )
 

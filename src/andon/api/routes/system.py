@@ -46,9 +46,9 @@ def doctor(services: Services) -> APIRouter:
     """`/api/v1/doctor`."""
     router = APIRouter(tags=["system"])
 
-    @router.get("/doctor", summary="Deeper checks, with what helps", responses=documented(503))
+    @router.get("/doctor", summary="Each part for itself, with what helps", responses=documented(503))
     async def read() -> model.Checks:
-        return views.checks([*await services.probes(), *_loops(services), *await services.doctor()])
+        return views.checks([*await services.probes(), *_loops(services)])
 
     return router
 

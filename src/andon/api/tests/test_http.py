@@ -226,3 +226,9 @@ def test_the_description_names_every_endpoint_and_its_problems():
             assert operation["summary"], path
     assert "HTTPValidationError" not in str(whole)
     assert "application/problem+json" in whole["paths"]["/api/v1/cord"]["post"]["responses"]["422"]["content"]
+
+
+async def test_doctor_names_each_part_once(client, plant):
+    plant.loops = [LoopHealth("rollouts")]
+    names = [each["name"] for each in (await client.get("/api/v1/doctor")).json()["checks"]]
+    assert sorted(names) == ["database", "gateway", "loop rollouts"]
