@@ -224,8 +224,9 @@ async def test_the_cord_is_pulled_once_and_released_with_a_row_each(any_database
     assert await store.cords() == [replace(cord, returns=True)]
     await store.release(None, "lee", "no fire", AT)
     assert await store.cords() == []
-    with pytest.raises(NotFound, match="not pulled everywhere"):
+    with pytest.raises(NotFound, match="not pulled everywhere") as caught:
         await store.release(None, "lee", "again", AT)
+    assert caught.value.hint == "andon status"  # `andon cord` would pull it
     assert await events(any_database) == ["cord.pulled", "cord.pulled", "cord.released"]
 
 

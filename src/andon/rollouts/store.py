@@ -360,7 +360,7 @@ class RolloutStore:
             row = (await tx.execute(query)).one_or_none()
             if row is None:
                 where = f"in {environment}" if environment else "everywhere"
-                raise NotFound("no-cord", f"the cord is not pulled {where}", hint="andon cord")
+                raise NotFound("no-cord", f"the cord is not pulled {where}", hint="andon status")
             await timeline.append(tx, telling.cord_released(_cord(row), actor, reason), at)
 
 
