@@ -8,7 +8,10 @@ BUCKETS = (15.0, 30.0, 60.0, 90.0, 120.0, 180.0, 240.0, 300.0, 600.0, 1200.0)
 
 @dataclass(slots=True)
 class Tally:
-    """Cumulative counts of one release at one process. First pass counts attempt 1 only (mes.md rule 4)."""
+    """Cumulative counts of one release at one process.
+
+    First pass counts attempt 1 only (docs/design/mes.md, rule 4).
+    """
 
     first_passed: int = 0
     first_failed: int = 0

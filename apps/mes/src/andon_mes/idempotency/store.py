@@ -1,4 +1,4 @@
-"""One key, one answer, for ever (mes.md rule 3).
+"""One key, one answer, for ever (docs/design/mes.md, rule 3).
 
 An answer is stored in the transaction of what it answers, so that a crash between commit and reply is
 healed by asking again. Refusals are answers too: a new scan has a new key. What raises is not stored.

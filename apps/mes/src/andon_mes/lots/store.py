@@ -127,7 +127,10 @@ def set_status(connection: sa.Connection, lot: Lot, after: LotStatus, change: Ch
 
 
 def close_when_complete(connection: sa.Connection, lot_id: int, change: Change) -> None:
-    """Close the lot when every serial it was to have is there, and finished or scrapped (mes.md rule 4)."""
+    """Close the lot when every serial it was to have is there, and finished or scrapped.
+
+    docs/design/mes.md, rule 4.
+    """
     if connection.execute(_UNFINISHED, {"lot_id": lot_id}).first() is not None:
         return
     lot = get_by_id(connection, lot_id)
@@ -144,7 +147,7 @@ def amend(connection: sa.Connection, lot: Lot, *, priority: Priority | None, not
 
 
 def quantities(connection: sa.Connection, lot_id: int) -> Quantities:
-    """Counted from the serials, never stored (mes.md rule 4)."""
+    """Counted from the serials, never stored (docs/design/mes.md, rule 4)."""
     generated = actual = defect = 0
     for status, is_defective, count in connection.execute(_QUANTITIES, {"lot_id": lot_id}):
         generated += count

@@ -16,8 +16,8 @@ class Calendar:
     def shift_at(self, instant: datetime, wanted: str | None = None) -> tuple[date, str]:
         """Production date and shift of an aware `instant`; those of the shift `wanted`, if one is named.
 
-        A night shift that passes midnight keeps the date it began on (mes.md rule 1). Who asks for the
-        other shift before dawn means the day that comes.
+        A night shift that passes midnight keeps the date it began on (docs/design/mes.md, rule 1). Who asks
+        for the other shift before dawn means the day that comes.
         """
         on, shift = self._running_at(instant)
         if wanted in {None, shift}:

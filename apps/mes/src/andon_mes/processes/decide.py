@@ -1,6 +1,7 @@
-"""The interlock (mes.md rules 2 to 4): may this start, what does this completion close, what follows.
+"""The interlock: may this start, what does this completion close, what follows.
 
-Pure: the same situation gives the same decision on the server and in a station's cache.
+docs/design/mes.md, rules 2 to 4. Pure: the same situation gives the same decision on the server and in a
+station's cache.
 """
 
 from datetime import datetime

@@ -1,4 +1,7 @@
-"""Limits on measurements (mes.md rule 11): a part passes when its station says so and its numbers agree."""
+"""Limits on measurements: a part passes when its station says so and its numbers agree.
+
+docs/design/mes.md, rule 11.
+"""
 
 import math
 from collections.abc import Mapping, Sequence

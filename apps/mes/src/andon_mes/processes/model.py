@@ -10,10 +10,10 @@ from andon_mes.processes.refusals import Refusal
 from andon_mes.serials.model import SerialStatus
 
 MOST_ATTEMPTS = 3
-"""Attempts at one process before quality must decide (mes.md rule 4)."""
+"""Attempts at one process before quality must decide (docs/design/mes.md, rule 4)."""
 
 MOST_REWORKS = 5
-"""Reworks of one serial before quality must decide (mes.md rule 4)."""
+"""Reworks of one serial before quality must decide (docs/design/mes.md, rule 4)."""
 
 
 class AttemptStatus(StrEnum):

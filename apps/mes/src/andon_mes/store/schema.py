@@ -1,6 +1,6 @@
 """The tables, as SQLAlchemy Core: the same on SQLite and PostgreSQL. Migrations make them; a test compares.
 
-Quantities of a lot are nowhere here: they are derived from the rows (mes.md rule 4).
+Quantities of a lot are nowhere here: they are derived from the rows (docs/design/mes.md, rule 4).
 """
 
 from datetime import UTC, datetime
