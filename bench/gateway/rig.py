@@ -8,13 +8,12 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from andon.gateway.admin import Admin
 from andon.gateway.envoy import Envoy, EnvoyOptions
-from andon.gateway.model import Acknowledged, Backend, Endpoint, HealthCheck, Route
+from andon.gateway.model import Acknowledged, Backend, Endpoint, Route
 from andon.gateway.program import find_program
 from andon.gateway.stats import Scraper
 from andon.kernel.clock import SystemClock
@@ -71,15 +70,7 @@ class Rig:
             Backend(STABLE, 1000 - share, (Endpoint("127.0.0.1", self.stable.port),)),
             Backend(CANDIDATE, share, (Endpoint("127.0.0.1", self.candidate.port),), is_candidate=True),
         )
-        route = Route(
-            SHOP,
-            PRODUCTION,
-            self.revision,
-            "127.0.0.1",
-            self.port,
-            backends,
-            health=HealthCheck(interval=timedelta(seconds=1)),
-        )
+        route = Route(SHOP, PRODUCTION, self.revision, "127.0.0.1", self.port, backends)
         async with asyncio.timeout(30):
             while True:
                 applied = (await self.envoy.apply([route])).check()

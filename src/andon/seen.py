@@ -14,7 +14,9 @@ from andon.gateway.controller import GatewayReconciler
 from andon.gateway.model import Acknowledged, Endpoint, HealthCheck, Traffic
 from andon.gateway.plan import Service
 from andon.gateway.stats import Scraper
+from andon.kernel import logging
 from andon.kernel.clock import Clock
+from andon.kernel.errors import AndonError
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.releases.store import ReleaseStore
 from andon.targets.local import LocalTarget
@@ -24,6 +26,7 @@ from andon.units.model import Manifest
 from andon.units.store import DesiredStore
 
 Key = tuple[UnitName, EnvironmentName]
+_log = logging.get(__name__)
 
 
 class Manifests:
@@ -40,24 +43,50 @@ class Manifests:
         return None if on_trial is None else await self._releases.manifest(desired.unit, on_trial)
 
     async def service(self, unit: UnitName, environment: EnvironmentName) -> Service | None:
-        """How the gateway serves it; None where nothing should run."""
+        """How the gateway serves it; None where nothing should run.
+
+        What is said to all users stands in the stable release's manifest, in that of one on trial only
+        where there is no stable one yet. Each release is checked as its own manifest says.
+
+        Raises what reading a manifest raises.
+        """
         desired = await self._desired.find(unit, environment)
-        manifest = None if desired is None else await self.of(desired)
-        place = None if manifest is None else manifest.environments.get(environment)
-        if manifest is None or place is None:
+        if desired is None or (desired.stable is None and not desired.releases):
+            return None
+        leading = desired.stable or desired.releases[0].version
+        manifest = await self._releases.manifest(unit, leading)
+        place = manifest.environments.get(environment)
+        if place is None:
             return None
         return Service(
             port=place.port,
             host=place.host,
             sticky=manifest.gateway.sticky,
             timeout=manifest.gateway.timeout,
-            health=HealthCheck(
-                path=manifest.health.path,
-                interval=manifest.health.interval,
-                timeout=manifest.health.timeout,
-                unhealthy_after=manifest.health.failures,
-            ),
+            health=await self._checks(desired),
+            default_health=_check(manifest),
         )
+
+    async def _checks(self, desired: Desired) -> dict[Version, HealthCheck]:
+        """The check of each release. One that nobody should reach may be unreadable: its cannot be known,
+        and must not keep the requests from leaving it."""
+        made = {}
+        for each in desired.releases:
+            try:
+                made[each.version] = _check(await self._releases.manifest(desired.unit, each.version))
+            except AndonError:
+                if each.share > 0:
+                    raise
+        return made
+
+
+def _check(manifest: Manifest) -> HealthCheck:
+    return HealthCheck(
+        path=manifest.health.path,
+        interval=manifest.health.interval,
+        timeout=manifest.health.timeout,
+        unhealthy_after=manifest.health.failures,
+    )
 
 
 class Seen:
@@ -73,6 +102,7 @@ class Seen:
         self._evidence = Sources(GatewayEvidence(self._requests, clock), HttpEvidence(self._places, clock))
         self._gateway: GatewayReconciler | None = None
         self._readings: dict[Key, dict[str, Reading]] = {}
+        self._unread: dict[Key, str] = {}
         self.last_traffic: Traffic | None = None
 
     def confirmed_by(self, gateway: GatewayReconciler) -> None:
@@ -122,10 +152,22 @@ class Seen:
     async def read(self) -> None:
         """Read the evidence of everything that is deployed."""
         for desired in await self._desired.list():
-            manifest = await self._manifests.of(desired)
+            key = (desired.unit, desired.environment)
+            try:
+                manifest = await self._manifests.of(desired)
+                read = () if manifest is None else await self._evidence.read(*key, manifest.evidence)
+            except AndonError as error:  # one unit's evidence must not hold up that of the others
+                self._note_unread(key, error)
+                continue
+            self._unread.pop(key, None)
             if manifest is not None:
-                read = await self._evidence.read(desired.unit, desired.environment, manifest.evidence)
-                self._readings[desired.unit, desired.environment] = {each.metric: each for each in read}
+                self._readings[key] = {each.metric: each for each in read}
+
+    def _note_unread(self, key: Key, error: AndonError) -> None:
+        if self._unread.get(key) != error.message:
+            unit, environment = key
+            _log.error("evidence not read", unit=unit, environment=environment, reason=error.message)
+        self._unread[key] = error.message
 
     async def close(self) -> None:
         """Let go of connections."""

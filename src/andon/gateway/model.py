@@ -15,20 +15,6 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Backend:
-    """One release behind a route. `weight` is of 1000; a route's weights sum to 1000 or are all 0.
-
-    `is_candidate`: the release on trial; requests that it cannot take (connection refused, reset before
-    an answer) are retried on the stable one.
-    """
-
-    version: Version
-    weight: int
-    endpoints: tuple[Endpoint, ...]
-    is_candidate: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class HealthCheck:
     """Envoy's own active check of each endpoint."""
 
@@ -37,6 +23,21 @@ class HealthCheck:
     timeout: timedelta = timedelta(seconds=2)
     unhealthy_after: int = 3
     healthy_after: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One release behind a route. `weight` is of 1000; a route's weights sum to 1000 or are all 0.
+
+    `is_candidate`: the release on trial; requests that it cannot take (connection refused, reset before
+    an answer) are retried on the stable one. `health`: what this release itself promises to answer.
+    """
+
+    version: Version
+    weight: int
+    endpoints: tuple[Endpoint, ...]
+    is_candidate: bool = False
+    health: HealthCheck = HealthCheck()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,6 @@ class Route:
     backends: tuple[Backend, ...]
     sticky: bool = False
     timeout: timedelta = timedelta(seconds=60)
-    health: HealthCheck = HealthCheck()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,17 @@ ReleaseKey = tuple[UnitName, EnvironmentName, Version]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How a unit is reached in an environment: where the gateway listens and how it treats requests."""
+    """How a unit is reached in an environment: where the gateway listens and how it treats requests.
+
+    `health`: the check of each release; `default_health` is that of a release that is not named there.
+    """
 
     port: int
     host: str = "127.0.0.1"
     sticky: bool = False
     timeout: timedelta = timedelta(seconds=60)
-    health: HealthCheck = field(default_factory=HealthCheck)
+    health: Mapping[Version, HealthCheck] = field(default_factory=dict)
+    default_health: HealthCheck = field(default_factory=HealthCheck)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +125,10 @@ def _route(desired: Desired, ready: Mapping[Version, tuple[Endpoint, ...]], serv
                 weight=weights[each.version],
                 endpoints=ready[each.version],
                 is_candidate=stable is not None and each.version != stable,
+                health=service.health.get(each.version, service.default_health),
             )
             for each in ordered
         ),
         sticky=service.sticky,
         timeout=service.timeout,
-        health=service.health,
     )

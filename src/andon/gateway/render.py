@@ -1,7 +1,7 @@
 """Routes to the documents that Envoy watches: listeners, clusters, one route document per listener. Pure.
 
 What is not here: what a route does with a request (`routing.py`), the bootstrap (`bootstrap.py`), and
-writing or acknowledging (`files.py`, `envoy.py`).
+writing or acknowledging (`folder.py`, `delivery.py`).
 """
 
 import hashlib
@@ -165,7 +165,7 @@ def _release_cluster(route: Route, backend: Backend, options: RenderOptions) -> 
         **_common(options),
         # A removed endpoint goes at once, and does not linger until a health check notices.
         "ignore_health_on_host_removal": True,
-        "health_checks": [_health_check(route.health)],
+        "health_checks": [_health_check(backend.health)],
         "typed_extension_protocol_options": {
             _HTTP_OPTIONS: {
                 "@type": f"type.googleapis.com/{_HTTP_OPTIONS}",

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -109,7 +110,7 @@ async def test_the_reconciler_makes_desired_shares_true_and_says_what_is_in_forc
         return ready[version]
 
     async def read_service(_unit, _environment):
-        return Service(plant.port, health=QUICK_HEALTH)
+        return Service(plant.port, default_health=QUICK_HEALTH)
 
     async def publish(acknowledged):
         published.append((acknowledged[0].revision, acknowledged[0].weights))
@@ -131,6 +132,48 @@ async def test_the_reconciler_makes_desired_shares_true_and_says_what_is_in_forc
     assert reconciler.problems == ()
 
 
+async def test_a_candidate_with_another_health_path_costs_no_request(plant):
+    checks = {
+        version: replace(QUICK_HEALTH, path=path, unhealthy_after=1)
+        for version, path in ((OLD, "/health"), (NEW, "/healthz"))
+    }
+    plant.new.health_path = "/healthz"
+    only_old = Desired(SHOP, PRODUCTION, 1, OLD, (DesiredRelease(OLD, 1, 1.0),))
+    desired = [only_old]
+
+    async def read_desired():
+        return desired
+
+    async def read_endpoints(_unit, _environment, version):
+        return [plant.old.endpoint if version == OLD else plant.new.endpoint]
+
+    async def read_service(_unit, _environment):
+        return Service(plant.port, health=checks)
+
+    reconciler = GatewayReconciler(plant.envoy, Sources(read_desired, read_endpoints, read_service))
+
+    async def come_into_force(weight: int, revision: int, share: float) -> None:
+        both = (DesiredRelease(OLD, 1, 1 - share), DesiredRelease(NEW, 1, share))
+        desired[:] = [replace(only_old, revision=revision, releases=both)]
+        async with asyncio.timeout(15):
+            await reconciler.tick()
+            while [each.weights.get(NEW) for each in reconciler.acknowledged] != [weight]:
+                await reconciler.tick()
+
+    async with asyncio.timeout(15):
+        await reconciler.tick()
+        while [each.weights for each in reconciler.acknowledged] != [{OLD: 1000}]:
+            await reconciler.tick()
+    async with Load(plant.port) as load:
+        await come_into_force(0, 2, 0.0)
+        probes = plant.old.probes
+        await until(lambda: plant.old.probes > probes + 2 and plant.new.probes > 2)
+        await come_into_force(500, 3, 0.5)
+        await until(lambda: load.answers["new"] > 100)
+    assert load.failed == []
+    assert load.answers["old"] > 100
+
+
 async def test_a_restarted_andon_does_not_take_down_what_it_has_not_adopted_yet(plant):
     await plant.share(500)
     desired = Desired(SHOP, PRODUCTION, 9, OLD, (DesiredRelease(OLD, 1, 0.5), DesiredRelease(NEW, 1, 0.5)))
@@ -143,7 +186,7 @@ async def test_a_restarted_andon_does_not_take_down_what_it_has_not_adopted_yet(
         return [plant.old.endpoint if version == OLD else plant.new.endpoint] if ready else []
 
     async def read_service(_unit, _environment):
-        return Service(plant.port, health=QUICK_HEALTH)
+        return Service(plant.port, default_health=QUICK_HEALTH)
 
     reconciler = GatewayReconciler(plant.envoy, Sources(read_desired, read_endpoints, read_service))
     async with Load(plant.port) as load:

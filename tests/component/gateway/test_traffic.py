@@ -131,8 +131,7 @@ async def test_an_answer_in_progress_survives_the_switch_and_the_removal_of_its_
         99,
         "127.0.0.1",
         plant.port,
-        (Backend(OLD, 1000, (plant.old.endpoint,)),),
-        health=QUICK_HEALTH,
+        (Backend(OLD, 1000, (plant.old.endpoint,), health=QUICK_HEALTH),),
     )
     await plant.envoy.apply([only_old])
     writer.write(b"still there")

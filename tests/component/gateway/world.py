@@ -27,6 +27,7 @@ class Upstream:
         self.name = name
         self.status = 200
         self.healthy = True
+        self.health_path = "/health"
         self.resets = False
         self.requests = 0
         self.probes = 0
@@ -53,9 +54,10 @@ class Upstream:
 
     async def _answer(self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         path = head.split(" ")[1]
-        if path == "/health":
+        if path.startswith("/health"):
             self.probes += 1
-            self._write(writer, 200 if self.healthy else 503, "probe")
+            is_right = self.healthy and path == self.health_path
+            self._write(writer, 200 if is_right else 503, "probe")
             return
         self.requests += 1
         if self.resets:
@@ -187,8 +189,8 @@ class Plant:
     def route(self, share: int, *, sticky: bool = False) -> Route:
         self.revision += 1
         backends = (
-            Backend(OLD, 1000 - share, (self.old.endpoint,)),
-            Backend(NEW, share, (self.new.endpoint,), is_candidate=True),
+            Backend(OLD, 1000 - share, (self.old.endpoint,), health=QUICK_HEALTH),
+            Backend(NEW, share, (self.new.endpoint,), is_candidate=True, health=QUICK_HEALTH),
         )
         return Route(
             SHOP,
@@ -198,7 +200,6 @@ class Plant:
             self.port,
             backends,
             sticky=sticky,
-            health=QUICK_HEALTH,
         )
 
     async def share(self, share: int, *, sticky: bool = False) -> Acknowledged:

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from andon.gateway.model import Endpoint
+from andon.gateway.model import Endpoint, HealthCheck
 from andon.gateway.plan import Service, routes_of, weights_of
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.units.desired import Desired, DesiredRelease
@@ -74,6 +74,13 @@ def test_a_first_release_has_nothing_to_fall_back_on():
         [a_desired(stable=None, new=1.0)], {(SHOP, PRODUCTION, NEW): [HERE]}, SERVICES
     ).routes
     assert not route.backends[0].is_candidate
+
+
+def test_each_release_is_checked_as_it_promises_itself():
+    found = {(SHOP, PRODUCTION, OLD): [HERE], (SHOP, PRODUCTION, NEW): [HERE]}
+    service = Service(8080, health={NEW: HealthCheck("/healthz")}, default_health=HealthCheck("/alive"))
+    (route,) = routes_of([a_desired(old=1.0, new=0.0)], found, {(SHOP, PRODUCTION): service}).routes
+    assert {each.version: each.health.path for each in route.backends} == {OLD: "/alive", NEW: "/healthz"}
 
 
 @pytest.mark.parametrize("unknown", [{}, {(SHOP, PRODUCTION, NEW): None}])

@@ -29,6 +29,13 @@ def a_route(**changes):
     return replace(route, **changes)
 
 
+def _checked(candidate: HealthCheck):
+    """The candidate is checked in another way than the stable release."""
+    return tuple(
+        replace(each, health=candidate) if each.is_candidate else each for each in a_route().backends
+    )
+
+
 def as_json(documents: Documents):
     return {"lds": documents.lds, "cds": documents.cds, "rds": dict(documents.rds)}
 
@@ -43,7 +50,7 @@ CASES = {
         a_route(
             sticky=True,
             timeout=timedelta(seconds=5),
-            health=HealthCheck("/healthz", timedelta(seconds=3), timedelta(seconds=1), 2, 2),
+            backends=_checked(HealthCheck("/healthz", timedelta(seconds=3), timedelta(seconds=1), 2, 2)),
         )
     ],
     "nothing_ready": [a_route(backends=(Backend(OLD, 0, ()),))],
