@@ -4,7 +4,7 @@ What is not here: which shares are desired (`rollouts/`), and how Envoy is told 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from andon.gateway.delivery import Applied
@@ -118,15 +118,26 @@ class GatewayReconciler:
         desired = await self._sources.desired()
         services: dict[UnitKey, Service] = {}
         endpoints: dict[ReleaseKey, Sequence[Endpoint] | None] = {}
+        problems: dict[UnitKey, AndonError] = {}
         for each in desired:
-            service = await self._sources.services(each.unit, each.environment)
-            if service is None:
+            try:
+                service = await self._sources.services(each.unit, each.environment)
+                found = {} if service is None else await self._endpoints_of(each)
+            except AndonError as error:  # a unit of which nothing can be known must not hold up the others
+                problems[each.unit, each.environment] = error
                 continue
-            services[each.unit, each.environment] = service
-            for release in each.releases:
-                key = (each.unit, each.environment, release.version)
-                endpoints[key] = await self._endpoints(key, release.share)
-        return routes_of(desired, endpoints, services)
+            if service is not None:
+                services[each.unit, each.environment] = service
+                endpoints |= found
+        made = routes_of(desired, endpoints, services)
+        reported = tuple(_of_unit(*key, error) for key, error in problems.items())
+        return replace(made, keep=made.keep | problems.keys(), problems=made.problems + reported)
+
+    async def _endpoints_of(self, desired: Desired) -> dict[ReleaseKey, Sequence[Endpoint] | None]:
+        releases = {
+            (desired.unit, desired.environment, each.version): each.share for each in desired.releases
+        }
+        return {key: await self._endpoints(key, share) for key, share in releases.items()}
 
     async def _endpoints(self, key: ReleaseKey, share: float) -> Sequence[Endpoint] | None:
         """Ready instances of a release; None also when we have just started and it serves already.
@@ -152,6 +163,12 @@ class GatewayReconciler:
             if reason not in self._said.waiting:
                 _log.warning("gateway waits", reason=reason)
         self._said.problems, self._said.waiting = problems, self.waiting
+
+
+def _of_unit(unit: UnitName, environment: EnvironmentName, error: AndonError) -> AndonError:
+    """The error, with the unit that stays as it is because of it."""
+    message = f"the route of {unit} in {environment} stays as it is: {error.message}"
+    return type(error)(error.code, message, hint=error.hint)
 
 
 def _event(kind: str, reason: str, severity: Severity) -> Event:

@@ -6,9 +6,13 @@ import pytest
 
 from andon.gateway.controller import GatewayReconciler, Sources
 from andon.gateway.delivery import Applied
+from andon.gateway.model import Endpoint
+from andon.gateway.plan import Service
 from andon.kernel.clock import SystemClock
-from andon.kernel.errors import Unavailable
+from andon.kernel.errors import Unavailable, Untrusted
+from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.timeline.records import Event
+from andon.units.desired import Desired, DesiredRelease
 
 
 class AnEnvoy:
@@ -23,6 +27,7 @@ class AnEnvoy:
         return SimpleNamespace(pid=self.process, epoch=f"boot-{self.process}")
 
     async def apply(self, routes, *, keep):
+        self.routes, self.keep = routes, keep
         return Applied((), self.problems)
 
 
@@ -75,6 +80,34 @@ async def test_what_the_gateway_refuses_is_an_alert_once():
     assert [(each.kind, each.severity, each.reason) for each in timeline.events] == [
         ("gateway.rejected", "alert", "no such cluster")
     ]
+
+
+async def test_a_unit_of_which_nothing_can_be_known_stays_as_it_is_and_the_others_go_on():
+    envoy, timeline = AnEnvoy(), Timeline()
+    broken, good, there = UnitName("broken"), UnitName("good"), EnvironmentName("production")
+    one = Version("1.0.0")
+    releases = (DesiredRelease(one, 1, 1.0),)
+
+    async def desired():
+        return [Desired(unit, there, 1, one, releases) for unit in (broken, good)]
+
+    async def endpoints(*_):
+        return [Endpoint("127.0.0.1", 9000)]
+
+    async def services(unit, _environment):
+        if unit == broken:
+            raise Untrusted("tampered", "the manifest does not verify", hint="publish it again")
+        return Service(8080)
+
+    loop = GatewayReconciler(envoy, Sources(desired, endpoints, services), publish, timeline.tell)
+    await loop.tick()
+    assert [each.unit for each in envoy.routes] == [good]
+    assert envoy.keep == {(broken, there)}
+    (problem,) = loop.problems
+    assert (type(problem), problem.code, problem.hint) == (Untrusted, "tampered", "publish it again")
+    assert "broken in production" in problem.message
+    assert "does not verify" in problem.message
+    assert timeline.kinds() == ["gateway.rejected"]
 
 
 async def test_what_could_not_be_told_is_told_later():
