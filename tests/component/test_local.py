@@ -288,7 +288,7 @@ async def test_one_that_does_not_become_ready_is_restarted_and_counted(plant: Pl
         update={"ready": plant.manifest.ready.model_copy(update={"deadline": timedelta(milliseconds=300)})}
     )
     (seen,) = await plant.until(lambda seen: bool(seen) and seen[0].state is InstanceState.CRASH_LOOP, v100=1)
-    assert "not ready within 0.3 s: /ready answered 503" in seen.detail
+    assert "not ready within 0.3 s" in seen.detail  # on a busy machine it may not even answer in that time
 
 
 async def test_a_failing_migration_starts_nothing_and_says_why(plant: Plant):
@@ -305,12 +305,9 @@ async def test_a_failing_migration_starts_nothing_and_says_why(plant: Plant):
     assert seen.pid is None
 
 
-async def test_output_can_be_read_from_the_end_and_from_an_offset(plant: Plant):
+async def test_output_can_be_read_from_the_end_also_after_its_instance(plant: Plant):
     (seen,) = await plant.until(all_ready(1), v100=1)
     assert await plant.target.logs(seen.id, lines=5) == [f"release {ONE} starts"]
-    text, offset = await plant.target.log_since(seen.id, 0)
-    assert (text, offset) == (f"release {ONE} starts\n", len(text))
-    assert await plant.target.log_since(seen.id, offset) == ("", offset)
     await plant.until(lambda seen: not seen, v100=0)
     assert await plant.target.logs(seen.id, lines=1)
     with pytest.raises(NotFound):

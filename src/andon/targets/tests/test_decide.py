@@ -290,6 +290,13 @@ def test_the_reason_of_a_kill_outlives_the_signal_that_it_caused():
     assert first_of(record, is_alive=False, end="ended by SIGKILL").reason == "not ready within 60 s"
 
 
+def test_one_that_is_not_ready_in_time_is_ended_with_what_it_last_answered():
+    record = a_record(InstanceState.STARTING, since=ago(60))
+    checked = Checked(is_ready=False, problem="/ready answered 503")
+    found = first_of(record, a_release(ready_deadline=timedelta(seconds=60)), checked=checked)
+    assert found.reason == "not ready within 60 s: /ready answered 503"
+
+
 def test_one_that_is_tried_again_has_a_clean_slate():
     given_up = a_record(InstanceState.CRASH_LOOP, gave_up_at_instances=1, deaths=(NOW,), start_after=NOW)
     again = apply(given_up, Decision(TryAgain(ID), "a person retries"), NOW)
