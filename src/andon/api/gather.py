@@ -10,13 +10,11 @@ from andon.kernel.errors import AndonError
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts.model import Cord
 from andon.targets.model import Instance
-from andon.timeline.records import Severity
 from andon.timeline.store import Filter
 from andon.units.desired import Desired
 from andon.units.model import Manifest
 
 _TIMELINE = 40
-_INCIDENTS = 8
 _MOST_LOOKS = 1000
 _MOST_ROLLOUTS = 16
 
@@ -36,12 +34,11 @@ class _Looks:
 
 
 class Gather:
-    """Views of the present. Manifests of releases are remembered, because they never change."""
+    """Views of the present."""
 
     def __init__(self, services: Services, window: Window) -> None:
         self.services = services
         self.window = window
-        self._manifests: dict[tuple[str, str], Manifest] = {}
         self._looks: dict[RolloutId, _Looks] = {}
 
     async def status(self) -> model.Status:
@@ -102,19 +99,12 @@ class Gather:
         """Records, newest first."""
         return [views.record(each) for each in await self.services.timeline.list(wanted, limit=limit)]
 
-    async def incidents(self) -> list[model.RecordView]:
-        """The newest alerts."""
-        return await self.timeline(Filter(severity=Severity.ALERT), _INCIDENTS)
-
     async def manifest(self, unit: UnitName, version: Version) -> Manifest | None:
         """The manifest of a release; None when it cannot be had, because a page must still show the rest."""
-        key = (unit, version)
-        if key not in self._manifests:
-            try:
-                self._manifests[key] = await self.services.releases.manifest(unit, version)
-            except AndonError:
-                return None
-        return self._manifests[key]
+        try:
+            return await self.services.releases.manifest(unit, version)
+        except AndonError:
+            return None
 
     async def _tile(self, desired: Desired, cords: Sequence[Cord]) -> model.UnitStatus:
         unit, environment = desired.unit, desired.environment

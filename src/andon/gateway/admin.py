@@ -51,10 +51,6 @@ class Admin:
         listed: list[dict[str, Any]] = (await self._get("/stats", wanted)).json()["stats"]
         return listed
 
-    async def config_dump(self) -> str:
-        """Everything Envoy was told, with what it refused; for a person."""
-        return (await self._get("/config_dump", {})).text
-
     async def _get(self, path: str, wanted: dict[str, str], *, accept_any: bool = False) -> httpx.Response:
         if self._client is None:
             transport = httpx.AsyncHTTPTransport(uds=self._socket, verify=TRUSTS_NOBODY)

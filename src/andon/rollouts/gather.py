@@ -4,7 +4,7 @@ The judge takes increments; what a cumulative reading adds to its baseline is in
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -68,7 +68,6 @@ class Sources:
     readings: Sequence[Reading]
     requests: Requests | None
     route: Route | None
-    problems: Sequence[str] = field(default_factory=tuple)
 
 
 def counts(rollout: Rollout) -> bool:

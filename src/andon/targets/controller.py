@@ -23,7 +23,10 @@ Key = tuple[UnitName, EnvironmentName]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the reconciler reads and whom it tells. `manifest` gives verified ones, `targets` are by name."""
+    """What the reconciler reads and whom it tells. `targets` are by name.
+
+    `manifest` gives verified ones; it is asked at every tick, so it is the one that remembers.
+    """
 
     desired: Callable[[], Awaitable[Sequence[Desired]]]
     manifest: Callable[[UnitName, Version], Awaitable[Manifest]]
@@ -36,7 +39,6 @@ class _Known:
     """What was seen before, so that only changes are told."""
 
     instances: dict[Key, dict[InstanceId, Instance]] = field(default_factory=dict)
-    manifests: dict[tuple[UnitName, Version], Manifest] = field(default_factory=dict)
     problems: dict[Key, str] = field(default_factory=dict)
 
 
@@ -102,18 +104,12 @@ class TargetReconciler:
         refused: dict[Version, str] = {}
         for version in versions:
             try:
-                found[version] = await self._manifest(unit, version)
+                found[version] = await self._sources.manifest(unit, version)
             except Untrusted as error:
                 refused[version] = error.message
             except AndonError as error:
                 _log.debug("manifest missing", unit=unit, version=version, reason=error.message)
         return found, refused
-
-    async def _manifest(self, unit: UnitName, version: Version) -> Manifest:
-        """Kept once it was verified: a release is immutable."""
-        if (unit, version) not in self._known.manifests:
-            self._known.manifests[unit, version] = await self._sources.manifest(unit, version)
-        return self._known.manifests[unit, version]
 
     def _target(self, desired: Desired, manifests: Mapping[Version, Manifest]) -> Target:
         named = [manifests[each.version] for each in desired.releases if each.version in manifests]

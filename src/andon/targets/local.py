@@ -127,14 +127,6 @@ class LocalTarget:
         """
         return await asyncio.to_thread(self._store.tail, instance, lines)
 
-    async def log_since(self, instance: InstanceId, offset: int) -> tuple[str, int]:
-        """An instance's output from `offset` in bytes, at most 1 MB, and the next offset.
-
-        Raises:
-            NotFound: there is no such instance.
-        """
-        return await asyncio.to_thread(self._store.since, instance, offset)
-
     async def retry(self, unit: UnitName, environment: EnvironmentName, version: Version) -> int:
         """A person wants those that were given up to be tried again; gives how many there were."""
         await self._adopt()

@@ -84,21 +84,6 @@ class InstanceStore:
                 at = begin
         return content.decode(errors="replace").splitlines()[-lines:] if lines > 0 else []
 
-    def since(self, instance: InstanceId, offset: int) -> tuple[str, int]:
-        """Its output from `offset` in bytes, at most 1 MB, and the next offset.
-
-        An offset past the end means that the output was put aside: it begins anew.
-
-        Raises:
-            NotFound: there is no such instance.
-        """
-        with self._opened(instance) as stream:
-            begin = offset if 0 <= offset <= stream.seek(0, 2) else 0
-            stream.seek(begin)
-            content = stream.read(_LONGEST_READ_BYTES)
-        whole = content[: content.rfind(b"\n") + 1] or content  # a character is not cut in two
-        return whole.decode(errors="replace"), begin + len(whole)
-
     def _read_all(self) -> Iterator[Record]:
         for path in self._folder.glob(f"*/{_RECORD}"):
             try:

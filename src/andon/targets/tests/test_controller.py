@@ -28,7 +28,6 @@ class Plant:
         self.desired: list[Desired] = []
         self.events: list[Event] = []
         self.manifest_errors: dict[tuple[UnitName, Version], Exception] = {}
-        self.manifests_read = 0
         self.reconciler = self.a_reconciler()
 
     def a_reconciler(self) -> TargetReconciler:
@@ -40,7 +39,6 @@ class Plant:
         return self.desired
 
     async def manifest(self, unit: UnitName, version: Version):
-        self.manifests_read += 1
         if (unit, version) in self.manifest_errors:
             raise self.manifest_errors[unit, version]
         return tiny_unit.manifest()
@@ -167,12 +165,6 @@ async def test_a_manifest_that_is_not_there_yet_only_delays(plant):
     plant.manifest_errors.clear()
     await plant.ticks()
     assert await plant.states() == [InstanceState.READY]
-
-
-async def test_a_manifest_is_read_once(plant):
-    plant.want(one=1)
-    await plant.ticks()
-    assert plant.manifests_read == 1
 
 
 async def test_a_release_that_lost_its_manifest_is_stopped_all_the_same(plant):
