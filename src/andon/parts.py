@@ -48,6 +48,7 @@ from andon.targets.controller import Sources as TargetSources
 from andon.targets.controller import TargetReconciler
 from andon.targets.local import LocalSettings, LocalTarget
 from andon.targets.records import Rules
+from andon.targets.retries import Retries
 from andon.timeline.records import Event
 from andon.timeline.store import Filter, TimelineStore
 from andon.units.store import DesiredStore
@@ -221,6 +222,7 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
         desired=base.desired,
         timeline=base.timeline,
         instances=target.observe,
+        retry=Retries(target, base.desired.list, base.publish).retry,
         logs=lambda instance, lines: target.logs(instance, lines=lines),
         run_log=_run_log(Logs(base.home)),
         traffic=lambda: seen.last_traffic,

@@ -81,6 +81,13 @@ class RollBack(Body):
     reason: Reason
 
 
+class TryAgain(Body):
+    """Try again what was given up of `version`, or of every release that should run there."""
+
+    version: Annotated[Plain | None, Field(max_length=80)] = None
+    reason: Reason
+
+
 class Pull(Body):
     """Stop an environment, or everything where it is null; `return`: take everything to stable too."""
 

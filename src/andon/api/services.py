@@ -113,6 +113,20 @@ class Commands(Protocol):
     async def cords(self) -> Sequence[Cord]: ...
 
 
+class Retry(Protocol):
+    """What people ask of targets (`targets/retries.py`)."""
+
+    async def __call__(
+        self,
+        unit: UnitName,
+        environment: EnvironmentName,
+        version: Version | None = None,
+        *,
+        actor: str,
+        reason: str,
+    ) -> Sequence[Instance]: ...
+
+
 class DesiredState(Protocol):
     """What should run (`units/store.py`)."""
 
@@ -142,6 +156,7 @@ class Services:
     """Everything that the API and the board may touch.
 
     instances: the target's view of one unit in one environment. logs: the last lines of an instance.
+    retry: tries instances again that were given up.
     run_log: text of a stage from an offset, and the next offset. traffic: the gateway's last counts, None
     before the first. readings: the last evidence of a unit in an environment, empty when nobody asked yet.
     probes: parts whose failure makes `/ready` fail, such as the database and the gateway.
@@ -158,6 +173,7 @@ class Services:
     desired: DesiredState
     timeline: Timeline
     instances: Callable[[UnitName, EnvironmentName], Awaitable[Sequence[Instance]]]
+    retry: Retry
     logs: Callable[[InstanceId, int], Awaitable[Sequence[str]]]
     run_log: Callable[[RunId, StageName, int], Awaitable[tuple[str, int]]]
     traffic: Callable[[], Traffic | None]

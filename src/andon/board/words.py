@@ -333,6 +333,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind.instance.ready": ("Instance ready", "인스턴스 준비"),
     "kind.instance.died": ("Instance died", "인스턴스 중단"),
     "kind.instance.crash-loop": ("Crash loop", "반복 중단"),
+    "kind.instance.retried": ("Instance tried again", "인스턴스 재시도"),
     "kind.instance.stopped": ("Instance stopped", "인스턴스 정지"),
     "kind.instance.refused": ("Release refused", "릴리스 거부"),
     "kind.release.published": ("Release published", "릴리스 게시"),

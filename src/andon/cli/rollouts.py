@@ -1,4 +1,4 @@
-"""`andon deploy`, `promote`, `pause`, `resume`, `abort`, `rollback`, `cord`: moving releases."""
+"""`andon deploy`, `promote`, `pause`, `resume`, `abort`, `rollback`, `retry`, `cord`: moving releases."""
 
 from typing import Annotated, Any
 
@@ -32,6 +32,10 @@ def register(app: typer.Typer) -> None:
         help="Go back to the last stable release, or to the one named; an active rollout is aborted.\n\n"
         "Example: andon rollback mes --to 1.0.0 --reason 'customer complaint'"
     )(rollback)
+    app.command(
+        help="Try again the instances that were given up, when the cause is gone.\n\n"
+        "Example: andon retry mes --reason 'the disk has room again'"
+    )(retry)
     app.command(
         help="Pull the emergency stop: nothing advances until it is released.\n\n"
         "Examples:\n\n  andon cord --reason 'line 2 stands'\n\n  andon cord --return --reason 'bad parts'\n\n"
@@ -83,6 +87,28 @@ def rollback(
     with client_of(context) as client:
         answer = client.post(f"/units/{unit}/environments/{environment}/rollback", to=to, reason=why)
         _begun(client, answer, watch=watch, as_json=as_json)
+
+
+def retry(
+    context: typer.Context,
+    unit: _UnitArgument,
+    environment: EnvironmentOption = "production",
+    version: Annotated[
+        str | None, typer.Option("--version", "-V", help="Only of this release; default: of all there")
+    ] = None,
+    reason: Reason = "",
+    as_json: Json = False,
+) -> None:
+    """Try again what was given up."""
+    why = asked(reason, "Why try again?")
+    with client_of(context) as client:
+        tried = client.post(f"/units/{unit}/environments/{environment}/retry", version=version, reason=why)
+    if as_json:
+        print_json(tried)
+        return
+    for each in tried:
+        out.print(f"[yellow]●[/] {each['id']} of {each['version']} is tried again")
+    out.print(f"  next: [bold]andon logs {unit}[/]")
 
 
 def cord(

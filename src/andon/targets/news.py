@@ -51,6 +51,8 @@ def _event(kind: str, severity: Severity, instance: Instance, old: Instance | No
         "pid": instance.pid,
         "restarts": instance.restarts,
     }
+    if kind in {CRASH_LOOP, REFUSED}:
+        after["hint"] = f"andon retry {instance.unit} -e {instance.environment}, when its cause is gone"
     return Event(
         kind=kind,
         subject=f"release/{instance.unit}@{instance.version}" if kind == REFUSED else f"unit/{instance.unit}",

@@ -21,7 +21,8 @@ from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
 from andon.rollouts.model import Cord, Evidence, Phase, Plan, RequestKind, Rollout, Stage, Step, Trigger
-from andon.targets.model import Instance
+from andon.targets.model import Instance, InstanceState
+from andon.targets.retries import Retries
 from andon.timeline.records import Event, Record, Severity
 from andon.timeline.store import Filter
 from andon.units.desired import Desired
@@ -135,6 +136,7 @@ class FakePlant:
             desired=_Desired(self),
             timeline=_Timeline(self),
             instances=self._instances,
+            retry=Retries(_Target(self), _Desired(self).list, self._publish).retry,
             logs=self._log,
             run_log=self._run_log,
             traffic=self._traffic,
@@ -146,6 +148,9 @@ class FakePlant:
 
     async def _instances(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Instance]:
         return [each for each in self.instances if (each.unit, each.environment) == (unit, environment)]
+
+    async def _publish(self, event: Event) -> object:
+        return self.tell(event)
 
     async def _log(self, instance: InstanceId, lines: int) -> Sequence[str]:
         if all(each.id != instance for each in self.instances):
@@ -362,6 +367,21 @@ class _Commands(_Part):
         self._plant.tell(
             Event(kind, subject, actor, reason, unit=rollout.unit, environment=rollout.environment)
         )
+
+
+class _Target(_Part):
+    async def observe(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Instance]:
+        return await self._plant.services().instances(unit, environment)
+
+    async def retry(self, unit: UnitName, environment: EnvironmentName, version: Version) -> int:
+        place = (unit, environment, version)
+        self._plant.instances = [
+            replace(each, state=InstanceState.INSTALLING)
+            if (each.unit, each.environment, each.version) == place
+            else each
+            for each in self._plant.instances
+        ]
+        return len(self._plant.instances)
 
 
 class _Desired(_Part):

@@ -10,7 +10,19 @@ from dataclasses import dataclass, field, replace
 from andon.kernel.clock import Clock
 from andon.kernel.errors import NotFound
 from andon.kernel.ids import EnvironmentName, InstanceId, Process, UnitName, Version, new_id
-from andon.targets.decide import Create, Decision, Forget, Install, Kill, Migrate, Start, Stop, apply, decide
+from andon.targets.decide import (
+    Create,
+    Decision,
+    Forget,
+    Install,
+    Kill,
+    Migrate,
+    Start,
+    Stop,
+    TryAgain,
+    apply,
+    decide,
+)
 from andon.targets.model import Assignment, Instance, InstanceState
 from andon.targets.records import (
     Checked,
@@ -82,6 +94,18 @@ class FakeTarget:
         if instance not in self.output:
             raise NotFound("no-such-instance", f"there is no instance {instance}", hint="andon status")
         return self.output[instance][-lines:] if lines > 0 else []
+
+    async def retry(self, unit: UnitName, environment: EnvironmentName, version: Version) -> int:
+        """Begin anew with those that were given up; gives how many."""
+        given_up = [
+            each
+            for each in self._of((unit, environment))
+            if each.version == version and each.gave_up_at_instances is not None
+        ]
+        for each in given_up:
+            decision = Decision(TryAgain(each.id), "a person retries")
+            self._records[each.id] = apply(each, decision, self.clock.now())
+        return len(given_up)
 
     def _of(self, key: tuple[UnitName, EnvironmentName]) -> list[Record]:
         return [each for each in self._records.values() if (each.unit, each.environment) == key]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from andon.api import inputs, model, views
@@ -13,6 +13,8 @@ from andon.kernel.ids import InstanceId
 from andon.targets.model import Instance
 from andon.timeline.records import Severity
 from andon.timeline.store import Filter
+
+Actor = Annotated[str, Depends(inputs.actor)]
 
 
 def router(gather: Gather, feed: Feed) -> APIRouter:
@@ -44,6 +46,24 @@ def router(gather: Gather, feed: Feed) -> APIRouter:
         instance: inputs.InstancePath, lines: Annotated[int, Query(ge=1, le=5000)] = 200
     ) -> model.Lines:
         return model.Lines(instance=instance, lines=list(await services.logs(InstanceId(instance), lines)))
+
+    @api.post(
+        "/units/{unit}/environments/{environment}/retry",
+        status_code=202,
+        summary="Try again the instances that were given up; gives those",
+        responses=documented(404, 409, 422),
+    )
+    async def retry(
+        unit: inputs.UnitPath, environment: inputs.EnvironmentPath, body: inputs.TryAgain, actor: Actor
+    ) -> list[model.InstanceView]:
+        tried = await services.retry(
+            inputs.unit(unit),
+            inputs.environment(environment),
+            inputs.version(body.version) if body.version else None,
+            actor=actor,
+            reason=body.reason,
+        )
+        return [views.instance(each) for each in tried]
 
     @api.get("/timeline", summary="What happened, newest first", responses=documented(422))
     async def timeline(  # noqa: PLR0913, PLR0917  each is a query parameter

@@ -1,6 +1,7 @@
 """What the API promises to every caller: answers, refusals, and nothing that leaks."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -11,6 +12,7 @@ from andon.api.http import create, describe
 from andon.api.services import Probe
 from andon.kernel.errors import Unavailable
 from andon.kernel.supervise import LoopHealth
+from andon.targets.model import InstanceState
 from andon.testing import scenes
 from andon.testing.services import FakePlant
 
@@ -232,3 +234,20 @@ async def test_doctor_names_each_part_once(client, plant):
     plant.loops = [LoopHealth("rollouts")]
     names = [each["name"] for each in (await client.get("/api/v1/doctor")).json()["checks"]]
     assert sorted(names) == ["database", "gateway", "loop rollouts"]
+
+
+async def test_what_was_given_up_is_tried_again_with_a_reason(client, plant):
+    plant.instances = [
+        replace(each, state=InstanceState.CRASH_LOOP) if each.version == "1.1.0" else each
+        for each in plant.instances
+    ]
+    url = "/api/v1/units/mes/environments/production/retry"
+    assert (await client.post(url, json={})).status_code == 422
+    body = {"reason": "the disk has room", "version": "1.1.0"}
+    tried = await client.post(url, json=body, headers={"X-Andon-Actor": "jiwoo"})
+    assert tried.status_code == 202
+    assert {(each["version"], each["state"]) for each in tried.json()} == {("1.1.0", "installing")}
+    told = plant.records[-1].event
+    assert (told.kind, told.actor, told.reason) == ("instance.retried", "jiwoo", "the disk has room")
+    again = await client.post(url, json=body)
+    assert (again.status_code, again.json()["code"]) == (409, "nothing-given-up")
