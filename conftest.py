@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parent
 # How long an example takes says something of the machine, not of the code; speed is measured in bench/.
 settings.register_profile("andon", deadline=None)
 settings.load_profile("andon")
-_TIERS = ("component", "contract", "simulation", "system", "upgrade")
+_TIERS = ("component", "contract", "simulation", "system")
 
 
 def _tier(path: Path) -> str:
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test with its tier, where it does not say one itself."""
     for item in items:
         tier = _tier(Path(item.path))
-        if not any(item.get_closest_marker(each) for each in (*_TIERS, "campaign")):
+        if not any(item.get_closest_marker(each) for each in _TIERS):
             item.add_marker(tier)
 
 

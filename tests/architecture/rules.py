@@ -37,7 +37,6 @@ VENDORS = {
     "jinja2": ("andon.board.*",),
     "packaging": ("andon.pipelines.*", "andon.units.*"),
     "prometheus_client": ("andon.api.metrics", "andon.evidence.*", "andon_mes.evidence.*"),
-    "psutil": ("andon.targets.*", "andon.gateway.*", "andon.app", "andon.doctor", "andon.cli.*"),
     "pydantic_settings": ("andon.settings", "andon_mes.settings"),
     "rich": ("andon.cli.*",),
     "starlette": ("andon.api.*", "andon.board.*", "andon.app", "andon_mes.api.*", "andon_mes.app"),
