@@ -58,7 +58,7 @@ def logs(
     """Show output."""
     with client_of(context) as client:
         if what.startswith("run-"):
-            _run_log(client, what, follow=follow)
+            (_run_json if as_json else _run_log)(client, what, follow=follow)
             return
         found = [each for each in client.get("/instances") if what in {each["unit"], each["id"]}]
         if not found:
@@ -104,6 +104,26 @@ def _run_log(client: Client, run: str, *, follow: bool) -> None:
                 out.print(f"[dim]{stage:<8} │[/] {escape(line)}")
         if view["is_over"] or not follow:
             return
+
+
+def _run_json(client: Client, run: str, *, follow: bool) -> None:
+    """The whole log by stage, as it is now or, with `follow`, at the end of the run."""
+    for view in poll(lambda: client.get(f"/runs/{run}")):
+        if view["is_over"] or not follow:
+            begun = [each["name"] for each in view["stages"] if each["state"] not in {"waiting", "skipped"}]
+            print_json({"run": run, "stages": {stage: _whole(client, run, stage) for stage in begun}})
+            return
+
+
+def _whole(client: Client, run: str, stage: str) -> str:
+    pieces: list[str] = []
+    offset = 0
+    while True:
+        piece = client.get(f"/runs/{run}/log/{stage}", offset=offset)
+        if not piece["text"]:
+            return "".join(pieces)
+        pieces.append(piece["text"])
+        offset = piece["next_offset"]
 
 
 def _lines(client: Client, instance: str, lines: int) -> list[str]:

@@ -18,7 +18,7 @@ app = typer.Typer(
     help="Builds, signs, ships, watches and takes back the software of a factory.",
     epilog=(
         "Exit codes: 0 good, 1 bad (refused, failed, came back), 2 wrong input, 3 inconclusive. "
-        "Every command prints JSON with --json."
+        "Every command that answers prints JSON with --json; up stays in front."
     ),
 )
 

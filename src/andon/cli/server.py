@@ -37,12 +37,16 @@ def init(
     port: Annotated[
         int | None, typer.Option(help="Port of API and board; kept in the home's andon.env")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Make a new home."""
     from andon import app as composition
 
     settings = settings_of(context)
     done = asyncio.run(composition.initialise(settings, port=port))
+    if as_json:
+        print_json({"home": str(done.home), "notice": done.notice})
+        return
     out.print(f"[green]✓[/] home [bold]{done.home}[/]: database, registry and development keys")
     out.print(
         "  [dim]The keys are for development: one person holds them all. See docs/operations/keys.md.[/]"
@@ -68,14 +72,18 @@ def down(
         bool, typer.Option("--all", help="Also stop the instances and the gateway: traffic ends")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
+    as_json: Json = False,
 ) -> None:
     """Stop Andon."""
     from andon import app as composition
 
     settings = settings_of(context)
     if everything and not yes:
-        typer.confirm("This ends all traffic to the units of this home. Go on?", abort=True)
+        typer.confirm("This ends all traffic to the units of this home. Go on?", abort=True, err=True)
     was_up = asyncio.run(composition.stop(settings, everything=everything))
+    if as_json:
+        print_json({"was_running": was_up, "everything": everything})
+        return
     out.print(
         "[green]✓[/] stopped"
         if was_up

@@ -1,4 +1,4 @@
-"""`andon ship`, `releases`: from source to a signed release."""
+"""`andon ship`, `cancel`, `releases`: from source to a signed release."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from rich.markup import escape
 from andon.api.model import ReleaseView, RunView
 from andon.cli import exits, render, watching
 from andon.cli.client import Client, poll
-from andon.cli.context import Json, client_of, err, out, print_json
+from andon.cli.context import Json, Reason, asked, client_of, err, out, print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +17,10 @@ def register(app: typer.Typer) -> None:
     app.command(help="Build, test, scan, package, sign and publish a unit.\n\nExample: andon ship apps/mes")(
         ship
     )
+    app.command(
+        help="End a pipeline run that is under way.\n\n"
+        "Example: andon cancel run-0kz3v1q8x --reason 'wrong branch'"
+    )(cancel)
     app.command(help="List published releases, newest first.\n\nExample: andon releases mes")(releases)
 
 
@@ -41,6 +45,22 @@ def ship(
             raise typer.Exit(exits.BAD)
     if not as_json:
         out.print(f"  next: [bold]andon deploy {done.unit} --version {done.version}[/]")
+
+
+def cancel(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(help="Id of the run, as andon ship told it")],
+    reason: Reason = "",
+    as_json: Json = False,
+) -> None:
+    """End a run."""
+    why = asked(reason, "Why cancel?")
+    with client_of(context) as client:
+        answer = client.post(f"/runs/{run}/cancel", reason=why)
+    if as_json:
+        print_json(answer)
+        return
+    out.print(f"[yellow]■[/] {run} of {answer['unit']} is being ended")
 
 
 def releases(

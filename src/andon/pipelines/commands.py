@@ -40,7 +40,7 @@ class Ship:
                 raise Conflict(
                     "run-active",
                     f"{unit} is being shipped already, by {other.id}",
-                    hint="wait for it, or cancel it",
+                    hint=f"wait for it, or cancel it: andon cancel {other.id}",
                 )
         stages = plan(manifest)
         now = self._clock.now()

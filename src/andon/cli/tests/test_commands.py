@@ -1,0 +1,99 @@
+"""What all commands have in common, and what those for programs print."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from andon.cli.main import app
+
+RUN = "run-0kz3v1q8x"
+LOG = "wheel built\n"
+
+
+class _Andon(http.server.BaseHTTPRequestHandler):
+    """Answers as an Andon with one finished run, and keeps what it was sent."""
+
+    sent: list[tuple[str, dict[str, str]]]
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        if path == f"/api/v1/runs/{RUN}":
+            stages = [{"name": "build", "state": "done"}, {"name": "sign", "state": "skipped"}]
+            self._answer({"is_over": True, "stages": stages})
+        elif path == f"/api/v1/runs/{RUN}/log/build":
+            begin = int(query.removeprefix("offset="))  # a piece of four characters at most
+            piece = LOG[begin : begin + 4]
+            self._answer({"text": piece, "next_offset": begin + len(piece), "is_over": True})
+        else:
+            self.send_error(404)
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.sent.append((self.path, body))
+        instance = {"id": "in-1", "version": "1.0.0", "state": "installing"}
+        self._answer([instance] if self.path.endswith("/retry") else {"id": RUN, "unit": "mes"})
+
+    def _answer(self, value: object) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def andon(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Andon]]:
+    handler = type("Handler", (_Andon,), {"sent": []})
+    running = http.server.HTTPServer(("127.0.0.1", 0), handler)
+    monkeypatch.setenv("ANDON_PORT", str(running.server_address[1]))
+    threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+    yield handler
+    running.shutdown()
+    running.server_close()
+
+
+def said(*words: str) -> object:
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_every_command_that_answers_prints_json_when_asked() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    without = {
+        name for name, each in commands.items() if all("--json" not in option.opts for option in each.params)
+    }
+    assert without == {"up"}
+
+
+def test_the_log_of_a_run_is_json_by_stage(andon) -> None:
+    assert said("logs", RUN, "--json") == {"run": RUN, "stages": {"build": LOG}}
+
+
+def test_a_run_is_cancelled_with_a_reason(andon) -> None:
+    assert said("cancel", RUN, "--reason", "wrong branch", "--json") == {"id": RUN, "unit": "mes"}
+    assert andon.sent == [(f"/api/v1/runs/{RUN}/cancel", {"reason": "wrong branch"})]
+
+
+def test_what_was_given_up_is_tried_again_with_a_reason(andon) -> None:
+    (tried,) = said("retry", "mes", "-e", "staging", "-V", "1.0.0", "--reason", "room again", "--json")
+    assert tried["id"] == "in-1"
+    assert andon.sent == [
+        ("/api/v1/units/mes/environments/staging/retry", {"version": "1.0.0", "reason": "room again"})
+    ]
+
+
+def test_stopping_what_does_not_run_is_json_too(tmp_path) -> None:
+    assert said("--home", str(tmp_path), "down", "--json") == {"was_running": False, "everything": False}
+
+
+def test_a_new_home_is_told_as_json(tmp_path) -> None:
+    assert said("--home", str(tmp_path / "home"), "init", "--json")["home"] == str(tmp_path / "home")
