@@ -130,12 +130,14 @@ async def test_another_instance_that_counts_from_an_older_view_is_not_believed_u
     assert (await asker.ask(BY_UNIT)).tallies == {ONE: Tally(111, 10)}
 
 
-async def test_counts_that_stay_lower_are_a_new_beginning_in_the_end(pages, asker):
+async def test_counts_that_stay_lower_are_read_in_the_end_and_are_no_gain(pages, asker):
     pages[0].counts, pages[1].counts = {ONE: (100, 10)}, {ONE: (3, 0)}
-    await asker.ask(BY_UNIT)
+    baseline, _ = advance(None, await asker.ask(BY_UNIT))
     pages[0].status = 500
     asker.clock.advance(timedelta(seconds=10))
-    assert (await asker.ask(BY_UNIT)).tallies == {ONE: Tally(3, 0)}
+    lower = await asker.ask(BY_UNIT)
+    assert lower.tallies == {ONE: Tally(3, 0)}
+    assert advance(baseline, lower)[1] == {ONE: Tally(0, 0)}
 
 
 async def test_instances_that_count_for_themselves_are_summed_and_a_restart_of_one_is_no_loss(pages, asker):
@@ -155,6 +157,25 @@ async def test_a_silent_instance_is_made_up_for_when_it_answers_again(pages, ask
     assert (await asker.ask(BY_INSTANCE)).tallies == {ONE: Tally(1, 0)}
     pages[1].status, pages[1].counts = 200, {ONE: (15, 0)}
     assert (await asker.ask(BY_INSTANCE)).tallies == {ONE: Tally(6, 0)}
+
+
+async def test_an_instance_that_is_not_ready_for_a_moment_is_made_up_for_and_one_long_gone_forgotten(
+    pages, asker
+):
+    pages[0].counts, pages[1].counts = {ONE: (10, 0)}, {ONE: (10, 0)}
+    await asker.ask(BY_INSTANCE)
+    first, second = asker.ready
+    asker.ready = [first]
+    await asker.ask(BY_INSTANCE)
+    pages[1].counts = {ONE: (12, 0)}
+    asker.ready = [first, second]
+    assert (await asker.ask(BY_INSTANCE)).tallies == {ONE: Tally(2, 0)}
+    asker.ready = [first]
+    asker.clock.advance(timedelta(hours=1))
+    assert (await asker.ask(BY_INSTANCE)).tallies == {ONE: Tally(2, 0)}, "its gains stay"
+    asker.ready = [first, second]
+    pages[1].counts = {ONE: (50, 0)}
+    assert (await asker.ask(BY_INSTANCE)).tallies == {ONE: Tally(2, 0)}, "it only begins again"
 
 
 async def test_a_new_andon_is_another_epoch(pages, asker):

@@ -5,7 +5,7 @@ What is not here: what a page says (page.py).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ import httpx
 
 from andon.evidence import page
 from andon.evidence.increments import Baseline, add, advance
-from andon.evidence.model import Reading, Tally
+from andon.evidence.model import ONE_SERIES, Reading, Tally
 from andon.kernel.clock import Clock
 from andon.kernel.errors import AndonError, Unavailable
 from andon.kernel.ids import EnvironmentName, UnitName, Version, new_id
@@ -22,6 +22,7 @@ from andon.units.model import Evidence
 
 _LARGEST_PAGE_BYTES = 2_000_000
 _CATCHING_UP = timedelta(seconds=5)
+_REMEMBERED = timedelta(minutes=10)  # an instance that is not ready for a moment is made up for
 _NO_INSTANCE = "no instance is ready to be asked"
 
 Tallies = Mapping[Version, Tally]
@@ -52,6 +53,14 @@ class _Summed:
     baselines: dict[str, Baseline] = field(default_factory=dict)
     total: dict[Version, Tally] = field(default_factory=dict)
 
+    def forget(self, now: datetime, present: Collection[str]) -> None:
+        """Let go of places that are gone for long: what they gained is in the total."""
+        self.baselines = {
+            place: last
+            for place, last in self.baselines.items()
+            if place in present or now - last.at < _REMEMBERED
+        }
+
 
 Places = Callable[[UnitName, EnvironmentName], Awaitable[Sequence[Place]]]
 
@@ -73,8 +82,9 @@ class HttpEvidence:
     ) -> Reading:
         """The counts of one metric at this moment.
 
-        Scope unit: cumulative, as the first instance that answers says them. Scope instance: what all
-        instances gained since this Andon began to read; `epoch` tells it from the next.
+        Scope unit: cumulative, as the first instance that answers says them, in the epoch ONE_SERIES.
+        Scope instance: what all instances gained since this Andon began to read; `epoch` tells it from the
+        next.
         """
         key = (unit, environment, metric)
         read = self._of_one if wanted.scope == "unit" else self._of_all
@@ -99,11 +109,11 @@ class HttpEvidence:
             except Unavailable as error:
                 problem = error
                 continue
-            # Another instance may count from an older view; believed, the difference would count twice.
+            # Another instance may count from an older view: it says nothing of the time since the last one.
             if last is not None and place.id != last.place and at - last.at < _CATCHING_UP:
                 _refuse_behind(place, tallies, last)
             self._answered[key] = _Answered(place.id, at, tallies)
-            return Reading(key[2], at, tallies)
+            return Reading(key[2], at, tallies, epoch=ONE_SERIES)
         raise problem
 
     async def _of_all(self, key: Key, places: Sequence[Place], wanted: Evidence) -> Reading:
@@ -125,6 +135,7 @@ class HttpEvidence:
             for version in {*answer, *gained}:
                 gain = gained.get(version, Tally(0, 0))
                 summed.total[version] = add(summed.total.get(version, Tally(0, 0)), gain)
+        summed.forget(at, {each.id for each in places})
         return Reading(key[2], at, dict(summed.total), epoch=self._epoch)
 
     async def _answer(self, place: Place, wanted: Evidence) -> Tallies | Unavailable:

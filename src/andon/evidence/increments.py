@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from andon.evidence.model import Reading, Tally
+from andon.evidence.model import ONE_SERIES, Reading, Tally
 from andon.kernel.ids import Version
 
 _NOTHING = Tally(0, 0)
@@ -34,11 +34,17 @@ def advance(baseline: Baseline | None, reading: Reading) -> tuple[Baseline | Non
     nothing. Another epoch is a new beginning: all of it is gain. So is a tally that fell, where the source
     has no epochs; one that has them fell because it forgot a part, and what is left was counted before. All
     of a release that the source did not name before is gain: an answer without it said that it had nothing.
+
+    In the epoch ONE_SERIES nothing begins anew: less than before is an older view of the same counts. It
+    gains nothing, and the most that was seen stays the baseline, so that the newer view counts once. Counts
+    that were really taken back gain nothing until they are above it again: too little, never too much.
     """
     if baseline is None:
         return begin(reading), {}
     if reading.problem or reading.at < baseline.at:
         return baseline, {}
+    if reading.epoch == ONE_SERIES:
+        return _advance_one_series(baseline, reading)
     known = baseline.tallies if reading.epoch == baseline.epoch else {}
     begins_anew = not reading.epoch
     gained = {
@@ -48,9 +54,24 @@ def advance(baseline: Baseline | None, reading: Reading) -> tuple[Baseline | Non
     return Baseline(reading.at, reading.epoch, {**known, **reading.tallies}), gained
 
 
+def _advance_one_series(baseline: Baseline, reading: Reading) -> tuple[Baseline, dict[Version, Tally]]:
+    if baseline.epoch != ONE_SERIES:  # counted in another way until now: how much of it is new is not known
+        return Baseline(reading.at, reading.epoch, reading.tallies), {}
+    known = baseline.tallies
+    most = {version: _most(known.get(version, _NOTHING), now) for version, now in reading.tallies.items()}
+    gained = {
+        version: _gain(known.get(version, _NOTHING), now, begins_anew=False) for version, now in most.items()
+    }
+    return Baseline(reading.at, reading.epoch, {**known, **most}), gained
+
+
 def add(left: Tally, right: Tally) -> Tally:
     """Sum of two tallies."""
     return Tally(left.exposure + right.exposure, left.bad + right.bad)
+
+
+def _most(left: Tally, right: Tally) -> Tally:
+    return Tally(max(left.exposure, right.exposure), max(left.bad, right.bad))
 
 
 def _gain(before: Tally, now: Tally, *, begins_anew: bool) -> Tally:

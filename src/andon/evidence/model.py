@@ -6,6 +6,8 @@ from datetime import datetime
 
 from andon.kernel.ids import Version
 
+ONE_SERIES = "unit"  # the epoch of a source that counts from what never begins anew, such as a database
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -20,8 +22,8 @@ class Reading:
     """What one source said of one metric at `at`.
 
     `tallies` are cumulative since some beginning of the source's own; a decrease, or another `epoch`, means
-    that the source began anew (see increments.py). `problem` is a sentence when the source did not answer;
-    then `tallies` is empty. Silence is not zero.
+    that the source began anew (see increments.py); in the epoch ONE_SERIES a decrease is an older view.
+    `problem` is a sentence when the source did not answer; then `tallies` is empty. Silence is not zero.
     """
 
     metric: str

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.evidence.increments import add, advance, begin
-from andon.evidence.model import Reading, Tally
+from andon.evidence.model import ONE_SERIES, Reading, Tally
 from andon.kernel.ids import Version
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -64,6 +64,27 @@ def test_another_epoch_is_a_new_beginning_even_when_the_numbers_rose():
     assert advance(baseline, a_reading(1, epoch="two", **of(A, (130, 6))))[1] == {A: Tally(130, 6)}
 
 
+def test_an_older_view_of_one_series_gains_nothing_and_the_newer_one_counts_once():
+    baseline = begin(a_reading(epoch=ONE_SERIES, **of(A, (100, 5))))
+    gains = []
+    for second, counts in enumerate([(90, 4), (100, 5), (95, 5), (110, 6)], 1):
+        baseline, gained = advance(baseline, a_reading(second, epoch=ONE_SERIES, **of(A, counts)))
+        gains.append(gained[A])
+    assert gains == [Tally(0, 0), Tally(0, 0), Tally(0, 0), Tally(10, 1)]
+
+
+def test_counts_of_one_series_that_were_taken_back_do_not_stop_those_that_go_on():
+    baseline = begin(a_reading(epoch=ONE_SERIES, **of(A, (100, 5))))
+    assert advance(baseline, a_reading(1, epoch=ONE_SERIES, **of(A, (120, 4))))[1] == {A: Tally(20, 0)}
+
+
+def test_the_history_of_one_series_is_no_gain_where_another_source_was_read_before():
+    baseline = begin(a_reading(epoch="one", **of(A, (3, 0))))
+    baseline, gained = advance(baseline, a_reading(1, epoch=ONE_SERIES, **of(A, (1000, 50))))
+    assert gained == {}
+    assert advance(baseline, a_reading(2, epoch=ONE_SERIES, **of(A, (1001, 50))))[1] == {A: Tally(1, 0)}
+
+
 def test_a_problem_changes_nothing():
     baseline = begin(a_reading(**of(A, (100, 5))))
     assert advance(baseline, a_reading(1, problem="it did not answer")) == (baseline, {})
@@ -95,7 +116,26 @@ def test_any_cut_of_the_same_series_sums_to_the_same_total(series):
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100), st.sampled_from(["", "one"])), max_size=30)
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 5)), min_size=1, max_size=20),
+    st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size=60),
+)
+def test_two_views_of_one_series_never_sum_to_more_than_it_grew(growth, asked):
+    """`asked`: which of two views answers, and how many steps it has seen since it answered last."""
+    series = [(0, 0)]
+    for more, worse in growth:
+        series.append((series[-1][0] + more, series[-1][1] + worse))
+    seen, readings = [0, 0], [a_reading(0, epoch=ONE_SERIES, **of(A, series[0]))]
+    for second, (view, steps) in enumerate(asked, 1):
+        seen[view] = min(seen[view] + steps, len(series) - 1)
+        readings.append(a_reading(second, epoch=ONE_SERIES, **of(A, series[seen[view]])))
+    assert run(readings)[A] == Tally(*series[max(seen)]), "all that was seen, once"
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 100), st.integers(0, 100), st.sampled_from(["", "one", ONE_SERIES])),
+        max_size=30,
+    )
 )
 def test_gains_are_never_negative_whatever_a_source_says(series):
     run([a_reading(n, epoch=epoch, **of(A, (x, y))) for n, (x, y, epoch) in enumerate(series)])
