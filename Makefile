@@ -36,6 +36,7 @@ check: setup ## the linters and the type checker
 
 bench: setup ## the figures that the documents claim, measured quickly (see bench/ for the long forms)
 	$(PY) -m bench.judge --runs 1000
+	$(PY) -m bench.board
 	$(PY) -m bench.gateway --quick
 
 lock: setup ## write the hashed locks again from the pyproject.toml files (ARGS=--upgrade takes newer versions)

@@ -1,8 +1,7 @@
-"""Two hundred viewers on one machine: each is told, one poller reads, and the process stays idle between."""
+"""Two hundred viewers on one machine, and each is told. What that costs: `python -m bench.board`."""
 
 import asyncio
 import socket
-import time
 
 import pytest
 import uvicorn
@@ -25,7 +24,7 @@ async def _view(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
 
 
 @pytest.mark.timeout(120)
-async def test_two_hundred_viewers_are_told_of_a_change_and_cost_little():
+async def test_two_hundred_viewers_are_told_of_a_change():
     plant = scenes.a_busy_morning(FakePlant())
     services = plant.services()
     app = create(services)
@@ -40,10 +39,9 @@ async def test_two_hundred_viewers_are_told_of_a_change_and_cost_little():
             await asyncio.sleep(0.01)
     viewers = [await _view(port) for _ in range(_VIEWERS)]
     assert app.state.feed.viewers == _VIEWERS
-    await asyncio.sleep(1)  # the measured second begins when the first news have been told
-    before = time.process_time()
-    await asyncio.sleep(2)
-    idle = (time.process_time() - before) / 2
+    async with asyncio.timeout(20):
+        while not app.state.feed.revision:  # from its first look on, the poller knows what is new
+            await asyncio.sleep(0.01)
     plant.tell(Event("cord.pulled", "cord", "jiwoo", "smoke", unit="watched"))
     async with asyncio.timeout(10):
         await asyncio.gather(*(reader.readuntil(b"unit/watched") for reader, _ in viewers))
@@ -51,4 +49,3 @@ async def test_two_hundred_viewers_are_told_of_a_change_and_cost_little():
         writer.close()
     server.should_exit = True
     await running
-    assert idle < 0.25  # of a core; a traffic tick and a heartbeat fall into it

@@ -1,0 +1,1 @@
+"""Figures of the board: `python -m bench.board`."""
