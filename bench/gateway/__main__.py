@@ -36,7 +36,7 @@ class Size:
     connections: int = 8
 
 
-QUICK = Size(changes=40, switches=40, between=60, rounds=5, round_seconds=0.6)
+QUICK = Size(changes=40, switches=200, between=40, rounds=5, round_seconds=0.6)
 FULL = Size(changes=200, switches=200, between=1000, rounds=15, round_seconds=1.0)
 
 
