@@ -328,6 +328,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind.rollout.stopping": ("Stopping", "정지하는 중"),
     "kind.rollout.restoring": ("Stable started again", "안정 릴리스 재시작"),
     "kind.rollout.damaged": ("Record damaged", "기록 손상"),
+    "kind.rollout.closed": ("Damaged record closed", "손상된 기록 종료"),
     "kind.instance.unhealthy": ("Instance unhealthy", "인스턴스 이상"),
     "kind.instance.started": ("Instance started", "인스턴스 시작"),
     "kind.instance.ready": ("Instance ready", "인스턴스 준비"),

@@ -140,6 +140,9 @@ def cord(
     )
 
 
+_CLOSED = "closed: its record was damaged. What runs was not changed; the next `andon deploy` sets it right"
+
+
 def _asking(verb: str) -> Any:
     def command(
         context: typer.Context,
@@ -181,6 +184,9 @@ def active(client: Client, unit: str, environment: str) -> str:
 
 
 def _begun(client: Client, answer: Any, *, watch: bool, as_json: bool) -> None:
+    if answer is None:
+        print_json(None) if as_json else out.print(_CLOSED)
+        return
     if not watch:
         print_json(answer) if as_json else out.print(render.rollout_line(RolloutView.model_validate(answer)))
         return

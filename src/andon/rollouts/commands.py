@@ -92,6 +92,13 @@ class Commands:
                     raise
         raise Conflict("rollout-moved", f"rollout {rollout} keeps changing", hint="try again")
 
+    async def close_damaged(self, rollout: RolloutId, actor: str, reason: str) -> bool:
+        """What aborting means where the record is damaged: the place is free again, nothing else changes.
+
+        False where there is nothing to close: it is over, unknown, or sound, and so can be asked.
+        """
+        return await self._store.close_damaged(rollout, actor, reason, self._clock.now())
+
     async def rollback(
         self,
         unit: UnitName,
@@ -202,13 +209,21 @@ class Commands:
         return former[0].version
 
     async def _check(self, rollout: Rollout, kind: RequestKind) -> None:
-        problem = _refusal(rollout, kind)
+        problem = _outranked(rollout, kind) or _refusal(rollout, kind)
         if problem:
             raise Conflict("not-now", f"rollout {rollout.id} cannot {kind}: {problem}", hint="andon status")
         if kind is RequestKind.PROMOTE:
             for cord in await self._store.cords():
                 if cord.environment in {None, rollout.environment}:
                     raise corded(cord)
+
+
+def _outranked(rollout: Rollout, kind: RequestKind) -> str:
+    """An abort that waits for the tick must not be lost to what somebody asks after it."""
+    asked = rollout.request
+    if asked is None or asked.kind is not RequestKind.ABORT or kind is RequestKind.ABORT:
+        return ""
+    return f"{asked.actor} has asked to abort it, and that stands"
 
 
 def _refusal(rollout: Rollout, kind: RequestKind) -> str:

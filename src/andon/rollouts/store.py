@@ -35,7 +35,7 @@ from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts import codec, telling
 from andon.rollouts.actions import Decision
 from andon.rollouts.gather import Gained
-from andon.rollouts.model import Cord, Evidence, Phase, Request, Rollout
+from andon.rollouts.model import Cord, Evidence, Phase, Request, Rollout, Trigger
 from andon.rollouts.wanted import desired as desired_of
 from andon.store import leases
 from andon.store.engine import Database
@@ -164,15 +164,21 @@ class RolloutStore:
             NotFound: there is none of this id.
             Damaged: its row cannot be read.
         """
-        return (await self.load(rollout)).rollout
+        return _rollout(await self._row(rollout))
 
     async def load(self, rollout: RolloutId) -> Loaded:
-        """The rollout and its revision. Raises like `get`."""
+        """The rollout and its revision, to change it. Raises like `get`, also where it was quarantined."""
+        row = await self._row(rollout)
+        if row.damage and row.is_active:
+            raise _damaged(row, row.damage)
+        return Loaded(_rollout(row), row.revision)
+
+    async def _row(self, rollout: RolloutId) -> Any:
         async with self._database.reading() as connection:
             row = (await connection.execute(_rows().where(rollouts.c.id == rollout))).one_or_none()
         if row is None:
             raise NotFound("no-such-rollout", f"there is no rollout {rollout}", hint="andon status")
-        return Loaded(_rollout(row), row.revision)
+        return row
 
     async def find_active(self, unit: UnitName, environment: EnvironmentName) -> Rollout | None:
         """The rollout that is under way there; there is at most one."""
@@ -315,7 +321,7 @@ class RolloutStore:
             await _write_evidence(tx, change)
 
     async def quarantine(self, rollout: RolloutId, reason: str, at: datetime) -> None:
-        """Stop looking at a rollout whose row cannot be read, with an alert. A person must repair it."""
+        """Stop looking at a rollout whose row cannot be read, with an alert. A person must close it."""
         async with self._database.transaction() as tx:
             row = (
                 await tx.execute(
@@ -327,6 +333,31 @@ class RolloutStore:
             ).one_or_none()
             if row is not None:
                 await timeline.append(tx, telling.damaged(rollout, row.unit, row.environment, reason), at)
+
+    async def close_damaged(self, rollout: RolloutId, actor: str, reason: str, at: datetime) -> bool:
+        """End a rollout whose row cannot be read, so that its place is free; whether it was one.
+
+        Nothing else changes: what should run there stays as it is, because what it was to become is lost.
+        """
+        query = _rows().where(rollouts.c.id == rollout, rollouts.c.is_active)
+        async with self._database.transaction() as tx:
+            row = (await tx.execute(query)).one_or_none()
+            if row is None or not (damage := row.damage or _unreadable(row)):
+                return False
+            said = f"{actor} closed it, because its record is damaged; what runs was not changed: {reason}"
+            values: dict[str, Any] = {"is_active": False, "damage": damage, "revision": row.revision + 1}
+            if not _unreadable(row):
+                ended: dict[str, Any] = {
+                    "phase": Phase.RETURNED,
+                    "trigger": Trigger.ABORT,
+                    "reason": said,
+                    "request": None,
+                }
+                closed = replace(_rollout(row), finished_at=at, **ended)
+                values |= {"document": _row(closed)["document"]}
+            await tx.execute(update(rollouts).where(rollouts.c.id == rollout).values(**values))
+            await timeline.append(tx, telling.closed(rollout, row.unit, row.environment, actor, said), at)
+        return True
 
     async def desired(self, unit: UnitName, environment: EnvironmentName) -> Desired | None:
         """What should run there now."""
@@ -371,8 +402,25 @@ def _rows() -> Any:
 
 def _rollout(row: Any) -> Rollout:
     if not isinstance(row.document, dict) or row.evidence is None:
-        raise Damaged("damaged-row", f"rollout {row.id} has no readable state", hint="andon doctor")
-    return codec.decode(Rollout, row.document | {"evidence": row.evidence})
+        raise _damaged(row, "it has no readable state")
+    try:
+        return codec.decode(Rollout, row.document | {"evidence": row.evidence})
+    except Damaged as error:
+        raise _damaged(row, error.message) from error
+
+
+def _damaged(row: Any, damage: str) -> Damaged:
+    hint = f"andon abort {row.id} closes it" if row.is_active else "andon status"
+    return Damaged("damaged-row", f"rollout {row.id} is damaged: {damage}", hint=hint)
+
+
+def _unreadable(row: Any) -> str:
+    """Why the row cannot be read; empty when it can."""
+    try:
+        _rollout(row)
+    except Damaged as error:
+        return error.message
+    return ""
 
 
 def _row(rollout: Rollout) -> dict[str, Any]:

@@ -80,10 +80,26 @@ def damaged(rollout_id: str, unit: str, environment: str, reason: str) -> Event:
         kind="rollout.damaged",
         subject=f"rollout/{rollout_id}",
         actor=ANDON,
-        reason=reason,
+        reason=f"{reason}; andon abort {rollout_id} closes it",
         unit=unit,
         environment=environment,
         severity=Severity.ALERT,
+        correlation=rollout_id,
+    )
+
+
+def closed(rollout_id: str, unit: str, environment: str, actor: str, reason: str) -> Event:
+    """A person closed a damaged rollout: its alert is seen to."""
+    return Event(
+        kind="rollout.closed",
+        subject=f"rollout/{rollout_id}",
+        actor=actor,
+        reason=reason,
+        unit=unit,
+        environment=environment,
+        before={"alert": "rollout.damaged"},
+        after={"alert": "resolved"},
+        correlation=rollout_id,
     )
 
 

@@ -107,6 +107,7 @@ class FakePlant:
     runs: dict[str, Run] = field(default_factory=dict)
     logs: dict[tuple[str, StageName], str] = field(default_factory=dict)
     rollouts: dict[str, Rollout] = field(default_factory=dict)
+    damaged: set[str] = field(default_factory=set)
     looks: dict[str, list[FakeLook]] = field(default_factory=dict)
     desired: dict[tuple[str, str], Desired] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
@@ -303,6 +304,9 @@ class _Commands(_Part):
         inputs = (unit, environment, version)
         await _Releases(self._plant).get(inputs[0], inputs[2])
         return a_plan(strategy or StrategyName.CANARY)
+
+    async def close_damaged(self, rollout: RolloutId, actor: str, reason: str) -> bool:
+        return rollout in self._plant.damaged
 
     async def request(self, rollout: RolloutId, kind: RequestKind, actor: str, reason: str) -> Rollout:
         found = await _Rollouts(self._plant).get(rollout)

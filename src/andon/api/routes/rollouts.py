@@ -68,11 +68,19 @@ def router(gather: Gather) -> APIRouter:
         "/rollouts/{rollout}/{verb}",
         status_code=202,
         summary="Promote, pause, resume or abort; the next tick takes it up",
-        responses=documented(404, 409, 422),
+        response_model=model.RolloutView,
+        responses={
+            204: {"description": "Its record is damaged: the abort closed it and changed nothing else"},
+            **documented(404, 409, 422),
+        },
     )
     async def act(
         rollout: inputs.IdPath, verb: RequestKind, body: inputs.Because, actor: Actor
-    ) -> model.RolloutView:
+    ) -> model.RolloutView | Response:
+        # One that cannot be read can neither be asked nor shown, but it must not block its place.
+        is_abort = verb is RequestKind.ABORT
+        if is_abort and await services.commands.close_damaged(RolloutId(rollout), actor, body.reason):
+            return Response(status_code=204)
         await services.commands.request(RolloutId(rollout), verb, actor, body.reason)
         return await gather.rollout(RolloutId(rollout))
 

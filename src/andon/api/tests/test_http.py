@@ -76,6 +76,13 @@ async def test_every_page_of_the_api_answers_json(client, path):
     assert answer.json() is not None
 
 
+async def test_aborting_a_damaged_rollout_closes_it_and_has_nothing_to_show(client, plant):
+    plant.damaged.add("ro-broken")
+    closed = await client.post("/api/v1/rollouts/ro-broken/abort", json={"reason": "disk"})
+    assert (closed.status_code, closed.content) == (204, b"")
+    assert (await client.post("/api/v1/rollouts/ro-broken/pause", json={"reason": "x"})).status_code == 404
+
+
 async def test_a_rollout_is_begun_watched_and_aborted(client, plant):
     body = {"unit": "mes", "environment": "staging", "version": "1.2.0"}
     shown = await client.post("/api/v1/rollouts", json=body | {"dry_run": True})

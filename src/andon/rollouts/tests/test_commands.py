@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from andon.judge import sequential
 from andon.kernel.clock import ManualClock
-from andon.kernel.errors import Conflict, InvalidInput, NotFound
+from andon.kernel.errors import Conflict, Damaged, InvalidInput, NotFound
 from andon.kernel.ids import RolloutId, Version
+from andon.rollouts import store as tables
 from andon.rollouts.actions import (
     ConfirmStep,
     Decision,
@@ -156,6 +158,76 @@ async def test_a_request_waits_in_the_row_for_the_tick(
     assert after == await RolloutStore(database).get(rollout.id)
     assert after.request is not None
     assert (after.request.kind, after.request.actor) == (kind, "lee")
+
+
+@pytest.mark.parametrize("kind", [RequestKind.PAUSE, RequestKind.RESUME, RequestKind.PROMOTE])
+async def test_nothing_replaces_an_abort_that_waits_for_the_tick(
+    database: Database, commands: Commands, kind: RequestKind
+) -> None:
+    rollout = await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    await do(database, rollout, SetShare(1.0), ConfirmStep(), *([Pause()] if kind == "resume" else []))
+    await commands.request(rollout.id, RequestKind.ABORT, "kim", "it burns")
+    with pytest.raises(Conflict, match="kim has asked to abort it") as caught:
+        await commands.request(rollout.id, kind, "lee", "so")
+    assert caught.value.hint == "andon status"
+    kept = (await RolloutStore(database).get(rollout.id)).request
+    assert kept is not None
+    assert (kept.kind, kept.actor) == (RequestKind.ABORT, "kim")
+
+
+async def test_an_abort_replaces_what_was_asked_before(commands: Commands) -> None:
+    rollout = await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    await commands.request(rollout.id, RequestKind.PAUSE, "kim", "so")
+    for actor in ("lee", "max"):
+        after = await commands.request(rollout.id, RequestKind.ABORT, actor, "it burns")
+        assert after.request is not None
+        assert (after.request.kind, after.request.actor) == (RequestKind.ABORT, actor)
+
+
+GARBAGE: list[Any] = [{"phase": "odd"}, [1], "?", {}]
+
+
+@pytest.mark.parametrize("document", GARBAGE, ids=["phase", "list", "text", "empty"])
+@pytest.mark.parametrize("is_quarantined", [True, False])
+async def test_a_rollout_that_cannot_be_read_is_closed_by_its_id_and_frees_its_place(
+    database: Database, commands: Commands, document: Any, is_quarantined: bool
+) -> None:
+    await stable(database, commands, OLD)
+    rollout = await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    store = RolloutStore(database)
+    async with database.transaction() as tx:
+        rows = tables.rollouts
+        await tx.execute(update(rows).where(rows.c.id == rollout.id).values(document=document))
+    if is_quarantined:
+        await store.quarantine(rollout.id, "cannot be read", AT)
+    before = await store.desired(UNIT, PRODUCTION)
+    with pytest.raises(Damaged) as caught:
+        await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    assert f"andon abort {rollout.id}" in caught.value.hint
+    assert await commands.close_damaged(rollout.id, "kim", "disk")
+    assert not await commands.close_damaged(rollout.id, "kim", "again")
+    assert await store.desired(UNIT, PRODUCTION) == before
+    event = (await TimelineStore(database).list(Filter(subject=f"rollout/{rollout.id}")))[0].event
+    assert (event.kind, event.actor, event.after) == ("rollout.closed", "kim", {"alert": "resolved"})
+    assert "what runs was not changed: disk" in event.reason
+    assert (await commands.deploy(UNIT, PRODUCTION, NEW, **BY)).stable == OLD
+
+
+async def test_a_quarantined_rollout_that_can_be_read_is_closed_with_its_reason(
+    database: Database, commands: Commands
+) -> None:
+    rollout = await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    assert not await commands.close_damaged(rollout.id, "kim", "it is sound")
+    store = RolloutStore(database)
+    await store.quarantine(rollout.id, "odd", AT)
+    alert = (await TimelineStore(database).list(Filter(kind="rollout.damaged")))[0].event
+    assert alert.reason == f"odd; andon abort {rollout.id} closes it"
+    with pytest.raises(Damaged, match="is damaged: odd"):
+        await commands.request(rollout.id, RequestKind.PAUSE, "kim", "so")
+    assert await commands.close_damaged(rollout.id, "kim", "so")
+    closed = await store.get(rollout.id)
+    assert (closed.phase, closed.finished_at) == (Phase.RETURNED, AT)
+    assert "kim closed it" in closed.reason
 
 
 async def test_promotion_is_refused_under_the_cord(database: Database, commands: Commands) -> None:
