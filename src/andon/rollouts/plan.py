@@ -13,6 +13,8 @@ from andon.rollouts.model import Plan, Step
 from andon.rollouts.strategies import Pace, Sizes
 from andon.units.model import Environment, Manifest, StrategyName
 
+_RATIO_ALPHA = 0.001  # enough to see a broken split within some hundred sessions
+
 
 @dataclass(frozen=True, slots=True)
 class Current:
@@ -39,7 +41,7 @@ def plan(
     pace = Pace(where.policy.soak, where.policy.max_wait, can_judge=any(each.required for each in metrics))
     walked = strategies.steps(chosen, _sizes(where, current), where.policy.steps, pace)
     made = _frame(manifest, where, current, walked)
-    policy = JudgePolicy(metrics, session_requests=manifest.gateway.session_requests)
+    policy = JudgePolicy(metrics, _ratio_alpha(where), manifest.gateway.session_requests)
     keeps_warm = chosen in {StrategyName.CANARY, StrategyName.BLUE_GREEN} and current.stable is not None
     return _sealed(
         replace(
@@ -129,7 +131,12 @@ def _metrics(manifest: Manifest, where: Environment) -> tuple[MetricPolicy, ...]
         )
         for name, each in sorted(manifest.evidence.items())
     ]
-    return split(where.policy.alpha, metrics) if metrics else ()
+    return split(where.policy.alpha - _ratio_alpha(where), metrics) if metrics else ()
+
+
+def _ratio_alpha(where: Environment) -> float:
+    """The sample-ratio check takes a harmless release back too, so its chance is a part of alpha."""
+    return min(_RATIO_ALPHA, where.policy.alpha / 10)
 
 
 def _notes(

@@ -73,7 +73,9 @@ def test_the_chance_of_a_false_fail_is_split_over_the_metrics() -> None:
     two = dumped["evidence"] | {"yield": dumped["evidence"]["errors"]}
     made = plan(Manifest.model_validate(dumped | {"evidence": two}), PRODUCTION, Current(OLD, 3))
     assert [each.name for each in made.policy.metrics] == ["errors", "yield"]
-    assert sum(each.alpha for each in made.policy.metrics) == pytest.approx(0.01)
+    spent = sum(each.alpha for each in made.policy.metrics) + made.policy.ratio_alpha
+    assert spent == pytest.approx(0.01)
+    assert made.policy.ratio_alpha == 0.001
 
 
 def test_a_judged_step_waits_at_least_as_long_as_it_soaks() -> None:
