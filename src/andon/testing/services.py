@@ -305,7 +305,7 @@ class _Commands(_Part):
         await _Releases(self._plant).get(inputs[0], inputs[2])
         return a_plan(strategy or StrategyName.CANARY)
 
-    async def close_damaged(self, rollout: RolloutId, actor: str, reason: str) -> bool:
+    async def close_damaged(self, rollout: RolloutId, actor: str, reason: str) -> bool:  # noqa: ARG002
         return rollout in self._plant.damaged
 
     async def request(self, rollout: RolloutId, kind: RequestKind, actor: str, reason: str) -> Rollout:
