@@ -356,7 +356,7 @@ class _Commands(_Part):
     async def release_cord(self, environment: EnvironmentName | None, actor: str, reason: str) -> None:
         left = [each for each in self._plant.cords if each.environment != environment]
         if len(left) == len(self._plant.cords):
-            raise Conflict("cord-not-pulled", "the cord is not pulled there", hint="andon cord")
+            raise Conflict("cord-not-pulled", "the cord is not pulled there", hint="andon status")
         self._plant.cords[:] = left
         self._plant.tell(Event("cord.released", "cord", actor, reason, environment=environment or ""))
 
