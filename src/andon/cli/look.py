@@ -41,7 +41,7 @@ def status(
         elif not watch:
             out.print(render.status(seen))
         elif unit is not None and under_way is not None:
-            raise typer.Exit(watching.rollout(client, under_way.id))
+            raise typer.Exit(watching.exit_of(watching.rollout(client, under_way.id)))
         else:
             watching.floor(client, unit)
 

@@ -6,7 +6,7 @@ import typer
 
 from andon.api.model import PlanView, RolloutView
 from andon.cli import render, watching
-from andon.cli.client import Client, poll
+from andon.cli.client import Client
 from andon.cli.context import EnvironmentOption, Json, Reason, Watch, asked, client_of, out, print_json
 from andon.kernel.errors import Conflict, NotFound
 from andon.units.model import StrategyName
@@ -190,12 +190,10 @@ def _begun(client: Client, answer: Any, *, watch: bool, as_json: bool) -> None:
     if not watch:
         print_json(answer) if as_json else out.print(render.rollout_line(RolloutView.model_validate(answer)))
         return
+    seen = watching.rollout(client, answer["id"], quiet=as_json)
     if as_json:
-        for seen in poll(lambda: RolloutView.model_validate(client.get(f"/rollouts/{answer['id']}"))):
-            if seen.is_over or seen.phase == "held":
-                print_json(seen.model_dump(mode="json"))
-                raise typer.Exit(watching.exit_of(seen))
-    raise typer.Exit(watching.rollout(client, answer["id"]))
+        print_json(seen.model_dump(mode="json"))
+    raise typer.Exit(watching.exit_of(seen))
 
 
 def _show_plan(answer: Any, title: str, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from andon.api.model import ReleaseView, RunView
 from andon.cli import exits, render, watching
-from andon.cli.client import Client, poll
+from andon.cli.client import Client
 from andon.cli.context import Json, Reason, asked, client_of, err, out, print_json
 
 
@@ -36,8 +36,7 @@ def ship(
         if detach:
             print_json(begun.model_dump(mode="json")) if as_json else out.print(begun.id)
             return
-        done = RunView.model_validate(client.get(f"/runs/{begun.id}")) if begun.is_over else None
-        done = done or (_quietly(client, begun.id) if as_json else watching.run(client, begun.id))
+        done = watching.run(client, begun.id, quiet=as_json)
         if as_json:
             print_json(done.model_dump(mode="json"))
         if done.state != "done":
@@ -75,13 +74,6 @@ def releases(
         print_json(found)
     else:
         out.print(render.releases([ReleaseView.model_validate(each) for each in found]))
-
-
-def _quietly(client: Client, run: str) -> RunView:
-    for seen in poll(lambda: RunView.model_validate(client.get(f"/runs/{run}"))):
-        if seen.is_over:
-            return RunView.model_validate(seen)
-    raise AssertionError("poll never ends by itself")
 
 
 def _explain(client: Client, run: RunView) -> None:

@@ -1,4 +1,4 @@
-"""Follows something until it is over: live in a terminal, line by line elsewhere."""
+"""Follows something until it is over: live in a terminal, line by line elsewhere, or without a word."""
 
 import re
 import time
@@ -11,22 +11,22 @@ from rich.live import Live
 from andon.api.model import RolloutView, RunView, Status
 from andon.cli import exits, render
 from andon.cli.client import Client, poll
-from andon.cli.context import out
+from andon.cli.context import err, out
 from andon.kernel.errors import Unavailable
 
 T = TypeVar("T")
 _REPEAT_SECONDS = 15.0
 
 
-def rollout(client: Client, rollout_id: str) -> int:
-    """Follow a rollout to its end; gives the exit code."""
-    last = _follow(
+def rollout(client: Client, rollout_id: str, *, quiet: bool = False) -> RolloutView:
+    """Follow a rollout until it is over or held."""
+    return _follow(
         lambda: RolloutView.model_validate(client.get(f"/rollouts/{rollout_id}")),
         show=render.rollout,
         line=render.rollout_line,
         is_over=lambda seen: seen.is_over or seen.phase == "held",
+        quiet=quiet,
     )
-    return exit_of(last)
 
 
 def exit_of(rollout: RolloutView) -> int:
@@ -38,13 +38,14 @@ def exit_of(rollout: RolloutView) -> int:
     return exits.INCONCLUSIVE
 
 
-def run(client: Client, run_id: str) -> RunView:
+def run(client: Client, run_id: str, *, quiet: bool = False) -> RunView:
     """Follow a pipeline run to its end."""
     return _follow(
         lambda: RunView.model_validate(client.get(f"/runs/{run_id}")),
         show=render.run,
         line=_stages,
         is_over=lambda seen: seen.is_over,
+        quiet=quiet,
     )
 
 
@@ -77,10 +78,11 @@ def _follow(
     show: Callable[[T], RenderableType],
     line: Callable[[T], str],
     is_over: Callable[[T], bool],
+    quiet: bool = False,
 ) -> T:
     first = read()
     looks = poll(_patient(read, first))
-    if out.is_terminal:
+    if out.is_terminal and not quiet:
         with Live(show(first), console=out, refresh_per_second=4, vertical_overflow="visible") as live:
             for seen in looks:
                 live.update(show(seen))
@@ -90,7 +92,8 @@ def _follow(
     for seen in looks:
         words, now = line(seen), time.monotonic()
         # A log wants what is new, not every count of a countdown.
-        if _plain(words) != _plain(told) or (words != told and now - told_at > _REPEAT_SECONDS):
+        is_news = _plain(words) != _plain(told) or (words != told and now - told_at > _REPEAT_SECONDS)
+        if is_news and not quiet:
             out.print(words)
             told, told_at = words, now
         if is_over(seen):
@@ -111,7 +114,7 @@ def _patient(read: Callable[[], T], first: T) -> Callable[[], T]:
         try:
             last = read()
         except Unavailable:
-            out.print("[yellow]▲[/] Andon does not answer; waiting for it to come back")
+            err.print("[yellow]▲[/] Andon does not answer; waiting for it to come back")
         return last
 
     return again

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from andon.cli import watching
 from andon.cli.client import Client
 from andon.kernel import errors
 from andon.settings import Settings
@@ -73,3 +74,18 @@ def test_no_answer_says_how_to_start_it() -> None:
             api.get("/status")
         assert not api.is_up()
     assert "andon --home somewhere up" in raised.value.hint
+
+
+def test_a_quiet_watch_says_nothing_and_gives_the_end(server, capsys: pytest.CaptureFixture[str]) -> None:
+    server.body = json.dumps(
+        {
+            "id": "run-1", "unit": "mes", "version": "1.0.0", "path": "/x", "state": "done", "is_over": True,
+            "stages": [], "actor": "kim", "reason": "", "created_at": "2026-03-01T12:00:00Z",
+            "finished_at": None, "duration_s": None,
+        }
+    ).encode()  # fmt: skip
+    with client(server.port) as api:
+        assert watching.run(api, "run-1", quiet=True).state == "done"
+        assert capsys.readouterr().out == ""
+        watching.run(api, "run-1")
+        assert "mes 1.0.0" in capsys.readouterr().out
