@@ -20,7 +20,9 @@ class Event:
 
     kind: a constant such as `rollout.share`; subject: what it happened to, such as `rollout/ro-...`,
     `unit/mes`, `release/mes@1.1.0`. actor: a person's name, or the part of Andon that decided.
-    before, after: the change as JSON values.
+    before, after: the change as JSON values. role: the right that the actor used, as `approver@production`;
+    source: the address that the request came from; correlation: what ties records of one request together.
+    Where these three are empty, the writer fills in those of the request in hand (`origin.py`).
     """
 
     kind: str
@@ -33,6 +35,8 @@ class Event:
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
     correlation: str = ""
+    role: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
