@@ -1,0 +1,1 @@
+"""Who people are: local accounts, their passwords, and those of a directory. Open `commands.py` first."""

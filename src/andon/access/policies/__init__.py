@@ -1,0 +1,1 @@
+"""What each environment demands: approvals and signatures; versioned and signed. Open `model.py` first."""

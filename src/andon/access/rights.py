@@ -1,0 +1,132 @@
+"""May they? Deny by default: a permission is there only where a grant's role and scope give it."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from andon.access.model import (
+    EVERYWHERE,
+    PRODUCTION,
+    Grant,
+    Permission,
+    Place,
+    Principal,
+    Role,
+    Scope,
+    Where,
+)
+
+_P = Permission
+_VIEW = (_P.FLOOR_VIEW, _P.TIMELINE_VIEW)
+_OPERATE = (*_VIEW, _P.LOGS_VIEW, _P.CORD_PULL)
+_ENGINEER = (
+    *_OPERATE, _P.SYSTEM_VIEW, _P.RUN_START, _P.RUN_CANCEL, _P.PROPOSE, _P.CONTROL, _P.ABORT, _P.ROLLBACK,
+    _P.RETRY,
+)  # fmt: skip
+_NOT_IN_PRODUCTION = (_P.DEPLOY, _P.PROMOTE, _P.CORD_RELEASE)
+_APPROVE = (*_ENGINEER, *_NOT_IN_PRODUCTION, _P.APPROVE, _P.TIMELINE_EXPORT)
+
+
+def _role(name: str, description: str, *anywhere: Permission, outside: Iterable[Permission] = ()) -> Role:
+    given = dict.fromkeys(anywhere, Where.ANYWHERE) | dict.fromkeys(outside, Where.OUTSIDE_PRODUCTION)
+    return Role(name, given, is_builtin=True, description=description)
+
+
+BUILTIN: Mapping[str, Role] = {
+    each.name: each
+    for each in (
+        _role("viewer", "sees the floor and the timeline", *_VIEW),
+        _role("operator", "also sees logs, and may pull the cord", *_OPERATE),
+        _role(
+            "engineer",
+            "also ships, deploys outside production and controls what runs; proposes for production",
+            *_ENGINEER,
+            outside=_NOT_IN_PRODUCTION,
+        ),
+        _role("approver", "also deploys to production, and signs", *_APPROVE),
+        _role("admin", "also people, roles, policies and secrets", *Permission),
+        _role(
+            "auditor", "sees and exports everything that is recorded, and changes nothing",
+            *_VIEW, _P.LOGS_VIEW, _P.SYSTEM_VIEW, _P.TIMELINE_EXPORT, _P.USERS_VIEW,
+        ),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether it is allowed. `grant`: the one that allows it; `reason`: a sentence where none does."""
+
+    is_allowed: bool
+    grant: Grant | None = None
+    reason: str = ""
+
+
+def permitted(
+    principal: Principal,
+    permission: Permission,
+    place: Place,
+    production: Collection[str] = (PRODUCTION,),
+) -> Answer:
+    """Whether `principal` may do `permission` at `place`. production: names of environments that are it."""
+    found = find_grant(principal.grants, principal.roles, permission, place, production)
+    if found is None:
+        return Answer(False, reason=f"{principal.name} lacks {permission}{_at(place)}")
+    limits = principal.limits
+    if limits is not None and find_grant(limits, principal.roles, permission, place, production) is None:
+        return Answer(False, reason=f"this token of {principal.name} does not cover {permission}{_at(place)}")
+    return Answer(True, grant=found)
+
+
+def anywhere(principal: Principal, permission: Permission) -> bool:
+    """Whether there is some place where it is allowed: what a list or a menu asks before it looks closer."""
+    owned = [*principal.grants] if principal.limits is None else [*principal.limits]
+    return any(permission in _role_of(principal.roles, each).permissions for each in owned)
+
+
+def find_grant(
+    grants: Iterable[Grant],
+    roles: Mapping[str, Role],
+    permission: Permission,
+    place: Place,
+    production: Collection[str],
+) -> Grant | None:
+    """The first grant that gives `permission` at `place`."""
+    for grant in grants:
+        where = _role_of(roles, grant).permissions.get(permission)
+        if where is None or not covers(grant.scope, place):
+            continue
+        # All environments at once include production.
+        is_production = place.environment in production or place.environment == EVERYWHERE
+        if where is Where.ANYWHERE or not is_production:
+            return grant
+    return None
+
+
+def covers(scope: Scope, place: Place) -> bool:
+    """Whether `place` lies within `scope`."""
+    pairs = (
+        (scope.environment, place.environment),
+        (scope.unit, place.unit),
+        (scope.line, place.line),
+    )
+    return all(allowed == EVERYWHERE or there is None or allowed == there for allowed, there in pairs)
+
+
+def is_separated(approvers: Collection[str], involved: Collection[str]) -> bool:
+    """Whether somebody approved who neither shipped nor proposed it (separation of duty)."""
+    return bool(set(approvers) - set(involved))
+
+
+def _role_of(roles: Mapping[str, Role], grant: Grant) -> Role:
+    """A role that is gone gives nothing."""
+    return roles.get(grant.role) or BUILTIN.get(grant.role) or Role(grant.role, {})
+
+
+def _at(place: Place) -> str:
+    named = [
+        "every environment" if place.environment == EVERYWHERE else place.environment,
+        f"unit {place.unit}" if place.unit and place.unit != EVERYWHERE else None,
+        f"line {place.line}" if place.line and place.line != EVERYWHERE else None,
+    ]
+    said = ", ".join(each for each in named if each)
+    return f" in {said}" if said else ""

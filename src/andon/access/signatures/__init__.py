@@ -1,0 +1,1 @@
+"""Electronic signatures: a person's signed yes, bound to what was signed. Open `model.py` first."""

@@ -1,0 +1,1 @@
+"""Personal and machine tokens for programs. Open `tokens.py` first."""
