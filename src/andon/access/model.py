@@ -54,7 +54,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something is done. None: the dimension does not matter here; `*`: all of it is touched at once."""
+    """Where something is done. None: the dimension does not matter; `*`: all of it is touched at once."""
 
     environment: str | None = None
     unit: str | None = None

@@ -109,7 +109,7 @@ def covers(scope: Scope, place: Place) -> bool:
         (scope.unit, place.unit),
         (scope.line, place.line),
     )
-    return all(allowed == EVERYWHERE or there is None or allowed == there for allowed, there in pairs)
+    return all(allowed in (EVERYWHERE, there) or there is None for allowed, there in pairs)
 
 
 def is_separated(approvers: Collection[str], involved: Collection[str]) -> bool:
