@@ -11,7 +11,7 @@ LONGEST_MODULE, LOOK_AGAIN = 600, 400
 
 # A role file: its last name says what it may do (docs/ARCHITECTURE.md).
 PURE = re.compile(
-    r"\b(andon|andon_agent|andon_wire|andon_mes)\.(\w+\.)?(model|decide|plan|render|rules|rights|chain)$"
+    r"\b(andon|andon_agent|andon_wire|andon_mes)\.(\w+\.){0,2}(model|decide|plan|render|rules|rights|chain)$"
 )
 PURE_STDLIB = {
     "abc", "bisect", "collections", "dataclasses", "datetime", "enum", "fractions", "functools", "hashlib",
@@ -20,6 +20,7 @@ PURE_STDLIB = {
 }  # fmt: skip
 # Values that people or programs give are checked by their model; the terminal is what cli/render renders to.
 PURE_VENDORS = {
+    "argon2": ("andon.access.people.*",),
     "andon.units.model": {"pydantic"},
     "andon.api.model": {"pydantic"},
     "andon.cli.render": {"rich"},
@@ -35,9 +36,13 @@ VENDORS = {
     "fastapi": ("andon.api.*", "andon.board.*", "andon.app", "andon_mes.api.*", "andon_mes.app"),
     "httpx": ("andon.cli.*", "andon.evidence.*", "andon.gateway.*", "andon.targets.*"),
     "jinja2": ("andon.board.*",),
+    "jwt": ("andon.access.sessions.*",),
+    "ldap3": ("andon.access.directory.*",),
+    "limits": ("andon.access.*", "andon.api.*"),
     "packaging": ("andon.pipelines.*", "andon.units.*"),
     "prometheus_client": ("andon.api.metrics", "andon.evidence.*", "andon_mes.evidence.*"),
     "pydantic_settings": ("andon.settings", "andon_mes.settings"),
+    "reportlab": ("andon.timeline.*",),
     "rich": ("andon.cli.*",),
     "starlette": ("andon.api.*", "andon.board.*", "andon.app", "andon_mes.api.*", "andon_mes.app"),
     "structlog": ("andon.kernel.logging", "andon_mes.kernel.*"),
