@@ -42,8 +42,9 @@ bench: setup ## the figures that the documents claim, measured quickly (see benc
 lock: setup ## write the hashed locks again from the pyproject.toml files (ARGS=--upgrade takes newer versions)
 	$(PY) tools/lock.py $(ARGS)
 
-reference: setup ## write docs/reference again from the code
+reference: setup ## write docs/reference and docs/compliance again from the code
 	$(PY) tools/reference.py
+	$(PY) tools/compliance.py
 
 setup: ## make .venv from the hashed lock; every other word does it by itself
 	@tools/setup.sh
