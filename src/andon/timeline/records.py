@@ -41,8 +41,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An event with its place on the timeline. `number` rises without gaps being promised."""
+    """An event with its place on the timeline.
+
+    number: 1 for the first, without gaps, in the order of commit. hash: 64 hexadecimal digits that bind the
+    record and all before it (`chain.py`); empty where the record was not read from a database.
+    """
 
     number: int
     at: datetime
     event: Event
+    hash: str = ""

@@ -1,39 +1,89 @@
-"""The timeline's rows. Appended in the transaction of the change that they tell; never changed."""
+"""The timeline's rows. Appended in the transaction of the change that they tell; never changed.
 
-from dataclasses import dataclass
+A row's body is the truth and is what is read back; the other columns are there to find it. One row,
+`timeline_head`, has the last number and hash: whoever appends holds it until the end of the transaction, so
+append last, after the rows of the change, and two transactions never wait for each other in a circle.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, Text, insert, select
+from sqlalchemy import (
+    DDL,
+    JSON,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    Row,
+    Select,
+    String,
+    Table,
+    Text,
+    cast,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy import event as database_events
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from andon.kernel.errors import Damaged, InvalidInput, NotFound
 from andon.store.engine import Database
 from andon.store.schema import UtcDateTime, metadata
+from andon.timeline import chain, ddl, origin
 from andon.timeline.records import Event, Record, Severity
 
 timeline = Table(
     "timeline",
     metadata,
-    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("at", UtcDateTime, nullable=False),
     Column("kind", String(60), nullable=False),
     Column("subject", String(200), nullable=False),
     Column("actor", String(120), nullable=False),
-    Column("reason", Text, nullable=False),
     Column("unit", String(60), nullable=False),
     Column("environment", String(60), nullable=False),
     Column("severity", String(10), nullable=False),
-    Column("before", JSON, nullable=False),
-    Column("after", JSON, nullable=False),
-    Column("correlation", String(80), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
     Index("ix_timeline_subject", "subject", "number"),
     Index("ix_timeline_unit", "unit", "environment", "number"),
-    sqlite_autoincrement=True,
+    Index("ix_timeline_kind", "kind", "number"),
+    Index("ix_timeline_actor", "actor", "number"),
 )
+timeline_head = Table(
+    "timeline_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+
+def _also_run(table: Table, statements: Sequence[str], dialect: str | None = None) -> None:
+    for statement in statements:
+        ran = DDL(statement)  # type: ignore[no-untyped-call]
+        database_events.listen(table, "after_create", ran.execute_if(dialect=dialect) if dialect else ran)
+
+
+_also_run(timeline, ddl.SQLITE, "sqlite")
+_also_run(timeline, ddl.POSTGRESQL, "postgresql")
+_also_run(timeline_head, ddl.HEAD)
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which records to list; an empty field matches all. `after` and `before` are record numbers."""
+    """Which records to list; an empty field matches all.
+
+    kind: exact, or all that begin with it when it ends in a dot, as `access.` does. text: found in subject
+    or reason, in either case of letters. since, until: from, and before, that time. after, before: numbers.
+    """
 
     subject: str = ""
     unit: str = ""
@@ -42,25 +92,67 @@ class Filter:
     severity: Severity | None = None
     after: int = 0
     before: int | None = None
+    actor: str = ""
+    role: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether every record matches."""
+        return self == Filter()
 
 
 async def append(tx: AsyncConnection, event: Event, at: datetime) -> int:
-    """Write `event` in the transaction `tx` of the change that it tells; gives its number."""
-    values = {
+    """Write `event` in the transaction `tx` of the change that it tells, as its last step; gives its number.
+
+    Raises:
+        InvalidInput: the event has text or a number that cannot be written.
+        Damaged: the head of the timeline is gone, or another row has its next number.
+    """
+    head = (await tx.execute(_HEAD)).one_or_none()
+    if head is None:
+        raise Damaged("timeline-damaged", "the timeline has lost its head", hint="andon audit verify")
+    event = _from_here(event)
+    try:
+        made = chain.link(head.number + 1, head.hash, at, event)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(
+            "cannot-be-recorded", f"{event.kind} of {event.subject} cannot be recorded: {error}"
+        ) from error
+    row = {
+        "number": made.number,
         "at": at,
         "kind": event.kind,
         "subject": event.subject,
         "actor": event.actor,
-        "reason": event.reason,
         "unit": event.unit,
         "environment": event.environment,
         "severity": event.severity.value,
-        "before": event.before,
-        "after": event.after,
-        "correlation": event.correlation,
+        "body": made.body,
+        "hash": made.hash,
     }
-    number = (await tx.execute(insert(timeline).values(values).returning(timeline.c.number))).scalar_one()
-    return int(number)
+    await tx.execute(_INSERT, row)
+    await tx.execute(_NEW_HEAD, {"number": made.number, "hash": made.hash})
+    return made.number
+
+
+_HEAD = select(timeline_head.c.number, timeline_head.c.hash).where(timeline_head.c.id == 1).with_for_update()
+_INSERT = insert(timeline)
+_NEW_HEAD = update(timeline_head).where(timeline_head.c.id == 1)
+
+
+def _from_here(event: Event) -> Event:
+    here = origin.current()
+    if not (here.role or here.source or here.correlation):
+        return event
+    return replace(
+        event,
+        role=event.role or here.role,
+        source=event.source or here.source,
+        correlation=event.correlation or here.correlation,
+    )
 
 
 class TimelineStore:
@@ -74,36 +166,103 @@ class TimelineStore:
         async with self._database.transaction() as tx:
             return await append(tx, event, at)
 
+    async def get(self, number: int) -> Record:
+        """One record.
+
+        Raises:
+            NotFound: there is none with this number.
+        """
+        query = select(timeline).where(timeline.c.number == number)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound("no-such-record", f"there is no record {number}", hint="andon timeline")
+        return _record(row)
+
     async def list(self, wanted: Filter, *, limit: int = 100, newest_first: bool = True) -> list[Record]:
         """At most `limit` records that match."""
-        query = select(timeline).where(timeline.c.number > wanted.after)
-        for column in ("subject", "unit", "environment", "kind"):
-            value = getattr(wanted, column)
-            if value:
-                query = query.where(timeline.c[column] == value)
-        if wanted.severity is not None:
-            query = query.where(timeline.c.severity == wanted.severity.value)
-        if wanted.before is not None:
-            query = query.where(timeline.c.number < wanted.before)
         order = timeline.c.number.desc() if newest_first else timeline.c.number.asc()
+        query = self._matching(select(timeline), wanted).order_by(order).limit(limit)
         async with self._database.reading() as connection:
-            rows = (await connection.execute(query.order_by(order).limit(limit))).all()
-        return [
-            Record(
-                number=row.number,
-                at=row.at,
-                event=Event(
-                    kind=row.kind,
-                    subject=row.subject,
-                    actor=row.actor,
-                    reason=row.reason,
-                    unit=row.unit,
-                    environment=row.environment,
-                    severity=Severity(row.severity),
-                    before=row.before,
-                    after=row.after,
-                    correlation=row.correlation,
-                ),
+            return [_record(row) for row in (await connection.execute(query)).all()]
+
+    async def head(self) -> tuple[int, str]:
+        """Number and hash of the last record as the head has them; 0 and zeros before the first.
+
+        Raises:
+            Damaged: the head's row is gone.
+        """
+        query = select(timeline_head.c.number, timeline_head.c.hash).where(timeline_head.c.id == 1)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise Damaged("timeline-damaged", "the timeline has lost its head", hint="andon audit verify")
+        return row.number, row.hash
+
+    async def rows(
+        self, wanted: Filter | None = None, *, until: int | None = None, batch: int = 5000
+    ) -> AsyncIterator[Sequence[Row[Any]]]:
+        """All rows that match as they are stored, oldest first, up to number `until`, in batches.
+
+        Each batch is a transaction of its own, so that nobody waits for a long reading.
+        """
+        wanted = wanted or Filter()
+        while True:
+            query = self._matching(select(timeline), wanted).order_by(timeline.c.number).limit(batch)
+            if until is not None:
+                query = query.where(timeline.c.number <= until)
+            async with self._database.reading() as connection:
+                found = (await connection.execute(query)).all()
+            if found:
+                yield found
+                wanted = replace(wanted, after=found[-1].number)
+            if len(found) < batch:
+                return
+
+    def _matching(self, query: Select[Any], wanted: Filter) -> Select[Any]:
+        columns = timeline.c
+        query = query.where(columns.number > wanted.after)
+        for name in ("subject", "unit", "environment", "actor"):
+            if value := getattr(wanted, name):
+                query = query.where(columns[name] == value)
+        conditions: list[ColumnElement[bool]] = []
+        if wanted.kind:
+            is_prefix = wanted.kind.endswith(".")
+            conditions.append(
+                columns.kind.startswith(wanted.kind, autoescape=True)
+                if is_prefix
+                else columns.kind == wanted.kind
             )
-            for row in rows
-        ]
+        if wanted.severity is not None:
+            conditions.append(columns.severity == wanted.severity.value)
+        if wanted.before is not None:
+            conditions.append(columns.number < wanted.before)
+        if wanted.since is not None:
+            conditions.append(columns.at >= wanted.since)
+        if wanted.until is not None:
+            conditions.append(columns.at < wanted.until)
+        if wanted.role:
+            conditions.append(self._of_body("role") == wanted.role)
+        if wanted.text:
+            conditions.append(self._contains(wanted.text))
+        return query.where(*conditions)
+
+    def _contains(self, text: str) -> ColumnElement[bool]:
+        parts = (timeline.c.subject, self._of_body("reason"))
+        return or_(*(each.icontains(text, autoescape=True) for each in parts))
+
+    def _of_body(self, key: str) -> ColumnElement[str]:
+        body = timeline.c.body
+        value = type_coerce(body, JSON) if self._database.is_sqlite else cast(body, JSON)
+        found: ColumnElement[str] = value[key].as_string()
+        return found
+
+
+def _record(row: Row[Any]) -> Record:
+    """A row as a record; one that cannot be read is shown as that, so that the others still are."""
+    try:
+        return chain.parse(row.body, row.hash)
+    except ValueError as error:
+        reason = f"record {row.number} cannot be read ({error}); andon audit verify says more"
+        unreadable = Event("timeline.damaged", row.subject, row.actor, reason, severity=Severity.ALERT)
+        return Record(row.number, row.at, unreadable, row.hash)
