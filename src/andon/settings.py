@@ -6,8 +6,9 @@ Set them as environment variables (`ANDON_PORT=8500`, `ANDON_GATEWAY__ENVOY=/usr
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -62,6 +63,114 @@ class RolloutSettings(BaseModel):
     )
 
 
+class TlsSettings(BaseModel):
+    """HTTPS for API and board. Beyond the loopback Andon does not start without it."""
+
+    certificate: Path | None = Field(
+        None,
+        description="Certificate with its chain, PEM; unset: what `andon ca issue` made in the home folder",
+    )
+    key: Path | None = Field(
+        None, description="Its private key, PEM; unset: it stands in the certificate's file"
+    )
+    is_on: bool = Field(False, description="Serve HTTPS; where off, only the loopback is listened on")
+    interval: timedelta = Field(
+        timedelta(seconds=30), description="Time between two looks whether the certificate's files changed"
+    )
+
+
+class GuardSettings(BaseModel):
+    """Who may reach API and board at all, and how often."""
+
+    names: list[str] = Field(
+        [], description="Host names beside the loopback's under which browsers may reach it, as JSON list"
+    )
+    networks: list[str] = Field(
+        ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
+        description="Networks that callers may come from; all others are refused",
+    )
+    trusted_proxies: list[str] = Field(
+        [], description="Networks of proxies whose X-Forwarded-For names the caller's address"
+    )
+    anonymous_per_minute: int = Field(
+        100,
+        ge=1,
+        description="Requests a minute from one address without valid credentials, sign-ins among them",
+    )
+    signed_in_per_minute: int = Field(
+        1200, ge=1, description="Requests a minute of one session or token; an open board needs about 60"
+    )
+
+
+class PasswordSettings(BaseModel):
+    """What is demanded of passwords, and what checking them may cost."""
+
+    profile: Literal["nist", "part11", "annex11-draft"] = Field(
+        "nist", description="Rules for passwords: docs/design/access.md compares the three"
+    )
+    words: list[str] = Field(
+        [], description="Words of the plant that no password may be built on, such as its name"
+    )
+    breached: Path | None = Field(
+        None, description="Sorted file of SHA-1 hashes of breached passwords, one a line, as HIBP gives it"
+    )
+    parallel: int = Field(
+        2, ge=1, le=16, description="Passwords checked at once; each takes 64 MiB for a moment"
+    )
+
+
+class SessionSettings(BaseModel):
+    """How long a sign-in lasts."""
+
+    idle: timedelta = Field(timedelta(hours=1), description="A session without a request ends after so long")
+    longest: timedelta = Field(timedelta(hours=12), description="Any session ends after so long")
+    access_token: timedelta = Field(
+        timedelta(minutes=15), description="How long a terminal's access token holds before it is refreshed"
+    )
+
+
+class GroupRoleSettings(BaseModel):
+    """Which role the members of a group get, and where."""
+
+    group: str = Field(description="Name (cn) or full DN of the group")
+    role: str = Field(description="Role")
+    environment: str = Field("*", description="Environment; * is all")
+    unit: str = Field("*", description="Unit; * is all")
+    line: str = Field("*", description="Line; * is all")
+
+
+class WitnessSettings(BaseModel):
+    """One witness of the timeline's checkpoints."""
+
+    url: str = Field(description="Its address, such as https://qa-pc.plant:8470")
+    key: str = Field(description="Its verifier key, as `andon witness` prints it")
+    ca: Path | None = Field(None, description="Certificates that it is verified by; unset: the system's")
+
+
+class TimelineSettings(BaseModel):
+    """The record of what happened."""
+
+    checkpoint: timedelta = Field(
+        timedelta(minutes=1), description="Time between two signed checkpoints while records are added"
+    )
+    clock_step: timedelta = Field(
+        timedelta(seconds=1), description="A jump of the machine's clock from here on is recorded"
+    )
+    witnesses: list[WitnessSettings] = Field(
+        [],
+        description="Witnesses, as JSON; without one, whoever owns database and keys could rewrite history",
+    )
+
+
+class SecretSettings(BaseModel):
+    """Secrets at rest: passwords of the directory, of mail, and so on."""
+
+    key: Path | None = Field(
+        None,
+        description="Key file; unset: keys/secrets.key of the home. Keep it apart from the database's backup",
+    )
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -70,11 +179,30 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".andon"), description="Folder with everything that Andon keeps")
     host: str = Field(
         "127.0.0.1",
-        description="Address of API and board; until access control exists only the loopback is allowed",
+        description="Address of API and board; beyond the loopback it needs ANDON_TLS__IS_ON",
     )
     port: int = Field(8460, ge=1, le=65535, description="Port of API and board")
     database_url: str = Field("", description="postgresql://user@host/name; empty: SQLite in the home folder")
     log_level: str = Field("INFO", description="Lowest level that is logged: DEBUG, INFO, WARNING, ERROR")
+    url: str = Field(
+        "", description="Address of the Andon that commands speak to; empty: the one of this home"
+    )
+    ca: Path | None = Field(
+        None,
+        description="Certificates that commands verify Andon by; unset: the home's CA, else the system's",
+    )
+    credentials: Path | None = Field(
+        None, description="Where `andon login` keeps its tokens; unset: ~/.config/andon/credentials.json"
+    )
+    token: SecretStr = Field(
+        SecretStr(""), description="Token for programs that run commands, instead of a sign-in"
+    )
+    tls: TlsSettings = TlsSettings()
+    guard: GuardSettings = GuardSettings()
+    passwords: PasswordSettings = PasswordSettings()
+    sessions: SessionSettings = SessionSettings()
+    timeline: TimelineSettings = TimelineSettings()
+    secrets: SecretSettings = SecretSettings()
     gateway: GatewaySettings = GatewaySettings()
     local: LocalTargetSettings = LocalTargetSettings()
     pipelines: PipelineSettings = PipelineSettings()
