@@ -139,6 +139,52 @@ class GroupRoleSettings(BaseModel):
     line: str = Field("*", description="Line; * is all")
 
 
+class DirectoryConnection(BaseModel):
+    """LDAP or Active Directory; without servers there are local accounts only. docs/operations/ldap.md."""
+
+    servers: list[str] = Field(
+        [], description="Servers in the order in which they are tried, such as ldaps://dc1.plant.example"
+    )
+    name: str = Field("directory", description="What people call it; stands in messages")
+    bind_dn: str = Field("", description="Account that searches for people; it needs to read, nothing else")
+    bind_secret: str = Field(
+        "directory", description="Name of the secret with its password: `andon secrets set directory`"
+    )
+    base_dn: str = Field("", description="Where people are searched for")
+    start_tls: bool = Field(True, description="Upgrade ldap:// to TLS; a server without it is refused")
+    allow_plain: bool = Field(False, description="Allow ldap:// without TLS to a server on this machine")
+    ca: Path | None = Field(
+        None, description="Certificates that servers are verified by; unset: the system's"
+    )
+    user_filter: str = Field(
+        "(&(objectClass=person)(uid={login}))", description="Who is a person; {login} is filled in, escaped"
+    )
+    login_attribute: str = Field("uid", description="Attribute with the login; sAMAccountName in AD")
+    id_attribute: str = Field("entryUUID", description="Attribute that never changes; objectGUID in AD")
+    display_name_attribute: str = Field("cn", description="Attribute with the name for people")
+    disabled_filter: str = Field(
+        "", description="Filter that matches who is disabled, beside the usual signs"
+    )
+    group_base_dn: str = Field("", description="Where groups are searched for; empty: base_dn")
+    group_filter: str = Field(
+        "(|(member={dn})(uniqueMember={dn}))", description="Groups of a person; {dn} or {login} is filled in"
+    )
+    member_of_attribute: str = Field(
+        "", description="Attribute of a person that names the groups, as memberOf; empty: groups are searched"
+    )
+    nested_depth: int = Field(10, ge=0, le=50, description="How deep groups within groups are followed")
+    group_roles: list[GroupRoleSettings] = Field([], description="Roles of groups, as JSON")
+    connect_timeout: timedelta = Field(timedelta(seconds=3), description="Longest to reach a server")
+    timeout: timedelta = Field(timedelta(seconds=5), description="Longest for one answer")
+    total_timeout: timedelta = Field(timedelta(seconds=20), description="Longest for a sign-in, all servers")
+    retry_dead_after: timedelta = Field(
+        timedelta(seconds=30), description="How long a server that did not answer is asked last"
+    )
+    recheck: timedelta = Field(
+        timedelta(minutes=5), description="Time between two looks whether signed-in people may still be"
+    )
+
+
 class WitnessSettings(BaseModel):
     """One witness of the timeline's checkpoints."""
 
@@ -201,6 +247,7 @@ class Settings(BaseSettings):
     guard: GuardSettings = GuardSettings()
     passwords: PasswordSettings = PasswordSettings()
     sessions: SessionSettings = SessionSettings()
+    directory: DirectoryConnection = DirectoryConnection()
     timeline: TimelineSettings = TimelineSettings()
     secrets: SecretSettings = SecretSettings()
     gateway: GatewaySettings = GatewaySettings()
