@@ -29,7 +29,7 @@ PURE_VENDORS = {
 # Where a vendor may be imported, beside tests. sqlalchemy, alembic and tuf are import contracts.
 VENDORS = {
     "bandit": ("andon.pipelines.*",),
-    "cryptography": ("andon.releases.*", "andon_wire.*", "andon.access.*"),
+    "cryptography": ("andon.releases.*", "andon_wire.*", "andon.access.*", "andon.kernel.tls"),
     "cyclonedx": ("andon.pipelines.*",),
     "defusedxml": ("andon.pipelines.*",),
     "detect_secrets": ("andon.pipelines.*",),

@@ -1,0 +1,1 @@
+"""The internal authority and the plant's own: certificates for TLS. Open `authority.py` first."""
