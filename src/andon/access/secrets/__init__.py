@@ -1,0 +1,1 @@
+"""Passwords and tokens that Andon itself needs, encrypted at rest. Open `store.py` first."""
