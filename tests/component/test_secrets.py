@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.access.secrets.keyfile import KeyFile
+from andon.access.secrets.keyfile import KeyFile, Keys
 from andon.access.secrets.store import SecretStore
 from andon.kernel.clock import ManualClock
 from andon.store.engine import Database
@@ -70,3 +70,33 @@ async def test_readers_and_writers_go_on_through_rotations(any_database: Databas
     assert await a_store().get("s2") == "s2 0"
     keys = await KeyFile(path).read()
     assert {each.key_id for each in await a_store().list()} == set(keys.known)
+
+
+class SlowKeyFile(KeyFile):
+    """The real file; after each reading it waits until it is let go."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.was_read, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def read(self) -> Keys:
+        found = await super().read()
+        self.was_read.set()
+        await self.go_on.wait()
+        return found
+
+
+async def test_a_rotation_waits_for_a_writer_that_has_read_the_old_key(
+    any_database: Database, path: Path
+) -> None:
+    store = SecretStore(any_database, KeyFile(path), ManualClock())
+    await store.put("first", "1", **WHO)
+    slow = SlowKeyFile(path)
+    putting = asyncio.create_task(SecretStore(any_database, slow, ManualClock()).put("second", "2", **WHO))
+    await slow.was_read.wait()
+    rotating = asyncio.create_task(store.rotate(**WHO))
+    done, _ = await asyncio.wait({rotating}, timeout=1)
+    assert not done
+    slow.go_on.set()
+    await asyncio.gather(putting, rotating)
+    assert [await store.get("first"), await store.get("second")] == ["1", "2"]
