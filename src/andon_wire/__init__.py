@@ -1,1 +1,1 @@
-"""What agent and control plane agree on. It comes with the fleet."""
+"""What agent, witness and control plane agree on: signed notes, Merkle proofs. Open `note.py` first."""
