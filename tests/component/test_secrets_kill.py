@@ -140,4 +140,5 @@ def test_a_rotation_killed_at_any_step_loses_nothing_and_completes(
         asyncio.run(_holds_all(url, path))
         killed += 1
     assert process.exitcode == 0
-    assert killed == 2 * (1 + len(VALUES) + 1 + 1)  # add the key, each row, tell it, drop the old key
+    # Add the key, find what is behind, each row, tell it, drop the old key.
+    assert killed == 2 * (1 + 1 + len(VALUES) + 1 + 1)

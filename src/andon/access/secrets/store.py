@@ -8,7 +8,8 @@ dropped reads the row once more. Writers take the table's write lock before they
 none can still write under a key that a rotation has left behind.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Column, LargeBinary, String, Table, delete, func, insert, select, text, update
@@ -20,7 +21,7 @@ from andon.access.secrets.model import Rotation, Secret, secret_name, secret_val
 from andon.access.secrets.seal import Sealed
 from andon.kernel import logging
 from andon.kernel.clock import Clock
-from andon.kernel.errors import Conflict, Damaged, NotFound
+from andon.kernel.errors import Damaged, NotFound
 from andon.store.engine import Database
 from andon.store.schema import UtcDateTime, metadata
 from andon.timeline.records import Event, Severity
@@ -141,11 +142,10 @@ class SecretStore:
             if len(keys.known) == 1:
                 keys = await self._key_file.add_primary()
             _log.info("rotating secrets", key_id=keys.primary)
-            encrypted = 0
-            for each in await self.list():
-                encrypted += await self._encrypt_anew(each.name)
-            done = Rotation(keys.primary, encrypted, tuple(sorted({*keys.known} - {keys.primary})))
-            await self._tell_rotated(done, actor, reason)
+            done = Rotation(keys.primary, 0, tuple(sorted({*keys.known} - {keys.primary})))
+            while not await self._is_told(done, actor, reason):
+                for name in await self._list_behind(keys.primary):
+                    done = replace(done, encrypted=done.encrypted + await self._encrypt_anew(name))
             await self._key_file.drop_others()
         _log.info("secrets rotated", key_id=done.key_id, encrypted=done.encrypted, dropped=done.dropped)
         return done
@@ -190,17 +190,20 @@ class SecretStore:
                 return 1
         raise await self._damaged(name)
 
-    async def _tell_rotated(self, done: Rotation, actor: str, reason: str) -> None:
-        """Told before the old keys go: a crash in between leaves keys too many, never one too few."""
+    async def _list_behind(self, key_id: str) -> Sequence[str]:
+        """Names of the rows that are under another key."""
+        async with self._database.reading() as connection:
+            return await _behind(connection, key_id)
+
+    async def _is_told(self, done: Rotation, actor: str, reason: str) -> bool:
+        """Tell the rotation once no row is left behind; gives whether that is so.
+
+        Told before the old keys go: a crash in between leaves keys too many, never one too few.
+        """
         async with self._database.transaction() as tx:
             await self._lock_out_writers(tx)
-            behind = select(secrets.c.name).where(secrets.c.key_id != done.key_id).limit(1)
-            if (await tx.execute(behind)).scalar_one_or_none() is not None:
-                raise Conflict(
-                    "rotation-overtaken",
-                    "a secret was written under an old key meanwhile",
-                    hint="run the rotation again; all processes must use the same key file",
-                )
+            if await _behind(tx, done.key_id):
+                return False
             event = Event(
                 kind="secret.rotated",
                 subject="secrets",
@@ -210,6 +213,7 @@ class SecretStore:
                 after={"key": done.key_id, "encrypted": done.encrypted},
             )
             await append(tx, event, self._clock.now())
+            return True
 
     async def _write(self, tx: AsyncConnection, name: str, content: bytes, keys: Keys, actor: str) -> None:
         sealed = seal.seal(keys.known[keys.primary], name, content)
@@ -283,6 +287,11 @@ class SecretStore:
 
 def _not_found(name: str) -> NotFound:
     return NotFound("no-such-secret", f"there is no secret {name}", hint=f"andon secrets set {name}")
+
+
+async def _behind(connection: AsyncConnection, key_id: str) -> Sequence[str]:
+    query = select(secrets.c.name).where(secrets.c.key_id != key_id).order_by(secrets.c.name)
+    return (await connection.execute(query)).scalars().all()
 
 
 async def _find(connection: AsyncConnection, name: str) -> _Row | None:
