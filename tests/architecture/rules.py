@@ -20,7 +20,6 @@ PURE_STDLIB = {
 }  # fmt: skip
 # Values that people or programs give are checked by their model; the terminal is what cli/render renders to.
 PURE_VENDORS = {
-    "argon2": ("andon.access.people.*",),
     "andon.units.model": {"pydantic"},
     "andon.api.model": {"pydantic"},
     "andon.cli.render": {"rich"},
@@ -28,6 +27,7 @@ PURE_VENDORS = {
 
 # Where a vendor may be imported, beside tests. sqlalchemy, alembic and tuf are import contracts.
 VENDORS = {
+    "argon2": ("andon.access.people.*",),
     "bandit": ("andon.pipelines.*",),
     "cryptography": ("andon.releases.*", "andon_wire.*", "andon.access.*", "andon.kernel.tls"),
     "cyclonedx": ("andon.pipelines.*",),
@@ -49,6 +49,7 @@ VENDORS = {
     "tomlkit": ("andon.units.*", "andon.pipelines.*"),
     "typer": ("andon.cli.*", "andon_mes.cli"),
     "uvicorn": ("andon.app", "andon.cli.*", "andon_mes.cli"),
+    "zxcvbn": ("andon.access.people.*",),
 }
 _ENVOY = ("andon.gateway.*", "andon.settings", "andon.doctor", "andon.testing.*")
 
