@@ -5,14 +5,15 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import ip_address
-from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from andon.kernel.errors import InvalidInput
 
 _PORTS = {"ldap": 389, "ldaps": 636}
+_URL = re.compile(
+    r"(?P<scheme>ldaps?)://(\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))(:(?P<port>[1-9]\d{0,4}))?/?"
+)
+_LOOPBACK = re.compile(r"localhost|::1|127(\.\d{1,3}){3}")
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 LONGEST_LOGIN, LONGEST_PASSWORD = 256, 1024
 
@@ -85,10 +86,7 @@ class ServerAddress:
     @property
     def is_loopback(self) -> bool:
         """Whether its traffic stays on this machine."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return _LOOPBACK.fullmatch(self.host) is not None
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -109,7 +107,7 @@ class DirectorySettings:
     name: str = "directory"
     start_tls: bool = True
     allow_plain: bool = False
-    ca_file: Path | None = None
+    ca_file: str = ""
     user_filter: str = "(&(objectClass=person)(uid={login}))"
     login_attribute: str = "uid"
     id_attribute: str = "entryUUID"
@@ -172,16 +170,13 @@ def parse_server(url: str) -> ServerAddress:
     Raises:
         InvalidInput: `directory-settings`, where it is none.
     """
-    hint = "write it as ldaps://host or ldap://host:389"
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port
-    except ValueError as error:
-        raise _wrong(f"servers has {url!r}, which is no URL", hint) from error
-    is_bare = parts.path in {"", "/"} and not (parts.query or parts.fragment or parts.username)
-    if parts.scheme not in _PORTS or not parts.hostname or not is_bare:
-        raise _wrong(f"servers has {url!r}, which is no server", hint)
-    return ServerAddress(parts.hostname, port or _PORTS[parts.scheme], parts.scheme == "ldaps")
+    match = _URL.fullmatch(url.strip())
+    port = int(match["port"] or _PORTS[match["scheme"]]) if match else 0
+    if match is None or port > 65535:
+        raise _wrong(
+            f"servers has {url!r}, which is no server", "write it as ldaps://host or ldap://host:389"
+        )
+    return ServerAddress((match["host"] or match["v6"]).lower(), port, match["scheme"] == "ldaps")
 
 
 def normal_login(typed: str) -> str:
