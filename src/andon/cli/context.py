@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 
+from andon.cli import servers
+from andon.cli.bearer import Bearer, GivenToken, KeptSession
 from andon.cli.client import Client
+from andon.cli.credentials import Credentials
+from andon.cli.servers import Server
+from andon.kernel.clock import SystemClock
 from andon.kernel.errors import InvalidInput
 from andon.settings import Settings, load
 
@@ -39,14 +45,58 @@ def settings_of(context: typer.Context) -> Settings:
     return state.settings if state is not None else load()
 
 
+def server_of(context: typer.Context) -> Server:
+    """The Andon that this call is for."""
+    return servers.of(settings_of(context))
+
+
 def client_of(context: typer.Context) -> Client:
-    """A client of the running Andon."""
-    return Client(settings_of(context))
+    """A client of the running Andon, in the name of a program's token or of who signed in from here."""
+    settings, server = settings_of(context), server_of(context)
+    token = settings.token.get_secret_value()
+    bearer: Bearer = GivenToken(token) if token else session_of(context)
+    return Client(server, bearer)
 
 
-def with_home(home: Path | None) -> State:
-    """Settings for the home folder that the command line names, if any."""
-    return State(load(home))
+def session_of(context: typer.Context) -> KeptSession:
+    """What is kept of the person who signed in from here."""
+    kept_at = settings_of(context).credentials or Path(typer.get_app_dir("andon")) / "credentials.json"
+    return KeptSession(Credentials(kept_at), server_of(context).url, SystemClock())
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What the options before the command change of the settings; None changes nothing."""
+
+    home: Path | None = None
+    url: str | None = None
+    ca: Path | None = None
+    token_file: Path | None = None
+
+
+def state_of(said: Elsewhere) -> State:
+    """Settings for what the command line names.
+
+    Raises:
+        InvalidInput: the token's file cannot be read.
+    """
+    settings = load(said.home)
+    changes: dict[str, Any] = {"url": said.url, "ca": said.ca}
+    if said.token_file is not None:
+        changes["token"] = SecretStr(_token(said.token_file))
+    return State(settings.model_copy(update={key: value for key, value in changes.items() if value}))
+
+
+def _token(path: Path) -> str:
+    try:
+        text = path.read_text("utf-8").strip()
+    except OSError as error:
+        raise InvalidInput("bad-token-file", f"{path} cannot be read: {error.strerror}") from error
+    if not text:
+        raise InvalidInput(
+            "bad-token-file", f"{path} is empty", hint="andon tokens create NAME --output FILE"
+        )
+    return text
 
 
 def print_json(value: Any) -> None:

@@ -1,14 +1,16 @@
-"""`andon status`, `logs`, `timeline`: seeing what is and what was."""
+"""`andon status`, `logs`: seeing what is, and what it prints."""
 
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from andon.api.model import RecordView, Status
+from andon.access.model import Permission
+from andon.api.model import Status
 from andon.cli import render, watching
 from andon.cli.client import Client, poll
 from andon.cli.context import Json, Watch, client_of, out, print_json
+from andon.cli.needs import needs
 from andon.kernel.errors import NotFound
 
 _STAGES = ("source", "build", "test", "security", "package", "sign", "publish")
@@ -21,9 +23,9 @@ def register(app: typer.Typer) -> None:
         help="Show the output of a unit's instances, of one instance, or of a pipeline run.\n\n"
         "Examples:\n\n  andon logs mes -f\n\n  andon logs run-0kz3v1q8x"
     )(logs)
-    app.command(help="Show what happened, by whom and why.\n\nExample: andon timeline --unit mes")(timeline)
 
 
+@needs(Permission.FLOOR_VIEW)
 def status(
     context: typer.Context,
     unit: Annotated[str | None, typer.Argument(help="Unit; all when left out")] = None,
@@ -46,6 +48,7 @@ def status(
             watching.floor(client, unit)
 
 
+@needs(Permission.LOGS_VIEW)
 def logs(
     context: typer.Context,
     what: Annotated[str, typer.Argument(help="Unit, id of an instance, or id of a run")],
@@ -75,23 +78,6 @@ def logs(
                 shown[instance] = now
             if not follow:
                 return
-
-
-def timeline(
-    context: typer.Context,
-    unit: Annotated[str | None, typer.Option(help="Only of this unit")] = None,
-    environment: Annotated[str | None, typer.Option("--environment", "-e", help="Only there")] = None,
-    subject: Annotated[str | None, typer.Option(help="Only of this thing, such as rollout/ro-...")] = None,
-    limit: Annotated[int, typer.Option("--lines", "-n", min=1, max=500, help="Newest records")] = 50,
-    as_json: Json = False,
-) -> None:
-    """Show the timeline, oldest of the newest first."""
-    with client_of(context) as client:
-        found = client.get("/timeline", unit=unit, environment=environment, subject=subject, limit=limit)
-    if as_json:
-        print_json(found)
-    else:
-        out.print(render.timeline([RecordView.model_validate(each) for each in reversed(found)]))
 
 
 def _run_log(client: Client, run: str, *, follow: bool) -> None:

@@ -5,8 +5,26 @@ from typing import Annotated
 
 import typer
 
-from andon.cli import exits, look, rollouts, server, ship
-from andon.cli.context import err, with_home
+from andon.cli import (
+    approvals,
+    audit,
+    authority,
+    exits,
+    look,
+    needs,
+    policies,
+    roles,
+    rollouts,
+    secrets,
+    server,
+    ship,
+    signatures,
+    signin,
+    timeline,
+    tokens,
+    users,
+)
+from andon.cli.context import Elsewhere, err, state_of
 from andon.kernel.errors import AndonError
 
 app = typer.Typer(
@@ -18,7 +36,7 @@ app = typer.Typer(
     help="Builds, signs, ships, watches and takes back the software of a factory.",
     epilog=(
         "Exit codes: 0 good, 1 bad (refused, failed, came back), 2 wrong input, 3 inconclusive. "
-        "Every command that answers prints JSON with --json; up stays in front."
+        "Every command that answers prints JSON with --json; up and witness serve stay in front."
     ),
 )
 
@@ -30,13 +48,27 @@ def options(
         Path | None,
         typer.Option(help="Folder with everything that Andon keeps; default $ANDON_HOME, else .andon"),
     ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Address of another Andon; default $ANDON_URL, else the home's own")
+    ] = None,
+    ca: Annotated[
+        Path | None, typer.Option(help="Certificates to verify it by; default $ANDON_CA, else the home's CA")
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File with a token, for programs; default $ANDON_TOKEN, else who signed in"),
+    ] = None,
 ) -> None:
     """Read the options that stand before the command."""
-    context.obj = with_home(home)
+    context.obj = state_of(Elsewhere(home, url, ca, token_file))
 
 
-for group in (server, ship, rollouts, look):
+for group in (
+    server, signin, ship, rollouts, approvals, look, timeline, audit, signatures, policies, users, roles,
+    tokens, secrets, authority,
+):  # fmt: skip
     group.register(app)
+needs.show(app)
 
 
 def main() -> None:

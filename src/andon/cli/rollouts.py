@@ -4,32 +4,46 @@ from typing import Annotated, Any
 
 import typer
 
+from andon.access.model import Permission
 from andon.api.model import PlanView, RolloutView
 from andon.cli import render, watching
 from andon.cli.client import Client
 from andon.cli.context import EnvironmentOption, Json, Reason, Watch, asked, client_of, out, print_json
+from andon.cli.needs import needs
+from andon.cli.signing import MeaningOption, PasswordStdin, Pen, UserOption
 from andon.kernel.errors import Conflict, NotFound
 from andon.units.model import StrategyName
 
 _UnitArgument = Annotated[str, typer.Argument(help="Unit, such as mes")]
+_RolloutArgument = Annotated[str, typer.Argument(help="Unit, or the id of a rollout")]
+_PERMISSIONS = {
+    "promote": Permission.PROMOTE,
+    "pause": Permission.CONTROL,
+    "resume": Permission.CONTROL,
+    "abort": Permission.ABORT,
+}
+_SIGNED = "Where the policy says so it asks for your signature."
 _VERBS = {
-    "promote": "Move a rollout to its next step now, without evidence; from the last step it is promoted.",
+    "promote": "Move a rollout to its next step now, without evidence; from the last step it is promoted. "
+    f"{_SIGNED}",
     "pause": "Stop a rollout where it is; it still comes back when something is wrong.",
     "resume": "Let a paused or held rollout go on.",
-    "abort": "Take a rollout back: the candidate's share goes to 0, then it is stopped.",
+    "abort": f"Take a rollout back: the candidate's share goes to 0, then it is stopped. {_SIGNED}",
 }
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command(
-        help="Move a release into an environment, by its strategy and under watch.\n\n"
+        help="Move a release into an environment, by its strategy and under watch. Where the policy asks for "
+        "approvals it waits at its gate until they are signed.\n\n"
         "Examples:\n\n  andon deploy mes --version 1.1.0 -w\n\n  andon deploy mes --version 1.1.0 --dry-run"
     )(deploy)
     for verb, text in _VERBS.items():
         app.command(verb, help=f"{text}\n\nExample: andon {verb} mes --reason 'shift change'")(_asking(verb))
     app.command(
-        help="Go back to the last stable release, or to the one named; an active rollout is aborted.\n\n"
+        help="Go back to the last stable release, or to the one named; an active rollout is aborted. "
+        f"{_SIGNED}\n\n"
         "Example: andon rollback mes --to 1.0.0 --reason 'customer complaint'"
     )(rollback)
     app.command(
@@ -37,12 +51,14 @@ def register(app: typer.Typer) -> None:
         "Example: andon retry mes --reason 'the disk has room again'"
     )(retry)
     app.command(
-        help="Pull the emergency stop: nothing advances until it is released.\n\n"
+        help="Pull the emergency stop: nothing advances until it is released. Anyone may pull it; "
+        f"to release it needs {Permission.CORD_RELEASE}, and a signature where the policy says so.\n\n"
         "Examples:\n\n  andon cord --reason 'line 2 stands'\n\n  andon cord --return --reason 'bad parts'\n\n"
         "  andon cord --release --reason 'cleared with quality'"
     )(cord)
 
 
+@needs(Permission.PROPOSE)
 def deploy(
     context: typer.Context,
     unit: _UnitArgument,
@@ -71,6 +87,7 @@ def deploy(
         _begun(client, client.post("/rollouts", **body), watch=watch, as_json=as_json)
 
 
+@needs(Permission.ROLLBACK)
 def rollback(
     context: typer.Context,
     unit: _UnitArgument,
@@ -78,17 +95,23 @@ def rollback(
     to: Annotated[
         str | None, typer.Option(help="Release to go back to; default: the last stable one")
     ] = None,
+    meaning: MeaningOption = None,
+    user: UserOption = None,
+    password_stdin: PasswordStdin = False,
     reason: Reason = "",
     watch: Watch = False,
     as_json: Json = False,
 ) -> None:
     """Go back."""
     why = asked(reason, "Why go back?")
+    pen = Pen(user, password_stdin, meaning)
+    path = f"/units/{unit}/environments/{environment}/rollback"
     with client_of(context) as client:
-        answer = client.post(f"/units/{unit}/environments/{environment}/rollback", to=to, reason=why)
+        answer = pen.signed(lambda signature: client.post(path, to=to, reason=why, signature=signature))
         _begun(client, answer, watch=watch, as_json=as_json)
 
 
+@needs(Permission.RETRY)
 def retry(
     context: typer.Context,
     unit: _UnitArgument,
@@ -111,6 +134,7 @@ def retry(
     out.print(f"  next: [bold]andon logs {unit}[/]")
 
 
+@needs(Permission.CORD_PULL)
 def cord(
     context: typer.Context,
     environment: Annotated[
@@ -118,14 +142,22 @@ def cord(
     ] = None,
     returns: Annotated[bool, typer.Option("--return", help="Also take everything back to stable")] = False,
     release: Annotated[bool, typer.Option("--release", help="Release it")] = False,
+    meaning: MeaningOption = None,
+    user: UserOption = None,
+    password_stdin: PasswordStdin = False,
     reason: Reason = "",
     as_json: Json = False,
 ) -> None:
     """Pull or release the cord."""
     why = asked(reason, "Why release the cord?" if release else "Why pull the cord?")
+    pen = Pen(user, password_stdin, meaning)
     with client_of(context) as client:
         if release:
-            client.delete("/cord", environment=environment, reason=why)
+            pen.signed(
+                lambda signature: client.delete(
+                    "/cord", environment=environment, reason=why, signature=signature
+                )
+            )
         else:
             client.post("/cord", environment=environment, **{"return": returns}, reason=why)
         cords = client.get("/cord")
@@ -144,9 +176,36 @@ _CLOSED = "closed: its record was damaged. What runs was not changed; the next `
 
 
 def _asking(verb: str) -> Any:
+    if verb in {"pause", "resume"}:
+        return _plain(verb)
+
+    @needs(_PERMISSIONS[verb])
     def command(
         context: typer.Context,
-        unit: Annotated[str, typer.Argument(help="Unit, or the id of a rollout")],
+        unit: _RolloutArgument,
+        environment: EnvironmentOption = "production",
+        meaning: MeaningOption = None,
+        user: UserOption = None,
+        password_stdin: PasswordStdin = False,
+        reason: Reason = "",
+        watch: Watch = False,
+        as_json: Json = False,
+    ) -> None:
+        why, pen = asked(reason, f"Why {verb}?"), Pen(user, password_stdin, meaning)
+        with client_of(context) as client:
+            path = f"/rollouts/{rollout_of(client, unit, environment)}/{verb}"
+            answer = pen.signed(lambda signature: client.post(path, reason=why, signature=signature))
+            _begun(client, answer, watch=watch, as_json=as_json)
+
+    command.__doc__ = _VERBS[verb]
+    return command
+
+
+def _plain(verb: str) -> Any:
+    @needs(_PERMISSIONS[verb])
+    def command(
+        context: typer.Context,
+        unit: _RolloutArgument,
         environment: EnvironmentOption = "production",
         reason: Reason = "",
         watch: Watch = False,
@@ -154,13 +213,16 @@ def _asking(verb: str) -> Any:
     ) -> None:
         why = asked(reason, f"Why {verb}?")
         with client_of(context) as client:
-            rollout = unit if unit.startswith("ro-") else active(client, unit, environment)
-            _begun(
-                client, client.post(f"/rollouts/{rollout}/{verb}", reason=why), watch=watch, as_json=as_json
-            )
+            path = f"/rollouts/{rollout_of(client, unit, environment)}/{verb}"
+            _begun(client, client.post(path, reason=why), watch=watch, as_json=as_json)
 
     command.__doc__ = _VERBS[verb]
     return command
+
+
+def rollout_of(client: Client, named: str, environment: str) -> str:
+    """Id of the rollout that `named` names: itself, or the one of that unit that is under way."""
+    return named if named.startswith("ro-") else active(client, named, environment)
 
 
 def active(client: Client, unit: str, environment: str) -> str:

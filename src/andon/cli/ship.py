@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from andon.access.model import Permission
 from andon.api.model import ReleaseView, RunView
 from andon.cli import exits, render, watching
 from andon.cli.client import Client
 from andon.cli.context import Json, Reason, asked, client_of, err, out, print_json
+from andon.cli.needs import needs
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command(help="List published releases, newest first.\n\nExample: andon releases mes")(releases)
 
 
+@needs(Permission.RUN_START)
 def ship(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(help="Folder with an andon.toml")] = Path(),
@@ -46,6 +49,7 @@ def ship(
         out.print(f"  next: [bold]andon deploy {done.unit} --version {done.version}[/]")
 
 
+@needs(Permission.RUN_CANCEL)
 def cancel(
     context: typer.Context,
     run: Annotated[str, typer.Argument(help="Id of the run, as andon ship told it")],
@@ -62,6 +66,7 @@ def cancel(
     out.print(f"[yellow]■[/] {run} of {answer['unit']} is being ended")
 
 
+@needs(Permission.FLOOR_VIEW)
 def releases(
     context: typer.Context,
     unit: Annotated[str | None, typer.Argument(help="Unit; all when left out")] = None,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.cli import watching
+from andon.cli import servers, watching
 from andon.cli.client import Client
 from andon.kernel import errors
 from andon.settings import Settings
@@ -40,7 +40,7 @@ def server() -> Iterator[type[_Answering]]:
 
 
 def client(port: int) -> Client:
-    return Client(Settings(port=port, home=Path("somewhere")))
+    return Client(servers.of(Settings(port=port, home=Path("somewhere"))))
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,22 @@
 """What all commands have in common, and what those for programs print."""
 
 import http.server
+import inspect
 import json
+import re
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from andon.access.model import Permission
+from andon.cli import needs
 from andon.cli.main import app
+from andon.cli.needs import Need
+from andon.kernel.errors import Damaged
 
 RUN = "run-0kz3v1q8x"
 LOG = "wheel built\n"
@@ -66,12 +73,48 @@ def said(*words: str) -> object:
     return json.loads(result.stdout)
 
 
+def every_command(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, each in group.commands.items():
+        where = f"{path} {name}".strip()
+        inner = getattr(each, "commands", None)
+        if inner is None or each.invoke_without_command:
+            yield where, each
+        if inner is not None:
+            yield from every_command(each, where)
+
+
+COMMANDS = dict(every_command(typer.main.get_command(app)))
+
+
 def test_every_command_that_answers_prints_json_when_asked() -> None:
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     without = {
-        name for name, each in commands.items() if all("--json" not in option.opts for option in each.params)
+        name for name, each in COMMANDS.items() if all("--json" not in option.opts for option in each.params)
     }
-    assert without == {"up"}
+    assert without == {"up", "witness serve"}
+
+
+def test_every_command_says_what_it_needs_and_gives_an_example() -> None:
+    known = {*Permission, *Need}
+    for name, each in COMMANDS.items():
+        assert set(needs.of(inspect.unwrap(each.callback))) <= known, name
+        (said,) = re.findall(r"^Needs: (.+)$", each.help, re.MULTILINE)
+        assert said in {str(one) for one in known}, name
+        assert f"andon {name}" in each.help.partition("Example")[2], name
+
+
+def test_no_option_takes_a_password_or_a_token_as_its_value() -> None:
+    for name, each in COMMANDS.items():
+        for option in each.params:
+            if re.search("password|secret|token|value", option.name):
+                assert option.is_flag or option.param_type_name == "argument", (name, option.name)
+
+
+def test_a_command_that_declares_nothing_does_not_start() -> None:
+    group, whole = typer.Typer(), typer.Typer()
+    group.command("secretly")(lambda: None)
+    whole.add_typer(group, name="group")
+    with pytest.raises(Damaged, match="`andon group secretly` does not declare what it needs"):
+        needs.show(whole)
 
 
 def test_the_log_of_a_run_is_json_by_stage(andon) -> None:

@@ -1,0 +1,68 @@
+"""`andon audit`: proof that nobody rewrote what happened, and copies for those who ask."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from andon.access.model import Permission
+from andon.cli import render
+from andon.cli.context import Json, client_of, out, print_json
+from andon.cli.needs import needs
+from andon.kernel import files
+
+
+class Form(StrEnum):
+    """Forms of a copy."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    PDF = "pdf"
+    ZIP = "zip"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    group = typer.Typer(
+        no_args_is_help=True, help="Proof that nobody rewrote what happened, and copies of it."
+    )
+    group.command(
+        help="Write a copy of the timeline, or of a part of it: JSON lines and ZIP verify offline, CSV and "
+        "PDF are for people.\n\nExamples:\n\n  andon audit export --format zip --output record.zip\n\n"
+        "  andon audit export --format pdf --subject rollout/ro-0kz3v1q8x --output rollout.pdf"
+    )(export)
+    group.command(
+        help="Print the newest signed checkpoint, a line to keep elsewhere: with it a later copy must agree."
+        "\n\nExample: andon audit checkpoint > checkpoint.txt"
+    )(checkpoint)
+    app.add_typer(group, name="audit")
+
+
+@needs(Permission.TIMELINE_EXPORT)
+def export(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write; it must not be there yet")],
+    form: Annotated[Form, typer.Option("--format", "-f", help="Form of the copy")] = Form.ZIP,
+    unit: Annotated[str | None, typer.Option(help="Only of this unit")] = None,
+    environment: Annotated[str | None, typer.Option("--environment", "-e", help="Only there")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only of this thing, such as rollout/ro-...")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a copy."""
+    wanted = {"format": form.value, "unit": unit, "environment": environment, "subject": subject}
+    with client_of(context) as client, files.replacing(output, mode=0o600) as stream:
+        size = client.download("/timeline/export", stream, **wanted)
+    if as_json:
+        print_json({"file": str(output), "size_bytes": size})
+        return
+    out.print(f"[green]✓[/] {escape(str(output))}, {render.size(size)}")
+
+
+@needs(Permission.TIMELINE_EXPORT)
+def checkpoint(context: typer.Context, as_json: Json = False) -> None:
+    """Print the newest checkpoint."""
+    with client_of(context) as client:
+        text = client.text("/timeline/checkpoint")
+    print_json({"checkpoint": text}) if as_json else typer.echo(text, nl=not text.endswith("\n"))

@@ -1,0 +1,116 @@
+"""`andon policy`: what an environment demands before and while something changes there."""
+
+from typing import Annotated, Any
+
+import typer
+
+from andon.access.model import Permission
+from andon.access.signatures.model import Action
+from andon.cli import tables
+from andon.cli.context import Json, Reason, asked, client_of, out, print_json
+from andon.cli.needs import needs
+from andon.cli.signing import MeaningOption, PasswordStdin, Pen, UserOption
+
+_Environment = Annotated[str, typer.Argument(help="Environment, such as production")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    group = typer.Typer(
+        no_args_is_help=True, help="What environments demand before and while something changes there."
+    )
+    group.command(help="Show what one environment demands, or all.\n\nExample: andon policy show production")(
+        show
+    )
+    group.command(
+        "set",
+        help="Change what an environment demands; it asks for your signature. What is left out stays."
+        "\n\nExamples:\n\n  andon policy set production --approvals 2 --reason 'four eyes and one more'\n\n"
+        "  andon policy set staging --sign abort --sign release-cord --reason 'as in production'\n\n"
+        "  andon policy set sandbox --no-approvals --sign-nothing --reason 'for trying out'",
+    )(set_)
+    group.command(
+        help="Show every version of an environment's policy, with who signed it.\n\n"
+        "Example: andon policy history production"
+    )(history)
+    app.add_typer(group, name="policy")
+
+
+@needs(Permission.FLOOR_VIEW)
+def show(
+    context: typer.Context,
+    environment: Annotated[str | None, typer.Argument(help="Environment; all when left out")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show policies."""
+    with client_of(context) as client:
+        found = (
+            client.get("/policies") if environment is None else _one(client.get(f"/policies/{environment}"))
+        )
+    if as_json:
+        print_json(found)
+    else:
+        out.print(tables.policies(found if isinstance(found, list) else [found]))
+
+
+@needs(Permission.POLICY_EDIT)
+def set_(
+    context: typer.Context,
+    environment: _Environment,
+    approvals: Annotated[
+        int | None, typer.Option("--approvals", min=0, max=10, help="Signatures before a rollout begins")
+    ] = None,
+    no_approvals: Annotated[bool, typer.Option("--no-approvals", help="The same as --approvals 0")] = False,
+    approver_role: Annotated[
+        str | None, typer.Option("--approver-role", help="Role that those who approve must have")
+    ] = None,
+    production: Annotated[
+        bool | None, typer.Option("--production/--no-production", help="Whether it counts as production")
+    ] = None,
+    sign: Annotated[
+        list[Action] | None, typer.Option("--sign", help="Action that asks for a signature. May be repeated")
+    ] = None,
+    sign_nothing: Annotated[
+        bool, typer.Option("--sign-nothing", help="Nothing asks for a signature except this policy")
+    ] = False,
+    meaning: MeaningOption = None,
+    user: UserOption = None,
+    password_stdin: PasswordStdin = False,
+    reason: Reason = "",
+    as_json: Json = False,
+) -> None:
+    """Change a policy."""
+    why, pen = asked(reason, "Why change the policy?"), Pen(user, password_stdin, meaning)
+    changes = {
+        "approvals": 0 if no_approvals else approvals,
+        "approver_role": approver_role,
+        "is_production": production,
+        "signed": _signed(sign, nothing=sign_nothing),
+    }
+    with client_of(context) as client:
+        there = _one(client.get(f"/policies/{environment}"))
+        body = {name: there[name] if value is None else value for name, value in changes.items()}
+        answer = pen.signed(
+            lambda signature: client.put(f"/policies/{environment}", **body, reason=why, signature=signature)
+        )
+    print_json(answer) if as_json else out.print(tables.policies([_one(answer)]))
+
+
+@needs(Permission.FLOOR_VIEW)
+def history(context: typer.Context, environment: _Environment, as_json: Json = False) -> None:
+    """Show every version."""
+    with client_of(context) as client:
+        found = client.get(f"/policies/{environment}").get("history", [])
+    print_json(found) if as_json else out.print(tables.policies([_one(each) for each in found]))
+
+
+def _signed(actions: list[Action] | None, *, nothing: bool) -> list[str] | None:
+    if nothing:
+        return [Action.EDIT_POLICY.value]
+    return None if actions is None else sorted({Action.EDIT_POLICY.value, *(each.value for each in actions)})
+
+
+def _one(answer: dict[str, Any]) -> dict[str, Any]:
+    """The policy itself, where it comes with what belongs to it."""
+    inner: dict[str, Any] = answer.get("policy") or answer
+    return inner

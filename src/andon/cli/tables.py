@@ -1,0 +1,174 @@
+"""What access shows at the terminal: people, rights, tokens, signatures as Rich tables."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from andon.cli.render import moment
+
+View = Mapping[str, Any]
+_STANDING = {"valid": "green", "unsigned": "yellow", "forged": "red"}
+
+
+def table(*titles: str) -> Table:
+    """An empty table in the house's style."""
+    return Table(*titles, box=None, header_style="bold")
+
+
+def at(value: str | None) -> str:
+    """A time of the API in this machine's zone, or a dash."""
+    return moment(datetime.fromisoformat(value)) if value else "-"
+
+
+def grant(view: View) -> str:
+    """A grant as it is written on the command line."""
+    parts = [view.get(each) or "*" for each in ("environment", "unit", "line")]
+    while parts and parts[-1] == "*":
+        parts.pop()
+    return f"{view['role']}@{'/'.join(parts)}" if parts else str(view["role"])
+
+
+def grants(views: Iterable[View]) -> str:
+    """Several, in one cell."""
+    return escape(", ".join(grant(each) for each in views)) or "[dim]none[/]"
+
+
+def me(view: View) -> RenderableType:
+    """Who is signed in, with what each permission holds for."""
+    head = (
+        f"[bold]{escape(view['login'])}[/] {escape(view['display_name'])}  [dim]{view['kind']}, "
+        f"until {at(view.get('expires_at'))}[/]\nroles: {grants(view['grants'])}\n"
+    )
+    rights = table("permission", "where")
+    for name, places in sorted(view["permissions"].items()):
+        rights.add_row(name, escape("; ".join(_place(each) for each in places)))
+    return Group(Text.from_markup(head), rights)
+
+
+def _place(view: View) -> str:
+    named = [
+        f"{kind} {view[kind]}"
+        for kind in ("environment", "unit", "line")
+        if view.get(kind) not in {None, "*"}
+    ]
+    where = ", ".join(named) or "everywhere"
+    return f"{where} outside production" if view.get("outside_production") else where
+
+
+def users(found: Sequence[View]) -> RenderableType:
+    """People, one a line."""
+    shown = table("user", "name", "roles", "password kept by", "last sign-in", "")
+    for each in found:
+        shown.add_row(
+            f"[bold]{escape(each['login'])}[/]", escape(each["display_name"]), grants(each["grants"]),
+            str(each["source"]), at(each.get("last_login_at")), _user_state(each),
+        )  # fmt: skip
+    return shown
+
+
+def _user_state(view: View) -> str:
+    states = {
+        "is_disabled": "[red]disabled[/]",
+        "is_locked": "[red]locked[/]",
+        "is_break_glass": "[yellow]break-glass[/]",
+        "must_change_password": "[yellow]must change the password[/]",
+    }
+    return ", ".join(text for key, text in states.items() if view.get(key))
+
+
+def sessions(found: Sequence[View]) -> RenderableType:
+    """Where somebody is signed in."""
+    shown = table("session", "kind", "from", "program", "since", "last seen")
+    for each in found:
+        shown.add_row(
+            each["id"], each["kind"], str(each.get("source") or "-"), escape(str(each.get("agent") or "-")),
+            at(each.get("created_at") or each.get("opened_at")), at(each.get("seen_at")),
+        )  # fmt: skip
+    return shown
+
+
+def matrix(roles: Sequence[View], permissions: Sequence[str]) -> RenderableType:
+    """Permission by role: yes, outside production only, or not."""
+    signs = {"anywhere": "[green]●[/]", "outside-production": "[yellow]◐[/]"}
+    shown = table("permission", *(escape(each["name"]) for each in roles))
+    for name in permissions:
+        shown.add_row(name, *(signs.get(each["permissions"].get(name, ""), "[dim]·[/]") for each in roles))
+    return Group(shown, Text.from_markup("[dim]● everywhere  ◐ outside production  · not[/]"))
+
+
+def role(view: View) -> RenderableType:
+    """One role."""
+    kind = "built-in" if view.get("is_builtin") else "own"
+    shown = table("permission", "where")
+    for name, where in sorted(view["permissions"].items()):
+        shown.add_row(name, where)
+    head = f"[bold]{escape(view['name'])}[/] [dim]{kind}[/]  {escape(view.get('description') or '')}"
+    return Group(Text.from_markup(head), shown)
+
+
+def tokens(found: Sequence[View]) -> RenderableType:
+    """Tokens, never their text."""
+    shown = table("token", "name", "roles", "expires", "last used", "")
+    for each in found:
+        over = "[red]revoked[/]" if each.get("revoked_at") or each.get("is_revoked") else ""
+        shown.add_row(
+            each["id"], escape(each["name"]), grants(each["grants"]), at(each.get("expires_at")),
+            at(each.get("last_used_at")), over,
+        )  # fmt: skip
+    return shown
+
+
+def signatures(found: Sequence[View]) -> RenderableType:
+    """Signatures with signer, time, meaning, as 21 CFR 11.50 wants them shown."""
+    shown = table("signature", "signed by", "at", "meaning", "of", "reason", "")
+    for each in found:
+        shown.add_row(
+            each["id"], f"{escape(each['display_name'])} [dim]({escape(each['signer'])})[/]", at(each["at"]),
+            each["meaning"], escape(f"{each['action']} {each['subject']}"), escape(each["reason"]),
+            standing(each["standing"]),
+        )  # fmt: skip
+    return shown
+
+
+def signature(view: View) -> RenderableType:
+    """One signature, whole."""
+    shown = Table(box=None, show_header=False)
+    rows = {
+        "signed by": f"{view['display_name']} ({view['signer']}, by {view['method']})", "at": at(view["at"]),
+        "meaning": view["meaning"], "reason": view["reason"], "of": f"{view['action']} {view['subject']}",
+        "document": view["document_hash"],
+    }  # fmt: skip
+    for name, value in rows.items():
+        shown.add_row(f"[dim]{name}[/]", escape(str(value)))
+    return Group(Text.from_markup(f"[bold]{view['id']}[/] {standing(view['standing'])}"), shown)
+
+
+def standing(value: str) -> str:
+    """What a signature is worth today."""
+    return f"[{_STANDING.get(value, 'white')}]{value}[/]"
+
+
+def policies(found: Sequence[View]) -> RenderableType:
+    """What environments demand, one a line."""
+    shown = table("environment", "version", "kind", "approvals", "signatures for")
+    for each in found:
+        approvals = f"{each['approvals']} of {each['approver_role']}" if each["approvals"] else "none"
+        shown.add_row(
+            f"[bold]{escape(each['environment'])}[/]", str(each["version"]),
+            "production" if each["is_production"] else "", escape(approvals),
+            ", ".join(sorted(each["signed"])) or "nothing",
+        )  # fmt: skip
+    return shown
+
+
+def values(found: Mapping[str, Any]) -> RenderableType:
+    """Names and values, one a line."""
+    shown = Table(box=None, show_header=False)
+    for name, value in found.items():
+        shown.add_row(f"[dim]{escape(name)}[/]", escape(str(value)))
+    return shown
