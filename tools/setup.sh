@@ -19,18 +19,16 @@ apt_install() {
     echo "setup: installing $* by apt-get"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    # The tests start their own servers: a package must leave no daemon running.
-    local policy=/usr/sbin/policy-rc.d is_ours='' is_done=0
-    if [ ! -e "$policy" ]; then
-        is_ours=yes
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod 755 "$policy"
+    apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# Debian starts slapd when it is installed, and at each boot. The tests run their own.
+leave_no_slapd() {
+    if command -v systemctl >/dev/null && systemctl is-active --quiet slapd 2>/dev/null; then
+        systemctl --quiet disable --now slapd
+    elif command -v service >/dev/null; then
+        service slapd stop >/dev/null 2>&1 || true
     fi
-    apt-get install -y -qq --no-install-recommends "$@" >/dev/null || is_done=$?
-    if [ -n "$is_ours" ]; then
-        rm -f "$policy"
-    fi
-    return "$is_done"
 }
 
 # The first Python that is new enough; PYTHON=... names another.
@@ -93,6 +91,9 @@ setup_system() {
     fi
     as_root_with_apt || fail "the tests need ${missing[*]}: sudo apt-get install ${missing[*]}"
     apt_install "${missing[@]}"
+    if [[ " ${missing[*]} " == *" slapd "* ]]; then
+        leave_no_slapd
+    fi
 }
 
 setup_python
