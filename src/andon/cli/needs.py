@@ -55,9 +55,8 @@ def show(app: typer.Typer, path: str = "andon") -> None:
         if inner is None:
             continue
         name = f"{path} {group.name or inner.info.name}"
-        own = inner.registered_callback
-        if own is not None and own.invoke_without_command:
-            inner.info.help = _with_needs(str(inner.info.help), own.callback, name)
+        if inner.info.invoke_without_command:  # the group is a command itself
+            inner.info.help = _with_needs(inner.info.help or "", inner.info.callback, name)
         show(inner, name)
 
 

@@ -106,14 +106,19 @@ def test_no_option_takes_a_password_or_a_token_as_its_value() -> None:
     for name, each in COMMANDS.items():
         for option in each.params:
             if re.search("password|secret|token|value", option.name):
-                assert option.is_flag or option.param_type_name == "argument", (name, option.name)
+                is_flag = getattr(option, "is_flag", False)
+                assert is_flag or option.param_type_name == "argument", (name, option.name)
 
 
-def test_a_command_that_declares_nothing_does_not_start() -> None:
-    group, whole = typer.Typer(), typer.Typer()
-    group.command("secretly")(lambda: None)
-    whole.add_typer(group, name="group")
-    with pytest.raises(Damaged, match="`andon group secretly` does not declare what it needs"):
+@pytest.mark.parametrize(
+    ("inner", "name"),
+    [(typer.Typer(), "andon group secretly"), (typer.Typer(invoke_without_command=True), "andon group")],
+)
+def test_a_command_that_declares_nothing_does_not_start(inner: typer.Typer, name: str) -> None:
+    whole = typer.Typer()
+    inner.command("secretly")(lambda: None)
+    whole.add_typer(inner, name="group")
+    with pytest.raises(Damaged, match=f"`{name}` does not declare what it needs"):
         needs.show(whole)
 
 

@@ -1,5 +1,6 @@
 """Credentials stay with their person, and a refresh token is used once however many programs run."""
 
+import json
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
@@ -61,7 +62,10 @@ def test_a_file_that_others_can_read_is_refused(credentials: Credentials, clock:
     assert (raised.value.code, raised.value.hint) == ("credentials-open", f"chmod 600 {credentials.path}")
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"servers": []}', '{"servers": {"%s": {"login": "kim"}}}' % URL])
+_INCOMPLETE = json.dumps({"servers": {URL: {"login": "kim"}}})
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"servers": []}', _INCOMPLETE])
 def test_a_file_that_is_something_else_is_refused(credentials: Credentials, text: str) -> None:
     credentials.path.parent.mkdir()
     credentials.path.write_text(text)
