@@ -8,12 +8,18 @@ import contextlib
 import hashlib
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
+from andon.access.model import Role
+from andon.access.policies.commands import Policies
+from andon.access.policies.store import PolicyStore
+from andon.access.rights import BUILTIN
+from andon.access.signatures import seal
+from andon.access.signatures.store import SignatureStore
 from andon.api.services import Probe, Services
 from andon.gateway.controller import GatewayReconciler
 from andon.gateway.controller import Sources as GatewaySources
@@ -36,6 +42,8 @@ from andon.pipelines.model import StageName
 from andon.pipelines.processes import Workers, WorkerSettings
 from andon.pipelines.store import RunStore
 from andon.releases.store import ReleaseStore
+from andon.rollouts.approvals import Approvals
+from andon.rollouts.authority import Authority
 from andon.rollouts.commands import Commands
 from andon.rollouts.controller import Holder, RolloutController
 from andon.rollouts.observer import Observer, Views
@@ -175,6 +183,7 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
     settings, clock = base.settings, base.clock
     rollouts = RolloutStore(base.database)
     target = seen.target
+    authority = _authority(base)
     gateway = GatewayReconciler(
         envoy,
         GatewaySources(base.desired.list, seen.endpoints, base.manifests.service),
@@ -183,7 +192,7 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
     )
     seen.confirmed_by(gateway)
     observer = Observer(
-        Views(instances=seen, gateway=seen, evidence=seen, state=rollouts),
+        Views(instances=seen, gateway=seen, evidence=seen, state=rollouts, gates=authority.approvals),
         sequential,
         interval=settings.rollouts.interval,
     )
@@ -218,7 +227,7 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
         runs=runs,
         ship=Ship(runs, clock, lambda: wakes.wake("pipelines")),
         rollouts=rollouts,
-        commands=Commands(rollouts, base.releases, sequential, clock),
+        commands=Commands(rollouts, base.releases, sequential, clock, authority),
         desired=base.desired,
         timeline=base.timeline,
         instances=target.observe,
@@ -232,6 +241,20 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
         settings=settings.model_dump(mode="json", exclude={"database_url"}),
     )
     return Parts(services, wakes.all())
+
+
+def _authority(base: _Base) -> Authority:
+    """What people's word is worth here. A home from before there were signatures gets its key now."""
+    key = base.home / "keys" / "signatures.key"
+    if not key.exists():
+        seal.make(key)
+    sealer, signatures = seal.Sealer.load(key), SignatureStore(base.database)
+
+    async def roles() -> Mapping[str, Role]:
+        return BUILTIN
+
+    policies = Policies(PolicyStore(base.database), signatures, sealer, roles, base.clock)
+    return Authority(policies, sealer, Approvals(signatures, sealer, base.releases))
 
 
 def _pipelines(base: _Base, wakes: _Wakes, rollouts: RolloutStore) -> tuple[RunStore, PipelineController]:

@@ -208,24 +208,29 @@ async def test_a_rollout_begins_only_from_the_release_that_is_stable(any_databas
 async def test_nothing_begins_under_the_cord(any_database: Database) -> None:
     store = RolloutStore(any_database)
     for environment in (None, PRODUCTION):
-        await store.pull(Cord(environment, False, "kim", "smoke", AT))
+        await store.cord.pull(Cord(environment, False, "kim", "smoke", AT))
         with pytest.raises(Conflict, match="kim pulled the cord"):
             await store.create(first(), AT)
-        await store.release(environment, "kim", "it was toast", AT)
-    await store.pull(Cord(EnvironmentName("staging"), False, "kim", "smoke", AT))
+        await store.cord.release(await store.cord.get(environment), ("kim", "it was toast"), AT)
+    await store.cord.pull(Cord(EnvironmentName("staging"), False, "kim", "smoke", AT))
     await store.create(first(), AT)
 
 
 async def test_the_cord_is_pulled_once_and_released_with_a_row_each(any_database: Database) -> None:
     store = RolloutStore(any_database)
     cord = Cord(None, False, "kim", "smoke", AT)
-    await store.pull(cord)
-    await store.pull(replace(cord, returns=True))
+    await store.cord.pull(cord)
+    await store.cord.pull(replace(cord, returns=True))
     assert await store.cords() == [replace(cord, returns=True)]
-    await store.release(None, "lee", "no fire", AT)
+    pulled = await store.cord.get(None)
+    with pytest.raises(Conflict, match="once more in between"):
+        await store.cord.release(cord, ("lee", "of the one before"), AT)
+    await store.cord.release(pulled, ("lee", "no fire"), AT)
     assert await store.cords() == []
     with pytest.raises(NotFound, match="not pulled everywhere") as caught:
-        await store.release(None, "lee", "again", AT)
+        await store.cord.release(pulled, ("lee", "again"), AT)
+    with pytest.raises(NotFound):
+        await store.cord.get(None)
     assert caught.value.hint == "andon status"  # `andon cord` would pull it
     assert await events(any_database) == ["cord.pulled", "cord.pulled", "cord.released"]
 

@@ -94,6 +94,23 @@ class ReleaseStore:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _release(row)
 
+    async def signed(self, unit: UnitName, version: Version) -> Release:
+        """The release as it is signed, verified anew; the table is not asked.
+
+        Raises:
+            NotFound: no such release. Untrusted, Damaged: something was tampered with (an alert, too).
+            Unavailable: the registry could not be read.
+        """
+        async with self._alerting(f"release/{unit}@{version}", unit):
+            return await asyncio.to_thread(self._client.release, unit, version)
+
+    async def shipper(self, unit: UnitName, version: Version) -> str:
+        """Who shipped it, by the name on the timeline; empty where nobody knows any more."""
+        query = select(releases.c.actor).where(releases.c.unit == unit, releases.c.version == version)
+        async with self._database.reading() as connection:
+            found = (await connection.execute(query)).scalar_one_or_none()
+        return "" if found in {None, _ANDON} else str(found)
+
     async def list(self, unit: UnitName | None = None) -> list[Release]:
         """All releases, or those of `unit`; the newest first."""
         query = select(releases).order_by(releases.c.created_at.desc(), releases.c.version.desc())

@@ -11,6 +11,11 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenGate:
+    """Enough people said yes: what comes first without a gate comes now."""
+
+
+@dataclass(frozen=True, slots=True)
 class StartStep:
     """Begin step `index` of the plan: ask for its instances. The share stays until they are ready."""
 
@@ -100,13 +105,15 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Nothing is left to do; `phase` is the end."""
+    """Nothing is left to do; `phase` is the end. trigger: why, where it ends before anything was done."""
 
     phase: Phase
+    trigger: Trigger | None = None
 
 
 Action = (
     Wait
+    | OpenGate
     | StartStep
     | SetShare
     | ConfirmStep

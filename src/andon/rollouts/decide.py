@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from andon.judge.model import Outcome
-from andon.rollouts import seeing
+from andon.rollouts import gates, seeing
 from andon.rollouts.actions import (
     ConfirmStep,
     Decision,
@@ -18,6 +18,7 @@ from andon.rollouts.actions import (
     Finish,
     Freeze,
     Hold,
+    OpenGate,
     Pause,
     Promote,
     Restore,
@@ -58,6 +59,8 @@ def decide(rollout: Rollout, seen: Observation) -> Decision:
 def _on(rollout: Rollout, seen: Observation) -> Decision:
     """The way forward. Danger, requests and the freeze were seen to before."""
     match rollout.stage:
+        case Stage.GATED:
+            return _gated(rollout, seen)
         case Stage.SCALING:
             return _scaling(rollout, seen)
         case Stage.SERVING:
@@ -129,6 +132,17 @@ def _stopped(rollout: Rollout, seen: Observation) -> Decision | None:
     if seen.is_corded:
         return Decision(Wait(), f"frozen by the cord: {seen.cord_reason}")
     return Decision(Wait(), "paused until a person resumes it")
+
+
+def _gated(rollout: Rollout, seen: Observation) -> Decision:
+    """Silence never promotes: past its deadline, what nobody approved is over."""
+    gate, answers = rollout.plan.gate, seen.answers
+    if gates.is_open(gate, answers):
+        return Decision(OpenGate(), gates.opened(answers))
+    waiting = gates.waiting(gate, answers)
+    if seeing.is_past_deadline(rollout, seen):
+        return back(rollout, seen, Trigger.GATE, f"not approved in time: it {waiting}")
+    return Decision(Wait(), waiting)
 
 
 def _scaling(rollout: Rollout, seen: Observation) -> Decision:

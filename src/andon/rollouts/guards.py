@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from andon.judge.model import Outcome
 from andon.rollouts import seeing
-from andon.rollouts.actions import Decision, Hold, RollBack
+from andon.rollouts.actions import Decision, Finish, Hold, RollBack
 from andon.rollouts.model import Observation, Phase, RequestKind, Rollout, Stage, Trigger
 from andon.targets.model import InstanceState
 
@@ -23,7 +23,10 @@ def danger(rollout: Rollout, seen: Observation) -> Decision | None:
 
 
 def back(rollout: Rollout, seen: Observation, trigger: Trigger, reason: str) -> Decision:
-    """Roll back, or hold where returning would route to nothing."""
+    """Roll back; hold where that would route to nothing; at a gate there is nothing to take back."""
+    if rollout.is_gated:
+        said = f"{reason}; nothing of {rollout.candidate} was started"
+        return Decision(Finish(Phase.RETURNED, trigger), said)
     obstacle = _obstacle(rollout, seen, trigger)
     if obstacle:
         return Decision(Hold(trigger), f"{reason}; it cannot return: {obstacle}")
@@ -58,6 +61,12 @@ def _abort(rollout: Rollout, seen: Observation) -> Decision | None:
     if request is None or request.kind is not RequestKind.ABORT:
         return None
     return back(rollout, seen, Trigger.ABORT, f"aborted by {request.actor}: {request.reason}")
+
+
+def _rejected(rollout: Rollout, seen: Observation) -> Decision | None:
+    if not (rollout.is_gated and seen.answers.rejection):
+        return None
+    return back(rollout, seen, Trigger.GATE, seen.answers.rejection)
 
 
 def _refused(rollout: Rollout, seen: Observation) -> Decision | None:
@@ -133,6 +142,7 @@ def _because(detail: str) -> str:
 _GUARDS: Sequence[Guard] = (
     _cord,
     _abort,
+    _rejected,
     _refused,
     _crash_loop,
     _health,

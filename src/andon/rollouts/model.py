@@ -39,6 +39,7 @@ class Stage(StrEnum):
     SERVING = "serving"  # the step's share is confirmed: it soaks and is judged
     RESTORING = "restoring"  # the stable release was started again; its route is not confirmed yet
     WARM = "warm"  # the candidate has everything; the former release is kept ready to take it back
+    GATED = "gated"  # people have not said yes yet: nothing of the candidate is there
 
 
 class Trigger(StrEnum):
@@ -56,6 +57,40 @@ class Trigger(StrEnum):
     TIMEOUT = "timeout"  # gateway or target did not do in time what was asked; nobody blames the candidate
     ABORT = "abort"
     CORD = "cord"
+    GATE = "gate"  # not approved: a person said no, or nobody answered in time
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """People must say yes before step `before_step`; so far that is always the first.
+
+    approvals: signatures of so many different people, at least one of whom neither shipped the release nor
+    proposed the rollout. approver_role: held by who signs. expires_after: an answer that is not given by
+    then is a no.
+    """
+
+    approvals: int
+    approver_role: str
+    before_step: int = 0
+    expires_after: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the signatures at a gate say, counted anew at each look, and never stored.
+
+    approvals: of different people, over exactly what stands there now. is_separated: one of them neither
+    shipped nor proposed it. rejection: a sentence, where somebody said no. problem: why signatures that
+    are there do not count.
+    """
+
+    approvals: int = 0
+    is_separated: bool = False
+    rejection: str = ""
+    problem: str = ""
+
+
+UNANSWERED = Answers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +116,7 @@ class Plan:
     instances: of the candidate when it has everything; stable_instances: of the stable release before and
     after. needs_gap: the two cannot run at once, so the stable one is stopped first. install_deadline:
     longest until the very first instances run, on top of `ready_deadline`. notes: what a person should know
-    before it begins, one sentence each.
+    before it begins, one sentence each. gate: who must approve before anything of the candidate is there.
     """
 
     strategy: StrategyName
@@ -101,6 +136,7 @@ class Plan:
     confirm_deadline: timedelta = timedelta(seconds=30)
     stop_deadline: timedelta = timedelta(seconds=60)
     notes: tuple[str, ...] = ()
+    gate: Gate | None = None
 
 
 class RequestKind(StrEnum):
@@ -114,11 +150,12 @@ class RequestKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A person's wish, taken up by the next tick."""
+    """A person's wish, taken up by the next tick. signature: its id, where one was given."""
 
     kind: RequestKind
     actor: str
     reason: str
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +189,7 @@ class Rollout:
     stage: what the phase is busy with. step: index into `plan.steps`; step_since: when the step's share was
     acknowledged by the gateway, None before. deadline_at: when the present stage gives up. held_from: the
     phase that a hold interrupted. paused_at, frozen_at: since when a person, or the cord, stops it.
+    proposer_id: the user's id of who began it; empty for a token, and in rows from before there were users.
     """
 
     id: RolloutId
@@ -176,6 +214,7 @@ class Rollout:
     held_from: Phase | None = None
     paused_at: datetime | None = None
     frozen_at: datetime | None = None
+    proposer_id: str = ""
 
     @property
     def judge(self) -> JudgeState:
@@ -196,6 +235,11 @@ class Rollout:
     def is_paused(self) -> bool:
         """Whether a person asked it to stay where it is."""
         return self.paused_at is not None
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether it waits for people to say yes."""
+        return self.phase is Phase.PREPARING and self.stage is Stage.GATED
 
     @property
     def is_last_step(self) -> bool:
@@ -239,7 +283,7 @@ class Observation:
     confirmed, with the shares of candidate and stable release (None: nothing confirmed yet).
     active_requests: in flight at the candidate and at the stable release, as counted at traffic_at.
     requests: candidate and stable requests since the step's share was acknowledged.
-    evidence_problems: sentences of required sources that do not answer.
+    evidence_problems: sentences of required sources that do not answer. answers: at the gate, if it has one.
     """
 
     now: datetime
@@ -258,6 +302,7 @@ class Observation:
     is_corded: bool = False
     cord_returns: bool = False
     cord_reason: str = ""
+    answers: Answers = UNANSWERED
 
 
 @dataclass(frozen=True, slots=True)

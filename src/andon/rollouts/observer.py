@@ -15,7 +15,7 @@ from andon.judge.model import Counts, Look, Outcome, Verdict
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.rollouts import gather
 from andon.rollouts.gather import Gained, Judge, Requests, Route, Sources
-from andon.rollouts.model import Cord, Observation, Rollout, SeenInstance
+from andon.rollouts.model import Answers, Cord, Observation, Rollout, SeenInstance
 from andon.targets.model import Instance
 from andon.units.desired import Desired
 
@@ -61,6 +61,14 @@ class StateView(Protocol):
     async def cords(self) -> Sequence[Cord]: ...
 
 
+class GateView(Protocol):
+    """What people answered at gates (`rollouts/approvals.py`)."""
+
+    async def answers(self, rollout: Rollout) -> Answers:
+        """What counts at the rollout's gate now; raises Unavailable."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Views:
     """Everything that is looked at."""
@@ -69,6 +77,7 @@ class Views:
     gateway: GatewayView
     evidence: EvidenceView
     state: StateView
+    gates: GateView
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +131,7 @@ class Observer:
             is_corded=cord is not None,
             cord_returns=cord is not None and cord.returns,
             cord_reason="" if cord is None else cord.reason,
+            answers=await self._views.gates.answers(rollout),
         )
         return Seen(observation, looked, gained)
 

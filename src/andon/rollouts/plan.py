@@ -9,7 +9,7 @@ from andon.judge.policy import split
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName, Version
 from andon.rollouts import codec, strategies
-from andon.rollouts.model import Plan, Step
+from andon.rollouts.model import Gate, Plan, Step
 from andon.rollouts.strategies import Pace, Sizes
 from andon.units.model import Environment, Manifest, StrategyName
 
@@ -29,8 +29,11 @@ def plan(
     environment: EnvironmentName,
     current: Current,
     strategy: StrategyName | None = None,
+    gate: Gate | None = None,
 ) -> Plan:
     """What a deployment of the manifest's release will do. `strategy`: instead of the manifest's.
+
+    gate: who must approve it first.
 
     Raises:
         InvalidInput: the manifest does not name the environment.
@@ -50,15 +53,19 @@ def plan(
             policy=policy,
             needs_gap=chosen is StrategyName.RECREATE and current.stable is not None,
             warm=where.policy.warm if keeps_warm else timedelta(),
-            notes=_notes(manifest, chosen, current, walked),
+            notes=(*_gate_notes(gate), *_notes(manifest, chosen, current, walked)),
+            gate=gate,
         )
     )
 
 
-def plan_rollback(manifest: Manifest, environment: EnvironmentName, current: Current) -> Plan:
+def plan_rollback(
+    manifest: Manifest, environment: EnvironmentName, current: Current, gate: Gate | None = None
+) -> Plan:
     """Back to a former release in one step to 1, beside what runs now; only its health is watched.
 
-    It is not judged: what it would be compared with is what a person wants to get away from.
+    It is not judged: what it would be compared with is what a person wants to get away from. gate: who must
+    approve it first, where the release never finished a rollout there.
 
     Raises:
         InvalidInput: the manifest does not name the environment.
@@ -70,9 +77,12 @@ def plan_rollback(manifest: Manifest, environment: EnvironmentName, current: Cur
         1.0, Sizes(sizes.candidate, 0) if needs_gap else sizes, min(where.policy.soak, _ROLLBACK_SOAK)
     )
     strategy = StrategyName.RECREATE if needs_gap else StrategyName.BLUE_GREEN
-    notes = ("It goes to the former release in one step, watched by health only.", *_data_notes(manifest))
+    said = "It goes to the former release in one step, watched by health only."
+    notes = (*_gate_notes(gate), said, *_data_notes(manifest))
     made = _frame(manifest, where, current, (step,))
-    return _sealed(replace(made, strategy=strategy, needs_gap=needs_gap, is_rollback=True, notes=notes))
+    return _sealed(
+        replace(made, strategy=strategy, needs_gap=needs_gap, is_rollback=True, notes=notes, gate=gate)
+    )
 
 
 # A return is an emergency: long enough to see it crash, short enough not to keep the environment busy.
@@ -155,11 +165,26 @@ def _notes(
     return (*notes, *_data_notes(manifest))
 
 
+def _gate_notes(gate: Gate | None) -> tuple[str, ...]:
+    if gate is None:
+        return ()
+    people = "1 person" if gate.approvals == 1 else f"{gate.approvals} people"
+    days = gate.expires_after.days
+    who = f"{people} with the role {gate.approver_role}"
+    first = f"Nothing of it starts before {who} said yes, one of whom neither shipped nor proposed it."
+    return (first, f"Without that it ends after {days} days.")
+
+
 def _data_notes(manifest: Manifest) -> tuple[str, ...]:
     if manifest.run.migrate is None:
         return ()
     return ("Its migration changes data; a roll-back takes the software back, not the data.",)
 
 
+def hash_of(made: Plan) -> str:
+    """SHA-256 of all of a plan but its hash, worked out anew."""
+    return codec.sha256(replace(made, hash=""))
+
+
 def _sealed(made: Plan) -> Plan:
-    return replace(made, hash=codec.sha256(replace(made, hash="")))
+    return replace(made, hash=hash_of(made))

@@ -1,4 +1,4 @@
-"""Rollouts, their evidence, the stable releases and the cord, in the database.
+"""Rollouts, their evidence and the stable releases, in the database. The cord is in `cords/store.py`.
 
 A decision is one transaction: the rollout's row, the desired state, the look it was made on and the
 timeline event, guarded by the row's revision and by the lease. Evidence has a row and a number of its own,
@@ -20,7 +20,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    delete,
     func,
     insert,
     select,
@@ -28,12 +27,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from andon.access.signatures import store as signatures
+from andon.access.signatures.model import Signature
 from andon.judge.model import JudgeState
 from andon.kernel import logging
 from andon.kernel.errors import Conflict, Damaged, NotFound
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts import codec, telling
 from andon.rollouts.actions import Decision
+from andon.rollouts.cords.store import CordStore, corded, find_cord
 from andon.rollouts.gather import Gained
 from andon.rollouts.model import Cord, Evidence, Phase, Request, Rollout, Trigger
 from andon.rollouts.wanted import desired as desired_of
@@ -98,15 +100,6 @@ stables = Table(
     Column("since_at", UtcDateTime, nullable=False),
     Column("is_withdrawn", Boolean(create_constraint=False), nullable=False),
 )
-cords = Table(
-    "cords",
-    metadata,
-    Column("environment", String(60), primary_key=True),  # empty: everywhere
-    Column("returns", Boolean(create_constraint=False), nullable=False),
-    Column("actor", String(120), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +145,11 @@ class Change:
 
 
 class RolloutStore:
-    """Reads and writes rollouts."""
+    """Reads and writes rollouts. cord: the cords' own store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.cord = CordStore(database)
 
     async def get(self, rollout: RolloutId) -> Rollout:
         """The rollout.
@@ -258,8 +252,10 @@ class RolloutStore:
             for row in rows
         ]
 
-    async def create(self, rollout: Rollout, at: datetime) -> None:
+    async def create(self, rollout: Rollout, at: datetime, signature: Signature | None = None) -> None:
         """Begin a rollout: its row, the desired state and the timeline event, in one transaction.
+
+        signature: of who went back to a former release.
 
         Raises:
             Conflict: another one is under way there, the cord is pulled, or the stable release moved.
@@ -276,23 +272,40 @@ class RolloutStore:
                     )
                 )
                 await _write_wanted(tx, rollout)
+                await _sign(tx, signature, at)
                 await timeline.append(tx, telling.created(rollout), at)
         except Conflict as error:
             if error.code != "already-there":
                 raise
             raise _busy(rollout) from error
 
-    async def ask(self, before: Loaded, request: Request, at: datetime) -> Rollout:
-        """Store what a person asks for; the next tick takes it up.
+    async def ask(
+        self, before: Loaded, request: Request, at: datetime, signature: Signature | None = None
+    ) -> Rollout:
+        """Store what a person asks for, with its signature; the next tick takes it up.
 
         Raises:
-            Conflict: the rollout moved in between.
+            Conflict: the rollout moved in between, or the signature was used before.
         """
-        after = replace(before.rollout, request=request)
+        signed = request if signature is None else replace(request, signature=signature.id)
+        after = replace(before.rollout, request=signed)
         async with self._database.transaction() as tx:
             await _write(tx, after, before.revision)
-            await timeline.append(tx, telling.requested(after, request), at)
+            await _sign(tx, signature, at)
+            await timeline.append(tx, telling.requested(after, signed), at)
         return after
+
+    async def answer(self, before: Loaded, signature: Signature, at: datetime, *, is_yes: bool) -> Rollout:
+        """Store a person's answer at the gate; the next tick counts the answers anew.
+
+        Raises:
+            Conflict: the rollout moved in between, or the signature was used before.
+        """
+        async with self._database.transaction() as tx:
+            await _write(tx, before.rollout, before.revision)
+            await _sign(tx, signature, at)
+            await timeline.append(tx, telling.answered(before.rollout, signature, is_yes=is_yes), at)
+        return before.rollout
 
     async def save(self, change: Change, decision: Decision) -> None:
         """A decision, what it changes and the look it was made on, in one transaction.
@@ -334,12 +347,27 @@ class RolloutStore:
             if row is not None:
                 await timeline.append(tx, telling.damaged(rollout, row.unit, row.environment, reason), at)
 
-    async def close_damaged(self, rollout: RolloutId, actor: str, reason: str, at: datetime) -> bool:
+    async def find_damaged(self, rollout: RolloutId) -> tuple[UnitName, EnvironmentName] | None:
+        """The place of an active rollout whose row cannot be read; None where there is nothing to close."""
+        async with self._database.reading() as connection:
+            row = (
+                await connection.execute(_rows().where(rollouts.c.id == rollout, rollouts.c.is_active))
+            ).one_or_none()
+        if row is None or not (row.damage or _unreadable(row)):
+            return None
+        return UnitName(row.unit), EnvironmentName(row.environment)
+
+    async def close_damaged(
+        self, rollout: RolloutId, by: tuple[str, str], at: datetime, signature: Signature | None = None
+    ) -> bool:
         """End a rollout whose row cannot be read, so that its place is free; whether it was one.
+
+        by: who says so, and why.
 
         Nothing else changes: what should run there stays as it is, because what it was to become is lost.
         """
         query = _rows().where(rollouts.c.id == rollout, rollouts.c.is_active)
+        actor, reason = by
         async with self._database.transaction() as tx:
             row = (await tx.execute(query)).one_or_none()
             if row is None or not (damage := row.damage or _unreadable(row)):
@@ -356,6 +384,7 @@ class RolloutStore:
                 closed = replace(_rollout(row), finished_at=at, **ended)
                 values |= {"document": _row(closed)["document"]}
             await tx.execute(update(rollouts).where(rollouts.c.id == rollout).values(**values))
+            await _sign(tx, signature, at)
             await timeline.append(tx, telling.closed(rollout, row.unit, row.environment, actor, said), at)
         return True
 
@@ -366,33 +395,7 @@ class RolloutStore:
 
     async def cords(self) -> Sequence[Cord]:
         """The cords that are pulled, by environment; everywhere comes first."""
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(select(cords).order_by(cords.c.environment))).all()
-        return [_cord(row) for row in rows]
-
-    async def pull(self, cord: Cord) -> None:
-        """Pull the cord; one that is pulled already is replaced."""
-        values = {"returns": cord.returns, "actor": cord.actor, "reason": cord.reason, "at": cord.at}
-        async with self._database.transaction() as tx:
-            await tx.execute(delete(cords).where(cords.c.environment == (cord.environment or "")))
-            await tx.execute(insert(cords).values(environment=cord.environment or "", **values))
-            await timeline.append(tx, telling.cord_pulled(cord), cord.at)
-
-    async def release(
-        self, environment: EnvironmentName | None, actor: str, reason: str, at: datetime
-    ) -> None:
-        """Release the cord of `environment`, or the one that is pulled everywhere.
-
-        Raises:
-            NotFound: it is not pulled there.
-        """
-        query = delete(cords).where(cords.c.environment == (environment or "")).returning(cords)
-        async with self._database.transaction() as tx:
-            row = (await tx.execute(query)).one_or_none()
-            if row is None:
-                where = f"in {environment}" if environment else "everywhere"
-                raise NotFound("no-cord", f"the cord is not pulled {where}", hint="andon status")
-            await timeline.append(tx, telling.cord_released(_cord(row), actor, reason), at)
+        return await self.cord.list()
 
 
 def _rows() -> Any:
@@ -515,30 +518,23 @@ async def _stable(
 
 
 async def _check_beginning(tx: AsyncConnection, rollout: Rollout) -> None:
-    pulled = (
-        await tx.execute(select(cords).where(cords.c.environment.in_(["", rollout.environment])).limit(1))
-    ).one_or_none()
+    pulled = await find_cord(tx, rollout.environment)
     if pulled is not None:
-        raise corded(_cord(pulled))
+        raise corded(pulled)
     if await _stable(tx, rollout.unit, rollout.environment) != rollout.stable:
         raise Conflict(
             "stable-moved", f"the stable release of {rollout.unit} changed in between", hint="retry"
         )
 
 
+async def _sign(tx: AsyncConnection, signature: Signature | None, at: datetime) -> None:
+    if signature is not None:
+        await signatures.append(tx, signature, at)
+
+
 async def _guard(tx: AsyncConnection, lease: Lease | None) -> None:
     if lease is not None:
         await leases.guard(tx, lease)
-
-
-def corded(cord: Cord) -> Conflict:
-    """What a person hears who wants to go on while the cord is pulled."""
-    where = f"in {cord.environment}" if cord.environment else "everywhere"
-    return Conflict(
-        "corded",
-        f"{cord.actor} pulled the cord {where}: {cord.reason}",
-        hint="andon cord --release --reason ...",
-    )
 
 
 def _busy(rollout: Rollout) -> Conflict:
@@ -547,8 +543,3 @@ def _busy(rollout: Rollout) -> Conflict:
         f"a rollout of {rollout.unit} in {rollout.environment} is under way",
         hint="andon status; wait for it, or andon abort it",
     )
-
-
-def _cord(row: Any) -> Cord:
-    environment = EnvironmentName(row.environment) if row.environment else None
-    return Cord(environment, row.returns, row.actor, row.reason, row.at)

@@ -4,14 +4,16 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from andon.access.signatures.model import Signature
 from andon.judge.model import Finding, Verdict
-from andon.rollouts import actions
+from andon.rollouts import actions, codec
 from andon.rollouts.actions import Action, Decision
 from andon.rollouts.model import Cord, Phase, Request, RequestKind, Rollout, Trigger
 from andon.timeline.records import Event, Severity
 
 ANDON = "andon"
 _KINDS: dict[type[Action], str] = {
+    actions.OpenGate: "rollout.opened",
     actions.StartStep: "rollout.step",
     actions.SetShare: "rollout.share",
     actions.ConfirmStep: "rollout.confirmed",
@@ -37,6 +39,7 @@ _ASKED: dict[type[Action], RequestKind] = {
     actions.Promote: RequestKind.PROMOTE,
     actions.Drain: RequestKind.PROMOTE,
     actions.RollBack: RequestKind.ABORT,
+    actions.Finish: RequestKind.ABORT,  # at the gate there is nothing to take back
 }
 
 
@@ -50,14 +53,22 @@ def created(rollout: Rollout) -> Event:
         "plan": rollout.plan.hash,
         "notes": list(rollout.plan.notes),
         "is_rollback": rollout.plan.is_rollback,
+        "gate": codec.encode(rollout.plan.gate),
     }
     return _event("rollout.created", rollout, rollout.actor, rollout.reason, after=after)
 
 
 def requested(rollout: Rollout, request: Request) -> Event:
     """A person asked for something; what came of it is an event of its own."""
-    after = {"request": request.kind.value}
+    after = {"request": request.kind.value} | _signed(request.signature)
     return _event("rollout.requested", rollout, request.actor, request.reason, after=after)
+
+
+def answered(rollout: Rollout, signature: Signature, *, is_yes: bool) -> Event:
+    """A person answered at the gate; what came of it is an event of its own."""
+    kind = "rollout.approved" if is_yes else "rollout.rejected"
+    after = _where(rollout) | _signed(signature.id)
+    return _event(kind, rollout, signature.signer, signature.reason, after=after)
 
 
 def decided(before: Rollout, after: Rollout, decision: Decision) -> Event:
@@ -108,9 +119,10 @@ def cord_pulled(cord: Cord) -> Event:
     return _cord_event("cord.pulled", cord, cord.actor, cord.reason, Severity.WARNING)
 
 
-def cord_released(cord: Cord, actor: str, reason: str) -> Event:
+def cord_released(cord: Cord, actor: str, reason: str, signature: str = "") -> Event:
     """Things go on."""
-    return _cord_event("cord.released", cord, actor, reason, Severity.INFO)
+    event = _cord_event("cord.released", cord, actor, reason, Severity.INFO)
+    return replace(event, after=event.after | _signed(signature))
 
 
 def summary(verdict: Verdict) -> dict[str, dict[str, Any]]:
@@ -136,6 +148,10 @@ def _finding(said: Finding) -> dict[str, Any]:
     }
 
 
+def _signed(signature: str) -> dict[str, Any]:
+    return {"signature": signature} if signature else {}
+
+
 def _where(rollout: Rollout) -> dict[str, Any]:
     return {
         "phase": rollout.phase.value,
@@ -149,15 +165,15 @@ def _actor(before: Rollout, action: Action) -> str:
     asked = before.request
     if asked is None:
         return ANDON
-    is_abort = isinstance(action, actions.RollBack) and action.trigger is not Trigger.ABORT
-    return asked.actor if _ASKED.get(type(action)) is asked.kind and not is_abort else ANDON
+    is_other = isinstance(action, actions.RollBack | actions.Finish) and action.trigger is not Trigger.ABORT
+    return asked.actor if _ASKED.get(type(action)) is asked.kind and not is_other else ANDON
 
 
 def _severity(action: Action) -> Severity:
     match action:
         case actions.Hold() | actions.RollBack(Trigger.UNTRUSTED):
             return Severity.ALERT
-        case actions.RollBack():
+        case actions.RollBack() | actions.Finish(trigger=Trigger()):
             return Severity.WARNING
         case _:
             return Severity.INFO

@@ -14,6 +14,7 @@ from andon.rollouts.actions import (
     Finish,
     Freeze,
     Hold,
+    OpenGate,
     Pause,
     Promote,
     Restore,
@@ -31,7 +32,8 @@ from andon.rollouts.model import Evidence, Phase, Plan, RequestKind, Rollout, St
 
 _Turn = Pause | Resume | Freeze | Thaw | Dismiss | RollBack | Hold
 _Move = (
-    StartStep
+    OpenGate
+    | StartStep
     | SetShare
     | ConfirmStep
     | Promote
@@ -55,10 +57,11 @@ class Beginning:
     candidate: Version
     actor: str
     reason: str
+    proposer_id: str = ""
 
 
 def begin(what: Beginning, plan: Plan, judge: JudgeState, now: datetime) -> Rollout:
-    """A rollout at its first moment: the candidate starts, or the stable release leaves first."""
+    """A rollout at its first moment: it waits at its gate, or sets out at once."""
     rollout = Rollout(
         id=what.id,
         unit=what.unit,
@@ -78,8 +81,9 @@ def begin(what: Beginning, plan: Plan, judge: JudgeState, now: datetime) -> Roll
         reason=what.reason,
         actor=what.actor,
         created_at=now,
+        proposer_id=what.proposer_id,
     )
-    return _entered(rollout, Stage.ROUTING if plan.needs_gap else Stage.SCALING, now)
+    return _set_out(rollout, now) if plan.gate is None else _entered(rollout, Stage.GATED, now)
 
 
 def apply(rollout: Rollout, decision: Decision, now: datetime) -> Rollout:
@@ -134,6 +138,8 @@ _STAGES: dict[type[Drain | StopCandidate | StopStable | StartStable | Restore], 
 
 def _move(rollout: Rollout, action: _Move, now: datetime) -> Rollout:
     match action:
+        case OpenGate():
+            return _set_out(rollout, now)
         case StartStep(index):
             begun = replace(rollout, step=index, step_since=None, paused_at=None)
             return _entered(begun, Stage.SCALING, now)
@@ -145,11 +151,17 @@ def _move(rollout: Rollout, action: _Move, now: datetime) -> Rollout:
             return _entered(replace(rollout, phase=Phase.FINISHING, paused_at=None), Stage.WARM, now)
         case Drain() | StopCandidate() | StopStable() | StartStable() | Restore():
             return _entered(rollout, _STAGES[type(action)], now)
-        case Finish(phase):
-            over = replace(rollout, phase=phase, entered_at=now, finished_at=now)
+        case Finish(phase, trigger):
+            why = rollout.trigger if trigger is None else trigger
+            over = replace(rollout, phase=phase, trigger=why, entered_at=now, finished_at=now)
             return replace(_unstopped(over), deadline_at=None)
         case _ as never:
             assert_never(never)
+
+
+def _set_out(rollout: Rollout, now: datetime) -> Rollout:
+    """The candidate starts, or the stable release leaves first."""
+    return _entered(rollout, Stage.ROUTING if rollout.plan.needs_gap else Stage.SCALING, now)
 
 
 def _entered(rollout: Rollout, stage: Stage, now: datetime) -> Rollout:
@@ -175,6 +187,8 @@ def _lasts(rollout: Rollout) -> timedelta:
             return plan.steps[rollout.step].max_wait
         case Stage.WARM:
             return plan.warm
+        case Stage.GATED:
+            return timedelta() if plan.gate is None else plan.gate.expires_after
         case _ as never:
             assert_never(never)
 

@@ -65,6 +65,8 @@ def _shares(rollout: Rollout) -> tuple[float, float]:
 
 def _preparing(rollout: Rollout) -> Wanted:
     step = rollout.plan.steps[rollout.step]
+    if rollout.stage is Stage.GATED:
+        return Wanted(0, rollout.plan.stable_instances, *_shares(rollout))
     if not rollout.plan.needs_gap:
         return Wanted(step.candidate_instances, step.stable_instances, *_shares(rollout))
     match rollout.stage:

@@ -7,13 +7,18 @@ the controller at the point where it stands; the next turn begins with a new one
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from andon.access.policies.model import Policy
+from andon.access.signatures.store import SignatureStore
 from andon.judge import sequential
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Conflict
-from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
+from andon.kernel.ids import EnvironmentName, RolloutId, RunId, Sha256, UnitName, Version
+from andon.releases.model import Artifact, Release, Role
 from andon.rollouts.actions import Decision
+from andon.rollouts.approvals import Approvals
+from andon.rollouts.authority import Authority
 from andon.rollouts.commands import Commands
 from andon.rollouts.controller import Holder, RolloutController
 from andon.rollouts.model import Phase, Rollout
@@ -22,6 +27,7 @@ from andon.rollouts.store import Change, RolloutStore
 from andon.store.engine import Database
 from andon.store.leases import LeaseStore
 from andon.testing.plant import Plant
+from andon.testing.signing import Hand, Set
 from andon.timeline.store import Filter, TimelineStore
 from andon.units.desired import Desired
 from andon.units.model import Manifest
@@ -58,10 +64,28 @@ class Shelf:
     """A catalog with one manifest for all its versions."""
 
     of: Manifest
+    shipped_by: str = "kim"
+    bytes_of: str = "a"
 
     async def manifest(self, _unit: UnitName, _version: Version) -> Manifest:
         """The manifest of a release."""
         return self.of
+
+    async def signed(self, unit: UnitName, version: Version) -> Release:
+        """The release as it is signed."""
+        wheel = Artifact(Role.WHEELHOUSE, "wheels.tar", Sha256(self.bytes_of * 64), 1)
+        return Release(unit, version, (wheel,), "c0ffee", RunId("run-1"), datetime(2026, 1, 1, tzinfo=UTC))
+
+    async def shipper(self, _unit: UnitName, _version: Version) -> str:
+        """Who shipped it."""
+        return self.shipped_by
+
+
+def an_authority(database: Database, shelf: Shelf, hand: Hand | None = None, *policies: Policy) -> Authority:
+    """Real approvals over the database; environments demand nothing but what `policies` say."""
+    sealer = (hand or Hand()).sealer
+    demands = Set({each.environment: each for each in policies})
+    return Authority(demands, sealer, Approvals(SignatureStore(database), sealer, shelf))
 
 
 def no_fault(_where: str) -> None:
@@ -74,6 +98,7 @@ class World:
 
     store_of: what the controller writes through; a test that plants a bug gives its own. pace: of a turn.
     look_every: shortest time between two looks of the judge, longer than a turn, as in a busy plant.
+    policies: of environments; none demands anything otherwise. hand: people sign with it.
     """
 
     database: Database
@@ -84,6 +109,8 @@ class World:
     store_of: type[ShakyStore] = ShakyStore
     pace: timedelta = timedelta(seconds=1)
     look_every: timedelta = timedelta(seconds=2)
+    policies: tuple[Policy, ...] = ()
+    hand: Hand = field(default_factory=Hand)
     violations: list[str] = field(default_factory=list)
     crashes: int = 0
     _before: Desired | None = None
@@ -97,12 +124,22 @@ class World:
     @property
     def commands(self) -> Commands:
         """What people do."""
-        return Commands(self.store, Shelf(self.manifest), sequential, self.clock)
+        return Commands(self.store, self.shelf, sequential, self.clock, self.authority)
+
+    @property
+    def shelf(self) -> Shelf:
+        """The releases."""
+        return Shelf(self.manifest)
+
+    @property
+    def authority(self) -> Authority:
+        """What people's word is worth."""
+        return an_authority(self.database, self.shelf, self.hand, *self.policies)
 
     def controller(self) -> RolloutController:
         """A controller that knows nothing but what is stored."""
         store = self.store_of(self.database, self.fault)
-        views = Views(self.plant, self.plant, self.plant, store)
+        views = Views(self.plant, self.plant, self.plant, store, self.authority.approvals)
         observer = Observer(views, sequential, interval=self.look_every)
         holder = Holder("controller", timedelta(hours=1))
         return RolloutController(store, LeaseStore(self.database), observer, self.clock, holder=holder)
@@ -137,10 +174,11 @@ class World:
         assert (await self.run(rollout.id)).phase is Phase.PROMOTED
 
     async def check_timeline(self, rollout: RolloutId) -> None:
-        """Every change of the rollout's row is on the timeline once."""
-        records = await TimelineStore(self.database).list(
+        """Every change of the rollout's row is on the timeline once; a signature has a record of its own."""
+        found = await TimelineStore(self.database).list(
             Filter(subject=f"rollout/{rollout}"), limit=1000, newest_first=False
         )
+        records = [each for each in found if each.event.kind != "signature.made"]
         revision = (await self.store.load(rollout)).revision
         if len(records) != revision:
             self.violations.append(f"{len(records)} events for {revision} revisions")

@@ -29,7 +29,7 @@ from andon.rollouts.store import Change, Loaded, RolloutStore
 from andon.rollouts.transitions import apply
 from andon.store.engine import Database
 from andon.testing.rolling import AT, NEW, OLD, PRODUCTION, UNIT, a_manifest
-from andon.testing.world import Shelf
+from andon.testing.world import Shelf, an_authority
 from andon.timeline.store import Filter, TimelineStore
 from andon.units.model import StrategyName
 
@@ -43,7 +43,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def commands(database: Database, clock: ManualClock) -> Commands:
-    return Commands(RolloutStore(database), Shelf(a_manifest()), sequential, clock)
+    shelf = Shelf(a_manifest())
+    return Commands(RolloutStore(database), shelf, sequential, clock, an_authority(database, shelf))
 
 
 async def do(database: Database, rollout: Rollout, *actions: Any) -> None:
@@ -244,11 +245,11 @@ class MovingStore(RolloutStore):
     times = 1
     code = "rollout-moved"
 
-    async def ask(self, before: Loaded, request: Any, at: Any) -> Rollout:
+    async def ask(self, before: Loaded, request: Any, at: Any, signature: Any = None) -> Rollout:
         if self.times:
             self.times -= 1
             raise Conflict(self.code, "a tick was faster")
-        return await super().ask(before, request, at)
+        return await super().ask(before, request, at, signature)
 
 
 async def test_a_person_does_not_notice_a_tick_that_was_faster(
@@ -256,7 +257,8 @@ async def test_a_person_does_not_notice_a_tick_that_was_faster(
 ) -> None:
     rollout = await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
     store = MovingStore(database)
-    busy = Commands(store, Shelf(a_manifest()), sequential, ManualClock(AT))
+    shelf = Shelf(a_manifest())
+    busy = Commands(store, shelf, sequential, ManualClock(AT), an_authority(database, shelf))
     assert (await busy.request(rollout.id, RequestKind.PAUSE, "kim", "so")).request is not None
     store.times = 99
     with pytest.raises(Conflict, match="keeps changing"):

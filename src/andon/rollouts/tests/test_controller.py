@@ -22,7 +22,8 @@ from andon.store.engine import Database
 from andon.store.leases import LeaseStore
 from andon.targets.model import Instance
 from andon.testing.plant import Plant, Weather
-from andon.testing.rolling import AT, NEW, a_plan, a_rollout
+from andon.testing.rolling import AT, NEW, a_manifest, a_plan, a_rollout
+from andon.testing.world import Shelf, an_authority
 from andon.timeline.store import Filter, TimelineStore
 
 STAGING = EnvironmentName("staging")
@@ -52,12 +53,15 @@ class Floor:
         self.plant = MuteStaging(clock, 1, {}, Weather(gateway_delay=timedelta(0)))
         self.changed: list[str] = []
 
+    def views(self) -> Views:
+        gates = an_authority(self.database, Shelf(a_manifest())).approvals
+        return Views(self.plant, self.plant, self.plant, self.store, gates)
+
     def controller(self, name: str = "a", interval: timedelta = timedelta(0)) -> RolloutController:
-        views = Views(self.plant, self.plant, self.plant, self.store)
         return RolloutController(
             self.store,
             LeaseStore(self.database),
-            Observer(views, sequential, interval=interval),
+            Observer(self.views(), sequential, interval=interval),
             self.clock,
             holder=Holder(name, LONG),
             changed=lambda unit, environment: self.changed.append(f"{unit}/{environment}"),
@@ -182,8 +186,7 @@ async def test_a_conflict_drops_the_tick_and_the_next_one_sees_the_world_anew(fl
     from andon.rollouts.model import Request, RequestKind
 
     rollout = await floor.first()
-    views = Views(floor.plant, floor.plant, floor.plant, floor.store)
-    observer = Beaten(views, sequential)
+    observer = Beaten(floor.views(), sequential)
 
     async def ask() -> None:
         request = Request(RequestKind.ABORT, "kim", "no")

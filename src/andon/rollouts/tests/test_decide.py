@@ -487,7 +487,7 @@ def test_waiting_changes_nothing() -> None:
     assert apply(rollout, Decision(Wait(), "later"), AT) is rollout
 
 
-@pytest.mark.parametrize("stage", list(Stage))
+@pytest.mark.parametrize("stage", [each for each in Stage if each is not Stage.GATED])
 def test_a_resumed_hold_gets_its_time_again(stage: Stage) -> None:
     from andon.rollouts.actions import Decision
 

@@ -12,7 +12,7 @@ from andon.gateway.model import Acknowledged, ReleaseTraffic, Traffic
 from andon.judge import sequential
 from andon.judge.model import Outcome
 from andon.kernel.ids import EnvironmentName, InstanceId, UnitName
-from andon.rollouts.model import Cord, Phase, Rollout, Stage
+from andon.rollouts.model import Answers, Cord, Phase, Rollout, Stage
 from andon.rollouts.observer import Observer, Views
 from andon.targets.model import Instance, InstanceState
 from andon.testing.rolling import AT, NEW, OLD, PRODUCTION, UNIT, a_rollout
@@ -63,9 +63,12 @@ class FakeViews:
     async def cords(self) -> Sequence[Cord]:
         return self.pulled
 
+    async def answers(self, rollout: Rollout) -> Answers:
+        return Answers(1, is_separated=True) if rollout.is_gated else Answers()
+
 
 def observer(views: FakeViews, **options: Any) -> Observer:
-    return Observer(Views(views, views, views, views), sequential, **options)
+    return Observer(Views(views, views, views, views, views), sequential, **options)
 
 
 def serving(**changes: Any) -> Rollout:
@@ -180,3 +183,9 @@ async def test_the_cord_of_this_environment_holds_and_one_that_returns_comes_fir
     assert (seen.is_corded, seen.cord_returns, seen.cord_reason) == (True, False, "smoke")
     seen = (await observer(FakeViews(pulled=[everywhere, here])).observe(a_rollout(), AT)).observation
     assert (seen.is_corded, seen.cord_returns, seen.cord_reason) == (True, True, "flood")
+
+
+async def test_the_answers_at_the_gate_are_counted_at_each_look() -> None:
+    waiting = a_rollout(stage=Stage.GATED)
+    assert (await observer(FakeViews()).observe(waiting, AT)).observation.answers.approvals == 1
+    assert (await observer(FakeViews()).observe(a_rollout(), AT)).observation.answers.approvals == 0

@@ -1,0 +1,106 @@
+"""What people answered at a gate, looked up anew each time: nothing that was counted before is believed.
+
+A signature counts for the rollout as it is now: its plan, and the bytes of the release as they are signed.
+When a gate is open is said in `gates.py`.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from andon.access.signatures.model import Action, Document, Signature, Standing
+from andon.kernel.errors import Damaged, NotFound, Untrusted
+from andon.kernel.ids import UnitName, Version
+from andon.releases.model import Release
+from andon.rollouts import documents, gates
+from andon.rollouts.gates import NO, YES, Answered
+from andon.rollouts.model import UNANSWERED, Answers, Rollout
+
+_MOST = 1000
+
+
+class Shipped(Protocol):
+    """What is known of a published release (`releases/store.py`)."""
+
+    async def signed(self, unit: UnitName, version: Version) -> Release:
+        """The release as it is signed, verified anew.
+
+        Raises:
+            NotFound: there is no such release. Untrusted, Damaged: it does not verify.
+        """
+        ...
+
+    async def shipper(self, unit: UnitName, version: Version) -> str:
+        """Login of who shipped it; empty where nobody knows."""
+        ...
+
+
+class Written(Protocol):
+    """The signatures that were made (`access/signatures/store.py`)."""
+
+    async def list(self, subject: str | None = None, limit: int = 100) -> Sequence[Signature]: ...
+
+
+class Seals(Protocol):
+    """Says what a signature is worth (`access/signatures/seal.py`)."""
+
+    def standing(self, signature: Signature, present: Document | None = None) -> Standing: ...
+
+
+class Approvals:
+    """Reads the answers at gates."""
+
+    def __init__(self, written: Written, seals: Seals, shipped: Shipped) -> None:
+        self._written = written
+        self._seals = seals
+        self._shipped = shipped
+
+    async def answers(self, rollout: Rollout) -> Answers:
+        """What counts at the rollout's gate now; nothing where it waits at none.
+
+        Raises:
+            Unavailable: the registry or the database does not answer.
+        """
+        if not rollout.is_gated:
+            return UNANSWERED
+        found = await self.look(rollout)
+        return UNANSWERED if found is None else found.answers
+
+    async def look(self, rollout: Rollout) -> Answered | None:
+        """The gate with its answers, as people see it; None where the plan has none."""
+        gate = rollout.plan.gate
+        if gate is None:
+            return None
+        made = [
+            each
+            for each in await self._written.list(f"rollout/{rollout.id}", _MOST)
+            if each.document.action is Action.APPROVE
+        ]
+        involved = gates.involved(rollout, await self._shipped.shipper(rollout.unit, rollout.candidate))
+        signatures, problem = await self._weighed(rollout, made) if made else ((), "")
+        answers = gates.counted(signatures, involved, problem)
+        return Answered(gate, rollout.is_gated, answers, signatures, involved)
+
+    async def document(self, rollout: Rollout, *, is_yes: bool) -> Document:
+        """What is signed to say yes or no now.
+
+        Raises:
+            NotFound, Untrusted, Damaged, Unavailable: the release cannot be read, so nobody can approve it.
+        """
+        release = await self._shipped.signed(rollout.unit, rollout.candidate)
+        return documents.answer(rollout, release, is_yes=is_yes)
+
+    async def _weighed(
+        self, rollout: Rollout, made: Sequence[Signature]
+    ) -> tuple[tuple[tuple[Signature, Standing], ...], str]:
+        """Each signature with what it is worth; without a release that verifies, no yes is worth anything."""
+        try:
+            release = await self._shipped.signed(rollout.unit, rollout.candidate)
+        except (NotFound, Untrusted, Damaged) as error:
+            worth = [self._seals.standing(each) for each in made]
+            known = [Standing.UNSIGNED if each is Standing.VALID else each for each in worth]
+            return tuple(zip(made, known, strict=True)), f"the release does not verify: {error.message}"
+        present = {answer: documents.answer(rollout, release, is_yes=answer == YES) for answer in (YES, NO)}
+        return tuple(
+            (each, self._seals.standing(each, present.get(str(each.document.values.get("answer")))))
+            for each in made
+        ), ""

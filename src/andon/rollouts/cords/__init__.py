@@ -1,0 +1,1 @@
+"""The cord: what is pulled, and by whom."""

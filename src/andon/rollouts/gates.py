@@ -1,0 +1,124 @@
+"""When a gate is open, and whose yes still counts. Pure. Where the answers come from is `approvals.py`."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from andon.access.rights import is_separated
+from andon.access.signatures.model import Signature, Standing
+from andon.rollouts.model import UNANSWERED, Answers, Gate, Rollout
+
+YES, NO = "yes", "no"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A gate as people see it: its answers, the signatures with what each is worth, and who is involved.
+
+    involved: user ids and logins, in lower case, of who shipped the release and who proposed the rollout.
+    """
+
+    gate: Gate
+    is_waiting: bool
+    answers: Answers = UNANSWERED
+    signatures: tuple[tuple[Signature, Standing], ...] = ()
+    involved: frozenset[str] = frozenset()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether enough people said yes."""
+        return is_open(self.gate, self.answers)
+
+    @property
+    def approvers(self) -> tuple[Signature, ...]:
+        """Each person's counting yes, oldest first."""
+        return counting(self.signatures)
+
+    def why_not(self, signer_id: str, login: str) -> str:
+        """Why this person cannot approve now; empty when they can. Their right is not looked at here."""
+        if not self.is_waiting:
+            return "it does not wait for an approval"
+        if self.answers.rejection:
+            return self.answers.rejection
+        if any(each.signer_id == signer_id for each in self.approvers):
+            return f"{login} has approved it already"
+        if self.is_too_involved(signer_id, login):
+            return f"{login} shipped or proposed it, so the last approval must be somebody else's"
+        return ""
+
+    def is_too_involved(self, signer_id: str, login: str) -> bool:
+        """Whether this yes would be the last one, with nobody uninvolved among them (separation of duty)."""
+        is_last = self.answers.approvals + 1 >= self.gate.approvals
+        return is_last and not self.answers.is_separated and is_involved(signer_id, login, self.involved)
+
+
+def is_open(gate: Gate | None, answers: Answers) -> bool:
+    """Whether enough people said yes, one of them uninvolved, and nobody said no. No gate opens by itself."""
+    if gate is None or answers.rejection:
+        return False
+    return answers.approvals >= max(1, gate.approvals) and answers.is_separated
+
+
+def opened(answers: Answers) -> str:
+    """Why it goes on."""
+    return f"approved by {answers.approvals} {'person' if answers.approvals == 1 else 'people'}"
+
+
+def waiting(gate: Gate | None, answers: Answers) -> str:
+    """What it waits for, as the rest of a sentence about the rollout."""
+    if gate is None:
+        return "waits for approvals, but its plan does not say whose"
+    left = max(gate.approvals - answers.approvals, 0 if answers.is_separated else 1)
+    word = "approval" if gate.approvals == 1 else "approvals"
+    who = f"{_article(gate.approver_role)} {gate.approver_role}"
+    other = "" if answers.is_separated else " who neither shipped nor proposed it"
+    problem = f"; {answers.problem}" if answers.problem else ""
+    return f"waits for {left} of {gate.approvals} {word} by {who}{other}{problem}"
+
+
+def counted(
+    signatures: Sequence[tuple[Signature, Standing]], involved: Collection[str], problem: str = ""
+) -> Answers:
+    """What the signatures of one gate say. A yes counts while it is valid, a no as long as it is genuine."""
+    people = counting(signatures)
+    void = sum(each.document.values.get("answer") == YES for each, _ in signatures) - sum(
+        standing is Standing.VALID and each.document.values.get("answer") == YES
+        for each, standing in signatures
+    )
+    approvers = {each.signer_id for each in people}
+    partial = {each.signer_id for each in people if is_involved(each.signer_id, each.signer, involved)}
+    rejections = [
+        f"rejected by {each.signer}: {each.reason}"
+        for each, standing in signatures
+        if each.document.values.get("answer") == NO and standing is not Standing.FORGED
+    ]
+    lost = f"{void} {'signature does' if void == 1 else 'signatures do'} not count any more" if void else ""
+    return Answers(
+        approvals=len(approvers),
+        is_separated=is_separated(approvers, partial),
+        rejection=rejections[0] if rejections else "",
+        problem=problem or lost,
+    )
+
+
+def counting(signatures: Sequence[tuple[Signature, Standing]]) -> tuple[Signature, ...]:
+    """The valid yes of each person once, oldest first."""
+    by_person: dict[str, Signature] = {}
+    for each, standing in sorted(signatures, key=lambda pair: (pair[0].at, pair[0].id)):
+        if standing is Standing.VALID and each.document.values.get("answer") == YES:
+            by_person.setdefault(each.signer_id, each)
+    return tuple(by_person.values())
+
+
+def involved(rollout: Rollout, shipper: str) -> frozenset[str]:
+    """User ids and logins, in lower case, of who shipped the release and who proposed the rollout."""
+    names = (rollout.proposer_id, rollout.actor, shipper)
+    return frozenset(each.casefold() for each in names if each)
+
+
+def is_involved(signer_id: str, login: str, names: Collection[str]) -> bool:
+    """Whether this person is among the involved, by id or by login; a login is never given to anyone else."""
+    return signer_id.casefold() in names or login.casefold() in names
+
+
+def _article(word: str) -> str:
+    return "an" if word[:1] in "aeiou" else "a"

@@ -1,0 +1,47 @@
+"""What a person may not ask of a rollout where it is, as a sentence. Pure; `commands.py` says it."""
+
+from datetime import datetime
+
+from andon.rollouts.model import Phase, RequestKind, Rollout, Stage
+
+
+def outranked(rollout: Rollout, kind: RequestKind) -> str:
+    """An abort that waits for the tick must not be lost to what somebody asks after it."""
+    asked = rollout.request
+    if asked is None or asked.kind is not RequestKind.ABORT or kind is RequestKind.ABORT:
+        return ""
+    return f"{asked.actor} has asked to abort it, and that stands"
+
+
+def refusal(rollout: Rollout, kind: RequestKind) -> str:
+    """Why a request makes no sense where the rollout is; empty when it does."""
+    if rollout.phase.is_over:
+        return f"it is over ({rollout.phase})"
+    if rollout.phase is Phase.RETURNING:
+        return "it is returning already"
+    if rollout.phase is Phase.FINISHING and rollout.stage is Stage.STOPPING and kind is RequestKind.ABORT:
+        return f"{rollout.stable} is being stopped; use `andon rollback` when it is over"
+    if kind is RequestKind.PROMOTE and rollout.stage not in {Stage.SERVING, Stage.WARM}:
+        return f"it is {rollout.stage}, there is nothing to skip"
+    is_held = rollout.phase is Phase.HELD
+    if kind in {RequestKind.PROMOTE, RequestKind.PAUSE} and is_held:
+        return "it is held; resume or abort it"
+    if kind is RequestKind.PAUSE and rollout.is_paused:
+        return "it is paused already"
+    if kind is RequestKind.RESUME and not (rollout.is_paused or is_held):
+        return "it is not paused"
+    return ""
+
+
+def no_answer(rollout: Rollout, now: datetime) -> str:
+    """Why nobody can answer at its gate now; empty when they can."""
+    if rollout.phase.is_over:
+        return f"it is over ({rollout.phase})"
+    if not rollout.is_gated:
+        return "it waits for no approval"
+    if rollout.request is not None and rollout.request.kind is RequestKind.ABORT:
+        return f"{rollout.request.actor} has asked to abort it, and that stands"
+    is_stopped = rollout.is_paused or rollout.frozen_at is not None
+    if not is_stopped and rollout.deadline_at is not None and now >= rollout.deadline_at:
+        return "its time for approvals is over"
+    return ""
