@@ -1,4 +1,4 @@
-"""One thing that happened: who, what, to what, why. Immutable once written."""
+"""One thing that happened: who, what, to what, why. Immutable once written. And the seals over many."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,3 +51,17 @@ class Record:
     at: datetime
     event: Event
     hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A checkpoint as the database keeps it.
+
+    size: it covers records 1 to `size`. root: the Merkle root over their hashes. note: a C2SP checkpoint with
+    the log's signatures and, where it was read for showing, the witnesses' cosignatures.
+    """
+
+    size: int
+    root: bytes
+    note: str
+    at: datetime

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     cast,
+    func,
     insert,
     or_,
     select,
@@ -31,13 +32,16 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import event as database_events
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from andon.kernel.errors import Damaged, InvalidInput, NotFound
 from andon.store.engine import Database
 from andon.store.schema import UtcDateTime, metadata
 from andon.timeline import chain, ddl, origin
-from andon.timeline.records import Event, Record, Severity
+from andon.timeline.records import Event, Kept, Record, Severity
+from andon_wire.merkle import Node
 
 timeline = Table(
     "timeline",
@@ -62,6 +66,29 @@ timeline_head = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+timeline_checkpoints = Table(
+    "timeline_checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("root", String(64), nullable=False),
+    Column("note", Text, nullable=False),
+)
+timeline_cosignatures = Table(
+    "timeline_cosignatures",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("witness", String(200), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("line", Text, nullable=False),
+)
+timeline_tiles = Table(
+    "timeline_tiles",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("hash", String(64), nullable=False),
 )
 
@@ -138,6 +165,7 @@ async def append(tx: AsyncConnection, event: Event, at: datetime) -> int:
     return made.number
 
 
+_ROWS_AT_ONCE = 1000
 _HEAD = select(timeline_head.c.number, timeline_head.c.hash).where(timeline_head.c.id == 1).with_for_update()
 _INSERT = insert(timeline)
 _NEW_HEAD = update(timeline_head).where(timeline_head.c.id == 1)
@@ -256,6 +284,93 @@ class TimelineStore:
         value = type_coerce(body, JSON) if self._database.is_sqlite else cast(body, JSON)
         found: ColumnElement[str] = value[key].as_string()
         return found
+
+
+class CheckpointStore:
+    """Keeps checkpoints, their cosignatures, and the nodes of the tree that proofs are made of."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, kept: Kept, tiles: Sequence[Node]) -> None:
+        """Keep a checkpoint; what another process was faster with stays as it is."""
+        row = {"size": kept.size, "at": kept.at, "root": kept.root.hex(), "note": kept.note}
+        async with self._database.transaction() as tx:
+            await self._insert_new(tx, timeline_checkpoints, [row])
+            of_tiles = [{"level": n.level, "number": n.number, "hash": n.hash.hex()} for n in tiles]
+            for start in range(0, len(of_tiles), _ROWS_AT_ONCE):
+                await self._insert_new(tx, timeline_tiles, of_tiles[start : start + _ROWS_AT_ONCE])
+
+    async def cosign(self, size: int, witness: str, line: str, at: datetime) -> None:
+        """Keep a witness' line under the checkpoint of `size`; the first one stays."""
+        row = {"size": size, "witness": witness, "at": at, "line": line}
+        async with self._database.transaction() as tx:
+            await self._insert_new(tx, timeline_cosignatures, [row])
+
+    async def latest(self) -> Kept | None:
+        """The checkpoint of the largest size, with its cosignatures."""
+        found = await self.list(limit=1, newest_first=True)
+        return found[0] if found else None
+
+    async def get(self, size: int) -> Kept:
+        """The checkpoint of that size, with its cosignatures.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = await self.list(after=size - 1, limit=1)
+        if not found or found[0].size != size:
+            raise NotFound("no-such-checkpoint", f"there is no checkpoint of size {size}")
+        return found[0]
+
+    async def list(self, *, after: int = -1, limit: int = 1000, newest_first: bool = False) -> list[Kept]:
+        """Checkpoints larger than `after` with their cosignatures, by size."""
+        columns = timeline_checkpoints.c
+        order = columns.size.desc() if newest_first else columns.size
+        query = select(timeline_checkpoints).where(columns.size > after).order_by(order).limit(limit)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+            if not rows:
+                return []
+            sizes = [row.size for row in rows]
+            of_these = timeline_cosignatures.c.size.between(min(sizes), max(sizes))
+            query = select(timeline_cosignatures).where(of_these).order_by(timeline_cosignatures.c.witness)
+            lines: dict[int, str] = {}
+            for each in (await connection.execute(query)).all():
+                lines[each.size] = lines.get(each.size, "") + each.line
+        return [
+            Kept(row.size, bytes.fromhex(row.root), row.note + lines.get(row.size, ""), row.at)
+            for row in rows
+        ]
+
+    async def cosigned(self, witness: str) -> int:
+        """The largest size that the witness cosigned, as we know it; 0 before its first."""
+        columns = timeline_cosignatures.c
+        query = select(func.max(columns.size)).where(columns.witness == witness)
+        async with self._database.reading() as connection:
+            return (await connection.execute(query)).scalar_one() or 0
+
+    async def hashes(self, begin: int, end: int) -> Sequence[bytes]:
+        """The hashes of records `begin` + 1 to `end`, as they are stored."""
+        columns = timeline.c
+        query = select(columns.hash).where(columns.number > begin, columns.number <= end)
+        async with self._database.reading() as connection:
+            found = (await connection.execute(query.order_by(columns.number))).scalars()
+            return [bytes.fromhex(each) for each in found]
+
+    async def tiles(self, level: int, begin: int, end: int) -> dict[int, bytes]:
+        """Nodes `begin` to `end` (exclusive) of a level that is a multiple of 8."""
+        columns = timeline_tiles.c
+        query = select(columns.number, columns.hash).where(
+            columns.level == level, columns.number >= begin, columns.number < end
+        )
+        async with self._database.reading() as connection:
+            return {row.number: bytes.fromhex(row.hash) for row in (await connection.execute(query)).all()}
+
+    async def _insert_new(self, tx: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        if rows:
+            made = insert_sqlite(table) if self._database.is_sqlite else insert_postgresql(table)
+            await tx.execute(made.on_conflict_do_nothing(), rows)
 
 
 def _record(row: Row[Any]) -> Record:

@@ -1,0 +1,363 @@
+"""What is wrong with a timeline, and where first: the rules, for a live database and an export alike.
+
+Records are walked once, in the order in which they are kept; then what was walked is held against the signed
+checkpoints and against what witnesses remember. Standard library only, as this file travels with an export.
+What is not here: reading (verify.py, offline.py).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from andon.timeline import chain
+from andon_wire import ed25519, note
+from andon_wire.merkle import HASH_BYTES, Range
+from andon_wire.note import Check, Checkpoint, Key, Malformed, Note, Vouched
+
+TOLERATED = timedelta(seconds=2)  # records of transactions that overlapped may be that much out of order
+_NEAR = 50  # records around a step of the clock in which one that tells of it explains it
+_STEP_KINDS = ("clock.stepped", "clock.behind")
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong. record: the first that it concerns, where that is known exactly."""
+
+    what: str
+    sentence: str
+    record: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a witness remembers. hashes: of records 1, 2, ..., 32 bytes each, where it mirrors them."""
+
+    name: str
+    note: str
+    hashes: bytes = b""
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a verification found. `notes` are worth knowing and nothing is wrong with them.
+
+    signed_to, witnessed_to: the records up to here are under a signed checkpoint; a witness knows them.
+    """
+
+    records: int
+    checkpoints: int
+    signatures: int
+    cosignatures: int
+    witnesses: tuple[str, ...]
+    signed_to: int
+    witnessed_to: int
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    seconds: float = 0.0
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+    @property
+    def first_bad(self) -> int | None:
+        """The first record that was altered, is missing, or was added; None where none is known exactly."""
+        return min((each.record for each in self.findings if each.record is not None), default=None)
+
+    @property
+    def sentence(self) -> str:
+        """The result for a person."""
+        if self.is_intact:
+            signed = f"signed up to {self.signed_to}" if self.signed_to else "not under any signed checkpoint"
+            witnessed = f", witnessed up to {self.witnessed_to}" if self.witnessed_to else ""
+            return f"intact: {self.records} records, {signed}{witnessed}"
+        first = self.first_bad
+        named = [each for each in self.findings if each.record == first] if first else list(self.findings)
+        return f"NOT intact: {named[0].sentence}"
+
+
+@dataclass(slots=True)
+class Walked:
+    """What is kept of the records that were walked: `hashes` has 32 bytes of each."""
+
+    first: int = 0  # how many records stand before
+    hashes: bytearray = field(default_factory=bytearray)
+    findings: list[Finding] = field(default_factory=list)
+    roots: dict[int, bytes] = field(default_factory=dict)
+    back: list[tuple[int, str, str]] = field(default_factory=list)  # number, time, time before it
+    steps: list[int] = field(default_factory=list)  # records that tell of a step of the clock
+
+    @property
+    def count(self) -> int:
+        """How many there are, those before `first` among them."""
+        return self.first + len(self.hashes) // HASH_BYTES
+
+
+class Walk:
+    """Walks records one by one; the fast way over the lines of an export is in offline.py."""
+
+    def __init__(self, sizes: Iterable[int]) -> None:
+        self.walked = Walked()
+        self._previous = chain.GENESIS
+        self._number = 0
+        self._at = ""
+        self._tree = Range()
+        self._sizes = sorted(set(sizes))
+        if self._sizes and self._sizes[0] == 0:
+            self.walked.roots[self._sizes.pop(0)] = self._tree.root()
+
+    def add(self, number: int, begins: str, body: str, stored: str) -> None:
+        """One record: `begins` is how its body has to begin when its columns are true."""
+        walked = self.walked
+        encoded = body.encode("utf-8", "surrogatepass")
+        if number != self._number + 1:
+            walked.findings.append(_misnumbered(self._number + 1, number))
+        elif chain.digest(self._previous, encoded).hex() != stored:
+            walked.findings.append(_unchained(number))
+        elif not body.startswith(begins):
+            sentence = f"record {number} has other columns than its body says: it was altered"
+            walked.findings.append(Finding("columns-differ", sentence, number))
+        self._number = number
+        self._previous = bytes.fromhex(stored) if _HEX.fullmatch(stored) else bytes(HASH_BYTES)
+        walked.hashes += self._previous
+        self._tree.extend([self._previous])
+        if self._sizes and self._tree.end == self._sizes[0]:
+            walked.roots[self._sizes.pop(0)] = self._tree.root()
+        self._look_at_time(number, body)
+
+    def _look_at_time(self, number: int, body: str) -> None:
+        start = body.find('"at":"') + 6
+        at = body[start : start + 27]
+        if at < self._at:
+            self.walked.back.append((number, at, self._at))
+        if body.startswith('","kind":"clock.', start + 27):
+            self.walked.steps.append(number)
+        self._at = at
+
+
+def _misnumbered(expected: int, number: int) -> Finding:
+    if number > expected:
+        which = (
+            f"record {expected} is" if number == expected + 1 else f"records {expected} to {number - 1} are"
+        )
+        return Finding("missing", f"{which} missing", expected)
+    return Finding("out-of-order", f"record {number} stands where record {expected} should", expected)
+
+
+def _unchained(number: int) -> Finding:
+    before = f", or record {number - 1} was" if number > 1 else ""
+    return Finding("altered", f"record {number} does not have its hash: it was altered{before}", number)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a verifier believes. keys: the log's, the current first; cosigners: the witnesses' keys."""
+
+    keys: Sequence[Key]
+    cosigners: Sequence[Key] = ()
+    check: Check = ed25519.verify
+    most_signatures: int = 100  # of checkpoints, from the newest; pure Python takes 2 ms each
+
+
+def sizes_of(notes: Iterable[str], memories: Iterable[Memory]) -> set[int]:
+    """The sizes whose roots the walk must give."""
+    found = set()
+    for each in (*notes, *(memory.note for memory in memories)):
+        checkpoint = _read(each)
+        if checkpoint is not None:
+            found.add(checkpoint.size)
+    return found
+
+
+def conclude(
+    walked: Walked, notes: Sequence[str], memories: Sequence[Memory], trust: Trust, seconds: float = 0.0
+) -> Verification:
+    """Hold what was walked against checkpoints (by size, the smallest first) and witnesses' memories."""
+    judged = _Checkpoints(walked, trust)
+    judged.hold(notes)
+    witnessed, names = 0, []
+    findings = [*walked.findings, *judged.findings]
+    told = [*judged.notes]
+    for memory in memories:
+        found, sized, note_of = _recalled(walked, memory, trust)
+        findings += found
+        told += note_of
+        if sized:
+            names.append(memory.name)
+            witnessed = max(witnessed, min(sized, walked.count))
+    told += list(_of_time(walked))
+    if judged.signed_to < walked.count and not findings:
+        told.append(f"records {judged.signed_to + 1} to {walked.count} are not under a signed checkpoint yet")
+    return Verification(
+        records=walked.count,
+        checkpoints=len(notes),
+        signatures=judged.signatures,
+        cosignatures=judged.cosignatures,
+        witnesses=tuple(names),
+        signed_to=judged.signed_to,
+        witnessed_to=max(witnessed, judged.cosigned_to),
+        findings=tuple(findings),
+        notes=tuple(told),
+        seconds=seconds,
+    )
+
+
+class _Checkpoints:
+    """Holds checkpoints against the records."""
+
+    def __init__(self, walked: Walked, trust: Trust) -> None:
+        self._walked = walked
+        self._trust = trust
+        self._good_to = 0
+        self.findings: list[Finding] = []
+        self.notes: list[str] = []
+        self.signatures = self.cosignatures = self.signed_to = self.cosigned_to = 0
+
+    def hold(self, notes: Sequence[str]) -> None:
+        """Each in its turn; what follows from the first that differs is not said again."""
+        first_checked = len(notes) - self._trust.most_signatures
+        differs = False
+        for index, each in enumerate(notes):
+            checkpoint = _read(each)
+            if checkpoint is None:
+                self.findings.append(Finding("bad-checkpoint", f"checkpoint {index + 1} cannot be read"))
+                continue
+            is_same = self._walked.roots.get(checkpoint.size) == checkpoint.root
+            if is_same and index < first_checked:
+                self._good_to = checkpoint.size
+                continue
+            if not self._is_signed(Note.parse(each), checkpoint) or differs:
+                continue
+            if is_same:
+                self._good_to = self.signed_to = checkpoint.size
+            else:
+                differs = True
+                self.findings.append(self._difference(checkpoint))
+        if first_checked > 0 and not self.findings:
+            self.notes.append(
+                f"the signatures of the newest {self._trust.most_signatures} checkpoints were checked; the "
+                "newest binds all records before it"
+            )
+
+    def _difference(self, checkpoint: Checkpoint) -> Finding:
+        count = self._walked.count
+        if checkpoint.size > count:
+            sentence = f"records {count + 1} to {checkpoint.size} are missing: they were signed"
+            return Finding("cut-off", sentence, count + 1)
+        sentence = f"one of the records {self._good_to + 1} to {checkpoint.size} is not what was signed"
+        return Finding(
+            "rewritten", sentence, checkpoint.size if self._good_to + 1 == checkpoint.size else None
+        )
+
+    def _is_signed(self, kept: Note, checkpoint: Checkpoint) -> bool:
+        size = checkpoint.size
+        try:
+            signed = [each for each in map(self._vouched(kept), self._trust.keys) if each is not None]
+            cosigned = [each for each in map(self._vouched(kept), self._trust.cosigners) if each is not None]
+        except Malformed as error:
+            self.findings.append(Finding("bad-signature", f"the checkpoint of {size} records: {error}"))
+            return False
+        if not signed or checkpoint.origin not in {each.key.name for each in signed}:
+            sentence = f"the checkpoint of {size} records is not signed by a key that is trusted"
+            self.findings.append(Finding("not-signed", sentence))
+            return False
+        self.signatures += len(signed)
+        self.cosignatures += len(cosigned)
+        if cosigned and size <= self._walked.count and self._walked.roots.get(size) == checkpoint.root:
+            self.cosigned_to = size
+        return True
+
+    def _vouched(self, kept: Note) -> "_Voucher":
+        return _Voucher(kept, self._trust.check)
+
+
+@dataclass(frozen=True, slots=True)
+class _Voucher:
+    kept: Note
+    check: Check
+
+    def __call__(self, key: Key) -> Vouched | None:
+        return note.vouched(self.kept, key, self.check)
+
+
+def _recalled(walked: Walked, memory: Memory, trust: Trust) -> tuple[list[Finding], int, list[str]]:
+    """What a witness' memory says against the records; the size it remembers, 0 where it is of no use."""
+    checkpoint = _read(memory.note)
+    if checkpoint is None:
+        return [], 0, [f"witness {memory.name}: what it remembers cannot be read"]
+    kept = Note.parse(memory.note)
+    try:
+        is_ours = any(note.vouched(kept, each, trust.check) for each in trust.keys)
+        is_its = memory.key is None or note.vouched(kept, memory.key, trust.check) is not None
+    except Malformed as error:
+        return [], 0, [f"witness {memory.name}: {error}"]
+    if not (is_ours and is_its):
+        return [], 0, [f"witness {memory.name}: what it remembers is not signed by this log and by it"]
+    return _differences(walked, memory, checkpoint), checkpoint.size, []
+
+
+def _differences(walked: Walked, memory: Memory, checkpoint: Checkpoint) -> list[Finding]:
+    size, count, name = checkpoint.size, walked.count, memory.name
+    is_same = walked.roots.get(size) == checkpoint.root
+    if is_same:
+        return []
+    # A mirror that lags is of use up to where it folds; one that folds to nothing that was signed is not.
+    mirrored = memory.hashes[: size * HASH_BYTES] if _folds(memory.hashes, checkpoint) else b""
+    at = _first_difference(walked.hashes, mirrored)
+    if at is not None:
+        sentence = f"record {at} is not the one that witness {name} saw: it was altered, added or removed"
+        return [Finding("rewritten", sentence, at)]
+    if size > count:
+        sentence = f"records {count + 1} to {size} are missing: witness {name} saw them"
+        return [Finding("cut-off", sentence, count + 1 if mirrored or count == 0 else None)]
+    return [Finding("rewritten", f"the first {size} records are not those that witness {name} saw")]
+
+
+def _folds(hashes: bytes, checkpoint: Checkpoint) -> bool:
+    if len(hashes) != checkpoint.size * HASH_BYTES:
+        return False
+    tree = Range()
+    tree.extend([hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)])
+    return tree.root() == checkpoint.root
+
+
+def _first_difference(own: bytes | bytearray, other: bytes) -> int | None:
+    """The number of the first record, among those that both have, whose hashes differ."""
+    both = min(len(own), len(other))
+    step = 1 << 16
+    for start in range(0, both, step):
+        end = min(start + step, both)
+        if own[start:end] == other[start:end]:
+            continue
+        for at in range(start, end, HASH_BYTES):
+            if own[at : at + HASH_BYTES] != other[at : at + HASH_BYTES]:
+                return at // HASH_BYTES + 1
+    return None
+
+
+def _of_time(walked: Walked) -> Iterator[str]:
+    for number, at, before in walked.back:
+        back = _seconds(at, before)
+        if back <= TOLERATED:
+            continue
+        told = next((each for each in walked.steps if abs(each - number) <= _NEAR), None)
+        why = f"record {told} tells of it" if told else "no record near it tells of a step of the clock"
+        yield f"the clock went back by {back.total_seconds():.1f} s at record {number}; {why}"
+
+
+def _seconds(at: str, before: str) -> timedelta:
+    try:
+        return datetime.fromisoformat(before) - datetime.fromisoformat(at)
+    except (ValueError, TypeError):
+        return timedelta.max
+
+
+def _read(text: str) -> Checkpoint | None:
+    try:
+        return Checkpoint.parse(Note.parse(text).text)
+    except Malformed:
+        return None
