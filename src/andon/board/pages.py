@@ -1,58 +1,86 @@
-"""The pages: which page shows what, in which language. The rules of what to show are in `story.py`.
+"""The pages of the floor: which page shows what, who may see it. The rules of what to show are in `story.py`.
 
-`install` puts them into the API's application. Nothing here changes anything: buttons speak to the API.
+`install` puts all pages into the API's application. Nothing here changes anything: buttons speak to the API.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from andon.api import model, views
+from andon.access.model import Permission
+from andon.api import model, places, views
+from andon.api.declared import needs, open_to_all
 from andon.api.gather import Gather
-from andon.api.inputs import EnvironmentPath, IdPath, UnitPath, environment, unit
+from andon.api.inputs import EnvironmentPath, IdPath, UnitPath, environment
+from andon.api.inputs import unit as unit_name
 from andon.api.services import Services
-from andon.board import charts, story
-from andon.board.frame import Frame, Seen
+from andon.board import access_pages, account_pages, charts, gate, signed, story, timeline_pages
+from andon.board.frame import Build, Frame, Page, Seen
 from andon.kernel.ids import RolloutId, RunId
 from andon.timeline.store import Filter
 
 _RECENT_RUNS = 6
 _RECENT_RECORDS = 20
+_ROLLOUTS = 50
+_RIGHTS_OF = {
+    "promote": Permission.PROMOTE,
+    "pause": Permission.CONTROL,
+    "resume": Permission.CONTROL,
+    "abort": Permission.ABORT,
+}
 Fragment = Annotated[bool, Query(description="Only the part that lives, for the page's script")]
 
 
 def install(app: FastAPI, services: Services) -> None:
     """Serve the board from `app`, which `andon.api.http.create` made over the same `services`."""
     gather: Gather = app.state.gather
-    frame = Frame(services, app.state.feed)
-    app.include_router(_router(gather, frame), include_in_schema=False)
+    frame = Frame(services, gather, app.state.feed)
+    for router in (
+        _floor_pages(gather, frame),
+        _files(frame),
+        account_pages.router(services, frame),
+        access_pages.router(services, gather, frame),
+        timeline_pages.router(services, gather, frame),
+    ):
+        app.include_router(router, include_in_schema=False)
     frame.install(app)
 
 
-def _router(gather: Gather, frame: Frame) -> APIRouter:
+def _floor_pages(gather: Gather, frame: Frame) -> APIRouter:
     router = APIRouter(default_response_class=HTMLResponse)
+    view = Permission.FLOOR_VIEW
 
-    @router.get("/")
+    @router.get("/", dependencies=[needs(view)])
     async def floor(request: Request, fragment: Fragment = False) -> Response:
-        return await _show(request, fragment, "floor.html", "timeline cord traffic runs", _floor(gather))
+        page = Page("floor.html", "timeline cord traffic runs")
+        return await frame.show(request, page, _floor(gather), only_live=fragment)
 
-    @router.get("/rollouts/{rollout}")
+    @router.get("/rollouts/{rollout}", dependencies=[needs(view, places.rollout)])
     async def one_rollout(request: Request, rollout: IdPath, fragment: Fragment = False) -> Response:
-        topics = f"rollout/{rollout} cord"
-        return await _show(request, fragment, "rollout.html", topics, _rollout(gather, RolloutId(rollout)))
+        own = RolloutId(rollout)
+        is_gated = (await gather.services.rollouts.get(own)).is_gated  # who may approve depends on the person
+        page = Page("rollout.html", f"rollout/{rollout} cord", personal=is_gated)
+        return await frame.show(request, page, _rollout(gather, own), only_live=fragment)
 
-    @router.get("/units/{name}/{place}")
+    @router.get("/units/{unit}/{environment}", dependencies=[needs(view, places.path)])
     async def one_unit(
-        request: Request, name: UnitPath, place: EnvironmentPath, fragment: Fragment = False
+        request: Request, unit: UnitPath, environment: EnvironmentPath, fragment: Fragment = False
     ) -> Response:
-        build = _unit(gather, name, place)
-        return await _show(request, fragment, "unit.html", f"unit/{name} cord traffic", build)
+        page = Page("unit.html", f"unit/{unit} cord traffic")
+        return await frame.show(request, page, _unit(gather, unit, environment), only_live=fragment)
 
-    @router.get("/runs/{run}")
+    @router.get("/runs/{run}", dependencies=[needs(view, places.run)])
     async def one_run(request: Request, run: IdPath, fragment: Fragment = False) -> Response:
-        return await _show(request, fragment, "run.html", f"run/{run} cord", _run(gather, RunId(run)))
+        page = Page("run.html", f"run/{run} cord")
+        return await frame.show(request, page, _run(gather, RunId(run)), only_live=fragment)
+
+    return router
+
+
+def _files(frame: Frame) -> APIRouter:
+    router = APIRouter(dependencies=[open_to_all("style and script, the same for everybody")])
 
     @router.get("/static/{name}")
     async def static(name: str) -> Response:
@@ -62,48 +90,45 @@ def _router(gather: Gather, frame: Frame) -> APIRouter:
     async def icon() -> Response:
         return frame.static("icon.svg")
 
-    async def _show(
-        request: Request,
-        fragment: bool,
-        template: str,
-        topics: str,
-        build: Callable[[Seen], Awaitable[dict[str, Any]]],
-    ) -> Response:
-        return await frame.show(request, template, topics, build, only_live=fragment)
-
     return router
 
 
-def _floor(gather: Gather) -> Callable[[Seen], Awaitable[dict[str, Any]]]:
-    async def build(_seen: Seen) -> dict[str, Any]:
-        status = await gather.status()
-        runs = [views.run(each) for each in await gather.services.runs.list(limit=_RECENT_RUNS)]
+def _floor(gather: Gather) -> Build:
+    async def build(seen: Seen) -> dict[str, Any]:
+        caller = seen.viewer.known
+        status = await gather.status(caller)
+        runs = await gather.runs(caller, None, _RECENT_RUNS)
         return {
             "status": status,
             "places": sorted({each.environment for each in status.units}, key=_production_first),
             "incidents": [each for each in status.units if each.light.colour == "red"],
             "moving": [each for each in status.units if each.light.colour == "amber"],
-            "records": await gather.timeline(Filter(), _RECENT_RECORDS),
-            "runs": runs,
+            "records": await gather.timeline(caller, Filter(), _RECENT_RECORDS),
+            "runs": [views.run(each) for each in runs],
         }
 
     return build
 
 
-def _rollout(gather: Gather, rollout: RolloutId) -> Callable[[Seen], Awaitable[dict[str, Any]]]:
+def _rollout(gather: Gather, rollout: RolloutId) -> Build:
     async def build(seen: Seen) -> dict[str, Any]:
+        caller = seen.viewer.known
         view = await gather.rollout(rollout)
         looks = await gather.looks(rollout)
         findings = {each.metric: each for each in (view.verdict.findings if view.verdict else ())}
         is_corded = any(each.environment in {None, view.environment} for each in seen.cords)
-        tiles = (await gather.status()).units
+        tiles = (await gather.status(caller)).units
         place = (view.unit, view.environment)
+        subject = f"rollout/{rollout}"
         return {
             "view": view,
+            "gate": gate.look(view, seen.viewer),
+            "signatures": await signed.of_subject(gather.services, subject),
             "tile": next((each for each in tiles if (each.unit, each.environment) == place), None),
             "banner": story.banner(view),
             "next": story.following(view, now=seen.now, is_corded=is_corded),
             "verbs": story.verbs(view),
+            "rights_of": _RIGHTS_OF,
             "charts": {
                 each.name: charts.chart(each, looks, findings.get(each.name)) for each in view.plan.metrics
             },
@@ -111,17 +136,17 @@ def _rollout(gather: Gather, rollout: RolloutId) -> Callable[[Seen], Awaitable[d
             "effect": story.effect,
             "needs": story.needs,
             "looks": looks[-1].seq if looks else 0,
-            "records": await gather.timeline(Filter(subject=f"rollout/{rollout}"), 200),
+            "records": await gather.timeline(caller, Filter(subject=subject), 200),
         }
 
     return build
 
 
-def _unit(gather: Gather, name: str, place: str) -> Callable[[Seen], Awaitable[dict[str, Any]]]:
-    async def build(_seen: Seen) -> dict[str, Any]:
-        own, there = unit(name), environment(place)
-        tiles = (await gather.status()).units
-        rollouts = await gather.services.rollouts.list(own, there, 50)
+def _unit(gather: Gather, name: str, place: str) -> Build:
+    async def build(seen: Seen) -> dict[str, Any]:
+        own, there, caller = unit_name(name), environment(place), seen.viewer.known
+        tiles = (await gather.status(caller)).units
+        rollouts = await gather.rollouts(caller, own, there, _ROLLOUTS)
         releases = await gather.services.releases.list(own)
         return {
             "unit": name,
@@ -132,13 +157,13 @@ def _unit(gather: Gather, name: str, place: str) -> Callable[[Seen], Awaitable[d
                 (views.release(each) for each in releases), key=lambda each: each.created_at, reverse=True
             ),
             "instances": [views.instance(each) for each in await gather.instances(own, there)],
-            "records": await gather.timeline(Filter(unit=name, environment=place), _RECENT_RECORDS),
+            "records": await gather.timeline(caller, Filter(unit=name, environment=place), _RECENT_RECORDS),
         }
 
     return build
 
 
-def _run(gather: Gather, run: RunId) -> Callable[[Seen], Awaitable[dict[str, Any]]]:
+def _run(gather: Gather, run: RunId) -> Build:
     async def build(_seen: Seen) -> dict[str, Any]:
         view = views.run(await gather.services.runs.get(run))
         return {"view": view, "columns": columns(view.stages)}

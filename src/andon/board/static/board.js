@@ -1,11 +1,9 @@
-// The board's script: keeps the living part fresh, the cord in reach, and is honest when it hears nothing.
+// Keeps the living part fresh, and is honest when it hears nothing. `acting.js` sends, `forms.js` fills in.
 "use strict";
-(() => {
+const Andon = (() => {
   const STALE_MS = 15000, CALM_MS = 700, POLL_MS = 1000;
   const $ = (selector, within = document) => within.querySelector(selector);
-  const body = document.body, lang = document.documentElement.lang;
-  const store = { get: (key) => { try { return localStorage.getItem(key); } catch { return null; } },
-                  set: (key, value) => { try { localStorage.setItem(key, value); } catch { /* private mode */ } } };
+  const body = document.body, lang = document.documentElement.lang, isSignedIn = body.hasAttribute("data-signed-in");
 
   // --- time, in the reader's words -------------------------------------------------------------------
   const relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "short" });
@@ -36,6 +34,7 @@
   // --- hearing ---------------------------------------------------------------------------------------
   let heardAt = Date.now(), source = null, isOpen = false;
   function tickHeard() {
+    if (!isSignedIn || isOver) return;
     const heard = $("#heard"), silent = Date.now() - heardAt, old = $("#old"), isStale = silent > STALE_MS;
     heard.dataset.state = isStale ? "stale" : isOpen ? "live" : "connecting";
     const text = body.dataset.stale.replace("{ago}", ago(silent));
@@ -45,7 +44,7 @@
     if (isStale) set(old, text);
   }
   function listen() {
-    if (source || !window.EventSource) return;
+    if (source || isOver || !isSignedIn || !window.EventSource) return;
     source = new EventSource("/api/v1/events");
     const heard = (event) => {
       const said = JSON.parse(event.data);
@@ -57,7 +56,7 @@
     for (const name of ["hello", "changed", "heartbeat"]) source.addEventListener(name, heard);
     source.onerror = () => {
       isOpen = false;
-      if (source.readyState === EventSource.CLOSED) { source = null; setTimeout(listen, 2000); }
+      if (source.readyState === EventSource.CLOSED) { source = null; check(); setTimeout(listen, 2000); }
       tickHeard();
     };
   }
@@ -71,6 +70,39 @@
     else { heardAt = Date.now(); listen(); }
   });
 
+  // --- the end of a session --------------------------------------------------------------------------
+  let isOver = false;
+  async function check() { // a stream that is refused may mean that nobody is signed in any more
+    try { if ((await fetch("/api/v1/me")).status === 401) signIn(); } catch { /* silence is said elsewhere */ }
+  }
+  function isBusyTyping() {
+    return document.querySelector("form[data-dirty]") !== null || document.querySelector("dialog[open] form") !== null;
+  }
+  function signIn() { // back to here afterwards; what is being typed is not thrown away
+    if (isOver || !isSignedIn) return;
+    isOver = true;
+    if (source) { source.close(); source = null; }
+    const address = "/login?next=" + encodeURIComponent(location.pathname + location.search);
+    if (!isBusyTyping()) { location.href = address; return; }
+    const old = $("#old"), link = document.createElement("a");
+    link.href = "/login?next=/me"; link.target = "_blank"; link.rel = "noopener"; link.textContent = body.dataset.signIn;
+    old.replaceChildren(body.dataset.sessionOver + " ", link);
+    old.hidden = false;
+    $("#heard").dataset.state = "stale";
+    addEventListener("focus", comeBack);
+  }
+  async function comeBack() { // signed in again elsewhere: take up the new session's proof, keep the form
+    try {
+      const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" } });
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const proof = $("meta[name=andon-csrf]", fresh);
+      if (answer.redirected || !proof || !fresh.body.hasAttribute("data-signed-in")) return;
+      $("meta[name=andon-csrf]").content = proof.content;
+      removeEventListener("focus", comeBack);
+      isOver = false; $("#old").hidden = true; heardAt = Date.now(); listen();
+    } catch { /* still away */ }
+  }
+
   // --- the living part -------------------------------------------------------------------------------
   let isWaiting = false, isBusy = false, isDirty = false, last = 0;
   function refresh() {
@@ -81,7 +113,10 @@
   async function load() {
     isWaiting = false; isBusy = true; isDirty = false; last = Date.now();
     try {
-      const answer = await fetch(location.pathname + "?fragment=true", { headers: { Accept: "text/html" } });
+      const asked = new URLSearchParams(location.search);
+      asked.delete("lang"); asked.set("fragment", "true");
+      const answer = await fetch(location.pathname + "?" + asked, { headers: { Accept: "text/html" } });
+      if (answer.status === 401) signIn();
       if (answer.ok) {
         const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
         const fresh = parsed.getElementById("live");
@@ -98,9 +133,9 @@
       if (own.getAttribute(name) !== value) own.setAttribute(name, value);
     }
     for (const { name } of [...own.attributes]) {
-      if (!want.hasAttribute(name) && !(name === "open" || name === "title")) own.removeAttribute(name);
+      if (!want.hasAttribute(name) && !(name === "open" || name === "title" || name === "data-dirty")) own.removeAttribute(name);
     }
-    if (own.hasAttribute("data-keep") || own.nodeName === "TIME") return;
+    if (own.hasAttribute("data-keep") || own.hasAttribute("data-dirty") || own.nodeName === "TIME") return;
     let at = own.firstChild;
     for (const next of [...want.childNodes]) {
       let match = null;
@@ -151,69 +186,40 @@
   }
   document.addEventListener("toggle", logs, true);
 
-  // --- acting ----------------------------------------------------------------------------------------
-  function opened(dialog) {
-    const actor = $("[name=actor]", dialog);
-    // Pulling must not wait for a name; every other act asks for one.
-    if (actor && !actor.value) actor.value = store.get("andon-actor") || (dialog === cord ? "board" : "");
-    problem(dialog, "");
-    if (!dialog.open) dialog.showModal();
-  }
-  function problem(dialog, text) { const at = $(".problem", dialog); if (at) { at.textContent = text; at.hidden = !text; } }
-  async function send(dialog, url, method, values) {
-    const actor = $("[name=actor]", dialog).value.trim(), buttons = dialog.querySelectorAll("button[type=submit]");
-    if (actor !== "board") store.set("andon-actor", actor);
-    buttons.forEach((each) => { each.disabled = true; });
-    try {
-      const answer = await fetch(url, { method, body: JSON.stringify(values), headers: {
-        "Content-Type": "application/json", "X-Andon-Actor": encodeURIComponent(actor) } });
-      if (answer.ok) { dialog.close(); refresh(); }
-      else { const said = await answer.json(); problem(dialog, said.detail + (said.hint ? " (" + said.hint + ")" : "")); }
-    } catch (error) { problem(dialog, body.dataset.failed + ": " + error.message); }
-    buttons.forEach((each) => { each.disabled = false; });
-  }
-  const act = $("#act-dialog"), cord = $("#cord-dialog"), help = $("#help-dialog");
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (!button) return;
-    if (button.hasAttribute("data-close")) button.closest("dialog").close();
-    else if (button.id === "cord") opened(cord);
-    else if (button.id === "help") opened(help);
-    else if (button.id === "theme") theme();
-    else if (button.dataset.act) {
-      $("#act-title").textContent = button.dataset.title;
-      $("#act-say").textContent = button.dataset.say;
-      const submit = $("button[type=submit]", act);
-      submit.textContent = button.dataset.verb;
-      submit.className = button.classList.contains("danger") ? "pull" : "main";
-      $("[name=reason]", act).value = "";
-      act.todo = { url: button.dataset.act, method: button.dataset.method || "POST", extra: JSON.parse(button.dataset.body || "{}") };
-      opened(act);
-    }
-  });
-  $("form", act).addEventListener("submit", (event) => {
-    event.preventDefault();
-    send(act, act.todo.url, act.todo.method, { ...act.todo.extra, reason: $("[name=reason]", act).value });
-  });
-  $("form", cord).addEventListener("submit", (event) => {
-    event.preventDefault();
-    const form = new FormData(event.target);
-    send(cord, "/api/v1/cord", "POST", { environment: form.get("environment") || null, return: form.has("return"), reason: form.get("reason") });
-  });
-
   // --- theme and keys --------------------------------------------------------------------------------
   function theme() {
     const root = document.documentElement, isDark = getComputedStyle(root).colorScheme === "dark";
     root.dataset.theme = isDark ? "light" : "dark";
     document.cookie = "andon_theme=" + root.dataset.theme + ";path=/;max-age=31536000;samesite=strict";
   }
+  function open(dialog) { if (dialog && !dialog.open) dialog.showModal(); }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button"), person = $("#person");
+    if (person && person.open && !person.contains(event.target)) person.open = false;
+    if (!button) return;
+    if (button.hasAttribute("data-close")) button.closest("dialog").close();
+    else if (button.id === "help") open($("#help-dialog"));
+    else if (button.id === "theme") theme();
+    else if (button.hasAttribute("data-print")) print();
+  });
   document.addEventListener("keydown", (event) => {
+    const person = $("#person");
+    if (event.key === "Escape" && person && person.open) { person.open = false; $("summary", person).focus(); }
     if (event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")) return;
     if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.nodeName)) return;
-    const does = { "?": () => opened(help), f: () => { location.href = "/"; }, c: () => opened(cord), t: theme, l: () => $("#language").click() }[event.key];
+    const does = { "?": () => open($("#help-dialog")), f: () => { location.href = "/"; }, c: () => { const cord = $("#cord"); if (cord) cord.click(); }, t: theme, l: () => $("#language").click() }[event.key];
     if (does) { event.preventDefault(); does(); }
+  });
+
+  // A page that is printed shows every record's details.
+  addEventListener("beforeprint", () => {
+    document.querySelectorAll(".audit details:not([open])").forEach((each) => { each.open = true; each.dataset.opened = ""; });
+  });
+  addEventListener("afterprint", () => {
+    document.querySelectorAll("details[data-opened]").forEach((each) => { each.open = false; delete each.dataset.opened; });
   });
 
   tickTimes(); tickHeard(); logs(); listen();
   setInterval(() => { tickTimes(); tickHeard(); logs(); }, 1000);
+  return { $, refresh, signIn, open };
 })();

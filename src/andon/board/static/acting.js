@@ -1,0 +1,162 @@
+// Sends what a person asks for: a reason always, a signature where the policy wants one, the session's proof.
+"use strict";
+(() => {
+  const { $, refresh, signIn, open } = Andon, body = document.body;
+  const act = $("#act-dialog"), cord = $("#cord-dialog"), once = $("#once-dialog");
+  const CREDENTIALS = ["bad-credentials", "signature-login-required", "locked-out", "not-the-signer"];
+
+  // --- one way to the API ----------------------------------------------------------------------------
+  async function request(url, method, values) {
+    const headers = { Accept: "application/json", "X-Andon-CSRF": $("meta[name=andon-csrf]").content };
+    if (values !== undefined) headers["Content-Type"] = "application/json";
+    const answer = await fetch(url, { method, headers, body: values === undefined ? undefined : JSON.stringify(values) });
+    const text = await answer.text();
+    let said = {};
+    try { said = text ? JSON.parse(text) : {}; } catch { said = { detail: text.slice(0, 200) }; }
+    return { ok: answer.ok, status: answer.status, said, wait: Number(answer.headers.get("Retry-After")) || 0 };
+  }
+  const words = (said) => (said.detail || body.dataset.failed) + (said.hint ? " (" + said.hint + ")" : "");
+  function problem(within, text) {
+    const at = $(".problem", within);
+    if (at) { at.textContent = text; at.hidden = !text; }
+  }
+  async function locked(within, work) { // no second click while the first is under way
+    const buttons = [...within.querySelectorAll("button[type=submit]")];
+    buttons.forEach((each) => { each.disabled = true; });
+    try { return await work(); } catch (error) { problem(within, body.dataset.failed + ": " + error.message); return null; }
+    finally { buttons.forEach((each) => { each.disabled = false; }); }
+  }
+  function show(secret, about) { // a secret that the server shows once
+    $("#once-for").textContent = about || "";
+    $("#once-text").value = secret;
+    open(once);
+    $("#once-text").select();
+  }
+  function proceed(task, said) {
+    if (task.once && said[task.once]) {
+      show(said[task.once], task.about);
+      once.addEventListener("close", () => { $("#once-text").value = ""; refresh(); }, { once: true });
+    } else if (task.goto) location.href = task.goto;
+    refresh();
+    if (task.done) task.done(said);
+  }
+
+  // --- the dialog of every action, which is also where one signs -------------------------------------
+  // task: { url, method, values, title, say, verb, tone, needsReason, once, about, goto, done, sign }
+  function ask(task) {
+    const text = $("[name=reason]", act), submit = $("button[type=submit]", act);
+    act.task = task;
+    $("#act-title").textContent = task.title;
+    $("#act-say").textContent = task.say || "";
+    submit.textContent = task.verb;
+    submit.className = task.tone === "danger" ? "pull" : "main";
+    $("#act-reason").hidden = !task.needsReason;
+    text.disabled = !task.needsReason;
+    text.value = "";
+    problem(act, "");
+    signing(task.sign || null);
+    open(act);
+    (task.needsReason ? text : task.sign ? $("[name=password]", act) : submit).focus();
+  }
+  function signing(needs) { // show or hide what a signature needs
+    const part = $("#act-signing"), login = $("#act-login"), document_ = $("#act-document");
+    part.hidden = part.disabled = !needs;
+    part.querySelectorAll("input").forEach((each) => { each.value = ""; });
+    if (!needs) return;
+    login.hidden = needs.login === false;
+    $("input", login).disabled = login.hidden;
+    const options = $("[name=meaning]", part).options, allowed = needs.meanings || [];
+    for (const each of options) each.hidden = each.disabled = allowed.length > 0 && !allowed.includes(each.value);
+    const first = [...options].find((each) => !each.disabled);
+    if (first) first.selected = true;
+    document_.replaceChildren();
+    for (const [name, value] of Object.entries(needs.document || {})) {
+      const row = document.createElement("div"), key = document.createElement("dt"), field = document.createElement("dd");
+      key.textContent = name; field.textContent = typeof value === "string" ? value : JSON.stringify(value);
+      row.append(key, field); document_.append(row);
+    }
+    document_.hidden = !document_.children.length;
+  }
+  function isSigning() { return !$("#act-signing").hidden; }
+  async function perform(task) {
+    const values = { ...task.values };
+    if (task.needsReason) values.reason = $("[name=reason]", act).value.trim();
+    if (isSigning()) {
+      const login = $("#act-login input");
+      values.signature = { password: $("[name=password]", act).value, meaning: $("[name=meaning]", act).value };
+      if (!login.disabled) values.signature.login = login.value.trim();
+    }
+    const isPlain = !task.needsReason && !Object.keys(values).length;
+    const { ok, status, said, wait } = await request(task.url, task.method, isPlain ? undefined : values);
+    if (ok) { act.close(); signing(null); proceed(task, said); return; }
+    if (status === 401) { signIn(); problem(act, words(said)); return; }
+    refused(said, wait);
+  }
+  function refused(said, wait) {
+    const needs = said.needs || {}, wasSigning = isSigning();
+    if (said.code === "signature-required") {
+      signing({ document: act.task.document, ...needs });
+      problem(act, "");
+      ($("#act-login").hidden ? $("[name=password]", act) : $("#act-login input")).focus();
+      return;
+    }
+    if (said.code === "signature-login-required") { $("#act-login").hidden = false; $("#act-login input").disabled = false; }
+    problem(act, words(said) + (wait ? " (" + wait + " s)" : ""));
+    if (wasSigning && CREDENTIALS.includes(said.code)) {
+      const password = $("[name=password]", act);
+      password.value = ""; password.focus();
+    }
+  }
+  function taskOf(button) {
+    const data = button.dataset;
+    return { url: data.act, method: data.method || "POST", values: JSON.parse(data.body || "{}"), title: data.title,
+             say: data.say, verb: data.verb, tone: button.classList.contains("danger") ? "danger" : "",
+             needsReason: !button.hasAttribute("data-no-reason"), once: data.once, about: data.about, goto: data.goto,
+             sign: data.sign ? JSON.parse(data.sign) : null };
+  }
+  async function begin(button) { // where a signature is sure to be wanted, ask first whether the login is, too
+    const task = taskOf(button);
+    if (task.sign) {
+      const { ok, said } = await request("/api/v1/me", "GET");
+      if (ok && said.signing) task.sign.login = said.signing.needs_login;
+      task.document = task.sign.document;
+    }
+    ask(task);
+  }
+
+  // --- buttons that act at once ----------------------------------------------------------------------
+  async function sendNow(button) {
+    const panel = button.closest("section, div"), at = $("#device-problem");
+    const { ok, said } = await request(button.dataset.send, "POST", {});
+    if (button.dataset.go) { location.href = button.dataset.go; return; }
+    if (ok && button.dataset.done) {
+      const done = $("#device-done");
+      done.textContent = button.dataset.done; done.hidden = false;
+      $("#device-verbs").hidden = true; at.hidden = true;
+    } else if (!ok && at) { at.textContent = words(said); at.hidden = false; }
+    else if (!ok && panel) problem(panel, words(said));
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.getAttribute("aria-disabled") === "true") { event.preventDefault(); return; }
+    if (button.id === "cord") { problem(cord, ""); open(cord); }
+    else if (button.dataset.act) begin(button);
+    else if (button.dataset.send) sendNow(button);
+  });
+  if (act) {
+    $("form", act).addEventListener("submit", (event) => { event.preventDefault(); locked(act, () => perform(act.task)); });
+    act.addEventListener("close", () => signing(null)); // no password stays in a closed dialog
+  }
+  if (cord) $("form", cord).addEventListener("submit", (event) => {
+    event.preventDefault();
+    const form = new FormData(event.target);
+    const values = { environment: form.get("environment") || null, return: form.has("return"), reason: form.get("reason") };
+    locked(cord, async () => {
+      const { ok, status, said } = await request("/api/v1/cord", "POST", values);
+      if (ok) { cord.close(); refresh(); } else if (status === 401) signIn(); else problem(cord, words(said));
+    });
+  });
+  Object.assign(Andon, { request, words, problem, locked, proceed, ask, show });
+})();

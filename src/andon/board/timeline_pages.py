@@ -1,0 +1,164 @@
+"""Pages of the record: the timeline with its filters, one record, the signatures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse
+
+from andon.access.model import Permission
+from andon.api import model, places, views
+from andon.api.declared import needs
+from andon.api.gather import Gather
+from andon.api.services import Services
+from andon.board import diff, signed
+from andon.board.frame import Build, Frame, Page, Seen
+from andon.board.words import WORDS
+from andon.kernel.errors import NotFound
+from andon.timeline.records import Severity
+from andon.timeline.store import Filter
+
+_PAGE = 50
+_FIELDS = ("since", "until", "actor", "kind", "environment", "unit", "severity", "subject", "text")
+_KINDS = sorted(key.removeprefix("kind.") for key in WORDS if key.startswith("kind."))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The filter as a person typed it; a time without a zone is UTC. before: the number to page from."""
+
+    since: str = ""
+    until: str = ""
+    actor: str = ""
+    kind: str = ""
+    environment: str = ""
+    unit: str = ""
+    severity: str = ""
+    subject: str = ""
+    text: str = ""
+    before: int | None = None
+
+    @property
+    def wanted(self) -> Filter:
+        """As the timeline takes it; what cannot be read is left out, so that an old link still works."""
+        return Filter(
+            subject=self.subject,
+            unit=self.unit,
+            environment=self.environment,
+            kind=self.kind,
+            severity=Severity(self.severity) if self.severity in set(Severity) else None,
+            before=self.before,
+            actor=self.actor,
+            text=self.text,
+            since=_time(self.since),
+            until=_time(self.until),
+        )
+
+    @property
+    def query(self) -> str:
+        """As the query of a link, without the paging."""
+        given = {name: getattr(self, name) for name in _FIELDS}
+        return urlencode({name: value for name, value in given.items() if value})
+
+    @property
+    def exported(self) -> str:
+        """As the query of an export: times with their zone."""
+        given = {name: getattr(self, name) for name in _FIELDS if getattr(self, name)}
+        for name in ("since", "until"):
+            at = _time(given.pop(name, ""))
+            given |= {name: at.isoformat()} if at else {}
+        return urlencode(given)
+
+
+def asked(query: Mapping[str, str]) -> Asked:
+    """The filter in a page's address."""
+    before = query.get("before", "")
+    given = {name: query.get(name, "").strip()[:200] for name in _FIELDS}
+    return Asked(**given, before=int(before) if before.isdecimal() and len(before) < 16 else None)
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def router(services: Services, gather: Gather, frame: Frame) -> APIRouter:
+    """The pages; they change nothing themselves."""
+    own = APIRouter(default_response_class=HTMLResponse, dependencies=[needs(Permission.TIMELINE_VIEW)])
+
+    @own.get("/timeline")
+    async def timeline(request: Request, fragment: bool = False) -> Response:
+        wanted = asked(request.query_params)
+        page = Page("timeline.html", "" if wanted.before else "timeline")
+        return await frame.show(request, page, _timeline(services, gather, wanted), only_live=fragment)
+
+    @own.get("/timeline/{number}")
+    async def record(request: Request, number: Annotated[int, Path(ge=1, le=2**53)]) -> Response:
+        return await frame.show(request, Page("record.html"), _record(services, gather, number))
+
+    @own.get("/signatures")
+    async def signatures(
+        request: Request, subject: Annotated[str, Query(max_length=200)] = "", fragment: bool = False
+    ) -> Response:
+        page = Page("signatures.html", "timeline")
+        return await frame.show(request, page, _signatures(services, subject.strip()), only_live=fragment)
+
+    return own
+
+
+def _timeline(services: Services, gather: Gather, wanted: Asked) -> Build:
+    async def build(seen: Seen) -> dict[str, Any]:
+        found = await gather.timeline(seen.viewer.known, wanted.wanted, _PAGE + 1)
+        records = found[:_PAGE]
+        return {
+            "asked": wanted,
+            "query": wanted.query,
+            "exported": wanted.exported,
+            "kinds": _KINDS,
+            "records": records,
+            "older": records[-1].number if len(found) > _PAGE else None,
+            "diffs": {each.number: diff.lines(each.before, each.after) for each in records},
+            "signatures": await _signatures_of(services, records),
+        }
+
+    return build
+
+
+async def _signatures_of(services: Services, records: Sequence[model.RecordView]) -> dict[int, signed.Shown]:
+    named = {each.number: signed.named_by(each.after, each.kind) for each in records}
+    found = await signed.by_id(services, named.values())
+    return {number: found[each] for number, each in named.items() if each in found}
+
+
+def _record(services: Services, gather: Gather, number: int) -> Build:
+    async def build(seen: Seen) -> dict[str, Any]:
+        found = await services.timeline.get(number)
+        caller = seen.viewer.known
+        if not caller.may(Permission.TIMELINE_VIEW, places.of_record(found)):
+            raise NotFound("no-such-record", f"there is no record {number}", hint="andon timeline")
+        view = views.record(found)
+        own = view.subject
+        before = await gather.timeline(caller, Filter(subject=own, before=number), 1)
+        after = await services.timeline.list(Filter(subject=own, after=number), limit=1, newest_first=False)
+        return {
+            "record": view,
+            "lines": diff.lines(view.before, view.after),
+            "previous": before[0].number if before else None,
+            "next": after[0].number if after else None,
+            "signature": (await _signatures_of(services, [view])).get(number),
+        }
+
+    return build
+
+
+def _signatures(services: Services, subject: str) -> Build:
+    async def build(_seen: Seen) -> dict[str, Any]:
+        return {"subject": subject, "signatures": await signed.of_subject(services, subject or None)}
+
+    return build
