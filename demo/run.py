@@ -1,7 +1,8 @@
 """`make demo`: from source to a promoted and to two returned releases, on real parts, told as it happens.
 
-Everything here goes through the command line that a plant uses. What is not real is the plant: seven
-simulated stations (`line.py`) and three prepared changes of the MES (`changes/`).
+Everything here goes through the command line that a plant uses, as people with no more rights than they
+need: an engineer ships and proposes, an approver signs each rollout at its gate. What is not real is the
+plant: seven simulated stations (`line.py`) and three prepared changes of the MES (`changes/`).
 """
 
 import argparse
@@ -14,10 +15,11 @@ from pathlib import Path
 
 from demo import story
 from demo.line import Line, LineSettings
-from demo.plant import DemoError, Plant, on_signals
+from demo.plant import ADMIN, DemoError, Plant, on_signals
 from demo.sources import source_of
 
 ENVIRONMENT = "demo"
+ENGINEER, APPROVER, VIEWER = "engineer", "approver", "viewer"
 HOME = Path(__file__).parents[1] / ".demo"
 CHAPTER_LIMIT_SECONDS = 300
 # One attempt in twenty fails whatever the MES does; at LMA two parts in five come from drivers in kgf·cm.
@@ -43,6 +45,7 @@ class Demo:
         began = time.monotonic()
         story.chapter("1  Andon comes up")
         await self._plant.start()
+        await self._people()
         story.chapter("2  Ship the MES 1.0.0, and deploy it: there is nothing to compare it with yet")
         await self._ship("1.0.0")
         await self._deploy("1.0.0", GOOD)
@@ -55,6 +58,20 @@ class Demo:
                 await self._stay(stop)
         finally:
             await line.stop()
+
+    async def _people(self) -> None:
+        """Everybody gets the role that they need, and this environment is guarded like production."""
+        await self._plant.hire(ENGINEER, "Kim, engineer", f"{ENGINEER}")
+        await self._plant.hire(APPROVER, "Park, quality", f"{APPROVER}@{ENVIRONMENT}/mes", VIEWER)
+        await self._plant.hire(VIEWER, "A guest", VIEWER)
+        story.tell("engineer ships and proposes, approver signs; both changed their one-time passwords")
+        guarded = ("--production", "--approvals", "1", "--approver-role", APPROVER)
+        signed = [
+            word for each in ("abort", "promote", "rollback", "release-cord") for word in ("--sign", each)
+        ]
+        why = ("--reason", "parts for customers are made with it")
+        await self._plant.signed("policy", "set", ENVIRONMENT, *guarded, *signed, *why, by=ADMIN)
+        self._plant.acting = ENGINEER
 
     async def _releases(self) -> None:
         story.chapter("4  MES 1.1.0 is good: it is promoted by evidence, step by step")
@@ -87,10 +104,13 @@ class Demo:
             shipping.cancel()
 
     async def _deploy(self, version: str, expected: int) -> None:
-        words = ("deploy", "mes", "--version", version, "--environment", ENVIRONMENT, "--watch")
+        place = ("mes", "--environment", ENVIRONMENT)
         try:
             async with asyncio.timeout(CHAPTER_LIMIT_SECONDS):
-                await self._plant.command(*words, expected=(expected,))
+                await self._plant.command("deploy", *place, "--version", version)
+                await story.gate(self._plant, version)
+                why = ("--reason", f"tests and scan of {version} seen", "--watch")
+                await self._plant.signed("approve", *place, *why, by=APPROVER, expected=expected)
         except TimeoutError as error:
             seen = await story.ending(self._plant, version)
             raise DemoError(f"{version} was not over in time: {seen.rollout['reason']}") from error
@@ -114,7 +134,12 @@ class Demo:
 
     async def _stay(self, stop: asyncio.Event) -> None:
         story.chapter("The plant goes on")
+        guest = self._plant.people.get(VIEWER)
         story.tell(f"The board with this history: [bold]{self._plant.url}[/]")
+        story.tell(
+            f"Sign in as [bold]{guest.login}[/] with [bold]{guest.password}[/]; it may look, and no more."
+        )
+        story.tell(f"[dim]The others' passwords are in {self._plant.home / 'people' / 'passwords.json'}.[/]")
         story.tell("Ctrl-C ends the demo, with everything that it started.")
         await stop.wait()
 

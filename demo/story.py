@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.rule import Rule
 
-from demo.plant import Plant
+from demo.plant import DemoError, Plant
 
 console = Console(highlight=False)
 
@@ -97,6 +97,21 @@ async def ending(plant: Plant, version: str) -> Ending:
     records = await plant.get("/timeline", subject=f"rollout/{newest['id']}", limit=500)
     looks = await plant.get(f"/rollouts/{newest['id']}/looks")
     return Ending(version, rollout, records, looks)
+
+
+async def gate(plant: Plant, version: str) -> None:
+    """What waits at the gate, in a sentence.
+
+    Raises:
+        DemoError: something of the release runs already.
+    """
+    found = await plant.get("/rollouts", unit="mes", limit=1)
+    rollout = await plant.get(f"/rollouts/{found[0]['id']}")
+    running = [each["id"] for each in await plant.get("/instances", unit="mes") if each["version"] == version]
+    if not rollout["gate"] or running:
+        raise DemoError(f"{version} should wait for an approval, and nothing of it run: {running}")
+    needed, role = rollout["gate"]["approvals_needed"], rollout["gate"]["approver_role"]
+    tell(f"{version} waits at its gate for {needed} signature of the role {role}: nothing of it runs yet")
 
 
 async def shipped(plant: Plant, version: str) -> None:

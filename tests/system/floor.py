@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from demo.plant import Plant
+from demo.plant import ADMIN, Plant
 from tests.system import small_unit
 from tests.system.load import Load
 from tests.system.ports import free_port
@@ -40,22 +40,28 @@ class Floor:
     sources: Path
     places: dict[str, Place] = field(default_factory=dict)
 
-    async def said(self, *words: str, expected: int = 0) -> Said:
-        """Run a command of Andon that must end with `expected`."""
-        said = Said(*await self.plant.said(*words))
+    async def said(self, *words: str, expected: int = 0, by: str | None = None, stdin: str = "") -> Said:
+        """Run a command of Andon, as the administrator where nobody is named; it must end with `expected`."""
+        said = Said(*await self.plant.said(*words, by=by, stdin=stdin))
         assert said.code == expected, f"andon {' '.join(words)} ended with {said.code}: {said.out}{said.err}"
         return said
 
-    async def ship(self, *versions: str) -> None:
+    async def signed(self, *words: str, by: str, expected: int = 0, meaning: str = "approved") -> Said:
+        """Run a command that `by` signs with name, password and meaning."""
+        signing = ("--user", by, "--password-stdin", "--meaning", meaning)
+        stdin = self.plant.people.get(by).password + "\n"
+        return await self.said(*words, *signing, by=by, stdin=stdin, expected=expected)
+
+    async def ship(self, *versions: str, by: str | None = None) -> None:
         """Publish releases."""
         for each in versions:
             source = small_unit.write(self.sources / each, each, list(self.places.values()))
-            assert (await self.said("ship", str(source), "--json")).json["state"] == "done"
+            assert (await self.said("ship", str(source), "--json", by=by)).json["state"] == "done"
 
-    async def begin(self, version: str, environment: str, *options: str) -> str:
+    async def begin(self, version: str, environment: str, *options: str, by: str | None = None) -> str:
         """Begin a rollout; gives its id."""
         words = ("deploy", "parts", "--version", version, "--environment", environment, "--json", *options)
-        return str((await self.said(*words)).json["id"])
+        return str((await self.said(*words, by=by)).json["id"])
 
     async def deploy(self, version: str, environment: str, *options: str, expected: int) -> View:
         """Deploy and watch to the end, which the exit code must tell; gives the rollout."""
@@ -134,14 +140,26 @@ class Floor:
 
 @contextlib.asynccontextmanager
 async def floor(
-    folder: Path, places: Mapping[str, Place], variables: Mapping[str, str] | None = None
+    folder: Path,
+    places: Mapping[str, Place],
+    variables: Mapping[str, str] | None = None,
+    *,
+    is_guarded: bool = False,
 ) -> AsyncIterator[Floor]:
-    """A plant that is up; ended, with its gateway and instances, when the block ends."""
+    """A plant that is up, with its administrator signed in; ended, with all of it, when the block ends.
+
+    is_guarded: production asks for approvals and signatures, as it does by itself. Elsewhere the
+    administrator has signed that it asks for nothing: those tests are of other things.
+    """
     plant = Plant(
         folder / "home", free_port(), {"ANDON_LOCAL__CRASH_LOOP_RESTARTS": "3", **(variables or {})}
     )
     try:
         await plant.start()
-        yield Floor(plant, folder / "source", dict(places))
+        made = Floor(plant, folder / "source", dict(places))
+        if not is_guarded:
+            words = ("policy", "set", "production", "--no-approvals", "--sign-nothing", "--reason", "a test")
+            await made.signed(*words, by=ADMIN)
+        yield made
     finally:
         await plant.stop()
