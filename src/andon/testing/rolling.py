@@ -7,7 +7,7 @@ from typing import Any
 from andon.judge import sequential
 from andon.judge.model import Outcome, Verdict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
-from andon.rollouts.model import Observation, Plan, Rollout, SeenInstance
+from andon.rollouts.model import Answers, Gate, Observation, Plan, Rollout, SeenInstance
 from andon.rollouts.plan import Current, plan
 from andon.rollouts.transitions import Beginning, begin
 from andon.rollouts.wanted import wanted
@@ -17,6 +17,9 @@ from andon.units.model import Manifest
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 OLD, NEW = Version("1.0.0"), Version("1.1.0")
 UNIT, PRODUCTION = UnitName("mes"), EnvironmentName("production")
+GATE = Gate(2, "approver")
+APPROVED, HALF, TOO_CLOSE = Answers(2, is_separated=True), Answers(1, is_separated=True), Answers(2)
+NO = Answers(2, is_separated=True, rejection="rejected by max: not before the shift ends")
 
 
 def a_manifest(strategy: str = "canary", *, instances: int = 3, **changes: Any) -> Manifest:
@@ -39,10 +42,12 @@ def a_manifest(strategy: str = "canary", *, instances: int = 3, **changes: Any) 
     )
 
 
-def a_plan(strategy: str = "canary", *, stable: Version | None = OLD, **changes: Any) -> Plan:
+def a_plan(
+    strategy: str = "canary", *, stable: Version | None = OLD, gate: Gate | None = None, **changes: Any
+) -> Plan:
     """A plan for three instances beside three."""
     current = Current(stable, 3) if stable is not None else Current()
-    return plan(a_manifest(strategy, **changes), PRODUCTION, current)
+    return plan(a_manifest(strategy, **changes), PRODUCTION, current, gate=gate)
 
 
 def a_rollout(made: Plan | None = None, *, stable: Version | None = OLD, **changes: Any) -> Rollout:

@@ -15,6 +15,7 @@ from andon.rollouts.actions import (
     Drain,
     Finish,
     Hold,
+    OpenGate,
     Promote,
     RollBack,
     SetShare,
@@ -24,11 +25,34 @@ from andon.rollouts.actions import (
     Wait,
 )
 from andon.rollouts.decide import decide
-from andon.rollouts.model import Observation, Phase, Request, RequestKind, Rollout, Stage, Trigger
+from andon.rollouts.model import (
+    UNANSWERED,
+    Observation,
+    Phase,
+    Request,
+    RequestKind,
+    Rollout,
+    Stage,
+    Trigger,
+)
 from andon.rollouts.transitions import apply
 from andon.rollouts.wanted import desired, wanted
 from andon.targets.model import InstanceState
-from andon.testing.rolling import AT, NEW, OLD, a_plan, a_rollout, instances, obeyed, said
+from andon.testing.rolling import (
+    APPROVED,
+    AT,
+    GATE,
+    HALF,
+    NEW,
+    NO,
+    OLD,
+    TOO_CLOSE,
+    a_plan,
+    a_rollout,
+    instances,
+    obeyed,
+    said,
+)
 
 PLACES: list[dict[str, Any]] = [
     {"phase": Phase.PREPARING, "stage": Stage.SCALING},
@@ -57,6 +81,8 @@ GAP_PLACES: list[dict[str, Any]] = [
     *({"phase": Phase.RETURNING, "stage": s, "trigger": Trigger.JUDGE} for s in list(Stage)[:4]),
     {"phase": Phase.RETURNING, "stage": Stage.RESTORING, "trigger": Trigger.JUDGE},
 ]
+GATES: list[dict[str, Any]] = [{"phase": Phase.PREPARING, "stage": Stage.GATED}]
+ANSWERS = [UNANSWERED, HALF, TOO_CLOSE, APPROVED, NO]
 REQUESTS = [None, *(Request(kind, "kim", "so") for kind in RequestKind)]
 CORDS = [{}, {"is_corded": True}, {"is_corded": True, "cord_returns": True}]
 VERDICTS = [said(each) for each in Outcome]
@@ -76,9 +102,10 @@ WORLDS = [
 def situations(places: list[dict[str, Any]], plan: Any, *, every: int) -> Iterator[Situation]:
     """Every place with every request, cord, verdict, state of both releases, route, deadline and source.
 
-    Of all these only one in `every` is made.
+    At a gate, also with every kind of answers. Of all these only one in `every` is made.
     """
-    views = list(itertools.product(CORDS, VERDICTS, WORLDS, TIMES, BOOLEANS))
+    answers = [UNANSWERED] if plan.gate is None else ANSWERS
+    views = list(itertools.product(CORDS, VERDICTS, WORLDS, TIMES, BOOLEANS, answers))
     number = 0
     for place, request, paused, frozen in itertools.product(places, REQUESTS, BOOLEANS, BOOLEANS):
         changes = {
@@ -95,7 +122,13 @@ def situations(places: list[dict[str, Any]], plan: Any, *, every: int) -> Iterat
 
 
 def _seen(
-    base: Observation, cord: dict[str, Any], verdict: Any, world: Any, now: datetime, confirmed: bool
+    base: Observation,
+    cord: dict[str, Any],
+    verdict: Any,
+    world: Any,
+    now: datetime,
+    confirmed: bool,
+    answers: Any,
 ) -> Observation:
     return replace(
         base,
@@ -104,6 +137,7 @@ def _seen(
         verdict=verdict,
         instances=world,
         acknowledged_revision=7 if confirmed else 6,
+        answers=answers,
         evidence_problems=("dead",) if now == TIMES[1] and verdict.outcome is Outcome.PASS else (),
         **cord,
     )
@@ -117,9 +151,10 @@ def _breaks(rollout: Rollout, seen: Observation, plan_gap: bool) -> str:
     """The safety rule that the decision breaks; empty when it breaks none."""
     decision = decide(rollout, seen)
     action, after = decision.action, apply(rollout, decision, seen.now)
-    goes_on = isinstance(action, StartStep | SetShare | Promote | Drain | StopStable) and (
+    goes_on = isinstance(action, OpenGate | StartStep | SetShare | Promote | Drain | StopStable) and (
         rollout.working_phase is not Phase.RETURNING
     )
+    is_back = isinstance(action, RollBack | Hold) or (isinstance(action, Finish) and bool(action.trigger))
     is_confirmed = seen.acknowledged_revision == 7
     asked = rollout.request.kind if rollout.request else None
     can_go_back = rollout.working_phase in {Phase.PREPARING, Phase.STEPPING} or (
@@ -128,7 +163,9 @@ def _breaks(rollout: Rollout, seen: Observation, plan_gap: bool) -> str:
     more = wanted(after).share > wanted(rollout).share
     rules = {
         "a decision has a reason": bool(decision.reason),
-        "nothing advances while corded": not (seen.is_corded and (goes_on or isinstance(action, Finish)))
+        "nothing advances while corded": not (
+            seen.is_corded and (goes_on or (isinstance(action, Finish) and not is_back))
+        )
         or rollout.working_phase is Phase.RETURNING,
         "nothing advances while paused": not (rollout.is_paused and goes_on) or asked is RequestKind.PROMOTE,
         "nothing is stopped before its share 0 is confirmed": not isinstance(action, Drain) or is_confirmed,
@@ -149,14 +186,14 @@ def _breaks(rollout: Rollout, seen: Observation, plan_gap: bool) -> str:
         "a fail is never passed over": seen.verdict.outcome not in {Outcome.FAIL, Outcome.INVALID}
         or not can_go_back
         or rollout.phase is Phase.HELD
-        or isinstance(action, RollBack | Hold),
+        or is_back,
         "an abort goes back or holds": asked is not RequestKind.ABORT
         or not can_go_back
-        or isinstance(action, RollBack | Hold)
+        or is_back
         or (rollout.phase is Phase.HELD and isinstance(action, Wait)),
         "a cord that returns goes back": not seen.cord_returns
         or rollout.phase not in {Phase.PREPARING, Phase.STEPPING}
-        or isinstance(action, RollBack | Hold),
+        or is_back,
         "only a pass, the plan or a person ends a judged step": not (
             isinstance(action, StartStep | Promote) and rollout.stage is Stage.SERVING
         )
@@ -174,13 +211,49 @@ def _breaks(rollout: Rollout, seen: Observation, plan_gap: bool) -> str:
         "the end is reached once": after.phase.is_over == isinstance(action, Finish),
         "waiting writes nothing": not isinstance(action, Wait) or after is rollout,
     }
+    rules |= _at_gate(rollout, seen)
     return next((rule for rule, holds in rules.items() if not holds), "")
+
+
+def _at_gate(rollout: Rollout, seen: Observation) -> dict[str, bool]:
+    """What holds at a gate: the rule, and whether it is kept."""
+    decision = decide(rollout, seen)
+    action, after = decision.action, apply(rollout, decision, seen.now)
+    opens, answers = isinstance(action, OpenGate), seen.answers
+    if not rollout.is_gated:
+        return {"only a gate opens": not opens, "nothing goes back behind its gate": not after.is_gated}
+    asked = rollout.request.kind if rollout.request else None
+    want, now = wanted(rollout), wanted(after)
+    return {
+        "nothing of the candidate before its gate is open": opens
+        or (now.candidate_instances, now.share) == (0, 0.0),
+        "a shut gate changes nothing of what runs": opens or now == want,
+        "what is stable serves behind the gate": want.stable_share == (1.0 if rollout.stable else 0.0)
+        and want.stable_instances == rollout.plan.stable_instances,
+        "a gate opens for enough people, one of them uninvolved, and nobody against it": not opens
+        or (answers.approvals >= GATE.approvals and answers.is_separated and not answers.rejection),
+        "a gate does not open while it is stopped, or an abort waits": not opens
+        or not (seen.is_corded or rollout.is_paused or asked is RequestKind.ABORT),
+        "a no ends it": not answers.rejection or after.phase is Phase.RETURNED,
+        "silence ends it": seen.now == TIMES[0]
+        or after.phase is Phase.RETURNED
+        or opens
+        or answers == APPROVED
+        or bool(seen.is_corded or rollout.is_paused or rollout.frozen_at or asked),
+        "an end at the gate says why": not after.phase.is_over or after.trigger is not None,
+    }
 
 
 SPACES = pytest.mark.parametrize(
     ("plan", "places"),
-    [(a_plan(), PLACES), (a_plan("rolling"), PLACES), (a_plan("recreate"), GAP_PLACES)],
-    ids=["canary", "rolling", "recreate"],
+    [
+        (a_plan(), PLACES),
+        (a_plan("rolling"), PLACES),
+        (a_plan("recreate"), GAP_PLACES),
+        (a_plan(gate=GATE), GATES),
+        (a_plan("recreate", gate=GATE), GATES),
+    ],
+    ids=["canary", "rolling", "recreate", "gate", "gate of a recreate"],
 )
 
 
@@ -197,18 +270,19 @@ def check(plan: Any, places: list[dict[str, Any]], *, every: int) -> int:
 @SPACES
 def test_no_situation_of_a_sample_breaks_a_safety_rule(plan: Any, places: list[dict[str, Any]]) -> None:
     # Every thirteenth of about a hundred thousand for each plan; the stride shares no factor with them.
-    assert check(plan, places, every=13) > 5000
+    assert check(plan, places, every=13) > 2500
 
 
 @pytest.mark.simulation
 @SPACES
 def test_no_situation_at_all_breaks_a_safety_rule(plan: Any, places: list[dict[str, Any]]) -> None:
     """About 5 s for each plan, so it is left to the slower tier."""
-    assert check(plan, places, every=1) > 65_000
+    assert check(plan, places, every=1) > 28_000
 
 
 def walk(rollout: Rollout, **changes: Any) -> list[Rollout]:
-    """The states that a rollout goes through in a world that obeys at once."""
+    """The states that a rollout goes through in a world that obeys at once, where people say yes at once."""
+    changes = {"answers": APPROVED} | changes
     states, now = [rollout], AT
     while not rollout.phase.is_over:
         now += timedelta(seconds=5)
@@ -222,11 +296,14 @@ def walk(rollout: Rollout, **changes: Any) -> list[Rollout]:
 
 
 STRATEGIES = ["canary", "blue-green", "rolling", "recreate"]
+WITH_AND_WITHOUT = pytest.mark.parametrize("gate", [None, GATE], ids=["no gate", "gate"])
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_in_a_world_that_obeys_a_good_release_is_promoted(strategy: str) -> None:
-    states = walk(a_rollout(a_plan(strategy)), verdict=said(Outcome.PASS))
+@WITH_AND_WITHOUT
+def test_in_a_world_that_obeys_a_good_release_is_promoted(strategy: str, gate: Any) -> None:
+    states = walk(a_rollout(a_plan(strategy, gate=gate)), verdict=said(Outcome.PASS))
+    assert states[0].is_gated == (gate is not None)
     assert states[-1].phase is Phase.PROMOTED
     assert desired(states[-1], 1).instances_of(OLD) == 0
     shares = [each.share for each in states]
@@ -235,8 +312,9 @@ def test_in_a_world_that_obeys_a_good_release_is_promoted(strategy: str) -> None
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_in_a_world_that_obeys_every_state_finds_its_way_back(strategy: str) -> None:
-    for state in walk(a_rollout(a_plan(strategy)), verdict=said(Outcome.PASS)):
+@WITH_AND_WITHOUT
+def test_in_a_world_that_obeys_every_state_finds_its_way_back(strategy: str, gate: Any) -> None:
+    for state in walk(a_rollout(a_plan(strategy, gate=gate)), verdict=said(Outcome.PASS)):
         if state.phase.is_over or (state.phase is Phase.FINISHING and state.stage is Stage.STOPPING):
             continue
         end = walk(replace(state, request=Request(RequestKind.ABORT, "kim", "no")))[-1]
@@ -247,13 +325,20 @@ def test_in_a_world_that_obeys_every_state_finds_its_way_back(strategy: str) -> 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("outcome", [Outcome.PASS, Outcome.FAIL])
-def test_a_restart_from_any_state_comes_to_the_same_end(strategy: str, outcome: Outcome) -> None:
-    """The interrupt test: all that is kept of a state is what is stored."""
-    states = walk(a_rollout(a_plan(strategy)), verdict=said(outcome))
+@pytest.mark.parametrize("answers", [None, APPROVED, NO, UNANSWERED])
+def test_a_restart_from_any_state_comes_to_the_same_end(
+    strategy: str, outcome: Outcome, answers: Any
+) -> None:
+    """The interrupt test: all that is kept of a state is what is stored. Answers None: without a gate."""
+    gate = None if answers is None else replace(GATE, expires_after=timedelta(minutes=1))
+    world = {"verdict": said(outcome), "answers": answers or UNANSWERED}
+    if outcome is Outcome.FAIL and gate is not None:
+        world["verdict"] = said(Outcome.INCONCLUSIVE)  # nothing is judged before the gate is open
+    states = walk(a_rollout(a_plan(strategy, gate=gate)), **world)
     for state in states[:-1]:
         revived = codec.decode(Rollout, codec.encode(state))
         assert revived == state
-        end = walk(revived, verdict=said(outcome))[-1]
+        end = walk(revived, **world)[-1]
         assert (end.phase, end.trigger) == (states[-1].phase, states[-1].trigger)
 
 
