@@ -13,7 +13,7 @@ import binascii
 import functools
 import itertools
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from datetime import date, timedelta
 from typing import Any
 
@@ -103,10 +103,11 @@ _TOLD = re.compile(
     rf"[0-9_+/=@#$%^&*~<>|\\])[^\s\"']++",
     re.IGNORECASE,
 )
-_TRIGGERS = (
-    "pass", "pwd", "secret", "token", "authori", "cookie", "credential", "key", "one_time", "one-time", "otp",
-    "csrf", "jwt", "bearer", "basic", "://", "eyj", "andon_",
-)  # fmt: skip
+# A quick look for a label with something behind it, in text that is lower case already.
+_IS_LABELLED = re.compile(
+    r"(?:pass[wp]|pwd|secret|token|credential|authorization|cookie|csrf|jwt|otp|key|one[_-]time)"
+    r"[\w-]{0,24}\\*[\"']?\s{0,4}[:=,]"
+)
 
 
 def clean(text: str) -> str:
@@ -115,21 +116,12 @@ def clean(text: str) -> str:
     Cleaning twice changes nothing more. What is not a secret is kept to the letter.
     """
     lowered = text.lower()
-    if not any(each in lowered for each in _TRIGGERS):
-        return text
-    text = _PEM.sub(MASK, text)
-    if "://" in text:
-        text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
-        text = _URL_TOKEN.sub(rf"\1{MASK}@", text)
-    text = _JWT.sub(MASK, _ANDON.sub(MASK, text))
-    text = _SCHEME.sub(rf"\1{MASK}", text)
-    text = _BASIC.sub(_basic, _BEARER.sub(rf"\1{MASK}", text))
-    text = _COOKIE.sub(rf"\1{MASK}", text)
-    text = _PAIR.sub(_quoted, text)
-    text = _ESCAPED.sub(rf"\1{MASK}", text)
-    text = _ASSIGNED_QUOTED.sub(_quoted, text)
-    for pattern in (_KEYED, _ASSIGNED, _TOLD):
-        text = pattern.sub(rf"\1{MASK}", text)
+    for mark, pattern, replacement in _SHAPES:
+        if mark in lowered:
+            text = pattern.sub(replacement, text)
+    if _IS_LABELLED.search(lowered):
+        for pattern, replacement in _LABELLED:
+            text = pattern.sub(replacement, text)
     return text
 
 
@@ -189,3 +181,27 @@ def _basic(found: re.Match[str]) -> str:
         return found[0]
     is_pair = b":" in content and all(each >= 0x20 for each in content)
     return found[1] + MASK if is_pair else found[0]
+
+
+_KEPT = rf"\1{MASK}"
+_Replacement = str | Callable[[re.Match[str]], str]
+# In this order; each with what must be in the lower-case text, which is found a hundred times faster.
+_SHAPES: tuple[tuple[str, re.Pattern[str], _Replacement], ...] = (
+    ("private key", _PEM, MASK),
+    ("://", _URL_PASSWORD, rf"{_KEPT}@"),
+    ("://", _URL_TOKEN, rf"{_KEPT}@"),
+    ("andon_", _ANDON, MASK),
+    ("eyj", _JWT, MASK),
+    ("authorization", _SCHEME, _KEPT),
+    ("bearer", _BEARER, _KEPT),
+    ("basic", _BASIC, _basic),
+    ("cookie", _COOKIE, _KEPT),
+)
+_LABELLED: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
+    (_PAIR, _quoted),
+    (_ESCAPED, _KEPT),
+    (_ASSIGNED_QUOTED, _quoted),
+    (_KEYED, _KEPT),
+    (_ASSIGNED, _KEPT),
+    (_TOLD, _KEPT),
+)
