@@ -1,15 +1,20 @@
 """Tells viewers what changed. One poller reads for all of them; a viewer then fetches what it shows.
 
+Each topic stands at a place, and a viewer hears of it only where they may see something there.
+
 Topics: `timeline`, `cord`, `unit/<name>`, `rollout/<id>`, `run/<id>`, `runs`, `traffic`.
 """
 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime, timedelta
 
-from andon.api.rates import Window
+from andon.access.model import NOWHERE, Permission, Place
+from andon.api import places
+from andon.api.callers import Caller
+from andon.api.rates import Key, Window
 from andon.api.services import Services
 from andon.kernel.errors import Unavailable
 from andon.timeline.records import Record
@@ -20,19 +25,27 @@ HEARTBEAT = timedelta(seconds=10)
 _TRAFFIC_SPACING = timedelta(seconds=2)
 _MOST_VIEWERS = 1000
 _PAGE = 500
+Topic = tuple[str, Place]
 
 
 class Viewer:
     """One open stream: the topics that changed since it was last told."""
 
-    def __init__(self) -> None:
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
         self._pending: set[str] = set()
         self._woken = asyncio.Event()
 
-    def tell(self, topics: set[str]) -> None:
-        """Add topics; a slow viewer gets them together, so nothing piles up."""
-        self._pending |= topics
-        self._woken.set()
+    def tell(self, topics: Iterable[Topic]) -> None:
+        """Add topics that it may know of; a slow viewer gets them together, so nothing piles up."""
+        new = {name for name, place in topics if name not in self._pending and self._sees(place)}
+        if new:
+            self._pending |= new
+            self._woken.set()
+
+    def _sees(self, place: Place) -> bool:
+        may = self._caller.may
+        return may(Permission.FLOOR_VIEW, place) or may(Permission.TIMELINE_VIEW, place)
 
     async def next(self) -> list[str]:
         """Wait for the next topics."""
@@ -55,7 +68,7 @@ class Feed:
         self._looks: dict[str, int] = {}
         self._runs: dict[str, int] = {}
         self._traffic_told_at: datetime | None = None
-        self._requests = -1
+        self._requests: dict[Key, int] = {}
 
     @property
     def viewers(self) -> int:
@@ -77,22 +90,30 @@ class Feed:
             for viewer in self._viewers:
                 viewer.tell(topics)
 
-    def stream(self) -> AsyncGenerator[str, None]:
+    def stream(self, caller: Caller) -> AsyncGenerator[str, None]:
         """Server-sent events: `hello`, then `changed` with topics, and `heartbeat` while nothing happens.
+
+        It ends when the credentials that it was opened with hold no longer; with every heartbeat's length
+        they are asked again.
 
         Raises:
             Unavailable: too many viewers are open.
         """
         if len(self._viewers) >= _MOST_VIEWERS:
             raise Unavailable("too-many-viewers", f"{_MOST_VIEWERS} viewers are open", hint="close some")
-        return self._stream()
+        return self._stream(caller)
 
-    async def _stream(self) -> AsyncGenerator[str, None]:
-        viewer = Viewer()
+    async def _stream(self, caller: Caller) -> AsyncGenerator[str, None]:
+        viewer, monotonic = Viewer(caller), self._services.clock.monotonic
         self._viewers.add(viewer)
         try:
             yield "retry: 1000\n" + self._event("hello")
+            asked = monotonic()
             while True:
+                if caller.again is not None and monotonic() - asked >= self._heartbeat.total_seconds():
+                    if not await caller.again():
+                        return
+                    asked = monotonic()
                 topics: list[str] = []
                 with contextlib.suppress(TimeoutError):
                     topics = await asyncio.wait_for(viewer.next(), self._heartbeat.total_seconds())
@@ -104,11 +125,11 @@ class Feed:
         body = {"at": self._services.clock.now().isoformat(), "topics": topics or []}
         return f"event: {name}\ndata: {json.dumps(body)}\n\n"
 
-    async def _from_timeline(self) -> set[str]:
+    async def _from_timeline(self) -> set[Topic]:
         if self._number is None:
             newest = await self._services.timeline.list(Filter(), limit=1)
             self._number = newest[0].number if newest else 0
-            return {"timeline"}
+            return {("timeline", NOWHERE)}
         records = await self._services.timeline.list(
             Filter(after=self._number), limit=_PAGE, newest_first=False
         )
@@ -116,37 +137,42 @@ class Feed:
             self._number = records[-1].number
         return {topic for each in records for topic in _topics(each)}
 
-    async def _from_rollouts(self) -> set[str]:
+    async def _from_rollouts(self) -> set[Topic]:
         seen: dict[str, int] = {}
+        moved: set[Topic] = set()
         for rollout in await self._services.rollouts.active():
-            seen[rollout] = (await self._services.rollouts.get(rollout)).evidence.seq
-        moved = {each for each, seq in seen.items() if self._looks.get(each) != seq}
+            whole = await self._services.rollouts.get(rollout)
+            seen[rollout] = whole.evidence.seq
+            if self._looks.get(rollout) != seen[rollout]:
+                place = Place(environment=whole.environment, unit=whole.unit)
+                moved.add((f"rollout/{rollout}", place))
         self._looks = seen
-        return {f"rollout/{each}" for each in moved}
+        return moved
 
-    async def _from_runs(self) -> set[str]:
-        seen: dict[str, int] = {each.id: each.revision for each in await self._services.runs.list(limit=10)}
-        moved = {run for run, revision in seen.items() if self._runs.get(run) != revision}
-        self._runs = seen
-        return {f"run/{run}" for run in moved} | ({"runs"} if moved else set())
+    async def _from_runs(self) -> set[Topic]:
+        runs = await self._services.runs.list(limit=10)
+        moved = [each for each in runs if self._runs.get(each.id) != each.revision]
+        self._runs = {each.id: each.revision for each in runs}
+        return {(topic, Place(unit=each.unit)) for each in moved for topic in (f"run/{each.id}", "runs")}
 
-    def _from_traffic(self) -> set[str]:
+    def _from_traffic(self) -> set[Topic]:
         traffic = self._services.traffic()
-        if traffic is None:
+        if traffic is None or (
+            self._traffic_told_at and traffic.at - self._traffic_told_at < _TRAFFIC_SPACING
+        ):
             return set()
-        requests = sum(each.requests for each in traffic.releases.values())
-        told = self._traffic_told_at
-        if requests == self._requests or (told and traffic.at - told < _TRAFFIC_SPACING):
-            return set()
-        self._requests, self._traffic_told_at = requests, traffic.at
-        return {"traffic"}
+        counts = {key: each.requests for key, each in traffic.releases.items()}
+        moved = [key for key, count in counts.items() if self._requests.get(key) != count]
+        if moved:
+            self._requests, self._traffic_told_at = counts, traffic.at
+        return {("traffic", Place(environment=environment, unit=unit)) for unit, environment, _ in moved}
 
 
-def _topics(record: Record) -> set[str]:
-    event = record.event
-    topics = {"timeline", event.subject}
+def _topics(record: Record) -> set[Topic]:
+    event, place = record.event, places.of_record(record)
+    topics = {("timeline", place), (event.subject, place)}
     if event.unit:
-        topics.add(f"unit/{event.unit}")
+        topics.add((f"unit/{event.unit}", place))
     if event.kind.startswith("cord."):
-        topics.add("cord")
+        topics.add(("cord", Place(environment=event.environment or None)))
     return topics

@@ -1,14 +1,19 @@
 """Reads what a page or an answer needs from the services, and hands it to the pure views."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Protocol, TypeVar
 
-from andon.api import floor, model, views
+from andon.access.model import Permission, Place
+from andon.api import floor, model, places, views
+from andon.api.callers import Caller
 from andon.api.rates import UNKNOWN, Window
 from andon.api.services import Services
 from andon.kernel.errors import AndonError
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
-from andon.rollouts.model import Cord
+from andon.pipelines.model import Run
+from andon.rollouts.model import Cord, Rollout
 from andon.targets.model import Instance
 from andon.timeline.store import Filter
 from andon.units.desired import Desired
@@ -17,6 +22,36 @@ from andon.units.model import Manifest
 _TIMELINE = 40
 _MOST_LOOKS = 1000
 _MOST_ROLLOUTS = 16
+_PAGE, _MOST_PAGES = 500, 20
+
+
+T = TypeVar("T")
+
+
+class Located(Protocol):
+    """What stands in one environment of one unit."""
+
+    @property
+    def unit(self) -> UnitName: ...
+    @property
+    def environment(self) -> EnvironmentName: ...
+
+
+def sees(caller: Caller, there: Located) -> bool:
+    """Whether the caller may see the floor there."""
+    return caller.may(Permission.FLOOR_VIEW, Place(environment=there.environment, unit=there.unit))
+
+
+async def _filtered(
+    read: Callable[[int], Awaitable[Sequence[T]]], is_seen: Callable[[T], bool], limit: int
+) -> list[T]:
+    """The first `limit` that are seen; who sees little has more read for them, up to a bound."""
+    for most in (limit, max(limit, _PAGE), _PAGE * _MOST_PAGES):
+        all_of_them = await read(most)
+        found = [each for each in all_of_them if is_seen(each)]
+        if len(found) >= limit or len(all_of_them) < most:
+            break
+    return found[:limit]
 
 
 class _Looks:
@@ -41,10 +76,10 @@ class Gather:
         self.window = window
         self._looks: dict[RolloutId, _Looks] = {}
 
-    async def status(self) -> model.Status:
-        """The floor."""
-        desired = await self.services.desired.list()
-        cords = await self.services.commands.cords()
+    async def status(self, caller: Caller) -> model.Status:
+        """The floor, as far as the caller sees it."""
+        desired = [each for each in await self.services.desired.list() if sees(caller, each)]
+        cords = await self.cords(caller)
         tiles = await asyncio.gather(*(self._tile(each, cords) for each in desired))
         return model.Status(
             at=self.services.clock.now(),
@@ -53,14 +88,26 @@ class Gather:
             units=list(tiles),
         )
 
-    async def units(self) -> list[model.UnitView]:
-        """Every unit that was ever released or deployed."""
-        releases = await self.services.releases.list()
-        desired = await self.services.desired.list()
-        names = sorted({each.unit for each in releases} | {each.unit for each in desired})
-        return [await self._unit(name, desired) for name in names]
+    async def cords(self, caller: Caller) -> list[Cord]:
+        """The pulled cords that concern what the caller sees."""
+        pulled = await self.services.commands.cords()
+        return [
+            each
+            for each in pulled
+            if caller.may(Permission.FLOOR_VIEW, Place(environment=each.environment or None))
+        ]
 
-    async def _unit(self, name: UnitName, desired: Sequence[Desired]) -> model.UnitView:
+    async def units(self, caller: Caller) -> list[model.UnitView]:
+        """Every unit that was ever released or deployed, as far as the caller sees it."""
+        releases = await self.services.releases.list()
+        desired = [each for each in await self.services.desired.list() if sees(caller, each)]
+        names = sorted(
+            {each.unit for each in releases if caller.may(Permission.FLOOR_VIEW, Place(unit=each.unit))}
+            | {each.unit for each in desired}
+        )
+        return [await self._unit(caller, name, desired) for name in names]
+
+    async def _unit(self, caller: Caller, name: UnitName, desired: Sequence[Desired]) -> model.UnitView:
         own = await self.services.releases.list(name)
         newest = max(own, key=lambda each: each.created_at, default=None)
         manifest = await self.manifest(name, newest.version) if newest else None
@@ -68,7 +115,11 @@ class Gather:
         return model.UnitView(
             name=name,
             description=manifest.unit.description if manifest else "",
-            environments=sorted(deployed | set(manifest.environments if manifest else ())),
+            environments=sorted(
+                each
+                for each in deployed | set(manifest.environments if manifest else ())
+                if caller.may(Permission.FLOOR_VIEW, Place(environment=each, unit=name))
+            ),
             releases=len(own),
             newest=newest.version if newest else None,
         )
@@ -95,9 +146,40 @@ class Gather:
         """The instances of a unit in an environment."""
         return await self.services.instances(unit, environment)
 
-    async def timeline(self, wanted: Filter, limit: int = _TIMELINE) -> list[model.RecordView]:
-        """Records, newest first."""
-        return [views.record(each) for each in await self.services.timeline.list(wanted, limit=limit)]
+    async def runs(self, caller: Caller, unit: UnitName | None, limit: int) -> list[Run]:
+        """The newest runs that the caller sees."""
+        return await _filtered(
+            lambda most: self.services.runs.list(unit, limit=most),
+            lambda each: caller.may(Permission.FLOOR_VIEW, Place(unit=each.unit)),
+            limit,
+        )
+
+    async def rollouts(
+        self, caller: Caller, unit: UnitName | None, environment: EnvironmentName | None, limit: int
+    ) -> list[Rollout]:
+        """The newest rollouts that the caller sees."""
+        return await _filtered(
+            lambda most: self.services.rollouts.list(unit, environment, most),
+            lambda each: sees(caller, each),
+            limit,
+        )
+
+    async def timeline(
+        self, caller: Caller, wanted: Filter, limit: int = _TIMELINE
+    ) -> list[model.RecordView]:
+        """Records that the caller may read, newest first; what names no unit is only for who sees all."""
+        found: list[model.RecordView] = []
+        for _ in range(_MOST_PAGES):
+            page = await self.services.timeline.list(wanted, limit=max(limit, _PAGE) if found else limit)
+            found += [
+                views.record(each)
+                for each in page
+                if caller.may(Permission.TIMELINE_VIEW, places.of_record(each))
+            ]
+            if len(found) >= limit or not page:
+                break
+            wanted = replace(wanted, before=page[-1].number)
+        return found[:limit]
 
     async def manifest(self, unit: UnitName, version: Version) -> Manifest | None:
         """The manifest of a release; None when it cannot be had, because a page must still show the rest."""

@@ -2,44 +2,52 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
 
-from andon.api import problems
+from andon.api import declared, problems
+from andon.api.declared import check_declared, open_to_all
 from andon.api.feed import INTERVAL, Feed
 from andon.api.gather import Gather
-from andon.api.guard import Guard
+from andon.api.guard import Guard, Protection
+from andon.api.identify import Identify
 from andon.api.metrics import Counting, Metrics
 from andon.api.model import Problem
 from andon.api.rates import Window
-from andon.api.routes import cord, floor, pipelines, rollouts, system
+from andon.api.routes import account, cord, floor, login, pipelines, rollouts, system, timeline
 from andon.api.services import Services
 from andon.kernel.clock import SystemClock
 from andon.kernel.supervise import Loop
 
 _DESCRIPTION = (
     "Builds, signs, ships, watches and takes back the software of a plant. Errors are problem+json with a "
-    "stable code and a hint. Until access control exists it listens on the loopback only; "
-    "`X-Andon-Actor` says who acts."
+    "stable code and a hint. Each operation names the permission that it needs. Programs sign in with a "
+    "bearer token; a browser's session also sends `X-Andon-CSRF` with what changes something."
 )
 
 
-def create(services: Services, *, names: Iterable[str] = ()) -> FastAPI:
-    """The API over `services`; `app.state` holds `gather` and `feed` for the board.
+def create(services: Services, *, protection: Protection | None = None) -> FastAPI:
+    """The API over `services`; `app.state` holds `gather`, `feed` and `protection` for the board.
 
-    names: host names beside the loopback's under which it may be reached.
+    Whoever adds further pages need not ask for `check_declared`: a start checks all that are there.
+
+    Raises:
+        InvalidInput: a route does not declare who may use it.
     """
+    protection = protection or Protection()
     window = Window()
     feed, gather = Feed(services, window), Gather(services, window)
     page = Metrics(services, feed)
     loop = Loop("board feed", feed.tick, interval=INTERVAL, clock=services.clock)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        check_declared(app)
         task = asyncio.create_task(loop.run(), name="board feed")
         yield
         task.cancel()
@@ -50,20 +58,34 @@ def create(services: Services, *, names: Iterable[str] = ()) -> FastAPI:
         title="Andon",
         version=services.version,
         description=_DESCRIPTION,
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=None,  # our own route declares who may read it
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
     )
     app.state.gather, app.state.feed = gather, feed
+    app.state.services, app.state.protection = services, protection
     app.include_router(system.probes(services))
     app.include_router(system.metrics(page))
     app.include_router(_v1(services, gather, feed))
-    problems.install(app)
+    _describe_itself(app)
+    problems.install(app, is_nobody=declared.refuses_nobody)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.add_middleware(Identify, services=services, protection=protection)
     app.add_middleware(Counting, metrics=page)
-    app.add_middleware(Guard, names=tuple(names))
+    app.add_middleware(Guard, protection=protection)
+    check_declared(app)
     return app
+
+
+def _describe_itself(app: FastAPI) -> None:
+    @app.get(
+        "/api/v1/openapi.json",
+        include_in_schema=False,
+        dependencies=[open_to_all("it describes the interface and nothing of the plant")],
+    )
+    async def description() -> JSONResponse:
+        return JSONResponse(app.openapi())
 
 
 def describe() -> dict[str, Any]:
@@ -75,10 +97,14 @@ def describe() -> dict[str, Any]:
 def _v1(services: Services, gather: Gather, feed: Feed) -> APIRouter:
     api = APIRouter(prefix="/api/v1")
     for each in (
+        login.router(services),
+        login.devices(services),
+        account.router(services),
         floor.router(gather, feed),
+        timeline.router(gather),
         rollouts.router(gather),
-        cord.router(services),
-        pipelines.runs(services),
+        cord.router(gather),
+        pipelines.runs(gather),
         pipelines.releases(services),
         system.doctor(services),
     ):

@@ -1,12 +1,14 @@
-"""What callers send: bodies, names in paths, and who they say they are."""
+"""What callers send: bodies and names in paths."""
 
+from datetime import datetime
 from typing import Annotated
-from urllib.parse import unquote
 
-from fastapi import Header, Path, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from fastapi import Path, Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from andon.access.signatures.model import Meaning
 from andon.kernel import ids
+from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.units.model import StrategyName
 
@@ -41,20 +43,18 @@ BeforeQuery = Annotated[int | None, Query(ge=1, le=_LARGEST)]
 LimitQuery = Annotated[int, Query(ge=1, le=500)]
 
 
-def actor(
-    x_andon_actor: Annotated[
-        str, Header(max_length=240, description="Who acts; percent-encoded where it is not ASCII")
-    ] = "local",
-) -> str:
-    """Who acts. Taken at their word until access control exists; only the loopback reaches us."""
-    name = " ".join(unquote(x_andon_actor).split())
-    return name[:80] if name and name.isprintable() else "local"
-
-
 class Body(BaseModel):
     """Base of all bodies; an unknown key is refused, so that a typing error is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class SignatureGiven(Body):
+    """What a person signs with. login: needed at the first signing of a session, and after ten minutes."""
+
+    login: Plain = Field("", max_length=200)
+    password: SecretStr = Field(max_length=1024)
+    meaning: Meaning
 
 
 class Deploy(Body):
@@ -74,11 +74,16 @@ class Because(Body):
     reason: Reason
 
 
-class RollBack(Body):
+class Signed(Because):
+    """A reason, and a signature where the policy wants one."""
+
+    signature: SignatureGiven | None = None
+
+
+class RollBack(Signed):
     """Go back to `to`, or to the last stable release."""
 
     to: Annotated[Plain | None, Field(max_length=80)] = None
-    reason: Reason
 
 
 class TryAgain(Body):
@@ -96,18 +101,16 @@ class Pull(Body):
     reason: Reason
 
 
-class Release(Body):
+class Release(Signed):
     """Let an environment, or everything, go on."""
 
     environment: Annotated[Plain | None, Field(max_length=40)] = None
-    reason: Reason
 
 
 class StartRun(Body):
     """Ship a source tree of this machine."""
 
     path: Plain = Field(min_length=1, max_length=4096, examples=["/srv/mes"])
-    actor: Annotated[str, Field(max_length=80), AfterValidator(_plain)] = ""
 
 
 def unit(value: str) -> UnitName:
@@ -133,3 +136,14 @@ def maybe_unit(value: str | None) -> UnitName | None:
 def maybe_environment(value: str | None) -> EnvironmentName | None:
     """An environment's name, or none."""
     return environment(value) if value else None
+
+
+def aware(value: datetime | None, name: str) -> datetime | None:
+    """A time with its offset from UTC, or none.
+
+    Raises:
+        InvalidInput: it has no offset, so that nobody knows which moment it is.
+    """
+    if value is not None and value.tzinfo is None:
+        raise InvalidInput("bad-time", f"{name} has no offset from UTC", hint="write 2026-11-20T08:00:00Z")
+    return value

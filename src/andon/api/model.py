@@ -26,6 +26,9 @@ class Problem(View):
     detail: str = Field(examples=["a rollout of mes in production is under way"])
     code: str = Field(examples=["rollout-active"])
     hint: str = Field("", examples=["andon abort ro-0kz3v1q8x"])
+    needs: dict[str, Any] | None = Field(
+        None, description="What a program must bring to succeed, such as a signature or a permission"
+    )
 
 
 class Light(View):
@@ -261,6 +264,10 @@ class RecordView(View):
     severity: str
     before: dict[str, Any]
     after: dict[str, Any]
+    role: str = Field("", description="The right in use", examples=["approver@production"])
+    source: str = Field("", description="The address that it came from")
+    correlation: str = Field("", description="Ties the records of one request together")
+    hash: str = Field("", description="SHA-256, hex, over this record and the hash before it")
 
 
 class StageView(View):
@@ -371,7 +378,6 @@ class Health(View):
     """The process is alive."""
 
     status: Literal["ok"] = "ok"
-    version: str
 
 
 class Lines(View):

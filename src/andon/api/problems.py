@@ -3,7 +3,7 @@
 The command line is the other edge.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -14,20 +14,38 @@ from starlette.exceptions import HTTPException
 
 from andon.api.model import Problem
 from andon.kernel import logging
-from andon.kernel.errors import AndonError, Unavailable
+from andon.kernel.errors import AndonError, Throttled, Unauthenticated, Unavailable
 
 _log = logging.get(__name__)
 MEDIA_TYPE = "application/problem+json"
+_SECRETS = ("password", "secret", "token", "code", "value", "old", "new", "key")  # parts of names of fields
 
 
 def answer(
-    status: int, code: str, detail: str, *, hint: str = "", headers: Mapping[str, str] | None = None
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    hint: str = "",
+    headers: Mapping[str, str] | None = None,
+    needs: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """One problem as a response."""
     title = HTTPStatus(status).phrase
-    body = Problem(type="about:blank", title=title, status=status, detail=detail, code=code, hint=hint)
+    body = Problem(
+        type="about:blank",
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        hint=hint,
+        needs=dict(needs) if needs else None,
+    )
     return JSONResponse(
-        body.model_dump(), status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {})
+        body.model_dump(exclude=None if needs else {"needs"}),
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers=dict(headers or {}),
     )
 
 
@@ -42,34 +60,78 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def install(app: FastAPI) -> None:
-    """Translate every error that leaves an endpoint of `app`."""
+def install(app: FastAPI, *, is_nobody: Callable[[Request], bool]) -> None:
+    """Translate every error that leaves an endpoint of `app`.
+
+    is_nobody: whether the route wants somebody known and nobody is; they are told only to sign in, also
+    where a body could not even be read.
+    """
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        return _sign_in() if is_nobody(request) else _invalid(error)
+
+    async def http(request: Request, error: Exception) -> JSONResponse:
+        is_bad_body = getattr(error, "status_code", 0) == 400
+        return _sign_in() if is_bad_body and is_nobody(request) else _http(request, error)
+
     app.add_exception_handler(AndonError, _family)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, _unexpected)
+
+
+def of(error: AndonError) -> JSONResponse:
+    """One of our errors as a response."""
+    headers = {}
+    if isinstance(error, (Unavailable, Throttled)):
+        headers["Retry-After"] = str(max(1, round(error.retry_after.total_seconds())))
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    return answer(
+        error.status, error.code, error.message, hint=error.hint, headers=headers, needs=error.needs
+    )
 
 
 async def _family(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AndonError)
-    headers = {}
-    if isinstance(error, Unavailable):
-        headers["Retry-After"] = str(max(1, round(error.retry_after.total_seconds())))
-    return answer(error.status, error.code, error.message, hint=error.hint, headers=headers)
+    return of(error)
 
 
-async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+def _sign_in() -> JSONResponse:
+    return of(
+        Unauthenticated("no-credentials", "sign in first", hint="andon login, or /login in the browser")
+    )
+
+
+def _invalid(error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return _not_json()
-    field = ".".join(str(each) for each in first["loc"][1:]) or "the body"
-    sent = "" if first["type"] == "missing" else f" {_short(first.get('input'))}"
+    field = ".".join(str(each)[:60] for each in first["loc"][1:]) or "the body"
+    sent = f" {_short(first.get('input'))}" if _may_be_shown(first, error.body) else ""
     return answer(
         422,
         "bad-field",
         f"{field}{sent}: {_words(first['msg'])}",
         hint="/api/v1/openapi.json describes it",
+    )
+
+
+def _may_be_shown(first: Mapping[str, Any], body: Any) -> bool:
+    """Whether what was sent helps and gives nothing away: a password may stand in any field of its body."""
+    if first["type"] in {"missing", "extra_forbidden"} or isinstance(first.get("input"), (dict, list)):
+        return False
+    return first["loc"][0] != "body" or not _holds_secret(body)
+
+
+def _holds_secret(body: Any) -> bool:
+    if not isinstance(body, dict):
+        return not isinstance(body, (int, float, type(None)))
+    return any(
+        any(each in str(name).lower() for each in _SECRETS)
+        or (isinstance(value, dict) and _holds_secret(value))
+        for name, value in body.items()
     )
 
 
@@ -87,13 +149,15 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     path = request.url.path
     if error.status_code == 400:  # the framework's word for a body that is not text
         return _not_json()
     if error.status_code == 404:
         return answer(404, "no-such-page", f"there is nothing at {path}", hint="GET /api/v1/openapi.json")
+    if error.status_code == 413:
+        return answer(413, "body-too-large", "the body is larger than Andon takes")
     if error.status_code == 405:
         detail = f"{request.method} is not allowed on {path}"
         return answer(405, "wrong-method", detail, hint="GET /api/v1/openapi.json", headers=error.headers)

@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from andon.access.signatures.model import Document, Signature
+from andon.api.people import Audit, Devices, Login, People, Policies, Secrets, Sessions, Signing, Tokens
 from andon.evidence.model import Reading
 from andon.gateway.model import Traffic
 from andon.kernel.clock import Clock
@@ -13,6 +15,7 @@ from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, Unit
 from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, StageName
 from andon.releases.model import Release
+from andon.rollouts.gates import Answered
 from andon.rollouts.model import Cord, Plan, RequestKind, Rollout
 from andon.targets.model import Instance
 from andon.timeline.records import Record
@@ -52,6 +55,10 @@ class Runs(Protocol):
 class Ship(Protocol):
     """What people ask of pipelines."""
 
+    async def unit_of(self, path: Path) -> UnitName:
+        """The unit whose source tree is `path`."""
+        ...
+
     async def start(self, path: Path, actor: str) -> Run:
         """Begin a run over the source tree `path`, which holds an `andon.toml`."""
         ...
@@ -72,13 +79,14 @@ class Rollouts(Protocol):
         limit: int = 50,
     ) -> Sequence[Rollout]: ...
     async def active(self) -> Sequence[RolloutId]: ...
+    async def find_damaged(self, rollout: RolloutId) -> tuple[UnitName, EnvironmentName] | None: ...
     async def looks(self, rollout: RolloutId, after_seq: int = 0) -> Sequence[Look]: ...
 
 
 class Commands(Protocol):
     """What people ask of rollouts (`rollouts/commands.py`)."""
 
-    async def deploy(
+    async def deploy(  # noqa: PLR0913  as the command
         self,
         unit: UnitName,
         environment: EnvironmentName,
@@ -87,6 +95,8 @@ class Commands(Protocol):
         strategy: StrategyName | None = None,
         actor: str,
         reason: str,
+        needs_approval: bool = False,
+        proposer_id: str = "",
     ) -> Rollout: ...
     async def preview(
         self,
@@ -95,10 +105,24 @@ class Commands(Protocol):
         version: Version,
         *,
         strategy: StrategyName | None = None,
+        needs_approval: bool = False,
     ) -> Plan: ...
-    async def close_damaged(self, rollout: RolloutId, actor: str, reason: str) -> bool: ...
-    async def request(self, rollout: RolloutId, kind: RequestKind, actor: str, reason: str) -> Rollout: ...
-    async def rollback(
+    async def gate(self, rollout: RolloutId) -> Answered | None: ...
+    async def close_damaged(
+        self, rollout: RolloutId, actor: str, reason: str, *, signature: Signature | None = None
+    ) -> bool: ...
+    async def request(
+        self,
+        rollout: RolloutId,
+        kind: RequestKind,
+        actor: str,
+        reason: str,
+        *,
+        signature: Signature | None = None,
+    ) -> Rollout: ...
+    async def approve(self, rollout: RolloutId, signature: Signature) -> Rollout: ...
+    async def reject(self, rollout: RolloutId, signature: Signature) -> Rollout: ...
+    async def rollback(  # noqa: PLR0913  as the command
         self,
         unit: UnitName,
         environment: EnvironmentName,
@@ -106,12 +130,28 @@ class Commands(Protocol):
         to: Version | None = None,
         actor: str,
         reason: str,
+        proposer_id: str = "",
+        needs_approval: bool = False,
+        signature: Signature | None = None,
     ) -> Rollout: ...
     async def pull_cord(
         self, environment: EnvironmentName | None, *, returns: bool, actor: str, reason: str
     ) -> object: ...
-    async def release_cord(self, environment: EnvironmentName | None, actor: str, reason: str) -> object: ...
+    async def release_cord(
+        self,
+        environment: EnvironmentName | None,
+        actor: str,
+        reason: str,
+        *,
+        signature: Signature | None = None,
+    ) -> object: ...
     async def cords(self) -> Sequence[Cord]: ...
+    async def document_of_answer(self, rollout: RolloutId, *, is_yes: bool) -> Document: ...
+    async def document_of_request(self, rollout: RolloutId, kind: RequestKind) -> Document: ...
+    async def document_of_rollback(
+        self, unit: UnitName, environment: EnvironmentName, to: Version | None
+    ) -> Document: ...
+    async def document_of_cord(self, environment: EnvironmentName | None) -> Document: ...
 
 
 class Retry(Protocol):
@@ -137,6 +177,7 @@ class DesiredState(Protocol):
 class Timeline(Protocol):
     """What happened (`timeline/store.py`)."""
 
+    async def get(self, number: int) -> Record: ...
     async def list(
         self, wanted: Filter, *, limit: int = 100, newest_first: bool = True
     ) -> Sequence[Record]: ...
@@ -161,7 +202,7 @@ class Services:
     run_log: text of a stage from an offset, and the next offset. traffic: the gateway's last counts, None
     before the first. readings: the last evidence of a unit in an environment, empty when nobody asked yet.
     probes: parts whose failure makes `/ready` fail, such as the database and the gateway.
-    settings: what may be shown of the settings in force.
+    settings: what may be shown of the settings in force. audit: proof and copies of the timeline.
     """
 
     clock: Clock
@@ -182,3 +223,12 @@ class Services:
     loops: Callable[[], Sequence[LoopHealth]]
     probes: Callable[[], Awaitable[Sequence[Probe]]]
     settings: Mapping[str, Any]
+    people: People
+    login: Login
+    sessions: Sessions
+    devices: Devices
+    tokens: Tokens
+    signing: Signing
+    policies: Policies
+    secrets: Secrets
+    audit: Audit

@@ -60,6 +60,10 @@ def record(seen: Record) -> model.RecordView:
         severity=event.severity.value,
         before=event.before,
         after=event.after,
+        role=event.role,
+        source=event.source,
+        correlation=event.correlation,
+        hash=seen.hash,
     )
 
 

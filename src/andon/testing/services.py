@@ -10,19 +10,48 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from andon.access.model import PRODUCTION
+from andon.access.policies.model import Policy
+from andon.access.secrets.model import Rotation, Secret, secret_name
+from andon.access.signatures.model import Action, Document, Signature, Standing
 from andon.api.services import Probe, Services
 from andon.evidence.model import Reading
 from andon.gateway.model import ReleaseTraffic, Traffic
 from andon.judge.model import JudgePolicy, JudgeState, MetricPolicy
 from andon.kernel.clock import Clock, SystemClock
-from andon.kernel.errors import Conflict, NotFound
+from andon.kernel.errors import Conflict, Damaged, Forbidden, NotFound
 from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, UnitName, Version, new_id
 from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
-from andon.rollouts.model import Cord, Evidence, Phase, Plan, RequestKind, Rollout, Stage, Step, Trigger
+from andon.rollouts.gates import Answered, counted
+from andon.rollouts.gates import involved as involved_in
+from andon.rollouts.model import (
+    Cord,
+    Evidence,
+    Gate,
+    Phase,
+    Plan,
+    RequestKind,
+    Rollout,
+    Stage,
+    Step,
+    Trigger,
+)  # fmt: skip
 from andon.targets.model import Instance, InstanceState
 from andon.targets.retries import Retries
+from andon.testing.access import (
+    FakeAccess,
+    FakeDevices,
+    FakeLogin,
+    FakePeople,
+    FakePolicies,
+    FakeSessions,
+    FakeSigning,
+    FakeTokens,
+    policy_of,
+)  # fmt: skip
+from andon.timeline import origin
 from andon.timeline.records import Event, Record, Severity
 from andon.timeline.store import Filter
 from andon.units.desired import Desired
@@ -117,10 +146,37 @@ class FakePlant:
     counts: dict[tuple[UnitName, EnvironmentName, Version], ReleaseTraffic] = field(default_factory=dict)
     loops: list[LoopHealth] = field(default_factory=list)
     problems: list[Probe] = field(default_factory=list)
+    secrets: dict[str, Secret] = field(default_factory=dict)
+    access: FakeAccess = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Everybody of `testing.access.PEOPLE` may sign in."""
+        self.access = FakeAccess(self.clock)
+
+    def note(self, kind: str, subject: str, actor: str, reason: str) -> None:
+        """Put something that concerns no unit on the timeline."""
+        self.tell(Event(kind, subject, actor, reason))
+
+    def policy(self, environment: str) -> Policy:
+        """What the environment demands."""
+        return policy_of(self.access, environment)
+
+    def production(self) -> frozenset[str]:
+        """Names of the environments that are production."""
+        named = {name for name, each in self.access.policies.items() if each.is_production}
+        return frozenset({PRODUCTION, *named})
 
     def tell(self, event: Event, at: datetime | None = None) -> Record:
         """Put an event on the timeline."""
-        record = Record(len(self.records) + 1, at or self.clock.now(), event)
+        here = origin.current()
+        whole = replace(
+            event,
+            role=event.role or here.role,
+            source=event.source or here.source,
+            correlation=event.correlation or here.correlation,
+        )
+        number = len(self.records) + 1
+        record = Record(number, at or self.clock.now(), whole, f"{number:064x}")
         self.records.append(record)
         return record
 
@@ -145,6 +201,15 @@ class FakePlant:
             loops=lambda: self.loops,
             probes=self._probes,
             settings={"home": ".andon"},
+            people=FakePeople(self),
+            login=FakeLogin(self),
+            sessions=FakeSessions(self),
+            devices=FakeDevices(self),
+            tokens=FakeTokens(self),
+            signing=FakeSigning(self),
+            policies=FakePolicies(self),
+            secrets=_Secrets(self),
+            audit=_Audit(self),
         )
 
     async def _instances(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Instance]:
@@ -205,11 +270,15 @@ class _Runs(_Part):
 
 
 class _Ship(_Part):
+    async def unit_of(self, path: Path) -> UnitName:
+        # Its folder names it, so that a test can ship what is not there.
+        return UnitName(path.name if path.name in self._plant.manifests else "mes")
+
     async def start(self, path: Path, actor: str) -> Run:
         now = self._plant.clock.now()
         run = Run(
             id=RunId(new_id("run", now)),
-            unit=UnitName("mes"),
+            unit=await self.unit_of(path),
             version=None,
             path=str(path),
             state=RunState.RUNNING,
@@ -242,6 +311,8 @@ class _Ship(_Part):
 class _Rollouts(_Part):
     async def get(self, rollout: RolloutId) -> Rollout:
         found = self._plant.rollouts.get(rollout)
+        if rollout in self._plant.damaged:
+            raise Damaged("rollout-damaged", f"the record of {rollout} cannot be read", hint="andon abort")
         if found is None:
             raise NotFound("no-such-rollout", f"there is no rollout {rollout}", hint="andon status")
         return found
@@ -259,12 +330,15 @@ class _Rollouts(_Part):
     async def active(self) -> Sequence[RolloutId]:
         return [each.id for each in self._plant.rollouts.values() if not each.phase.is_over]
 
+    async def find_damaged(self, rollout: RolloutId) -> tuple[UnitName, EnvironmentName] | None:
+        return (UnitName("mes"), EnvironmentName("staging")) if rollout in self._plant.damaged else None
+
     async def looks(self, rollout: RolloutId, after_seq: int = 0) -> Sequence[FakeLook]:
         return [each for each in self._plant.looks.get(rollout, []) if each.seq > after_seq]
 
 
 class _Commands(_Part):
-    async def deploy(
+    async def deploy(  # noqa: PLR0913  as the real one
         self,
         unit: UnitName,
         environment: EnvironmentName,
@@ -273,6 +347,8 @@ class _Commands(_Part):
         strategy: StrategyName | None = None,
         actor: str,
         reason: str,
+        needs_approval: bool = False,
+        proposer_id: str = "",
     ) -> Rollout:
         await _Releases(self._plant).get(unit, version)
         place = (UnitName(unit), EnvironmentName(environment))
@@ -288,7 +364,17 @@ class _Commands(_Part):
             plan=a_plan(strategy or StrategyName.CANARY),
             actor=actor,
             reason=reason,
+            proposer_id=proposer_id,
         )
+        gate = self._gate(environment, needs_approval)
+        if gate:
+            begun = replace(
+                begun,
+                plan=replace(begun.plan, gate=gate),
+                phase=Phase.PREPARING,
+                stage=Stage.GATED,
+                step_since=None,
+            )
         self._plant.rollouts[begun.id] = begun
         self._tell("rollout.created", begun, actor, reason)
         return begun
@@ -300,15 +386,76 @@ class _Commands(_Part):
         version: Version,
         *,
         strategy: StrategyName | None = None,
+        needs_approval: bool = False,
     ) -> Plan:
-        inputs = (unit, environment, version)
-        await _Releases(self._plant).get(inputs[0], inputs[2])
-        return a_plan(strategy or StrategyName.CANARY)
+        await _Releases(self._plant).get(unit, version)
+        return replace(a_plan(strategy or StrategyName.CANARY), gate=self._gate(environment, needs_approval))
 
-    async def close_damaged(self, rollout: RolloutId, actor: str, reason: str) -> bool:  # noqa: ARG002
+    async def gate(self, rollout: RolloutId) -> Answered | None:
+        found = await _Rollouts(self._plant).get(rollout)
+        if found.plan.gate is None:
+            return None
+        signed = [
+            (each, Standing.VALID)
+            for each in self._plant.access.signatures
+            if (each.document.subject, each.document.action) == (f"rollout/{rollout}", Action.APPROVE)
+        ]
+        involved = involved_in(found, "")
+        return Answered(found.plan.gate, found.is_gated, counted(signed, involved), tuple(signed), involved)
+
+    def _gate(self, environment: EnvironmentName, needs_approval: bool) -> Gate | None:
+        policy = self._plant.policy(environment)
+        approvals = max(policy.approvals, 1 if needs_approval else 0)
+        return Gate(approvals, policy.approver_role) if approvals else None
+
+    async def close_damaged(
+        self,
+        rollout: RolloutId,
+        actor: str,  # noqa: ARG002
+        reason: str,  # noqa: ARG002
+        *,
+        signature: Signature | None = None,  # noqa: ARG002
+    ) -> bool:
         return rollout in self._plant.damaged
 
-    async def request(self, rollout: RolloutId, kind: RequestKind, actor: str, reason: str) -> Rollout:
+    async def approve(self, rollout: RolloutId, signature: Signature) -> Rollout:
+        return self._answered(rollout, signature, phase=Phase.STEPPING, stage=Stage.SERVING)
+
+    async def reject(self, rollout: RolloutId, signature: Signature) -> Rollout:
+        return self._answered(rollout, signature, phase=Phase.RETURNED, trigger=Trigger.GATE)
+
+    def _answered(self, rollout: RolloutId, signature: Signature, **changes: Any) -> Rollout:
+        found = self._plant.rollouts[rollout]
+        if not found.is_gated:
+            raise Conflict("not-gated", f"rollout {rollout} does not wait for an approval")
+        moved = replace(found, reason=f"{signature.signer}: {signature.reason}", **changes)
+        self._plant.rollouts[rollout] = moved
+        self._tell("rollout.answered", moved, signature.signer, signature.reason)
+        return moved
+
+    async def document_of_answer(self, rollout: RolloutId, *, is_yes: bool) -> Document:
+        return Document(Action.APPROVE, f"rollout/{rollout}", {"answer": "yes" if is_yes else "no"})
+
+    async def document_of_request(self, rollout: RolloutId, kind: RequestKind) -> Document:
+        return Document(Action(kind.value), f"rollout/{rollout}", {})
+
+    async def document_of_rollback(
+        self, unit: UnitName, environment: EnvironmentName, to: Version | None
+    ) -> Document:
+        return Document(Action.ROLLBACK, f"unit/{unit}", {"environment": environment, "to": to})
+
+    async def document_of_cord(self, environment: EnvironmentName | None) -> Document:
+        return Document(Action.RELEASE_CORD, f"cord/{environment or 'everywhere'}", {})
+
+    async def request(
+        self,
+        rollout: RolloutId,
+        kind: RequestKind,
+        actor: str,
+        reason: str,
+        *,
+        signature: Signature | None = None,  # noqa: ARG002
+    ) -> Rollout:
         found = await _Rollouts(self._plant).get(rollout)
         if found.phase.is_over:
             raise Conflict("rollout-over", f"rollout {rollout} is over", hint="andon deploy")
@@ -323,7 +470,7 @@ class _Commands(_Part):
         self._tell(f"rollout.{kind}d".replace("eed", "ed"), moved, actor, reason)
         return moved
 
-    async def rollback(
+    async def rollback(  # noqa: PLR0913  as the real one
         self,
         unit: UnitName,
         environment: EnvironmentName,
@@ -331,8 +478,14 @@ class _Commands(_Part):
         to: Version | None = None,
         actor: str,
         reason: str,
+        proposer_id: str = "",
+        needs_approval: bool = False,  # noqa: ARG002
+        signature: Signature | None = None,
     ) -> Rollout:
-        return await self.deploy(unit, environment, to or Version("1.0.0"), actor=actor, reason=reason)
+        if signature is None and Action.ROLLBACK in self._plant.policy(environment).signed:
+            raise Forbidden("signature-required", "a rollback has to be signed")
+        back = to or Version("1.0.0")
+        return await self.deploy(unit, environment, back, actor=actor, reason=reason, proposer_id=proposer_id)
 
     async def pull_cord(
         self, environment: EnvironmentName | None, *, returns: bool, actor: str, reason: str
@@ -353,7 +506,14 @@ class _Commands(_Part):
         )
         return cord
 
-    async def release_cord(self, environment: EnvironmentName | None, actor: str, reason: str) -> None:
+    async def release_cord(
+        self,
+        environment: EnvironmentName | None,
+        actor: str,
+        reason: str,
+        *,
+        signature: Signature | None = None,  # noqa: ARG002
+    ) -> None:
         left = [each for each in self._plant.cords if each.environment != environment]
         if len(left) == len(self._plant.cords):
             raise Conflict("cord-not-pulled", "the cord is not pulled there", hint="andon status")
@@ -394,6 +554,11 @@ class _Desired(_Part):
 
 
 class _Timeline(_Part):
+    async def get(self, number: int) -> Record:
+        if not 1 <= number <= len(self._plant.records):
+            raise NotFound("no-such-record", f"there is no record {number}", hint="andon timeline")
+        return self._plant.records[number - 1]
+
     async def list(self, wanted: Filter, *, limit: int = 100, newest_first: bool = True) -> Sequence[Record]:
         found = [each for each in self._plant.records if _matches(each, wanted)]
         return sorted(found, key=lambda each: each.number, reverse=newest_first)[:limit]
@@ -407,6 +572,37 @@ def _matches(record: Record, wanted: Filter) -> bool:
         (wanted.environment, event.environment),
         (wanted.kind, event.kind),
         (wanted.severity, event.severity),
+        (wanted.actor, event.actor),
+        (wanted.role, event.role),
     )
+    if wanted.text and wanted.text.lower() not in f"{event.subject}\n{event.reason}".lower():
+        return False
+    if (wanted.since and record.at < wanted.since) or (wanted.until and record.at >= wanted.until):
+        return False
     in_range = record.number > wanted.after and (wanted.before is None or record.number < wanted.before)
     return in_range and all(not want or want == got for want, got in pairs)
+
+
+class _Secrets(_Part):
+    async def put(self, name: str, value: str, *, actor: str, reason: str) -> None:  # noqa: ARG002
+        self._plant.secrets[secret_name(name)] = Secret(name, "key-1", self._plant.clock.now(), actor)
+        self._plant.note("secret.put", f"secret/{name}", actor, reason)
+
+    async def list(self) -> Sequence[Secret]:
+        return sorted(self._plant.secrets.values(), key=lambda each: each.name)
+
+    async def delete(self, name: str, *, actor: str, reason: str) -> None:
+        if self._plant.secrets.pop(secret_name(name), None) is None:
+            raise NotFound("no-such-secret", f"there is no secret {name}")
+        self._plant.note("secret.deleted", f"secret/{name}", actor, reason)
+
+    async def rotate(self, *, actor: str, reason: str) -> Rotation:
+        self._plant.note("secrets.rotated", "secrets", actor, reason)
+        return Rotation("key-2", len(self._plant.secrets), ("key-1",))
+
+
+class _Audit(_Part):
+    """No chain, so nothing to prove; `andon.timeline` has the real one."""
+
+    async def checkpoint(self) -> str:
+        return f"andon.example/timeline\n{len(self._plant.records)}\n"

@@ -1,41 +1,57 @@
 """The cord: pull it, see who pulled it, let go with a reason."""
 
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Depends
-
-from andon.api import inputs, model, views
+from andon.access.model import Permission
+from andon.access.signatures.model import Action
+from andon.api import inputs, model, places, signing, views
+from andon.api.callers import Caller, Current
+from andon.api.declared import needs
+from andon.api.gather import Gather
 from andon.api.problems import documented
-from andon.api.services import Services
-
-Actor = Annotated[str, Depends(inputs.actor)]
 
 
-def router(services: Services) -> APIRouter:
+def router(gather: Gather) -> APIRouter:
     """Endpoints of the cord."""
     api = APIRouter(tags=["cord"])
+    services = gather.services
 
-    async def pulled() -> list[model.CordView]:
-        return [views.cord(each) for each in await services.commands.cords()]
+    async def pulled(caller: Caller) -> list[model.CordView]:
+        return [views.cord(each) for each in await gather.cords(caller)]
 
-    @api.get("/cord", summary="The cords that are pulled")
-    async def cords() -> list[model.CordView]:
-        return await pulled()
+    @api.get("/cord", summary="The cords that are pulled", dependencies=[needs(Permission.FLOOR_VIEW)])
+    async def cords(caller: Current) -> list[model.CordView]:
+        return await pulled(caller)
 
     @api.post(
         "/cord",
         summary="Pull: rollouts there stop; everywhere, pipelines too",
         responses=documented(409, 422),
+        dependencies=[needs(Permission.CORD_PULL, places.cord)],
     )
-    async def pull(body: inputs.Pull, actor: Actor) -> list[model.CordView]:
+    async def pull(body: inputs.Pull, caller: Current) -> list[model.CordView]:
         environment = inputs.maybe_environment(body.environment)
-        await services.commands.pull_cord(environment, returns=body.returns, actor=actor, reason=body.reason)
-        return await pulled()
+        await services.commands.pull_cord(
+            environment, returns=body.returns, actor=caller.name, reason=body.reason
+        )
+        return await pulled(caller)
 
-    @api.delete("/cord", summary="Release, with a reason", responses=documented(404, 409, 422))
-    async def release(body: inputs.Release, actor: Actor) -> list[model.CordView]:
+    @api.delete(
+        "/cord",
+        summary="Release, with a reason and, where the policy wants it, a signature",
+        responses=documented(404, 409, 422),
+        dependencies=[needs(Permission.CORD_RELEASE, places.cord)],
+    )
+    async def release(body: inputs.Release, caller: Current) -> list[model.CordView]:
         environment = inputs.maybe_environment(body.environment)
-        await services.commands.release_cord(environment, actor, body.reason)
-        return await pulled()
+        commands = services.commands
+        signature = await signing.sign(
+            services,
+            caller,
+            signing.Wanted(Action.RELEASE_CORD, environment, body.reason, body.signature),
+            lambda: commands.document_of_cord(environment),
+        )
+        await commands.release_cord(environment, caller.name, body.reason, signature=signature)
+        return await pulled(caller)
 
     return api

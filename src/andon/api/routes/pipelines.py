@@ -4,55 +4,99 @@ import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from andon.api import inputs, model, views
+from andon.access.model import Permission, Place
+from andon.api import inputs, model, places, views
+from andon.api.callers import Caller, Current
+from andon.api.declared import needs
+from andon.api.gather import Gather
 from andon.api.problems import documented
 from andon.api.services import Services
 from andon.kernel.ids import RunId
 from andon.pipelines.model import Run, RunState, StageName
 
-Actor = Annotated[str, Depends(inputs.actor)]
 _LOOK = timedelta(milliseconds=300)
+_STILL = timedelta(seconds=10)
 
 
 def releases(services: Services) -> APIRouter:
     """Endpoints of releases."""
     api = APIRouter(tags=["releases"])
 
-    @api.get("/releases", summary="Published releases, newest first", responses=documented(422))
-    async def some(unit: inputs.NameQuery = None) -> list[model.ReleaseView]:
-        found = await services.releases.list(inputs.maybe_unit(unit))
+    @api.get(
+        "/releases",
+        summary="Published releases, newest first",
+        responses=documented(422),
+        dependencies=[needs(Permission.FLOOR_VIEW)],
+    )
+    async def some(caller: Current, unit: inputs.NameQuery = None) -> list[model.ReleaseView]:
+        found = [
+            each
+            for each in await services.releases.list(inputs.maybe_unit(unit))
+            if caller.may(Permission.FLOOR_VIEW, Place(unit=each.unit))
+        ]
         return [views.release(each) for each in sorted(found, key=lambda each: each.created_at, reverse=True)]
 
-    @api.get("/releases/{unit}/{version}", summary="One release", responses=documented(404, 422))
+    @api.get(
+        "/releases/{unit}/{version}",
+        summary="One release",
+        responses=documented(404, 422),
+        dependencies=[needs(Permission.FLOOR_VIEW, places.path)],
+    )
     async def one(unit: inputs.UnitPath, version: inputs.VersionPath) -> model.ReleaseView:
         return views.release(await services.releases.get(inputs.unit(unit), inputs.version(version)))
 
     return api
 
 
-def runs(services: Services) -> APIRouter:
+def runs(gather: Gather) -> APIRouter:
     """Endpoints of runs."""
     api = APIRouter(tags=["runs"])
+    services = gather.services
+    own, logs = [needs(Permission.FLOOR_VIEW, places.run)], [needs(Permission.LOGS_VIEW, places.run)]
 
-    @api.post("/runs", status_code=201, summary="Ship a source tree", responses=documented(404, 409, 422))
-    async def start(body: inputs.StartRun, actor: Actor) -> model.RunView:
-        return views.run(await services.ship.start(Path(body.path), body.actor or actor))
+    @api.post(
+        "/runs",
+        status_code=201,
+        summary="Ship a source tree",
+        responses=documented(404, 409, 422),
+        dependencies=[needs(Permission.RUN_START)],
+    )
+    async def start(body: inputs.StartRun, caller: Current) -> model.RunView:
+        # Which unit it is stands in the tree, so the right is looked at again when that is known.
+        unit = await services.ship.unit_of(Path(body.path))
+        caller.require(Permission.RUN_START, Place(unit=unit))
+        return views.run(await services.ship.start(Path(body.path), caller.name))
 
-    @api.get("/runs", summary="Runs, newest first", responses=documented(422))
-    async def some(unit: inputs.NameQuery = None, limit: inputs.LimitQuery = 50) -> list[model.RunView]:
-        found = await services.runs.list(inputs.maybe_unit(unit), limit=limit)
-        return [views.run(each) for each in found]
+    @api.get(
+        "/runs",
+        summary="Runs, newest first",
+        responses=documented(422),
+        dependencies=[needs(Permission.FLOOR_VIEW)],
+    )
+    async def some(
+        caller: Current, unit: inputs.NameQuery = None, limit: inputs.LimitQuery = 50
+    ) -> list[model.RunView]:
+        return [views.run(each) for each in await gather.runs(caller, inputs.maybe_unit(unit), limit)]
 
-    @api.get("/runs/{run}", summary="One run with its stages", responses=documented(404, 422))
+    @api.get(
+        "/runs/{run}",
+        summary="One run with its stages",
+        responses=documented(404, 422),
+        dependencies=own,
+    )
     async def one(run: inputs.IdPath) -> model.RunView:
         return views.run(await services.runs.get(RunId(run)))
 
-    @api.get("/runs/{run}/log/{stage}", summary="A stage's log", responses=documented(404, 422))
+    @api.get(
+        "/runs/{run}/log/{stage}",
+        summary="A stage's log",
+        responses=documented(404, 422),
+        dependencies=logs,
+    )
     async def log(run: inputs.IdPath, stage: StageName, offset: inputs.NumberQuery = 0) -> model.LogPiece:
         walk = await services.runs.get(RunId(run))
         text, following = await services.run_log(RunId(run), stage, offset)
@@ -63,20 +107,32 @@ def runs(services: Services) -> APIRouter:
         summary="A run as it goes: `stage`, `log` and, at its end, `end`",
         response_class=StreamingResponse,
         responses={200: {"content": {"text/event-stream": {}}}, **documented(404, 422)},
+        dependencies=logs,
     )
-    async def events(run: inputs.IdPath) -> StreamingResponse:
+    async def events(run: inputs.IdPath, caller: Current) -> StreamingResponse:
         await services.runs.get(RunId(run))
-        return StreamingResponse(follow(services, RunId(run)), media_type="text/event-stream")
+        return StreamingResponse(follow(services, RunId(run), caller), media_type="text/event-stream")
 
-    @api.post("/runs/{run}/cancel", status_code=202, summary="End a run", responses=documented(404, 409, 422))
-    async def cancel(run: inputs.IdPath, body: inputs.Because, actor: Actor) -> model.RunView:
-        return views.run(await services.ship.cancel(RunId(run), actor=actor, reason=body.reason))
+    @api.post(
+        "/runs/{run}/cancel",
+        status_code=202,
+        summary="End a run",
+        responses=documented(404, 409, 422),
+        dependencies=[needs(Permission.RUN_CANCEL, places.run)],
+    )
+    async def cancel(run: inputs.IdPath, body: inputs.Because, caller: Current) -> model.RunView:
+        return views.run(await services.ship.cancel(RunId(run), actor=caller.name, reason=body.reason))
 
     return api
 
 
-async def follow(services: Services, run: RunId) -> AsyncIterator[str]:
-    """A run as server-sent events until it is over: what changed in its stages, and their output."""
+async def follow(services: Services, run: RunId, caller: Caller) -> AsyncIterator[str]:
+    """A run as server-sent events until it is over: what changed in its stages, and their output.
+
+    It also ends when the caller's credentials hold no longer.
+    """
+    monotonic = services.clock.monotonic
+    asked = monotonic()
     told: dict[StageName, model.StageView] = {}
     offsets: dict[StageName, int] = {}
     while True:
@@ -91,6 +147,10 @@ async def follow(services: Services, run: RunId) -> AsyncIterator[str]:
         if walk.state is not RunState.RUNNING:
             yield _event("end", views.run(walk).model_dump_json())
             return
+        if caller.again is not None and monotonic() - asked >= _STILL.total_seconds():
+            if not await caller.again():
+                return
+            asked = monotonic()
         await services.clock.sleep(_LOOK)
 
 

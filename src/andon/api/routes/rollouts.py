@@ -1,21 +1,60 @@
 """Rollouts: begin one, watch it, act on it; and go back."""
 
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
-from andon.api import inputs, model, views
+from andon.access.model import Permission, Place
+from andon.access.signatures.model import Action
+from andon.api import inputs, model, places, signing, views
+from andon.api.callers import Current
+from andon.api.declared import needs
 from andon.api.gather import Gather
 from andon.api.problems import documented
 from andon.kernel.ids import RolloutId
 from andon.rollouts.model import RequestKind
 
-Actor = Annotated[str, Depends(inputs.actor)]
+_P = Permission
+_PERMISSIONS = {
+    RequestKind.PROMOTE: _P.PROMOTE,
+    RequestKind.PAUSE: _P.CONTROL,
+    RequestKind.RESUME: _P.CONTROL,
+    RequestKind.ABORT: _P.ABORT,
+}
+_SIGNED = {RequestKind.PROMOTE: Action.PROMOTE, RequestKind.ABORT: Action.ABORT}
+_Act = Callable[..., Coroutine[Any, Any, model.RolloutView | Response]]
 
 
 def router(gather: Gather) -> APIRouter:
-    """Endpoints that read rollouts, and those that begin them."""
+    """All endpoints of rollouts."""
     api = APIRouter(tags=["rollouts"])
+    _begin(api, gather)
+    _look(api, gather)
+    for verb, permission in _PERMISSIONS.items():
+        api.add_api_route(
+            f"/rollouts/{{rollout}}/{verb.value}",
+            _act(gather, verb),
+            methods=["POST"],
+            status_code=202,
+            name=f"{verb.value}_rollout",
+            summary=f"{verb.value.capitalize()}; the next tick takes it up",
+            response_model=model.RolloutView,
+            responses=_CLOSED | documented(404, 409, 422)
+            if verb is RequestKind.ABORT
+            else documented(404, 409, 422),
+            dependencies=[needs(permission, places.rollout)],
+        )
+    _answer(api, gather)
+    return api
+
+
+_CLOSED: dict[int | str, dict[str, Any]] = {
+    204: {"description": "Its record is damaged: the abort closed it and changed nothing else"}
+}
+
+
+def _begin(api: APIRouter, gather: Gather) -> None:
     services = gather.services
 
     @api.post(
@@ -26,80 +65,164 @@ def router(gather: Gather) -> APIRouter:
             200: {"model": model.PlanView, "description": "The plan (dry_run)"},
             **documented(404, 409, 422, 503),
         },
+        dependencies=[needs(_P.PROPOSE, places.body)],
     )
     async def deploy(
-        body: inputs.Deploy, actor: Actor, response: Response
+        body: inputs.Deploy, caller: Current, response: Response
     ) -> model.RolloutView | model.PlanView:
         unit, environment = inputs.unit(body.unit), inputs.environment(body.environment)
         version = inputs.version(body.version)
+        only_proposes = not caller.may(_P.DEPLOY, Place(environment=environment, unit=unit))
         if body.dry_run:
             response.status_code = 200
-            shown = await services.commands.preview(unit, environment, version, strategy=body.strategy)
+            shown = await services.commands.preview(
+                unit, environment, version, strategy=body.strategy, needs_approval=only_proposes
+            )
             return views.plan(shown, await gather.manifest(unit, version))
         begun = await services.commands.deploy(
             unit,
             environment,
             version,
             strategy=body.strategy,
-            actor=actor,
-            reason=body.reason.strip() or f"{actor} deploys {version}",
+            actor=caller.name,
+            reason=body.reason.strip() or f"{caller.name} deploys {version}",
+            needs_approval=only_proposes,
+            proposer_id=caller.principal.user_id,
         )
         return await gather.rollout(begun.id)
-
-    @api.get("/rollouts", summary="Rollouts, newest first", responses=documented(422))
-    async def rollouts(
-        unit: inputs.NameQuery = None, environment: inputs.NameQuery = None, limit: inputs.LimitQuery = 50
-    ) -> list[model.RolloutSummary]:
-        found = await services.rollouts.list(
-            inputs.maybe_unit(unit), inputs.maybe_environment(environment), limit
-        )
-        return [views.summary(each) for each in found]
-
-    @api.get("/rollouts/{rollout}", summary="Plan, findings, instances", responses=documented(404, 422))
-    async def one(rollout: inputs.IdPath) -> model.RolloutView:
-        return await gather.rollout(RolloutId(rollout))
-
-    @api.get("/rollouts/{rollout}/looks", summary="The judge's looks", responses=documented(404, 422))
-    async def looks(rollout: inputs.IdPath, after: inputs.NumberQuery = 0) -> list[model.LookView]:
-        await services.rollouts.get(RolloutId(rollout))
-        return [views.look(each) for each in await services.rollouts.looks(RolloutId(rollout), after)]
-
-    @api.post(
-        "/rollouts/{rollout}/{verb}",
-        status_code=202,
-        summary="Promote, pause, resume or abort; the next tick takes it up",
-        response_model=model.RolloutView,
-        responses={
-            204: {"description": "Its record is damaged: the abort closed it and changed nothing else"},
-            **documented(404, 409, 422),
-        },
-    )
-    async def act(
-        rollout: inputs.IdPath, verb: RequestKind, body: inputs.Because, actor: Actor
-    ) -> model.RolloutView | Response:
-        # One that cannot be read can neither be asked nor shown, but it must not block its place.
-        is_abort = verb is RequestKind.ABORT
-        if is_abort and await services.commands.close_damaged(RolloutId(rollout), actor, body.reason):
-            return Response(status_code=204)
-        await services.commands.request(RolloutId(rollout), verb, actor, body.reason)
-        return await gather.rollout(RolloutId(rollout))
 
     @api.post(
         "/units/{unit}/environments/{environment}/rollback",
         status_code=201,
         summary="Go back to the last stable release, or to the one named",
         responses=documented(404, 409, 422, 503),
+        dependencies=[needs(_P.ROLLBACK, places.path)],
     )
     async def rollback(
-        unit: inputs.UnitPath, environment: inputs.EnvironmentPath, body: inputs.RollBack, actor: Actor
+        unit: inputs.UnitPath, environment: inputs.EnvironmentPath, body: inputs.RollBack, caller: Current
     ) -> model.RolloutView:
+        own, place = inputs.unit(unit), inputs.environment(environment)
+        to = inputs.version(body.to) if body.to else None
+        signature = await signing.sign(
+            services,
+            caller,
+            signing.Wanted(Action.ROLLBACK, place, body.reason, body.signature),
+            lambda: services.commands.document_of_rollback(own, place, to),
+        )
         begun = await services.commands.rollback(
-            inputs.unit(unit),
-            inputs.environment(environment),
-            to=inputs.version(body.to) if body.to else None,
-            actor=actor,
+            own,
+            place,
+            to=to,
+            actor=caller.name,
             reason=body.reason,
+            proposer_id=caller.principal.user_id,
+            needs_approval=not caller.may(_P.DEPLOY, Place(environment=place, unit=own)),
+            signature=signature,
         )
         return await gather.rollout(begun.id)
 
-    return api
+
+def _look(api: APIRouter, gather: Gather) -> None:
+    services = gather.services
+    own = [needs(_P.FLOOR_VIEW, places.rollout)]
+
+    @api.get(
+        "/rollouts",
+        summary="Rollouts, newest first",
+        responses=documented(422),
+        dependencies=[needs(_P.FLOOR_VIEW)],
+    )
+    async def rollouts(
+        caller: Current,
+        unit: inputs.NameQuery = None,
+        environment: inputs.NameQuery = None,
+        limit: inputs.LimitQuery = 50,
+    ) -> list[model.RolloutSummary]:
+        found = await gather.rollouts(
+            caller, inputs.maybe_unit(unit), inputs.maybe_environment(environment), limit
+        )
+        return [views.summary(each) for each in found]
+
+    @api.get(
+        "/rollouts/{rollout}",
+        summary="Plan, findings, instances",
+        responses=documented(404, 422),
+        dependencies=own,
+    )
+    async def one(rollout: inputs.IdPath) -> model.RolloutView:
+        return await gather.rollout(RolloutId(rollout))
+
+    @api.get(
+        "/rollouts/{rollout}/looks",
+        summary="The judge's looks",
+        responses=documented(404, 422),
+        dependencies=own,
+    )
+    async def looks(rollout: inputs.IdPath, after: inputs.NumberQuery = 0) -> list[model.LookView]:
+        await services.rollouts.get(RolloutId(rollout))
+        return [views.look(each) for each in await services.rollouts.looks(RolloutId(rollout), after)]
+
+
+def _act(gather: Gather, verb: RequestKind) -> _Act:
+    services = gather.services
+
+    async def act(
+        rollout: inputs.IdPath, body: inputs.Signed, caller: Current
+    ) -> model.RolloutView | Response:
+        own = RolloutId(rollout)
+        signature = None
+        if verb in _SIGNED:
+            environment = (await places.of_rollout(services, rollout)).environment
+            signature = await signing.sign(
+                services,
+                caller,
+                signing.Wanted(_SIGNED[verb], environment, body.reason, body.signature),
+                lambda: services.commands.document_of_request(own, verb),
+            )
+        commands = services.commands
+        # One that cannot be read can neither be asked nor shown, but it must not block its place.
+        if verb is RequestKind.ABORT and await commands.close_damaged(
+            own, caller.name, body.reason, signature=signature
+        ):
+            return Response(status_code=204)
+        await commands.request(own, verb, caller.name, body.reason, signature=signature)
+        return await gather.rollout(own)
+
+    return act
+
+
+def _answer(api: APIRouter, gather: Gather) -> None:
+    services = gather.services
+
+    def answered(*, is_yes: bool) -> _Act:
+        async def answer(
+            rollout: inputs.IdPath, body: inputs.Signed, caller: Current
+        ) -> model.RolloutView | Response:
+            own = RolloutId(rollout)
+            environment = (await services.rollouts.get(own)).environment
+            signature = await signing.sign(
+                services,
+                caller,
+                signing.Wanted(Action.APPROVE, environment, body.reason, body.signature),
+                lambda: services.commands.document_of_answer(own, is_yes=is_yes),
+            )
+            if signature is None:  # an answer is a signature, whatever else the policy wants signed
+                raise signing.required(services, caller, Action.APPROVE, environment)
+            commands = services.commands
+            await (commands.approve(own, signature) if is_yes else commands.reject(own, signature))
+            return await gather.rollout(own)
+
+        return answer
+
+    for word, is_yes in (("approve", True), ("reject", False)):
+        api.add_api_route(
+            f"/rollouts/{{rollout}}/{word}",
+            answered(is_yes=is_yes),
+            methods=["POST"],
+            status_code=202,
+            name=f"{word}_rollout",
+            summary=f"Say {'yes' if is_yes else 'no'} at its gate, with a signature",
+            response_model=model.RolloutView,
+            responses=documented(404, 409, 422),
+            dependencies=[needs(_P.APPROVE, places.rollout)],
+        )

@@ -11,6 +11,7 @@ from andon.api.rates import Window
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Unavailable
 from andon.testing import scenes
+from andon.testing.access import caller_as
 from andon.testing.services import FakePlant
 from andon.timeline.records import Event
 
@@ -20,8 +21,8 @@ def plant() -> FakePlant:
     return scenes.a_busy_morning(FakePlant(clock=ManualClock()))
 
 
-async def _open(feed: Feed):
-    stream = feed.stream()
+async def _open(feed: Feed, plant: FakePlant, who: str = "viewer"):
+    stream = feed.stream(caller_as(plant, who))
     assert "event: hello" in await anext(stream)
     await feed.tick()
     await anext(stream)  # the first look tells what is there
@@ -34,7 +35,8 @@ def _topics(message: str) -> set[str]:
 
 async def test_a_record_wakes_every_viewer_with_its_subject(plant):
     feed = Feed(plant.services(), Window())
-    first, second = feed.stream(), feed.stream()
+    viewer = caller_as(plant, "viewer")
+    first, second = feed.stream(viewer), feed.stream(viewer)
     for stream in (first, second):
         await anext(stream)
     await feed.tick()
@@ -48,7 +50,7 @@ async def test_a_record_wakes_every_viewer_with_its_subject(plant):
 
 async def test_a_new_look_names_its_rollout(plant):
     feed = Feed(plant.services(), Window())
-    stream = await _open(feed)
+    stream = await _open(feed, plant)
     scenes.look_again(plant)
     await feed.tick()
     assert _topics(await anext(stream)) == {f"rollout/{scenes.UNDER_WAY}"}
@@ -56,7 +58,7 @@ async def test_a_new_look_names_its_rollout(plant):
 
 async def test_a_stage_that_moved_names_its_run(plant):
     feed = Feed(plant.services(), Window())
-    stream = await _open(feed)
+    stream = await _open(feed, plant)
     plant.runs[scenes.SHIPPING] = replace(plant.runs[scenes.SHIPPING], revision=5)
     await feed.tick()
     assert _topics(await anext(stream)) == {f"run/{scenes.SHIPPING}", "runs"}
@@ -64,7 +66,7 @@ async def test_a_stage_that_moved_names_its_run(plant):
 
 async def test_traffic_is_told_at_most_every_two_seconds(plant):
     feed = Feed(plant.services(), Window())
-    stream = await _open(feed)
+    stream = await _open(feed, plant)
     before = feed.revision
     scenes.move_traffic(plant)
     plant.clock.advance(timedelta(seconds=1))
@@ -77,7 +79,7 @@ async def test_traffic_is_told_at_most_every_two_seconds(plant):
 
 async def test_silence_is_a_heartbeat(plant):
     feed = Feed(plant.services(), Window(), heartbeat=timedelta(milliseconds=10))
-    stream = await _open(feed)
+    stream = await _open(feed, plant)
     assert "event: heartbeat" in await anext(stream)
 
 
@@ -94,7 +96,7 @@ async def test_a_viewer_that_leaves_is_forgotten_and_the_store_is_left_alone(pla
 
     services = plant.services()
     feed = Feed(replace(services, timeline=Counting(services.timeline)), Window())
-    stream = await _open(feed)
+    stream = await _open(feed, plant)
     await stream.aclose()
     assert feed.viewers == 0
     asked.clear()
@@ -104,7 +106,7 @@ async def test_a_viewer_that_leaves_is_forgotten_and_the_store_is_left_alone(pla
 
 async def test_a_slow_viewer_gets_everything_in_one_message(plant):
     feed = Feed(plant.services(), Window())
-    stream = await _open(feed)
+    stream = await _open(feed, plant)
     for name in ("one", "two", "three"):
         plant.tell(Event("instance.died", f"unit/{name}", "andon", "x"))
         await feed.tick()
@@ -114,8 +116,35 @@ async def test_a_slow_viewer_gets_everything_in_one_message(plant):
 async def test_a_viewer_too_many_is_told_to_come_back(plant, monkeypatch):
     monkeypatch.setattr("andon.api.feed._MOST_VIEWERS", 1)
     feed = Feed(plant.services(), Window())
-    stream = await _open(feed)
+    stream = await _open(feed, plant)
     with pytest.raises(Unavailable, match="1 viewers are open"):
-        feed.stream()
+        feed.stream(caller_as(plant, "viewer"))
     await stream.aclose()
-    assert feed.stream() is not None
+    assert feed.stream(caller_as(plant, "viewer")) is not None
+
+
+async def test_a_viewer_hears_only_of_what_they_may_see(plant):
+    feed = Feed(plant.services(), Window(), heartbeat=timedelta(milliseconds=50))
+    stream = await _open(feed, plant, "scoped")  # mes in staging
+    plant.tell(Event("instance.died", "unit/roastery", "andon", "x", "roastery", "production"))
+    plant.tell(Event("user.changed", "user/kim", "admin", "x"))
+    scenes.look_again(plant)
+    await feed.tick()
+    assert "event: heartbeat" in await anext(stream)
+    plant.tell(Event("instance.died", "unit/mes", "andon", "x", "mes", "staging"))
+    plant.tell(Event("cord.pulled", "cord", "admin", "smoke"))
+    await feed.tick()
+    assert _topics(await anext(stream)) == {"timeline", "unit/mes", "cord"}
+
+
+async def test_a_stream_ends_when_its_session_does(plant):
+    feed = Feed(plant.services(), Window(), heartbeat=timedelta(milliseconds=10))
+    stream = await _open(feed, plant)
+    plant.access.sessions.clear()
+    plant.clock.advance(timedelta(seconds=1))
+    assert [each async for each in stream] in ([], [_heartbeat_of(feed)])
+    assert feed.viewers == 0
+
+
+def _heartbeat_of(feed: Feed) -> str:
+    return feed._event("heartbeat")

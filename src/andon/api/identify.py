@@ -1,0 +1,149 @@
+"""Finds out who calls, ties what they cause together, and lets nobody call too often.
+
+A cookie names a session, `Authorization: Bearer` a terminal's access token or a personal or machine token.
+Credentials that do not hold make nobody; what nobody and what somebody may is `declared.py`'s question.
+"""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from http.cookies import CookieError, SimpleCookie
+
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from andon.access.model import Principal
+from andon.api import callers, problems
+from andon.api.callers import Identity
+from andon.api.guard import Protection, is_loopback, source
+from andon.api.services import Services
+from andon.kernel.errors import AndonError, Unauthenticated
+from andon.timeline.origin import Origin, coming_from
+
+REQUEST_ID = "X-Request-Id"
+_SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+_TOKENS = ("andon_pat_", "andon_mat_")
+_UNCOUNTED = ("/health", "/static/")  # a load balancer's look, and what a page of ours brings with it
+_SIGN_IN = "/api/v1/login"
+_MINUTE_S = 60
+
+
+def cookie_name(protection: Protection) -> str:
+    """The session cookie's name; with TLS a browser takes it from this host and no other."""
+    return "__Host-andon_session" if protection.is_tls else "andon_session"
+
+
+class Limits:
+    """Counts requests of the last minute by who sends them."""
+
+    def __init__(self, protection: Protection) -> None:
+        self._counter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._anonymous = RateLimitItemPerMinute(protection.anonymous_per_minute)
+        self._signed_in = RateLimitItemPerMinute(protection.signed_in_per_minute)
+
+    async def is_allowed(self, identity: Identity, path: str, method: str) -> bool:
+        """Count this request, and say whether it may go on."""
+        if path == _UNCOUNTED[0] or path.startswith(_UNCOUNTED[1]):
+            return True
+        is_sign_in = method == "POST" and path.startswith(_SIGN_IN)
+        if identity.principal is None or is_sign_in:
+            return await self._counter.hit(self._anonymous, "address", identity.origin.source)
+        return await self._counter.hit(self._signed_in, "session", identity.principal.session)
+
+
+class Identify:
+    """ASGI middleware: who calls, the request's id, and its origin for the timeline."""
+
+    def __init__(self, app: ASGIApp, services: Services, protection: Protection) -> None:
+        self._app = app
+        self._services = services
+        self._protection = protection
+        self._limits = Limits(protection)
+        self._cookie = cookie_name(protection)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its caller known."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        asked = headers.get(REQUEST_ID, "")
+        correlation = asked if _SANE_ID.fullmatch(asked) else secrets.token_hex(8)
+        origin = Origin(source=source(scope, self._protection), correlation=correlation)
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).setdefault(REQUEST_ID, correlation)
+            await send(message)
+
+        with coming_from(origin):
+            identity = await self._identity(headers, origin)
+            callers.keep(scope, identity)
+            is_allowed = await self._limits.is_allowed(identity, scope["path"], scope["method"])
+            await (self._app if is_allowed else _too_often())(scope, receive, send_with_id)
+
+    async def _identity(self, headers: Headers, origin: Origin) -> Identity:
+        here = is_loopback(origin.source)
+        found = self._credentials(headers, origin)
+        if found is None:
+            return Identity(origin, is_loopback=here)
+        prove, secret = found
+
+        async def holds() -> bool:
+            try:
+                await prove()
+            except AndonError:
+                return False
+            return True
+
+        try:
+            principal = await prove()
+            production = await self._services.policies.production()
+        except AndonError as error:
+            return Identity(origin, problem=error, is_loopback=here)
+        return Identity(
+            origin, principal, secret=secret, is_loopback=here, production=production, again=holds
+        )
+
+    def _credentials(
+        self, headers: Headers, origin: Origin
+    ) -> tuple[Callable[[], Awaitable[Principal]], str] | None:
+        """How to prove who it is, and the cookie's value where it is one."""
+        sessions, tokens = self._services.sessions, self._services.tokens
+        kind, _, text = headers.get("authorization", "").partition(" ")
+        text = text.strip()
+        if kind.lower() == "bearer" and text:
+            if text.startswith(_TOKENS):
+                return lambda: tokens.principal(text, source=origin.source), ""
+            return lambda: sessions.principal_of_bearer(text), ""
+        if kind:
+            return _unknown_scheme, ""
+        secret = _cookie(headers, self._cookie)
+        return (lambda: sessions.principal(secret, source=origin.source), secret) if secret else None
+
+
+async def _unknown_scheme() -> Principal:
+    raise Unauthenticated(
+        "bad-credentials", "the Authorization header is not of the form Bearer TOKEN", hint="andon login"
+    )
+
+
+def _cookie(headers: Headers, name: str) -> str:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(name)
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+def _too_often() -> ASGIApp:
+    return problems.answer(
+        429,
+        "too-many-requests",
+        "too many requests in the last minute",
+        hint="wait a minute",
+        headers={"Retry-After": str(_MINUTE_S)},
+    )

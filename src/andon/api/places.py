@@ -1,0 +1,107 @@
+"""Where a request acts: locators that read its path, its body, or what its id names."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import Request
+
+from andon.access.model import EVERYWHERE, Permission, Place
+from andon.api import callers, inputs
+from andon.api.services import Services
+from andon.kernel.errors import Damaged, NotFound
+from andon.kernel.ids import InstanceId, RolloutId, RunId
+from andon.timeline.records import Record
+
+_ALL = Place(environment=EVERYWHERE, unit=EVERYWHERE)
+
+
+async def path(request: Request, _services: Services) -> Place:
+    """The unit and the environment in the path, as far as they stand there."""
+    unit, environment = request.path_params.get("unit"), request.path_params.get("environment")
+    return Place(
+        environment=inputs.environment(environment) if environment else None,
+        unit=inputs.unit(unit) if unit else None,
+    )
+
+
+async def body(request: Request, _services: Services) -> Place:
+    """The unit and the environment in the body; one that does not fit the body is refused right after."""
+    sent = await _sent(request)
+    unit, environment = sent.get("unit"), sent.get("environment")
+    return Place(
+        environment=inputs.environment(environment) if isinstance(environment, str) else None,
+        unit=inputs.unit(unit) if isinstance(unit, str) else None,
+    )
+
+
+async def cord(request: Request, _services: Services) -> Place:
+    """The environment in the body, or all of them; a cord stops every unit there."""
+    environment = (await _sent(request)).get("environment")
+    return Place(environment=environment if isinstance(environment, str) and environment else EVERYWHERE)
+
+
+async def rollout(request: Request, services: Services) -> Place:
+    """Where a rollout goes."""
+    own = str(request.path_params["rollout"])
+
+    missing = NotFound("no-such-rollout", f"there is no rollout {own}", hint="andon status")
+    return await _visible(request, lambda: of_rollout(services, own), missing)
+
+
+async def of_rollout(services: Services, own: str) -> Place:
+    """Where it goes, also where the rest of its record is damaged; raises NotFound."""
+    try:
+        whole = await services.rollouts.get(RolloutId(own))
+    except Damaged:
+        there = await services.rollouts.find_damaged(RolloutId(own))
+        return Place(environment=there[1], unit=there[0]) if there else _ALL
+    return Place(environment=whole.environment, unit=whole.unit)
+
+
+async def run(request: Request, services: Services) -> Place:
+    """The unit that a run ships."""
+    own = str(request.path_params["run"])
+
+    async def found() -> Place:
+        return Place(unit=(await services.runs.get(RunId(own))).unit)
+
+    return await _visible(request, found, NotFound("no-such-run", f"there is no run {own}"))
+
+
+async def instance(request: Request, services: Services) -> Place:
+    """Where an instance runs. Of one that runs no longer only output is left, for those who may see all."""
+    own = str(request.path_params["instance"])
+
+    async def found() -> Place:
+        for desired in await services.desired.list():
+            for each in await services.instances(desired.unit, desired.environment):
+                if each.id == own:
+                    return Place(environment=each.environment, unit=each.unit)
+        await services.logs(InstanceId(own), 1)
+        return _ALL
+
+    return await _visible(request, found, NotFound("no-such-instance", f"there is no instance {own}"))
+
+
+def of_record(record: Record) -> Place:
+    """Where a record belongs; what names no unit concerns all of them."""
+    event = record.event
+    return Place(
+        environment=event.environment or (None if event.unit else EVERYWHERE), unit=event.unit or EVERYWHERE
+    )
+
+
+async def _visible(request: Request, found: Callable[[], Awaitable[Place]], missing: NotFound) -> Place:
+    """The place, where the caller may see what is there; otherwise it is as if there were nothing."""
+    try:
+        place = await found()
+    except NotFound:
+        raise missing from None
+    if not callers.current(request).may(Permission.FLOOR_VIEW, place):
+        raise missing
+    return place
+
+
+async def _sent(request: Request) -> dict[str, Any]:
+    whole = await request.json() if await request.body() else {}
+    return whole if isinstance(whole, dict) else {}

@@ -1,0 +1,58 @@
+"""From a body's `signature` to a signature, where the policy in force wants one or a person gives one."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from andon.access.signatures.commands import Given
+from andon.access.signatures.model import Action, Document, Meaning, Signature
+from andon.api.callers import Caller
+from andon.api.inputs import SignatureGiven
+from andon.api.services import Services
+from andon.kernel.errors import Forbidden
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request would do; environment None is everywhere. reason: the body's own, which is signed."""
+
+    action: Action
+    environment: str | None
+    reason: str
+    given: SignatureGiven | None
+
+
+async def sign(
+    services: Services, caller: Caller, wanted: Wanted, document: Callable[[], Awaitable[Document]]
+) -> Signature | None:
+    """The caller's signature over `document`; None where none was given and none is wanted.
+
+    Raises:
+        Forbidden: one is wanted and missing (`needs` says what to bring), a token signs, or the person did
+            not prove who they are.
+    """
+    if wanted.given is None:
+        if await services.signing.required(wanted.action, wanted.environment):
+            raise required(services, caller, wanted.action, wanted.environment)
+        return None
+    given = Given(
+        login=wanted.given.login,
+        password=wanted.given.password.get_secret_value(),
+        meaning=wanted.given.meaning,
+        reason=wanted.reason,
+    )
+    return await services.signing.sign(caller.principal, await document(), given, source=caller.origin.source)
+
+
+def required(services: Services, caller: Caller, action: Action, environment: str | None) -> Forbidden:
+    """What tells a program to ask its person for a signature."""
+    return Forbidden(
+        "signature-required",
+        f"{action.value} in {environment or 'every environment'} asks for your signature",
+        hint="sign with your password, a meaning and a reason; a token cannot sign",
+        needs={
+            "action": action.value,
+            "environment": environment,
+            "login": services.signing.needs_login(caller.principal),
+            "meanings": [each.value for each in Meaning],
+        },
+    )
