@@ -23,6 +23,7 @@ from andon.cli import (
     timeline,
     tokens,
     users,
+    witness,
 )
 from andon.cli.context import Elsewhere, err, state_of
 from andon.kernel.errors import AndonError
@@ -65,7 +66,7 @@ def options(
 
 for group in (
     server, signin, ship, rollouts, approvals, look, timeline, audit, signatures, policies, users, roles,
-    tokens, secrets, authority,
+    tokens, secrets, authority, witness,
 ):  # fmt: skip
     group.register(app)
 needs.show(app)

@@ -23,6 +23,7 @@ class Need(StrEnum):
     NOTHING = "nothing; it works without signing in"
     SIGN_IN = "to be signed in"
     HOME = "the home folder, on the machine that holds it"
+    STATE = "its own folder, and no Andon"
 
 
 def needs(*needed: Permission | Need) -> Callable[[Command], Command]:
