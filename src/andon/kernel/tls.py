@@ -35,7 +35,6 @@ def client_context(trust_file: Path) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_flags |= ssl.VERIFY_X509_STRICT
     _trust(context, trust_file)
     return context
 
@@ -195,7 +194,6 @@ def _context(pair: _Pair, client_ca: Path | None) -> ssl.SSLContext:
             ) from error
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
-        context.verify_flags |= ssl.VERIFY_X509_STRICT
         _trust(context, client_ca)
     return context
 
