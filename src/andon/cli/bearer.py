@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from andon.cli.credentials import Credentials, Kept
 from andon.kernel.clock import Clock
-from andon.kernel.errors import AndonError, Unauthenticated, Unavailable
+from andon.kernel.errors import Forbidden, Unauthenticated
 
 Exchange = Callable[[str], Mapping[str, Any]]
 _EARLY_SECONDS = 30.0  # a token that ends while its request is on the way helps nobody
@@ -83,9 +83,7 @@ class KeptSession:
                 return kept.access_token if kept else ""
             try:
                 answer = exchange(kept.refresh_token)
-            except Unavailable:
-                raise
-            except AndonError as error:
+            except (Unauthenticated, Forbidden) as error:
                 self._credentials.remove(self._url)
                 raise Unauthenticated(
                     "signed-out", f"the session of {kept.login} at {self._url} has ended", hint="andon login"

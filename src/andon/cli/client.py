@@ -1,6 +1,7 @@
 """Speaks to a running Andon over its HTTP API. Problems come back as the errors they were."""
 
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
@@ -36,7 +37,12 @@ class Client:
         self._server = server
         self._bearer = bearer or Nobody()
         self._http = httpx.Client(
-            base_url=self.url, timeout=_TIMEOUT_SECONDS, trust_env=False, verify=server.trust()
+            base_url=self.url,
+            timeout=_TIMEOUT_SECONDS,
+            trust_env=False,
+            verify=server.trust(),
+            # Whoever is asked to let this terminal in, and whoever lists sessions, reads where it is.
+            headers={"User-Agent": f"andon on {socket.gethostname()}"},
         )
 
     def __enter__(self) -> Self:

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
         "list", help="List your tokens, or those of machines.\n\nExample: andon tokens list --machine"
     )(list_)
     group.command(
-        help="Make a token; its text is shown once. It may do what you may, or only what --grant says."
+        help="Make a token; its text is shown once. It may do what --grant says and you may."
         "\n\nExamples:\n\n  andon tokens create dashboard --grant viewer --days 90 --reason 'wall screen'\n\n"
         "  andon tokens create ci --machine --grant engineer@staging --output ci.token --reason 'nightly'"
     )(create)
@@ -46,7 +46,10 @@ def list_(context: typer.Context, machine: _Machine = False, as_json: Json = Fal
 def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="What it is for, in a word")],
-    grant: grants.GrantOption = None,
+    grant: Annotated[
+        list[str],
+        typer.Option("--grant", "-g", help="A role of yours, or role@environment/unit/line. May be repeated"),
+    ],
     days: Annotated[int, typer.Option("--days", min=1, max=366, help="Days until it expires")] = 90,
     machine: _Machine = False,
     output: Annotated[
