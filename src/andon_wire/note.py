@@ -50,7 +50,7 @@ class Key:
 
     def __str__(self) -> str:
         """As it is written in files and options."""
-        return f"{self.name}+{self.id.hex()}+{_encoded(bytes([self.kind]) + self.key)}"
+        return f"{self.name}+{self.id.hex()}+{encoded(bytes([self.kind]) + self.key)}"
 
     @classmethod
     def parse(cls, text: str) -> "Key":
@@ -82,7 +82,7 @@ class Signature:
     @property
     def line(self) -> str:
         """With its newline."""
-        return f"{_DASH}{self.name} {_encoded(self.key_id + self.blob)}\n"
+        return f"{_DASH}{self.name} {encoded(self.key_id + self.blob)}\n"
 
     @classmethod
     def parse(cls, line: str) -> "Signature":
@@ -110,9 +110,7 @@ class Checkpoint:
     @property
     def text(self) -> str:
         """What is signed."""
-        return "".join(
-            f"{each}\n" for each in (self.origin, self.size, _encoded(self.root), *self.extensions)
-        )
+        return "".join(f"{each}\n" for each in (self.origin, self.size, encoded(self.root), *self.extensions))
 
     @classmethod
     def parse(cls, text: str) -> "Checkpoint":
@@ -229,7 +227,8 @@ def hash_of(text: str) -> bytes:
     return raw
 
 
-def _encoded(raw: bytes) -> str:
+def encoded(raw: bytes) -> str:
+    """Bytes as these formats write them."""
     return base64.b64encode(raw).decode()
 
 
@@ -238,6 +237,6 @@ def _decoded(text: str) -> bytes:
         raw = base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError) as error:
         raise Malformed(f"not base64: {text[:60]!r}") from error
-    if _encoded(raw) != text:
+    if encoded(raw) != text:
         raise Malformed(f"not the one form of base64: {text[:60]!r}")
     return raw

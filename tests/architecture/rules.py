@@ -34,7 +34,7 @@ VENDORS = {
     "defusedxml": ("andon.pipelines.*",),
     "detect_secrets": ("andon.pipelines.*",),
     "fastapi": ("andon.api.*", "andon.board.*", "andon.app", "andon_mes.api.*", "andon_mes.app"),
-    "httpx": ("andon.cli.*", "andon.evidence.*", "andon.gateway.*", "andon.targets.*"),
+    "httpx": ("andon.cli.*", "andon.evidence.*", "andon.gateway.*", "andon.targets.*", "andon.timeline.*"),
     "jinja2": ("andon.board.*",),
     "jwt": ("andon.access.sessions.*",),
     "ldap3": ("andon.access.directory.*",),
