@@ -31,7 +31,7 @@ _log = logging.get(__name__)
 _DAMAGED = "secret.damaged"
 _LOOKS = 5  # a row can be overtaken once by each rotation; five in one reading is not a race any more
 _LOST_HINT = (
-    "put the key file back from where it is kept apart; if it is lost, set each secret again: "
+    "put the key file back from where it is kept apart; if it is lost, delete each secret and set it again: "
     "docs/operations/secrets.md"
 )
 

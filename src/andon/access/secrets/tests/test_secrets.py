@@ -173,6 +173,16 @@ async def test_a_lost_key_file_is_named_and_never_made_anew_over_secrets(
     assert await store.get("ldap.bind") == "hunter2"
 
 
+async def test_after_the_key_was_lost_for_good_deleting_and_setting_again_helps(
+    store: SecretStore, path
+) -> None:
+    await store.put("ldap.bind", "hunter2", **WHO)
+    path.unlink()
+    await store.delete("ldap.bind", **WHO)
+    await store.put("ldap.bind", "hunter3", **WHO)
+    assert await store.get("ldap.bind") == "hunter3"
+
+
 async def test_another_installations_key_file_is_told_from_damage(store: SecretStore, path: Path) -> None:
     await store.put("ldap.bind", "hunter2", **WHO)
     path.unlink()
