@@ -15,6 +15,7 @@ from andon.access.model import (
     Where,
 )
 
+ADMIN = "admin"
 _P = Permission
 _VIEW = (_P.FLOOR_VIEW, _P.TIMELINE_VIEW)
 _OPERATE = (*_VIEW, _P.LOGS_VIEW, _P.CORD_PULL)
@@ -79,8 +80,11 @@ def permitted(
 
 def anywhere(principal: Principal, permission: Permission) -> bool:
     """Whether there is some place where it is allowed: what a list or a menu asks before it looks closer."""
-    owned = [*principal.grants] if principal.limits is None else [*principal.limits]
-    return any(permission in _role_of(principal.roles, each).permissions for each in owned)
+
+    def is_in(grants: Iterable[Grant]) -> bool:
+        return any(permission in _role_of(principal.roles, each).permissions for each in grants)
+
+    return is_in(principal.grants) and (principal.limits is None or is_in(principal.limits))
 
 
 def find_grant(
@@ -112,9 +116,40 @@ def covers(scope: Scope, place: Place) -> bool:
     return all(allowed in (EVERYWHERE, there) or there is None for allowed, there in pairs)
 
 
+def is_admin(grants: Iterable[Grant]) -> bool:
+    """Whether the built-in `admin` is among them, without a limit to its scope."""
+    return any(each.role == ADMIN and each.scope == Scope() for each in grants)
+
+
+def is_within(wanted: Iterable[Grant], owned: Collection[Grant], roles: Mapping[str, Role]) -> bool:
+    """Whether `wanted` gives nothing that `owned` does not: nobody hands on more than they have.
+
+    Each permission of a wanted grant must be within one owned grant; two that only together cover it do not.
+    """
+    return all(
+        any(_gives(roles, mine, permission, where, grant.scope) for mine in owned)
+        for grant in wanted
+        for permission, where in _role_of(roles, grant).permissions.items()
+    )
+
+
 def is_separated(approvers: Collection[str], involved: Collection[str]) -> bool:
     """Whether somebody approved who neither shipped nor proposed it (separation of duty)."""
     return bool(set(approvers) - set(involved))
+
+
+def _gives(
+    roles: Mapping[str, Role], mine: Grant, permission: Permission, where: Where, scope: Scope
+) -> bool:
+    given = _role_of(roles, mine).permissions.get(permission)
+    if given is None or (given is Where.OUTSIDE_PRODUCTION and where is Where.ANYWHERE):
+        return False
+    pairs = (
+        (mine.scope.environment, scope.environment),
+        (mine.scope.unit, scope.unit),
+        (mine.scope.line, scope.line),
+    )
+    return all(allowed in (EVERYWHERE, there) for allowed, there in pairs)
 
 
 def _role_of(roles: Mapping[str, Role], grant: Grant) -> Role:
