@@ -217,6 +217,7 @@ class Slapd:
         """It takes connections, and answers nothing."""
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
         try:
             yield
         finally:
@@ -224,12 +225,8 @@ class Slapd:
 
     def change(self, ldif: str, *, adds: bool = False, relaxes: bool = False) -> None:
         """Apply LDIF as the root of the tree. relaxes: also what only the server itself may write."""
-        command = [_program("ldapmodify"), "-x", "-H", f"ldap://127.0.0.1:{self.port}"]
-        command += ["-D", ROOT_DN, "-w", ROOT_PASSWORD, *(["-a"] if adds else [])]
-        command += ["-e", "relax"] if relaxes else []
-        done = subprocess.run(command, input=ldif.encode(), capture_output=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"ldapmodify failed: {done.stderr.decode()}")
+        options = [*(["-a"] if adds else []), *(["-e", "relax"] if relaxes else [])]
+        self._run("ldapmodify", *options, text=ldif)
 
     def add_person(self, login: str, password: str = "", *, name: str = "", extra: str = "") -> str:
         """A person; without a password where it is empty. Their DN."""
@@ -261,12 +258,23 @@ class Slapd:
         """Take an entry away."""
         self.change(f"dn: {dn}\nchangetype: delete\n")
 
+    def delete_referral(self, dn: str) -> None:
+        """Take away an entry that refers elsewhere, instead of being referred."""
+        self._run("ldapdelete", "-MM", dn)
+
     def _listens(self) -> bool:
         if self._process is None or self._process.poll() is not None:
             raise RuntimeError(f"slapd ended: {(self.folder / 'log').read_text()[-2000:]}")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
             return True
         return False
+
+    def _run(self, program: str, *options: str, text: str = "") -> None:
+        command = [_program(program), "-x", "-H", f"ldap://127.0.0.1:{self.port}"]
+        command += ["-D", ROOT_DN, "-w", ROOT_PASSWORD, *options]
+        done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {done.stderr.decode()}")
 
     def _configuration(self) -> str:
         tls = "TLSCertificateFile {0}/server.pem\nTLSCertificateKeyFile {0}/server.key"

@@ -24,8 +24,9 @@ from ldap3.utils.conv import escape_bytes, escape_filter_chars
 from andon.access.directory.model import DirectorySettings, ServerAddress
 from andon.kernel.errors import Damaged, Unavailable
 
-# Asks Active Directory not to answer with references to its other partitions (MS-ADTS 3.1.1.3.4.1.7). It is
-# not critical: other servers pass over it (RFC 4511, 4.1.11).
+_AD_CAPABILITY = "1.2.840.113556.1.4.800"  # LDAP_CAP_ACTIVE_DIRECTORY_OID
+# Asks Active Directory not to answer with references to its own other partitions, in which nobody signs in
+# (MS-ADTS 3.1.1.3.4.1.7). Other servers must not get it: their references say that people live elsewhere.
 _DOMAIN_SCOPE = ("1.2.840.113556.1.4.1339", False, None)
 _SUCCESS, _PROTOCOL_ERROR, _SIZE_LIMIT, _REFERRAL, _NO_SUCH_OBJECT, _NO_ACCESS = 0, 2, 4, 10, 32, 50
 _BUSY = frozenset({3, 51, 52, 80})  # time limit, busy, unavailable, other
@@ -75,6 +76,7 @@ class Link:
         self.address = address
         self._settings = settings
         self._other: Link | None = None
+        self._is_active_directory: bool | None = None
         self._tls = _Verified(settings.ca_file)
         server = ldap3.Server(
             address.host,
@@ -163,17 +165,8 @@ class Link:
             Unavailable: no answer, or the server is busy.
             Damaged: the base is not there, may not be read or lies elsewhere; the filter is none.
         """
-        self._call(
-            self._connection.search,
-            base,
-            filter_,
-            search_scope=ldap3.BASE if is_base_only else ldap3.SUBTREE,
-            dereference_aliases=ldap3.DEREF_NEVER,
-            attributes=list(attributes) or [ldap3.NO_ATTRIBUTES],
-            size_limit=limit,
-            time_limit=math.ceil(self._settings.timeout.total_seconds()),
-            controls=[_DOMAIN_SCOPE],
-        )
+        controls = [_DOMAIN_SCOPE] if self.is_active_directory() else None
+        self._search(base, filter_, attributes, limit=limit, is_base_only=is_base_only, controls=controls)
         code = self._code()
         if code not in {_SUCCESS, _SIZE_LIMIT}:
             raise self._search_error(code, base)
@@ -183,6 +176,37 @@ class Link:
             raise self._elsewhere(base, str(elsewhere[0].get("uri")))
         entries = [_entry(each) for each in response if each["type"] == "searchResEntry"]
         return Found(entries[:limit], is_cut=code == _SIZE_LIMIT or len(entries) > limit)
+
+    def is_active_directory(self) -> bool:
+        """What the server says of itself; asked once."""
+        if self._is_active_directory is None:
+            name = "supportedCapabilities"
+            self._search("", "(objectClass=*)", [name], limit=1, is_base_only=True, controls=None)
+            roots = [_entry(each) for each in self._connection.response or [] if "raw_attributes" in each]
+            self._is_active_directory = any(_AD_CAPABILITY in each.texts(name) for each in roots)
+        return self._is_active_directory
+
+    def _search(
+        self,
+        base: str,
+        filter_: str,
+        attributes: Sequence[str],
+        *,
+        limit: int,
+        is_base_only: bool,
+        controls: Sequence[object] | None,
+    ) -> None:
+        self._call(
+            self._connection.search,
+            base,
+            filter_,
+            search_scope=ldap3.BASE if is_base_only else ldap3.SUBTREE,
+            dereference_aliases=ldap3.DEREF_NEVER,
+            attributes=list(attributes) or [ldap3.NO_ATTRIBUTES],
+            size_limit=limit,
+            time_limit=math.ceil(self._settings.timeout.total_seconds()),
+            controls=controls,
+        )
 
     def _open(self) -> None:
         try:
@@ -201,8 +225,11 @@ class Link:
             is_started = self._call(self._connection.start_tls, read_server_info=False)
         except LDAPStartTLSError:
             is_started = False
+        if self._tls.problem is not None:
+            problem = self._unavailable(f"did not finish the TLS handshake: {self._tls.problem}")
+            raise self._tls_error() or problem
         if not is_started:
-            raise self._tls_error() or self._damaged(
+            raise self._damaged(
                 "does not offer StartTLS, or somebody on the way takes it out; nothing was sent to it",
                 "Give the server a certificate, or use ldaps://.",
             )

@@ -16,7 +16,6 @@ _log = logging.get(__name__)
 
 MOST_GROUPS = 1000  # of one person
 _AT_ONCE = 50  # groups whose parents one search asks for
-_AD_CAPABILITY = "1.2.840.113556.1.4.800"  # LDAP_CAP_ACTIVE_DIRECTORY_OID
 _IN_CHAIN = ":1.2.840.113556.1.4.1941:="  # LDAP_MATCHING_RULE_IN_CHAIN (MS-ADTS 3.1.1.3.4.4.3)
 
 
@@ -59,6 +58,8 @@ class Questions:
         link.whoami()
         for base in (self.settings.base_dn, self._group_base):
             link.search(base, "(objectClass=*)", (), limit=1, is_base_only=True)
+        # Goes through all of the base, as a sign-in does: a part that lies on another server shows here.
+        self._one(link, self.settings.user_filter.replace("{login}", "andon-asks-for-nobody"))
         anyone = self.settings.user_filter.replace("={login})", "=*)")
         found = link.search(self.settings.base_dn, anyone, self._attributes, limit=1).entries
         if not found:
@@ -157,7 +158,8 @@ class Questions:
     def _groups(self, link: Link, entry: Entry, login: str) -> frozenset[str]:
         """All groups, the groups of groups included, up to `nested_depth`; a cycle ends by itself."""
         member_of = self.settings.member_of_attribute
-        if self.settings.nested_depth and not member_of and self._knows_in_chain(link):
+        if self.settings.nested_depth and not member_of and link.is_active_directory():
+            # To other servers the rule matches nothing, so they must not get it.
             filter_ = self.settings.group_filter.replace("={dn}", f"{_IN_CHAIN}{{dn}}")
             return frozenset(self._search_groups(link, _filled(filter_, entry.dn, login)))
         if member_of:
@@ -211,12 +213,6 @@ class Questions:
                 f"gives one person more than {MOST_GROUPS} groups, or fewer than it has",
                 "Make group_base_dn or group_filter narrower, or raise the server's size limit.",
             )
-
-    @staticmethod
-    def _knows_in_chain(link: Link) -> bool:
-        """Active Directory walks by itself. To others the rule matches nothing, so they must not get it."""
-        found = link.search("", "(objectClass=*)", ("supportedCapabilities",), limit=1, is_base_only=True)
-        return any(_AD_CAPABILITY in each.texts("supportedCapabilities") for each in found.entries)
 
 
 def bad_credentials() -> Forbidden:
