@@ -35,6 +35,7 @@ class Plant:
     """A home folder with its Andon. `variables`: settings beside those of this process's environment.
 
     acting: whoever runs a command that names nobody. one_time_password: the administrator's first.
+    token: with it this program looks at how things stand.
     """
 
     home: Path
@@ -42,7 +43,7 @@ class Plant:
     variables: Mapping[str, str] = field(default_factory=dict)
     acting: str = ADMIN
     one_time_password: str = field(default="", init=False)
-    _token: str = field(default="", init=False)
+    token: str = field(default="", init=False)
     _process: asyncio.subprocess.Process | None = field(default=None, init=False)
 
     @property
@@ -68,7 +69,7 @@ class Plant:
         await self.first_sign_in(ADMIN, self.one_time_password)
         why = "looks at how things stand"
         words = ("tokens", "create", "harness", "--grant", "viewer", "--reason", why, "--json")
-        self._token = json.loads((await self.checked(*words))[1])["text"]
+        self.token = json.loads((await self.checked(*words))[1])["text"]
 
     async def hire(self, login: str, name: str, *grants: str) -> Person:
         """Make an account as the administrator, and sign in with it for the first time."""
@@ -187,7 +188,7 @@ class Plant:
                 await asyncio.sleep(0.1)
 
     def _client(self, timeout: float = 5) -> httpx.AsyncClient:
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         return httpx.AsyncClient(
             base_url=self.url, trust_env=False, timeout=timeout, verify=TRUSTS_NOBODY, headers=headers
         )
