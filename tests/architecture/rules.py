@@ -16,7 +16,7 @@ PURE = re.compile(
 PURE_STDLIB = {
     "abc", "bisect", "collections", "dataclasses", "datetime", "enum", "fractions", "functools", "hashlib",
     "heapq", "itertools", "json", "math", "numbers", "operator", "re", "statistics", "string", "textwrap",
-    "types", "typing", "decimal", "uuid", "unicodedata",
+    "types", "typing", "decimal", "uuid", "unicodedata", "zlib",
 }  # fmt: skip
 # Values that people or programs give are checked by their model; the terminal is what cli/render renders to.
 PURE_VENDORS = {
