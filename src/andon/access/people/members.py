@@ -4,7 +4,7 @@ Identity is the directory's id (entryUUID, objectGUID), never the login: somebod
 person's login there is refused here (21 CFR 11.100). A renamed person keeps the first login.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from andon.access.directory.model import Directory, DirectoryPerson
@@ -23,7 +23,7 @@ from andon.timeline.records import Event, Severity
 _log = logging.get(__name__)
 _ACTOR = "directory"
 # From the groups of a person to their grants (`access/directory/groups.py`).
-GrantsOf = Callable[[DirectoryPerson], tuple[Grant, ...]]
+GrantsOf = Callable[[Iterable[str]], tuple[Grant, ...]]
 
 
 class Members:
@@ -86,7 +86,7 @@ class Members:
                         await self._refresh(change, present, person, has_entered=False)
 
     async def _first(self, change: Change, person: DirectoryPerson) -> tuple[User | None, Forbidden | None]:
-        now, grants = self._clock.now(), self._grants_of(person)
+        now, grants = self._clock.now(), self._grants_of(person.groups)
         taken = await change.find_by_key(names.key_of(person.login))
         if taken is not None:
             why = f"the directory gave login {taken.user.login} to another person"
@@ -126,7 +126,7 @@ class Members:
         user = replace(
             old,
             display_name=person.display_name[:200],
-            grants=self._grants_of(person),
+            grants=self._grants_of(person.groups),
             is_disabled=False,
             last_login_at=now if has_entered else old.last_login_at,
         )
