@@ -351,5 +351,5 @@ def escaped_bytes(value: bytes) -> str:
 
 
 def _entry(response: Mapping[str, Any]) -> Entry:
-    raw = response["raw_attributes"]
-    return Entry(str(response["dn"]), {name.lower(): list(raw[name]) for name in raw})
+    raw = response.get("raw_attributes") or {}
+    return Entry(str(response["dn"]), {name.lower(): list(raw[name] or ()) for name in raw})
