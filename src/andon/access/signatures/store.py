@@ -12,11 +12,14 @@ from sqlalchemy import DDL, JSON, Column, Index, String, Table, Text, event, ins
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from andon.access.signatures.model import Action, Document, Meaning, Signature
+from andon.kernel import logging
 from andon.kernel.errors import Damaged, NotFound
 from andon.store.engine import Database
 from andon.store.schema import UtcDateTime, metadata
 from andon.timeline import store as timeline
 from andon.timeline.records import Event, Severity
+
+_log = logging.get(__name__)
 
 signatures = Table(
     "signatures",
@@ -95,12 +98,22 @@ class SignatureStore:
         return _signature(row)
 
     async def list(self, subject: str | None = None, limit: int = 100) -> Sequence[Signature]:
-        """The newest first; of one subject, such as `rollout/ro-...`, or of all. Raises Damaged."""
+        """The newest first; of one subject, such as `rollout/ro-...`, or of all.
+
+        A row that is no signature is left out: it counts for nothing, and `get` says what is wrong with it.
+        """
         query = select(signatures).order_by(signatures.c.at.desc(), signatures.c.id.desc()).limit(limit)
         if subject is not None:
             query = query.where(signatures.c.subject == subject)
         async with self._database.reading() as connection:
-            return [_signature(row) for row in (await connection.execute(query)).all()]
+            rows = (await connection.execute(query)).all()
+        found = []
+        for row in rows:
+            try:
+                found.append(_signature(row))
+            except Damaged as error:
+                _log.error("signature left out", signature=row.id, reason=error.message)
+        return found
 
     async def record(self, what: Event, at: datetime) -> None:
         """Tell the timeline of a signature that was refused."""

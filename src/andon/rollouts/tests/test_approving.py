@@ -28,7 +28,7 @@ from andon.testing.signing import Hand
 from andon.testing.world import Shelf, an_authority
 from andon.timeline.store import Filter, TimelineStore
 
-BY = {"actor": "kim", "reason": "because", "proposer_id": "us-kim"}
+BY: dict[str, Any] = {"actor": "kim", "reason": "because", "proposer_id": "us-kim"}
 TWO = Policy(PRODUCTION, 1, is_production=True, approvals=2, signed=frozenset(Action))
 
 
