@@ -2,7 +2,7 @@
 
 Records are walked once, in the order in which they are kept; then what was walked is held against the signed
 checkpoints and against what witnesses remember. Standard library only, as this file travels with an export.
-What is not here: reading (verify.py, offline.py).
+What is not here: reading (verify.py, exported.py).
 """
 
 import re
@@ -98,7 +98,7 @@ class Walked:
 
 
 class Walk:
-    """Walks records one by one; the fast way over the lines of an export is in offline.py."""
+    """Walks records one by one; the fast way over the lines of an export is in exported.py."""
 
     def __init__(self, sizes: Iterable[int]) -> None:
         self.walked = Walked()

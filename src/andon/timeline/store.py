@@ -205,14 +205,14 @@ class TimelineStore:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             raise NotFound("no-such-record", f"there is no record {number}", hint="andon timeline")
-        return _record(row)
+        return read_record(row)
 
     async def list(self, wanted: Filter, *, limit: int = 100, newest_first: bool = True) -> list[Record]:
         """At most `limit` records that match."""
         order = timeline.c.number.desc() if newest_first else timeline.c.number.asc()
         query = self._matching(select(timeline), wanted).order_by(order).limit(limit)
         async with self._database.reading() as connection:
-            return [_record(row) for row in (await connection.execute(query)).all()]
+            return [read_record(row) for row in (await connection.execute(query)).all()]
 
     async def head(self) -> tuple[int, str]:
         """Number and hash of the last record as the head has them; 0 and zeros before the first.
@@ -373,7 +373,7 @@ class CheckpointStore:
             await tx.execute(made.on_conflict_do_nothing(), rows)
 
 
-def _record(row: Row[Any]) -> Record:
+def read_record(row: Row[Any]) -> Record:
     """A row as a record; one that cannot be read is shown as that, so that the others still are."""
     try:
         return chain.parse(row.body, row.hash)

@@ -97,7 +97,7 @@ class Witnesses:
         for peer, client, _ in self._peers:
             try:
                 found += await recall(client, peer.key, origin)
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, Malformed) as error:
                 silent.append(f"witness {peer.key.name} did not answer: {error or type(error).__name__}")
         return found, silent
 
@@ -194,6 +194,7 @@ async def recall(client: httpx.AsyncClient, key: Key | None, origin: str) -> lis
 
     Raises:
         httpx.HTTPError: it did not answer.
+        Malformed: its answer is not of the form.
     """
     asked = {"origin": origin}
     name = key.name if key else str(client.base_url)
