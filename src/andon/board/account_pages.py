@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -62,6 +63,10 @@ def router(services: Services, frame: Frame) -> APIRouter:
     async def device(request: Request, code: Annotated[str, Query(max_length=20)] = "") -> Response:
         page = Page("device.html", personal=True)
         return await frame.show(request, page, _device(services, code.strip().upper()))
+
+    @own.get("/login/device", dependencies=[open_to_all("it only leads to the page that asks who one is")])
+    async def shown_by_terminals(code: Annotated[str, Query(max_length=20)] = "") -> Response:
+        return RedirectResponse(f"/device?{urlencode({'code': code})}" if code else "/device", 303)
 
     @own.get("/me", dependencies=[signed_in(person=True)])
     async def me(request: Request, fragment: bool = False) -> Response:

@@ -1,12 +1,13 @@
-"""The gate of a rollout as its page shows it: who must approve, what exactly is signed, who has signed."""
+"""The gate of a rollout as its page shows it: who must approve, what exactly is signed, who has answered. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from andon.access.model import Permission
-from andon.access.signatures.model import Meaning
-from andon.api.model import RolloutView
+from andon.access.signatures.model import Meaning, Standing
+from andon.api.model import GateView, RolloutView
+from andon.board import signed
 from andon.board.viewer import Viewer
 
 _MEANINGS = (Meaning.APPROVED, Meaning.REVIEWED, Meaning.RESPONSIBLE, Meaning.AUTHOR)
@@ -14,7 +15,7 @@ _MEANINGS = (Meaning.APPROVED, Meaning.REVIEWED, Meaning.RESPONSIBLE, Meaning.AU
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A gate. why_not: a sentence of the engine's; the missing right is said by the page itself.
+    """A gate. counted: people whose yes counts. why_not: the engine's sentence; a missing right is said by the page.
 
     document: what an approval signs, field by field; hash: of it.
     """
@@ -22,35 +23,51 @@ class Shown:
     is_waiting: bool
     is_open: bool
     needed: int
+    counted: int
     role: str
-    approvals: Sequence[Any]
+    answers: Sequence[signed.Shown]
     why_not: str
     document: Mapping[str, Any]
     hash: str
 
     @property
-    def offer(self) -> dict[str, Any]:
-        """What the dialog of signing is opened with."""
-        return {
-            "meanings": [each.value for each in _MEANINGS],
-            "document": {**self.document, "SHA-256": self.hash},
-        }
+    def yes(self) -> dict[str, Any]:
+        """What the dialog of an approval is opened with."""
+        return _offer({**self.document, "SHA-256": self.hash})
+
+    @property
+    def no(self) -> dict[str, Any]:
+        """What the dialog of a rejection is opened with: the same words with the other answer."""
+        return _offer({**self.document, "answer": "no"})
 
 
-def look(view: RolloutView, viewer: Viewer) -> Shown | None:
-    """The gate of a rollout; None where it has none."""
-    found = getattr(view, "gate", None)
+def look(view: RolloutView, viewer: Viewer, signatures: Sequence[signed.Shown]) -> Shown | None:
+    """The gate of a rollout; None where it has none. signatures: of the rollout, whatever they sign."""
+    found = view.gate
     if found is None:
         return None
     is_waiting = view.stage == "gated" and not view.is_over
     is_allowed = viewer.may(Permission.APPROVE, view.environment, view.unit)
+    answers = _answers(found, signatures)
+    counting = [each for each in answers if each.is_yes and each.standing == Standing.VALID]
     return Shown(
         is_waiting=is_waiting,
         is_open=found.is_open,
         needed=found.approvals_needed,
+        counted=len({each.signer for each in counting}),
         role=found.approver_role,
-        approvals=found.approvals,
+        answers=answers,
         why_not=found.why_not if is_waiting and is_allowed and not found.may_approve else "",
-        document=getattr(found, "document", None) or {},
-        hash=getattr(found, "document_hash", "") or "",
+        document=found.document or {},
+        hash=found.document_hash,
     )
+
+
+def _answers(found: GateView, signatures: Sequence[signed.Shown]) -> Sequence[signed.Shown]:
+    """Each answer with what it is worth for the rollout as it is now, which is less than being genuine."""
+    known = {each.id: each for each in signatures}
+    return [replace(known[each.id], standing=each.standing) for each in found.approvals if each.id in known]
+
+
+def _offer(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {"meanings": [each.value for each in _MEANINGS], "document": dict(document)}

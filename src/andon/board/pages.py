@@ -113,17 +113,18 @@ def _floor(gather: Gather) -> Build:
 def _rollout(gather: Gather, rollout: RolloutId) -> Build:
     async def build(seen: Seen) -> dict[str, Any]:
         caller = seen.viewer.known
-        view = await gather.rollout(rollout)
+        view = await gather.rollout(rollout, caller)
         looks = await gather.looks(rollout)
         findings = {each.metric: each for each in (view.verdict.findings if view.verdict else ())}
         is_corded = any(each.environment in {None, view.environment} for each in seen.cords)
         tiles = (await gather.status(caller)).units
         place = (view.unit, view.environment)
         subject = f"rollout/{rollout}"
+        signatures = await signed.of_subject(gather.services, subject)
         return {
             "view": view,
-            "gate": gate.look(view, seen.viewer),
-            "signatures": await signed.of_subject(gather.services, subject),
+            "gate": gate.look(view, seen.viewer, signatures),
+            "signatures": signatures,
             "tile": next((each for each in tiles if (each.unit, each.environment) == place), None),
             "banner": story.banner(view),
             "next": story.following(view, now=seen.now, is_corded=is_corded),

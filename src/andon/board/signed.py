@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from andon.access.signatures.model import Signature, Standing
+from andon.access.signatures.model import Action, Signature, Standing
 from andon.api.services import Services
 from andon.kernel.errors import NotFound
 
@@ -29,12 +29,19 @@ class Shown:
     method: str
     standing: str
 
+    @property
+    def is_yes(self) -> bool:
+        """Whether it is an approval at a gate."""
+        return self.action == Action.APPROVE
+
 
 def shown(signature: Signature, standing: Standing) -> Shown:
-    """A signature with its standing."""
+    """A signature with its standing; a no at a gate is called a rejection."""
+    document = signature.document
+    is_no = document.action is Action.APPROVE and document.values.get("answer") == "no"
     return Shown(
         id=signature.id,
-        action=signature.document.action.value,
+        action="reject" if is_no else document.action.value,
         subject=signature.document.subject,
         signer=signature.signer,
         display_name=signature.display_name,

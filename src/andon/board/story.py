@@ -50,6 +50,8 @@ def banner(view: RolloutView) -> Banner:
         because = view.verdict.reason if view.verdict and is_judged else ""
         title = Phrase(f"verdict.{view.phase}", names)
         return Banner(_TONES.get(view.phase, "open"), title, view.reason, because)
+    if view.stage == "gated":
+        return Banner("open", Phrase("verdict.gated"), view.waiting_for or view.reason)
     if view.verdict is None:
         return Banner("open", Phrase("verdict.none"), view.reason)
     outcome = view.verdict.outcome
@@ -66,6 +68,8 @@ def following(view: RolloutView, *, now: datetime, is_corded: bool) -> Next:
     if view.is_paused:
         return Next(Phrase("next.paused"), _after(view), None, None)
     deadline = Phrase("clock.deadline") if view.deadline_at else None
+    if view.stage == "gated":
+        return Next(Phrase("next.gated"), _after(view), deadline, view.deadline_at)
     if view.phase == "preparing":
         own = [each for each in view.instances if each.version == view.candidate]
         ready = sum(1 for each in own if each.state == "ready")

@@ -89,7 +89,7 @@
     const isPlain = !task.needsReason && !Object.keys(values).length;
     const { ok, status, said, wait } = await request(task.url, task.method, isPlain ? undefined : values);
     if (ok) { act.close(); signing(null); proceed(task, said); return; }
-    if (status === 401) { signIn(); problem(act, words(said)); return; }
+    if (status === 401 && !CREDENTIALS.includes(said.code)) { signIn(); problem(act, words(said)); return; }
     refused(said, wait);
   }
   function refused(said, wait) {

@@ -1,20 +1,32 @@
-"""Pages as HTML: both languages, errors for people, fragments, and short-lived caching."""
+"""Pages as HTML: both languages, who sees what, errors for people, fragments, and short-lived caching."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
-from fastapi import Request
+from fastapi import FastAPI, Request
 from structlog.testing import capture_logs
 
+from andon.api import callers
+from andon.api.declared import check_declared
 from andon.api.http import create
 from andon.api.model import StageView
-from andon.board import pages
-from andon.board.frame import Frame
+from andon.board import assets, pages
+from andon.board.frame import Frame, Page
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import NotFound
 from andon.testing import scenes
+from andon.testing.access import PASSWORD, caller_as, client_as, headers_as
 from andon.testing.services import FakePlant
+from andon.timeline.records import Event, Severity
+
+
+def board(plant: FakePlant) -> FastAPI:
+    services = plant.services()
+    app = create(services)
+    pages.install(app, services)
+    return app
 
 
 @pytest.fixture
@@ -24,15 +36,15 @@ def plant() -> FakePlant:
 
 @pytest.fixture
 async def client(plant: FakePlant) -> AsyncIterator[httpx.AsyncClient]:
-    services = plant.services()
-    app = create(services)
-    pages.install(app, services)
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    headers = {"Accept": "text/html"}
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://127.0.0.1:8460", headers=headers
-    ) as opened:
+    async with client_as(plant, "admin", app=board(plant)) as opened:
+        opened.headers["Accept"] = "text/html"
         yield opened
+
+
+def person(plant: FakePlant, who: str | None) -> httpx.AsyncClient:
+    opened = client_as(plant, who, app=board(plant))
+    opened.headers["Accept"] = "text/html"
+    return opened
 
 
 PAGES = [
@@ -42,6 +54,17 @@ PAGES = [
     "/units/unknown/nowhere",
     f"/runs/{scenes.SHIPPING}",
     f"/runs/{scenes.SHIPPED}",
+    "/me",
+    "/device",
+    "/users",
+    "/users/engineer",
+    "/roles",
+    "/tokens",
+    "/policies",
+    "/timeline",
+    "/timeline?kind=rollout.created&severity=info&since=2020-01-01",
+    "/timeline/1",
+    "/signatures",
 ]
 
 
@@ -61,7 +84,8 @@ async def test_a_page_has_no_inline_script_or_style_and_names_no_other_host(clie
     assert " style=" not in text
     assert "<style" not in text
     assert " onclick=" not in text
-    assert text.count("<script") == 1
+    assert text.count("<script") == len(assets.SCRIPTS)
+    assert "</script>" in text
     addresses = text.replace("http://127.0.0.1", "").replace("http://www.w3.org", "")
     assert "http://" not in addresses
     assert "https://" not in addresses
@@ -69,7 +93,8 @@ async def test_a_page_has_no_inline_script_or_style_and_names_no_other_host(clie
 
 async def test_a_fragment_is_the_living_part_alone(client):
     text = (await client.get("/?fragment=true")).text
-    assert text.lstrip().startswith('<div id="live"')
+    assert text.lstrip().startswith("<title>")
+    assert '<div id="live"' in text
     assert "<dialog" not in text
 
 
@@ -98,62 +123,225 @@ async def test_the_board_shows_an_error_when_everything_is_away(client, plant):
     assert "unexpected" in page.text
 
 
-async def test_the_same_page_is_made_once_for_many_viewers():
+async def test_the_same_page_is_made_once_for_all_with_the_same_rights():
     plant = scenes.a_busy_morning(FakePlant(clock=ManualClock()))
+    plant.access.add("second", *plant.access.users["us-viewer"].grants)
     made = []
-    observe = plant.services().instances
+    services = plant.services()
+    observe = services.instances
 
     async def counting(*place):
         made.append(place)
         return await observe(*place)
 
-    from dataclasses import replace
-
-    services = replace(plant.services(), instances=counting)
+    services = replace(services, instances=counting)
     app = create(services)
     pages.install(app, services)
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=app), base_url="http://localhost"
-    ) as viewer:
-        for _ in range(20):
-            await viewer.get("/?fragment=true")
-    assert len(made) == len(plant.desired)
+    async with client_as(plant, None, app=app) as client:
+        for who in ("viewer", "second") * 10:
+            assert (await client.get("/?fragment=true", headers=headers_as(plant, who))).status_code == 200
+        assert len(made) == len(plant.desired)
+        await client.get("/?fragment=true", headers=headers_as(plant, "engineer"))
+    assert len(made) == 2 * len(plant.desired)
+
+
+async def test_a_page_made_for_an_admin_is_never_given_to_a_viewer():
+    plant = scenes.a_busy_morning(FakePlant(clock=ManualClock()))
+    async with client_as(plant, None, app=board(plant)) as client:
+        path = "/units/mes/staging?fragment=true"
+        shown = {
+            who: (await client.get(path, headers=headers_as(plant, who))).text for who in ("admin", "viewer")
+        }
+        whole = {
+            who: (await client.get("/", headers=headers_as(plant, who))).text for who in ("admin", "viewer")
+        }
+    assert 'data-act="/api/v1/units/mes' in shown["admin"]
+    assert "data-act" not in shown["viewer"]
+    assert "You lack the right “Roll back” for mes · staging" in shown["viewer"]
+    assert 'href="/users"' in whole["admin"]
+    assert 'href="/users"' not in whole["viewer"]
+    assert "Admin" in whole["admin"]
+    assert "Admin" not in whole["viewer"]
+
+
+async def test_every_page_declares_who_may_see_it(plant):
+    check_declared(board(plant))
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_who_is_not_signed_in_is_sent_to_sign_in_and_back(plant, path):
+    async with person(plant, None) as client:
+        answer = await client.get(path)
+        assert answer.status_code == 303
+        address = httpx.URL(answer.headers["location"])
+        assert address.path == "/login"
+        assert address.params.get("next", "/") == path
+        joiner = "&" if "?" in path else "?"
+        assert (await client.get(f"{path}{joiner}fragment=true")).status_code == 401
+
+
+async def test_the_page_of_signing_in_leads_back_to_a_page_of_ours_only(plant):
+    async with person(plant, None) as client:
+        for wanted, shown in (
+            ("//evil.example", "/"),
+            ("/timeline?kind=x", "/timeline?kind=x"),
+            ("https://evil", "/"),
+        ):
+            text = (await client.get("/login", params={"next": wanted})).text
+            assert f'data-next="{shown}"' in text
+    async with person(plant, "viewer") as client:
+        for wanted, to in (("//evil.example", "/"), ("/timeline", "/timeline")):
+            answer = await client.get("/login", params={"next": wanted})
+            assert (answer.status_code, answer.headers["location"]) == (303, to)
+
+
+async def test_signing_in_shows_no_name_no_menu_and_no_cord(plant):
+    async with person(plant, None) as client:
+        text = (await client.get("/login")).text
+    assert "cord-dialog" not in text
+    assert 'id="person"' not in text
+    assert 'autocomplete="current-password"' in text
+    assert 'autocomplete="new-password"' in text
+
+
+@pytest.mark.parametrize("path", ["/users", "/users/admin", "/roles", "/tokens"])
+@pytest.mark.parametrize("who", ["viewer", "operator", "engineer", "approver", "scoped"])
+async def test_who_may_not_see_people_reads_which_right_is_missing_and_who_gives_it(plant, who, path):
+    async with person(plant, who) as client:
+        answer = await client.get(path)
+    assert answer.status_code == 403
+    assert "users.view" in answer.text
+    assert "See people and roles" in answer.text
+    assert "administrator" in answer.text
+    assert ">auditor<" in answer.text
+
+
+async def test_an_auditor_sees_everything_and_is_offered_no_change(plant):
+    async with person(plant, "auditor") as client:
+        for path in PAGES:
+            if path.startswith(("/me", "/device")):
+                continue
+            text = (await client.get(path, params={"fragment": "true"} if "?" not in path else None)).text
+            assert "data-act" not in text, path
+            assert "data-api" not in text, path
+
+
+async def test_a_person_with_one_scope_sees_nothing_of_the_rest(plant):
+    async with person(plant, "scoped") as client:
+        floor = (await client.get("/")).text
+        assert "tile-mes-staging" in floor
+        assert "tile-mes-production" not in floor
+        assert "roastery" not in floor
+        assert (await client.get("/units/mes/production")).status_code == 403
+        assert (await client.get(f"/rollouts/{scenes.UNDER_WAY}")).status_code == 404
+        number = next(each.number for each in plant.records if each.event.environment == "production")
+        assert (await client.get(f"/timeline/{number}")).status_code == 404
+        policies = (await client.get("/policies")).text
+        assert "policy-production" not in policies
+
+
+async def test_every_page_has_the_proof_of_its_own_session(plant):
+    app = board(plant)
+    async with client_as(plant, None, app=app) as client:
+        for who in ("viewer", "viewer"):
+            headers = headers_as(plant, who)
+            text = (await client.get("/", headers=headers)).text
+            assert f'<meta name="andon-csrf" content="{headers["X-Andon-CSRF"]}">' in text
+            fragment = (await client.get("/?fragment=true", headers=headers)).text
+            assert headers["X-Andon-CSRF"] not in fragment
 
 
 async def test_asking_for_pages_that_are_not_there_leaves_nothing_behind(plant):
-    services = plant.services()
-    app = create(services)
-    frame = Frame(services, app.state.feed)
+    app = board(plant)
+    frame = Frame(plant.services(), app.state.gather, app.state.feed)
+    caller = caller_as(plant, "viewer")
 
     async def missing(_seen):
         raise NotFound("no-such-rollout", "there is no such rollout")
 
     for number in range(3):
-        asked = Request(
-            {"type": "http", "path": f"/rollouts/ro-{number}", "query_string": b"", "headers": []}
-        )
+        scope = {"type": "http", "path": f"/rollouts/ro-{number}", "query_string": b"", "headers": []}
+        callers.keep(scope, callers.Identity(caller.origin, caller.principal))
         with pytest.raises(NotFound):
-            await frame.show(asked, "rollout.html", "", missing, only_live=False)
+            await frame.show(Request(scope), Page("rollout.html"), missing)
     assert frame._locks == {}
 
 
+async def test_a_record_shows_what_changed_by_sign_and_word_with_its_hash(client, plant):
+    event = Event(
+        "access.grants-changed", "user/minseo", "admin", "line 2", severity=Severity.WARNING,
+        before={"grants": ["viewer"], "old": 1}, after={"grants": ["engineer"], "new": {"deep": True}},
+        role="admin", source="10.1.2.3", correlation="abcdef12",
+    )  # fmt: skip
+    number = plant.tell(event).number
+    text = (await client.get(f"/timeline/{number}")).text
+    for said in (
+        "± changed",
+        "− removed",
+        "+ added",
+        "new.deep",
+        "10.1.2.3",
+        "abcdef12",
+        "Roles of a person changed",
+    ):
+        assert said.replace("±", "").replace("−", "").replace("+", "").strip() in text
+    assert text.count("<del>") == 2
+    assert text.count("<ins>") == 2
+
+
+async def test_the_timeline_pages_back_and_keeps_its_filter(client, plant):
+    for number in range(120):
+        plant.tell(
+            Event("rollout.paused", f"rollout/ro-{number}", "jiwoo", f"note {number}", "mes", "production")
+        )
+    first = (await client.get("/timeline", params={"actor": "jiwoo", "kind": "rollout.paused"})).text
+    assert first.count('<li id="r') == 50
+    before = plant.records[-50].number
+    assert f"actor=jiwoo&amp;kind=rollout.paused&amp;before={before}" in first
+    older = await client.get(f"/timeline?actor=jiwoo&kind=rollout.paused&before={before}")
+    assert f'id="r{before - 1}"' in older.text
+    assert f'id="r{before}"' not in older.text
+    assert 'data-topics=""' in older.text
+
+
+async def test_a_filter_that_matches_nothing_says_so(client):
+    text = (await client.get("/timeline?actor=nobody")).text
+    assert "No record matches" in text
+
+
+async def test_a_code_of_a_terminal_is_shown_with_where_it_comes_from(client, plant):
+    services = plant.services()
+    begun = await services.devices.begin(source="10.0.0.7", agent="andon/0.1 on line-pc")
+    app = create(services)
+    pages.install(app, services)
+    async with client_as(plant, "engineer", app=app) as own:
+        text = (await own.get(f"/device?code={begun.user_code.lower()}")).text
+        assert "10.0.0.7" in text
+        assert "andon/0.1 on line-pc" in text
+        assert f"/api/v1/login/device/{begun.user_code}/approve" in text
+        assert "nothing waits for this code" in (await own.get("/device?code=XXXX-XXXX")).text
+        led = await own.get("/login/device", params={"code": begun.user_code})
+        assert led.headers["location"] == f"/device?code={begun.user_code}"
+
+
+async def test_a_password_is_on_no_page(plant):
+    plant.access.add("fresh", must_change_password=True)
+    async with person(plant, "admin") as client:
+        for path in PAGES:
+            assert PASSWORD not in (await client.get(path)).text
+
+
 async def test_static_files_are_small_and_kept(client):
-    script, sheet = await client.get("/static/board.js"), await client.get("/static/board.css")
-    assert "immutable" in script.headers["cache-control"]
-    assert len(script.content) <= 20_000
-    assert len(sheet.content) <= 40_000
+    files = {name: await client.get(f"/static/{name}") for name in (*assets.SCRIPTS, *assets.SHEETS)}
+    assert all("immutable" in each.headers["cache-control"] for each in files.values())
+    assert sum(len(files[name].content) for name in assets.SCRIPTS) <= 36_000
+    assert sum(len(files[name].content) for name in assets.SHEETS) <= 44_000
     assert (await client.get("/static/secret")).status_code == 404
 
 
 async def test_an_empty_floor_says_how_to_begin():
-    services = FakePlant().services()
-    app = create(services)
-    pages.install(app, services)
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=app), base_url="http://localhost"
-    ) as viewer:
-        text = (await viewer.get("/")).text
-    assert "andon ship" in text
+    async with person(FakePlant(), "viewer") as client:
+        assert "andon ship" in (await client.get("/")).text
 
 
 def test_stages_side_by_side_stand_in_one_column():

@@ -11,7 +11,8 @@ _PAIRS = [
     ("ink", "accent-soft"),
     *(("dim", ground) for ground in ("bg", "panel", "sunk", "accent-soft", "green-soft")),
     *((colour, f"{colour}-soft") for colour in ("red", "amber", "green", "grey", "accent")),
-    *((colour, "panel") for colour in ("red", "amber", "accent")),
+    *((colour, "panel") for colour in ("red", "amber", "accent", "green", "grey")),
+    *((colour, "sunk") for colour in ("red", "green", "accent")),
     ("on", "accent"),
 ]  # fmt: skip
 

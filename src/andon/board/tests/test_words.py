@@ -7,6 +7,10 @@ from string import Formatter
 
 import pytest
 
+from andon.access.model import Permission, Source, Where
+from andon.access.rights import BUILTIN
+from andon.access.signatures.model import Action, Meaning, Standing
+from andon.board.vocabulary import account, floor, frame, people, records, rollout
 from andon.board.words import WORDS, choose, say, say_or
 from andon.judge.model import Outcome
 from andon.pipelines.model import RunState, StageName, StageState
@@ -34,17 +38,18 @@ def _used() -> set[str]:
     found: set[str] = set()
     for file in (_BOARD / "templates").iterdir():
         found |= set(re.findall(r"say(?:_or)?\('([a-z0-9_.-]+[a-z0-9_])'[,)]", file.read_text()))
-    for node in ast.walk(ast.parse((_BOARD / "story.py").read_text())):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Phrase":
-            first = node.args[0]
-            if isinstance(first, ast.Constant):
-                found.add(first.value)
+    for file in ("story.py", "account_pages.py"):
+        for node in ast.walk(ast.parse((_BOARD / file).read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Phrase":
+                first = node.args[0]
+                if isinstance(first, ast.Constant):
+                    found.add(first.value)
     return found
 
 
 def test_every_key_that_a_page_uses_is_there():
     used = _used()
-    assert len(used) > 80
+    assert len(used) > 250
     assert used <= set(WORDS)
 
 
@@ -61,10 +66,25 @@ def test_every_key_that_a_page_uses_is_there():
         ("severity", Severity),
         ("act", RequestKind),
         ("say", RequestKind),
+        ("perm", Permission),
+        ("where", Where),
+        ("meaning", Meaning),
+        ("action", Action),
+        ("standing", Standing),
+        ("user.source", Source),
     ],
 )
 def test_every_value_that_the_domains_have_has_a_word(prefix, values):
     assert {f"{prefix}.{each.value}" for each in values} <= set(WORDS)
+
+
+def test_every_role_that_is_built_in_is_described():
+    assert {f"role.{name}" for name in BUILTIN} <= set(WORDS)
+
+
+def test_no_key_stands_in_two_groups():
+    groups = (account, floor, frame, people, records, rollout)
+    assert sum(len(each.WORDS) for each in groups) == len(WORDS)
 
 
 def test_every_kind_that_a_rollout_tells_has_a_word():

@@ -39,6 +39,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "trigger.untrusted": ("a release that does not verify", "검증되지 않는 릴리스"),
     "trigger.no-evidence": ("no evidence in time", "근거 부족"),
     "trigger.timeout": ("a part that did not act in time", "제한 시간 초과"),
+    "trigger.gate": ("not approved", "승인되지 않음"),
     "trigger.abort": ("a person", "사람"),
     "trigger.cord": ("the cord", "안돈 코드"),
     # the rollout
