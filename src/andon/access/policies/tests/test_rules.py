@@ -1,0 +1,44 @@
+"""What a policy may say."""
+
+from dataclasses import replace
+
+import pytest
+
+from andon.access.model import PRODUCTION
+from andon.access.policies.model import Policy, default
+from andon.access.policies.rules import problem
+from andon.access.signatures.model import Action
+
+ROLES = {"approver", "admin"}
+
+
+@pytest.mark.parametrize("environment", [PRODUCTION, "staging"])
+def test_the_built_in_policies_keep_the_rules(environment: str) -> None:
+    assert problem(default(environment), ROLES) == ("", "")
+
+
+def test_production_asks_for_an_approval_and_for_every_signature() -> None:
+    built_in = default(PRODUCTION)
+    assert (built_in.is_production, built_in.approvals, built_in.signed) == (True, 1, frozenset(Action))
+
+
+BAD = [
+    ({"approvals": -1}, "approvals is -1", "from 0 to 5"),
+    ({"approvals": 6}, "approvals is 6", "from 0 to 5"),
+    ({"approver_role": "viewer"}, "nobody may approve as 'viewer'", "admin, approver"),
+    ({"is_production": False}, "environment production is production", "is_production"),
+    ({"signed": frozenset({Action.APPROVE})}, "signed lacks edit-policy", "edit-policy"),
+]
+
+
+@pytest.mark.parametrize(("changes", "wrong", "fix"), BAD)
+def test_what_a_policy_may_not_say(changes: dict[str, object], wrong: str, fix: str) -> None:
+    said, hint = problem(replace(default(PRODUCTION), **changes), ROLES)  # type: ignore[arg-type]
+    assert wrong in said
+    assert fix in hint
+
+
+@pytest.mark.parametrize("approvals", range(6))
+def test_any_environment_may_be_production(approvals: int) -> None:
+    plant = Policy("plant-2", 1, True, approvals, "admin", frozenset({Action.EDIT_POLICY}))
+    assert problem(plant, ROLES) == ("", "")
