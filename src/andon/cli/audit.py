@@ -1,4 +1,7 @@
-"""`andon audit`: proof that nobody rewrote what happened, and copies for those who ask."""
+"""`andon audit`: proof that nobody rewrote what happened, and copies for those who ask.
+
+`verify` needs no Andon: it reads an export, or the database of a home, and believes public keys alone.
+"""
 
 from enum import StrEnum
 from pathlib import Path
@@ -8,9 +11,9 @@ import typer
 from rich.markup import escape
 
 from andon.access.model import Permission
-from andon.cli import render
-from andon.cli.context import Json, client_of, out, print_json
-from andon.cli.needs import needs
+from andon.cli import exits, render
+from andon.cli.context import Json, client_of, out, print_json, settings_of
+from andon.cli.needs import Need, needs
 from andon.kernel import files
 
 
@@ -29,6 +32,13 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True, help="Proof that nobody rewrote what happened, and copies of it."
     )
     group.command(
+        help="Check every record, checkpoint and signature of an export or of this home's database, and name "
+        "the first record that was altered. With witnesses also a rewritten history is found."
+        "\n\nExamples:\n\n  andon audit verify\n\n  andon audit verify record.zip --key timeline.vkey\n\n"
+        "  andon audit verify timeline.jsonl --key timeline.vkey --witness-key qa-pc.vkey "
+        "--witness https://qa-pc.plant:8470"
+    )(verify)
+    group.command(
         help="Write a copy of the timeline, or of a part of it: JSON lines and ZIP verify offline, CSV and "
         "PDF are for people.\n\nExamples:\n\n  andon audit export --format zip --output record.zip\n\n"
         "  andon audit export --format pdf --subject rollout/ro-0kz3v1q8x --output rollout.pdf"
@@ -38,6 +48,35 @@ def register(app: typer.Typer) -> None:
         "\n\nExample: andon audit checkpoint > checkpoint.txt"
     )(checkpoint)
     app.add_typer(group, name="audit")
+
+
+@needs(Need.FILES)
+def verify(
+    context: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(help="Export, ZIP or JSON lines; without it this home's database")
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", help="The timeline's public key, or its file; default: this home's"),
+    ] = None,
+    witness_key: Annotated[
+        list[str] | None, typer.Option("--witness-key", help="A witness' public key, or its file")
+    ] = None,
+    witness: Annotated[
+        list[str] | None, typer.Option("--witness", help="A witness' folder, address, or saved checkpoint")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the timeline."""
+    from andon.cli import verifying
+    from andon.timeline import offline
+
+    believed = verifying.Believed(tuple(key or ()), tuple(witness_key or ()), tuple(witness or ()))
+    found = verifying.verified(settings_of(context), file, believed)
+    typer.echo((offline.as_json if as_json else offline.as_text)(found), nl=False)
+    if not found.is_intact:
+        raise typer.Exit(exits.BAD)
 
 
 @needs(Permission.TIMELINE_EXPORT)

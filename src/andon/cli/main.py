@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from andon.cli import (
+    access,
     approvals,
     audit,
     authority,
@@ -66,7 +67,7 @@ def options(
 
 for group in (
     server, signin, ship, rollouts, approvals, look, timeline, audit, signatures, policies, users, roles,
-    tokens, secrets, authority, witness,
+    tokens, secrets, authority, access, witness,
 ):  # fmt: skip
     group.register(app)
 needs.show(app)

@@ -23,6 +23,7 @@ class Need(StrEnum):
     NOTHING = "nothing; it works without signing in"
     SIGN_IN = "to be signed in"
     HOME = "the home folder, on the machine that holds it"
+    FILES = "the file, or the home folder; no Andon has to run"
     STATE = "its own folder, and no Andon"
 
 

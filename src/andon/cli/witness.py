@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from andon.cli.context import Json, err, out, print_json
 from andon.cli.needs import Need, needs
+from andon.cli.verifying import keys_of
 from andon.kernel import files, tls
 from andon.kernel.clock import SystemClock
 from andon.kernel.errors import Conflict, InvalidInput
@@ -79,7 +80,7 @@ def serve(
         )
     signer, clock = _signer(state, name), SystemClock()
     logs: dict[str, list[Key]] = {}
-    for each in (known for text in keys for known in _keys(text)):
+    for each in keys_of(keys):
         logs.setdefault(each.name, []).append(each)
     try:
         witness = Witness(state, signer, logs, lambda: clock.now().timestamp())
@@ -124,19 +125,6 @@ def _signer(state: Path, name: str | None) -> "Signer":
     except (Malformed, FileNotFoundError) as error:
         raise InvalidInput(
             "bad-witness-key", f"{state}: {error}", hint="restore its files, or use another folder"
-        ) from error
-
-
-def _keys(text: str) -> list["Key"]:
-    from andon_wire.note import Key, Malformed
-
-    path = Path(text)
-    try:
-        lines = path.read_text("utf-8").split() if path.is_file() else [text]
-        return [Key.parse(each) for each in lines]
-    except Malformed as error:
-        raise InvalidInput(
-            "bad-key", f"{text}: {error}", hint="the file keys/timeline.vkey of the home has it"
         ) from error
 
 
