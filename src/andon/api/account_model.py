@@ -1,11 +1,11 @@
 """What the API answers about people, sessions, tokens, signatures and policies. Values only."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from andon.api.model import View
+from andon.api.model import SignatureView, View
 
 
 class GrantView(View):
@@ -117,3 +117,114 @@ class TokenMade(View):
 
     token: TokenView
     text: str = Field(examples=["andon_pat_..."])
+
+
+class UserView(View):
+    """A person."""
+
+    id: str
+    login: str
+    display_name: str
+    source: str
+    grants: list[GrantView]
+    created_at: datetime
+    is_disabled: bool
+    is_break_glass: bool
+    must_change_password: bool
+    last_login_at: datetime | None
+
+
+class UserMade(View):
+    """A person with the password that they sign in with once; it is shown this once."""
+
+    user: UserView
+    one_time_password: str
+
+
+class OneTimePassword(View):
+    """A password that must be changed at the next sign-in; it is shown this once."""
+
+    one_time_password: str
+
+
+class RoleView(View):
+    """A role: permissions, and where each holds."""
+
+    name: str
+    description: str
+    is_builtin: bool
+    permissions: dict[str, Literal["anywhere", "outside-production"]]
+
+
+class WholeSignature(SignatureView):
+    """With exactly what was signed."""
+
+    document: dict[str, Any]
+
+
+class PolicyView(View):
+    """What an environment demands; version 0 is built in."""
+
+    environment: str
+    version: int
+    is_production: bool
+    approvals: int
+    approver_role: str
+    signed: list[str]
+
+
+class StoredPolicyView(View):
+    """A version of a policy, and who signed it when."""
+
+    policy: PolicyView
+    signature: str
+    at: datetime
+    actor: str
+
+
+class PolicyWithHistory(View):
+    """The policy in force and its signed versions, newest first."""
+
+    policy: PolicyView
+    history: list[StoredPolicyView]
+
+
+class SecretView(View):
+    """A secret by name; its value is never shown."""
+
+    name: str
+    updated_at: datetime
+    actor: str
+
+
+class RotationView(View):
+    """What a rotation did."""
+
+    key_id: str
+    encrypted: int
+
+
+class AuditFinding(View):
+    """Something that is wrong; number: the first record that it concerns, where that is known."""
+
+    code: str
+    problem: str
+    number: int | None
+
+
+class VerificationView(View):
+    """What checking the whole timeline found."""
+
+    is_intact: bool
+    sentence: str
+    first_bad: int | None
+    findings: list[AuditFinding]
+    notes: list[str]
+    records: int
+    checkpoints: int
+    signatures: int
+    cosignatures: int
+    witnesses: list[str]
+    signed_to: int
+    witnessed_to: int
+    seconds: float

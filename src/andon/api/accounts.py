@@ -4,10 +4,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from andon.access import rights
-from andon.access.model import Grant, Permission, Principal, PrincipalKind, Role, Scope, Where
+from andon.access.model import Grant, Permission, Principal, PrincipalKind, Role, Scope, User, Where
+from andon.access.policies.model import Policy
+from andon.access.signatures.model import Signature, Standing
 from andon.api import account_model as model
-from andon.api.people import SessionSeen, TokenSeen
+from andon.api import views
+from andon.api.people import SessionSeen, StoredPolicySeen, TokenSeen
 from andon.api.services import Services
+from andon.timeline.checks import Verification
 
 
 def grant(given: Grant) -> model.GrantView:
@@ -42,7 +46,7 @@ async def _expires_at(services: Services, principal: Principal) -> datetime | No
     kept = (
         await services.sessions.list(principal.user_id)
         if principal.kind is PrincipalKind.PERSON
-        else await services.tokens.list(principal.user_id)
+        else await services.tokens.list(principal.user_id or None)
     )
     return next((each.expires_at for each in kept if each.id == principal.session), None)
 
@@ -125,4 +129,79 @@ def token(seen: TokenSeen) -> model.TokenView:
         expires_at=seen.expires_at,
         last_used_at=seen.last_used_at,
         revoked_at=seen.revoked_at,
+    )
+
+
+def user(seen: User) -> model.UserView:
+    """A person."""
+    return model.UserView(
+        id=seen.id,
+        login=seen.login,
+        display_name=seen.display_name,
+        source=seen.source.value,
+        grants=grants(seen.grants),
+        created_at=seen.created_at,
+        is_disabled=seen.is_disabled,
+        is_break_glass=seen.is_break_glass,
+        must_change_password=seen.must_change_password,
+        last_login_at=seen.last_login_at,
+    )
+
+
+def role(seen: Role) -> model.RoleView:
+    """A role."""
+    given = {permission.value: where.value for permission, where in seen.permissions.items()}
+    return model.RoleView.model_validate(
+        {
+            "name": seen.name,
+            "description": seen.description,
+            "is_builtin": seen.is_builtin,
+            "permissions": given,
+        }
+    )
+
+
+def whole_signature(made: Signature, standing: Standing) -> model.WholeSignature:
+    """A signature with what was signed."""
+    return model.WholeSignature(**views.signature_values(made, standing), document=dict(made.document.values))
+
+
+def policy(seen: Policy) -> model.PolicyView:
+    """A policy."""
+    return model.PolicyView(
+        environment=seen.environment,
+        version=seen.version,
+        is_production=seen.is_production,
+        approvals=seen.approvals,
+        approver_role=seen.approver_role,
+        signed=sorted(each.value for each in seen.signed),
+    )
+
+
+def stored_policy(seen: StoredPolicySeen) -> model.StoredPolicyView:
+    """A version of a policy."""
+    return model.StoredPolicyView(
+        policy=policy(seen.policy), signature=seen.signature, at=seen.at, actor=seen.actor
+    )
+
+
+def verification(found: Verification) -> model.VerificationView:
+    """What checking the timeline found."""
+    return model.VerificationView(
+        is_intact=found.is_intact,
+        sentence=found.sentence,
+        first_bad=found.first_bad,
+        findings=[
+            model.AuditFinding(code=each.what, problem=each.sentence, number=each.record)
+            for each in found.findings
+        ],
+        notes=list(found.notes),
+        records=found.records,
+        checkpoints=found.checkpoints,
+        signatures=found.signatures,
+        cosignatures=found.cosignatures,
+        witnesses=list(found.witnesses),
+        signed_to=found.signed_to,
+        witnessed_to=found.witnessed_to,
+        seconds=found.seconds,
     )

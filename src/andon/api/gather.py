@@ -124,11 +124,31 @@ class Gather:
             newest=newest.version if newest else None,
         )
 
-    async def rollout(self, rollout: RolloutId) -> model.RolloutView:
-        """A rollout with everything about it."""
+    async def rollout(self, rollout: RolloutId, caller: Caller) -> model.RolloutView:
+        """A rollout with everything about it; at its gate, whether the caller may approve."""
         found = await self.services.rollouts.get(rollout)
         instances = await self.instances(found.unit, found.environment)
-        return views.rollout(found, instances, await self.manifest(found.unit, found.candidate))
+        view = views.rollout(found, instances, await self.manifest(found.unit, found.candidate))
+        return view.model_copy(update={"gate": await self._gate(found, caller)})
+
+    async def _gate(self, rollout: Rollout, caller: Caller) -> model.GateView | None:
+        answered = await self.services.commands.gate(rollout.id)
+        if answered is None:
+            return None
+        principal = caller.principal
+        why_not = answered.why_not(principal.user_id, principal.name)
+        document = None
+        if rollout.is_gated:
+            try:
+                document = await self.services.commands.document_of_answer(rollout.id, is_yes=True)
+            except AndonError as error:  # the page must still show why nobody can sign
+                why_not = error.message
+        place = Place(environment=rollout.environment, unit=rollout.unit)
+        if not caller.may(Permission.APPROVE, place):
+            why_not = f"{principal.name} lacks {Permission.APPROVE.value} there"
+        elif not principal.may_sign:
+            why_not = "a token cannot sign"
+        return views.gate(answered, document, why_not)
 
     async def looks(self, rollout: RolloutId) -> Sequence[model.LookView]:
         """The looks of a rollout for a chart; only new ones are read, and a long history is thinned."""

@@ -19,7 +19,19 @@ from andon.api.identify import Identify
 from andon.api.metrics import Counting, Metrics
 from andon.api.model import Problem
 from andon.api.rates import Window
-from andon.api.routes import account, cord, floor, login, pipelines, rollouts, system, timeline
+from andon.api.routes import (
+    account,
+    cord,
+    floor,
+    keeping,
+    login,
+    pipelines,
+    policies,
+    rollouts,
+    system,
+    timeline,
+    users,
+)  # fmt: skip
 from andon.api.services import Services
 from andon.kernel.clock import SystemClock
 from andon.kernel.supervise import Loop
@@ -100,6 +112,11 @@ def _v1(services: Services, gather: Gather, feed: Feed) -> APIRouter:
         login.router(services),
         login.devices(services),
         account.router(services),
+        users.router(services),
+        keeping.tokens(services),
+        keeping.secrets(services),
+        policies.router(services),
+        policies.signatures(services),
         floor.router(gather, feed),
         timeline.router(gather),
         rollouts.router(gather),

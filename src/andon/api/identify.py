@@ -15,7 +15,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from andon.access.model import Principal
+from andon.access.model import Principal, PrincipalKind
 from andon.api import callers, problems
 from andon.api.callers import Identity
 from andon.api.guard import Protection, is_loopback, source
@@ -92,21 +92,35 @@ class Identify:
             return Identity(origin, is_loopback=here)
         prove, secret = found
 
-        async def holds() -> bool:
-            try:
-                await prove()
-            except AndonError:
-                return False
-            return True
-
         try:
             principal = await prove()
             production = await self._services.policies.production()
         except AndonError as error:
             return Identity(origin, problem=error, is_loopback=here)
         return Identity(
-            origin, principal, secret=secret, is_loopback=here, production=production, again=holds
+            origin,
+            principal,
+            secret=secret,
+            is_loopback=here,
+            production=production,
+            again=self._again(principal, prove),
         )
+
+    def _again(
+        self, principal: Principal, prove: Callable[[], Awaitable[Principal]]
+    ) -> Callable[[], Awaitable[bool]]:
+        async def holds() -> bool:
+            try:
+                if principal.kind is PrincipalKind.PERSON:  # to look is no use of the session
+                    kept = await self._services.sessions.find(principal.session)
+                    now = self._services.clock.now()
+                    return kept is not None and kept.ended_at is None and kept.expires_at > now
+                await prove()
+            except AndonError:
+                return False
+            return True
+
+        return holds
 
     def _credentials(
         self, headers: Headers, origin: Origin

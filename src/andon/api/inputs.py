@@ -12,7 +12,7 @@ from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.units.model import StrategyName
 
-_LARGEST = 2**53 - 1  # what JavaScript and SQLite both hold
+LARGEST = 2**53 - 1  # what JavaScript and SQLite both hold
 
 
 def _said(value: str) -> str:
@@ -38,8 +38,8 @@ UnitPath = Annotated[str, Path(max_length=40, examples=["mes"])]
 EnvironmentPath = Annotated[str, Path(max_length=40, examples=["production"])]
 VersionPath = Annotated[str, Path(max_length=80, examples=["1.1.0"])]
 NameQuery = Annotated[str | None, Query(max_length=40)]
-NumberQuery = Annotated[int, Query(ge=0, le=_LARGEST)]
-BeforeQuery = Annotated[int | None, Query(ge=1, le=_LARGEST)]
+NumberQuery = Annotated[int, Query(ge=0, le=LARGEST)]
+BeforeQuery = Annotated[int | None, Query(ge=1, le=LARGEST)]
 LimitQuery = Annotated[int, Query(ge=1, le=500)]
 
 

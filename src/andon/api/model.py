@@ -198,6 +198,38 @@ class InstanceView(View):
     detail: str
 
 
+class SignatureView(View):
+    """A signature as 21 CFR 11.50 wants it shown: who, when, in what meaning; and what it is worth today."""
+
+    id: str
+    action: str
+    subject: str
+    signer: str
+    display_name: str
+    meaning: str
+    reason: str
+    at: datetime
+    document_hash: str
+    standing: Literal["valid", "unsigned", "forged"]
+    method: str
+
+
+class GateView(View):
+    """People must say yes before it begins. why_not: why the caller cannot; empty where they may.
+
+    `document` is what an approval signs now, `document_hash` its SHA-256; null where nothing can be signed.
+    """
+
+    is_open: bool
+    approvals_needed: int
+    approver_role: str
+    approvals: list[SignatureView]
+    may_approve: bool
+    why_not: str
+    document: dict[str, Any] | None
+    document_hash: str
+
+
 class RolloutView(RolloutSummary):
     """A rollout with its plan, the judge's findings and the instances of both releases.
 
@@ -217,6 +249,7 @@ class RolloutView(RolloutSummary):
     deadline_at: datetime | None
     requested: str | None
     instances: list[InstanceView]
+    gate: GateView | None = None
 
 
 class LookMetric(View):
@@ -268,6 +301,23 @@ class RecordView(View):
     source: str = Field("", description="The address that it came from")
     correlation: str = Field("", description="Ties the records of one request together")
     hash: str = Field("", description="SHA-256, hex, over this record and the hash before it")
+
+
+class ChangeView(View):
+    """One value that a record changed; null where it was not there."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+class RecordWithNeighbours(View):
+    """A record with the ones before and after it of the same subject, and what it changed."""
+
+    record: RecordView
+    previous: RecordView | None
+    next: RecordView | None
+    changes: list[ChangeView]
 
 
 class StageView(View):

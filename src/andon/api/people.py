@@ -3,14 +3,19 @@
 Protocols only, beside `services.py`, which holds those of what runs.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Protocol
 
-from andon.access.model import Grant, Permission, Principal, Role, User, Where
+from andon.access.model import Grant, Principal, Role, User
+from andon.access.people.model import Actor
 from andon.access.policies.model import Policy
+from andon.access.secrets.model import Rotation, Secret
 from andon.access.signatures.commands import Given
 from andon.access.signatures.model import Action, Document, Signature, Standing
+from andon.timeline.checks import Verification
+from andon.timeline.store import Filter
 
 
 class People(Protocol):
@@ -21,9 +26,9 @@ class People(Protocol):
         login: str,
         display_name: str,
         *,
-        grants: Sequence[Grant] = (),
+        grants: Collection[Grant] = (),
         password: str | None = None,
-        actor: str,
+        actor: Actor,
         reason: str,
     ) -> tuple[User, str]: ...
     async def get(self, user_id: str) -> User: ...
@@ -34,31 +39,31 @@ class People(Protocol):
         user_id: str,
         *,
         display_name: str | None = None,
-        grants: Sequence[Grant] | None = None,
+        grants: Collection[Grant] | None = None,
         is_disabled: bool | None = None,
-        actor: str,
+        actor: Actor,
         reason: str,
     ) -> User: ...
-    async def reset_password(self, user_id: str, *, actor: str, reason: str) -> str: ...
-    async def change_password(self, user_id: str, *, old: str, new: str) -> None: ...
+    async def reset_password(self, user_id: str, *, actor: Actor, reason: str) -> str: ...
+    async def change_password(self, user_id: str, *, old: str, new: str, keep_session: str = "") -> None: ...
+    async def unlock(self, user_id: str, *, actor: Actor, reason: str) -> None: ...
     async def roles(self) -> Mapping[str, Role]: ...
     async def put_role(
         self,
         name: str,
-        permissions: Mapping[Permission, Where],
+        permissions: Mapping[str, str],
         *,
         description: str,
-        actor: str,
+        actor: Actor,
         reason: str,
-    ) -> None: ...
-    async def delete_role(self, name: str, *, actor: str, reason: str) -> None: ...
+    ) -> Role: ...
+    async def delete_role(self, name: str, *, actor: Actor, reason: str) -> None: ...
 
 
 class Login(Protocol):
     """The one place where a password is checked (`access/people/login.py`)."""
 
     async def check(self, login: str, password: str, *, source: str) -> tuple[User, str]: ...
-    async def unlock(self, login: str, *, actor: str, reason: str) -> None: ...
 
 
 class Opened(Protocol):
@@ -108,17 +113,27 @@ class SessionSeen(Protocol):
     def expires_at(self) -> datetime: ...
 
 
+class SessionKept(Protocol):
+    """A session, ended or not."""
+
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
+
+
 class Sessions(Protocol):
     """Sessions of people (`access/sessions/sessions.py`)."""
 
-    async def open(self, user: User, *, kind: Any, source: str, agent: str, method: str) -> Opened: ...
+    async def open(self, user: User, *, kind: str, source: str, agent: str, method: str) -> Opened: ...
     async def principal(self, secret: str, *, source: str) -> Principal: ...
     async def csrf_of(self, secret: str) -> str: ...
     async def bearer(self, refresh: str) -> Bearer: ...
     async def principal_of_bearer(self, jwt: str) -> Principal: ...
+    async def find(self, session_id: str) -> SessionKept | None: ...
     async def list(self, user_id: str | None = None) -> Sequence[SessionSeen]: ...
-    async def end(self, session_id: str, *, actor: str, reason: str) -> object: ...
-    async def end_all_of(self, user_id: str, *, actor: str, reason: str) -> object: ...
+    async def end(self, session_id: str, *, actor: Actor, reason: str) -> object: ...
+    async def end_all_of(self, user_id: str, *, actor: Actor, reason: str) -> object: ...
 
 
 class DeviceBegun(Protocol):
@@ -149,7 +164,7 @@ class Devices(Protocol):
     """Sign-in of terminals by a second device (`access/sessions/devices.py`)."""
 
     async def begin(self, *, source: str, agent: str) -> DeviceBegun: ...
-    async def look(self, user_code: str) -> DeviceSeen: ...
+    async def look(self, user_code: str, principal: Principal | None = None) -> DeviceSeen: ...
     async def approve(self, user_code: str, principal: Principal) -> object: ...
     async def deny(self, user_code: str, principal: Principal) -> object: ...
     async def poll(self, device_code: str, *, source: str) -> Opened: ...
@@ -177,21 +192,21 @@ class TokenSeen(Protocol):
 
 
 class Tokens(Protocol):
-    """Personal and machine tokens (`access/tokens/tokens.py`)."""
+    """Tokens (`access/tokens/tokens.py`). `list` gives a person's, or with None the machines'."""
 
     async def create(
         self,
         name: str,
         *,
         owner: User | None,
-        grants: Sequence[Grant],
+        grants: Collection[Grant],
         expires_in: timedelta,
-        actor: str,
+        actor: Actor,
         reason: str,
     ) -> tuple[TokenSeen, str]: ...
     async def principal(self, text: str, *, source: str) -> Principal: ...
     async def list(self, owner_id: str | None = None) -> Sequence[TokenSeen]: ...
-    async def revoke(self, token_id: str, *, actor: str, reason: str) -> object: ...
+    async def revoke(self, token_id: str, *, actor: Actor, reason: str) -> object: ...
 
 
 class Signing(Protocol):
@@ -208,28 +223,67 @@ class Signing(Protocol):
     ) -> Sequence[tuple[Signature, Standing]]: ...
 
 
+class StoredPolicySeen(Protocol):
+    """A version of a policy, with who signed it."""
+
+    @property
+    def policy(self) -> Policy: ...
+    @property
+    def signature(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def actor(self) -> str: ...
+
+
 class Policies(Protocol):
     """What environments demand (`access/policies/commands.py`)."""
 
     async def get(self, environment: str) -> Policy: ...
-    async def list(self) -> Sequence[Policy]: ...
+    async def list(self, environments: Sequence[str] = ()) -> Sequence[Policy]: ...
+    async def history(self, environment: str) -> Sequence[StoredPolicySeen]: ...
     async def production(self) -> Collection[str]: ...
-
-
-class SecretSeen(Protocol):
-    """A secret's name and age; its value never leaves by the edges."""
-
-    @property
-    def name(self) -> str: ...
+    async def draft(
+        self,
+        environment: str,
+        *,
+        is_production: bool,
+        approvals: int,
+        approver_role: str,
+        signed: Collection[Action],
+    ) -> Policy: ...
+    def document(self, policy: Policy) -> Document: ...
+    async def put(self, policy: Policy, signature: Signature) -> Policy: ...
 
 
 class Secrets(Protocol):
-    """Secrets at rest (`access/secrets`)."""
+    """Secrets at rest (`access/secrets/store.py`); a value goes in, and never comes out here."""
 
-    async def list(self) -> Sequence[SecretSeen]: ...
+    async def put(self, name: str, value: str, *, actor: str, reason: str) -> None: ...
+    async def list(self) -> Sequence[Secret]: ...
+    async def delete(self, name: str, *, actor: str, reason: str) -> None: ...
+    async def rotate(self, *, actor: str, reason: str) -> Rotation: ...
 
 
 class Audit(Protocol):
     """Proof and copies of the timeline."""
 
-    async def checkpoint(self) -> str: ...
+    async def verify(self) -> Verification:
+        """Check all of it, as it is now."""
+        ...
+
+    async def checkpoint(self) -> str:
+        """The newest signed checkpoint as a C2SP note.
+
+        Raises:
+            NotFound: none was signed yet.
+        """
+        ...
+
+    def stream(self, form: str, wanted: Filter) -> AsyncIterator[bytes]:
+        """The records that match, as `jsonl` or `csv`, while they are read."""
+        ...
+
+    async def build(self, form: str, wanted: Filter, into: Path) -> None:
+        """The records that match, as `pdf` or `zip`, in the file `into`; the work is done in a thread."""
+        ...

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request
 
 from andon.access.model import EVERYWHERE, Permission, Place
+from andon.access.signatures.model import Document
 from andon.api import callers, inputs
 from andon.api.services import Services
 from andon.kernel.errors import Damaged, NotFound
@@ -21,6 +22,21 @@ async def path(request: Request, _services: Services) -> Place:
     return Place(
         environment=inputs.environment(environment) if environment else None,
         unit=inputs.unit(unit) if unit else None,
+    )
+
+
+async def whole_environment(request: Request, _services: Services) -> Place:
+    """All units of the environment in the path."""
+    environment = inputs.environment(request.path_params["environment"])
+    return Place(environment=environment, unit=EVERYWHERE)
+
+
+async def query(request: Request, _services: Services) -> Place:
+    """All that the query's unit and environment leave: everything, where neither is named."""
+    wanted = request.query_params
+    return Place(
+        environment=inputs.maybe_environment(wanted.get("environment")) or EVERYWHERE,
+        unit=inputs.maybe_unit(wanted.get("unit")) or EVERYWHERE,
     )
 
 
@@ -89,6 +105,12 @@ def of_record(record: Record) -> Place:
     return Place(
         environment=event.environment or (None if event.unit else EVERYWHERE), unit=event.unit or EVERYWHERE
     )
+
+
+def of_document(document: Document) -> Place:
+    """Where a signed document belongs; what names no unit concerns all of them."""
+    unit, environment = document.values.get("unit"), document.values.get("environment")
+    return Place(environment=environment or EVERYWHERE, unit=unit or EVERYWHERE)
 
 
 async def _visible(request: Request, found: Callable[[], Awaitable[Place]], missing: NotFound) -> Place:

@@ -34,13 +34,20 @@ async def sign(
         if await services.signing.required(wanted.action, wanted.environment):
             raise required(services, caller, wanted.action, wanted.environment)
         return None
+    return await must_sign(services, caller, wanted, await document())
+
+
+async def must_sign(services: Services, caller: Caller, wanted: Wanted, document: Document) -> Signature:
+    """The caller's signature over `document`, whatever the policy says. Raises like `sign`."""
+    if wanted.given is None:
+        raise required(services, caller, wanted.action, wanted.environment)
     given = Given(
         login=wanted.given.login,
         password=wanted.given.password.get_secret_value(),
         meaning=wanted.given.meaning,
         reason=wanted.reason,
     )
-    return await services.signing.sign(caller.principal, await document(), given, source=caller.origin.source)
+    return await services.signing.sign(caller.principal, document, given, source=caller.origin.source)
 
 
 def required(services: Services, caller: Caller, action: Action, environment: str | None) -> Forbidden:

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from andon.access.signatures.model import Document, Signature, Standing
 from andon.api import model
 from andon.api.services import Look, Probe
 from andon.judge.model import Counts, Finding, MetricPolicy, Verdict
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
+from andon.rollouts.gates import Answered
 from andon.rollouts.model import Cord, Phase, Plan, Rollout, Stage
 from andon.targets.model import Instance
 from andon.timeline.records import Record
@@ -65,6 +67,15 @@ def record(seen: Record) -> model.RecordView:
         correlation=event.correlation,
         hash=seen.hash,
     )
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[model.ChangeView]:
+    """The values that differ, by name."""
+    return [
+        model.ChangeView(name=name, before=before.get(name), after=after.get(name))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
 
 
 def cord(pulled: Cord) -> model.CordView:
@@ -267,6 +278,42 @@ def rollout(
         requested=whole.request.kind.value if whole.request else None,
         instances=[instance(each) for each in instances if each.version in own],
     )
+
+
+def gate(answered: Answered, document: Document | None, why_not: str) -> model.GateView:
+    """A gate; document: what an approval would sign now."""
+    return model.GateView(
+        is_open=answered.is_open,
+        approvals_needed=answered.gate.approvals,
+        approver_role=answered.gate.approver_role,
+        approvals=[signature(*each) for each in answered.signatures],
+        may_approve=not why_not,
+        why_not=why_not,
+        document=dict(document.values) if document else None,
+        document_hash=document.hash if document else "",
+    )
+
+
+def signature(made: Signature, standing: Standing) -> model.SignatureView:
+    """A signature with what it is worth today."""
+    return model.SignatureView(**signature_values(made, standing))
+
+
+def signature_values(made: Signature, standing: Standing) -> dict[str, Any]:
+    """What every form of a signature shows."""
+    return {
+        "id": made.id,
+        "action": made.document.action.value,
+        "subject": made.document.subject,
+        "signer": made.signer,
+        "display_name": made.display_name,
+        "meaning": made.meaning.value,
+        "reason": made.reason,
+        "at": made.at,
+        "document_hash": made.document_hash,
+        "standing": standing.value,
+        "method": made.method,
+    }
 
 
 def look(stored: Look) -> model.LookView:

@@ -70,6 +70,11 @@ class Ship:
         self._wake()
         return run
 
+    async def unit_of(self, path: Path) -> UnitName:
+        """The unit whose source tree is the folder `path`; raises InvalidInput."""
+        _, manifest = await asyncio.to_thread(_found, path)
+        return UnitName(manifest.unit.name)
+
     async def cancel(self, run_id: RunId, actor: str, reason: str) -> Run:
         """Ask for the run to stop; its processes are killed, then it is over.
 

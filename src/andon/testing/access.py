@@ -25,6 +25,8 @@ from andon.access.model import (
     User,
     Where,
 )
+from andon.access.people.authority import name_of
+from andon.access.people.model import Actor
 from andon.access.policies.model import Policy, default
 from andon.access.rights import BUILTIN
 from andon.access.signatures.commands import Given
@@ -60,6 +62,11 @@ class FakeSession:
     secret: str
     csrf: str
     refresh: str = ""
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """One that ended is forgotten."""
+        return None
 
     @property
     def session_id(self) -> str:
@@ -231,9 +238,9 @@ class FakePeople(_Part):
         login: str,
         display_name: str,
         *,
-        grants: Sequence[Grant] = (),
+        grants: Collection[Grant] = (),
         password: str | None = None,
-        actor: str,
+        actor: Actor,
         reason: str,
     ) -> tuple[User, str]:
         """A new account, and its first password."""
@@ -242,7 +249,7 @@ class FakePeople(_Part):
         made = password or secrets.token_urlsafe(9)
         user = self._access.add(login, *grants, display_name=display_name, must_change_password=True)
         self._access.passwords[user.id] = made
-        self._plant.note("user.created", f"user/{login}", actor, reason)
+        self._plant.note("user.created", f"user/{login}", name_of(actor), reason)
         return user, made
 
     async def get(self, user_id: str) -> User:
@@ -264,9 +271,9 @@ class FakePeople(_Part):
         user_id: str,
         *,
         display_name: str | None = None,
-        grants: Sequence[Grant] | None = None,
+        grants: Collection[Grant] | None = None,
         is_disabled: bool | None = None,
-        actor: str,
+        actor: Actor,
         reason: str,
     ) -> User:
         """Change an account."""
@@ -278,19 +285,19 @@ class FakePeople(_Part):
             is_disabled=user.is_disabled if is_disabled is None else is_disabled,
         )
         self._access.users[user_id] = changed
-        self._plant.note("user.changed", f"user/{user.login}", actor, reason)
+        self._plant.note("user.changed", f"user/{user.login}", name_of(actor), reason)
         return changed
 
-    async def reset_password(self, user_id: str, *, actor: str, reason: str) -> str:
+    async def reset_password(self, user_id: str, *, actor: Actor, reason: str) -> str:
         """A one-time password."""
         user = await self.get(user_id)
         made = secrets.token_urlsafe(9)
         self._access.passwords[user_id] = made
         self._access.users[user_id] = replace(user, must_change_password=True)
-        self._plant.note("user.password-reset", f"user/{user.login}", actor, reason)
+        self._plant.note("user.password-reset", f"user/{user.login}", name_of(actor), reason)
         return made
 
-    async def change_password(self, user_id: str, *, old: str, new: str) -> None:
+    async def change_password(self, user_id: str, *, old: str, new: str, keep_session: str = "") -> None:  # noqa: ARG002
         """By the person."""
         user = await self.get(user_id)
         if self._access.passwords[user_id] != old:
@@ -299,6 +306,11 @@ class FakePeople(_Part):
         self._access.users[user_id] = replace(user, must_change_password=False)
         self._plant.note("user.password-changed", f"user/{user.login}", user.login, "by the person")
 
+    async def unlock(self, user_id: str, *, actor: Actor, reason: str) -> None:
+        """Let somebody try again."""
+        user = await self.get(user_id)
+        self._plant.note("user.unlocked", f"user/{user.login}", name_of(actor), reason)
+
     async def roles(self) -> Mapping[str, Role]:
         """All roles by name."""
         return self._access.roles
@@ -306,25 +318,27 @@ class FakePeople(_Part):
     async def put_role(
         self,
         name: str,
-        permissions: Mapping[Permission, Where],
+        permissions: Mapping[str, str],
         *,
         description: str,
-        actor: str,
+        actor: Actor,
         reason: str,
-    ) -> None:
+    ) -> Role:
         """Make or change a role."""
         if name in BUILTIN:
             raise Conflict("role-builtin", f"{name} is built in")
-        self._access.roles[name] = Role(name, dict(permissions), description=description)
-        self._plant.note("role.changed", f"role/{name}", actor, reason)
+        given = {Permission(permission): Where(where) for permission, where in permissions.items()}
+        self._access.roles[name] = Role(name, given, description=description)
+        self._plant.note("role.changed", f"role/{name}", name_of(actor), reason)
+        return self._access.roles[name]
 
-    async def delete_role(self, name: str, *, actor: str, reason: str) -> None:
+    async def delete_role(self, name: str, *, actor: Actor, reason: str) -> None:
         """Forget a role."""
         if name in BUILTIN:
             raise Conflict("role-builtin", f"{name} is built in")
         if self._access.roles.pop(name, None) is None:
             raise NotFound("no-such-role", f"there is no role {name}")
-        self._plant.note("role.deleted", f"role/{name}", actor, reason)
+        self._plant.note("role.deleted", f"role/{name}", name_of(actor), reason)
 
 
 class FakeLogin(_Part):
@@ -340,17 +354,13 @@ class FakeLogin(_Part):
             raise Forbidden("account-disabled", "this account is disabled", hint="ask an administrator")
         return user, "password"
 
-    async def unlock(self, login: str, *, actor: str, reason: str) -> None:
-        """Let somebody try again."""
-        self._plant.note("user.unlocked", f"user/{login}", actor, reason)
-
 
 class FakeSessions(_Part):
     """Sessions by their secret."""
 
-    async def open(self, user: User, *, kind: Any, source: str, agent: str, method: str) -> FakeSession:
+    async def open(self, user: User, *, kind: str, source: str, agent: str, method: str) -> FakeSession:
         """A session."""
-        return self._access.open(user, kind=str(kind), source=source, agent=agent, method=method)
+        return self._access.open(user, kind=kind, source=source, agent=agent, method=method)
 
     async def principal(self, secret: str, *, source: str) -> Principal:  # noqa: ARG002
         """Who it is."""
@@ -381,16 +391,20 @@ class FakeSessions(_Part):
         """Open sessions."""
         return [each for each in self._access.sessions.values() if user_id in {None, each.user_id}]
 
-    async def end(self, session_id: str, *, actor: str, reason: str) -> None:
+    async def find(self, session_id: str) -> FakeSession | None:
+        """One of them."""
+        return next((each for each in self._access.sessions.values() if each.id == session_id), None)
+
+    async def end(self, session_id: str, *, actor: Actor, reason: str) -> None:
         """End one."""
         found = [s for s, each in self._access.sessions.items() if each.id == session_id]
         if not found:
             raise NotFound("no-such-session", f"there is no session {session_id}")
         for secret in found:
             del self._access.sessions[secret]
-        self._plant.note("session.ended", f"session/{session_id}", actor, reason)
+        self._plant.note("session.ended", f"session/{session_id}", name_of(actor), reason)
 
-    async def end_all_of(self, user_id: str, *, actor: str, reason: str) -> None:
+    async def end_all_of(self, user_id: str, *, actor: Actor, reason: str) -> None:
         """End all of one person."""
         for each in await self.list(user_id):
             await self.end(each.id, actor=actor, reason=reason)
@@ -404,15 +418,15 @@ class FakeTokens(_Part):
         name: str,
         *,
         owner: User | None,
-        grants: Sequence[Grant],
+        grants: Collection[Grant],
         expires_in: timedelta,
-        actor: str,
+        actor: Actor,
         reason: str,
     ) -> tuple[FakeToken, str]:
         """A token and its text."""
         login = owner.login if owner else ""
         text = self._access.token(name, *grants, owner=login, expires_in=expires_in)
-        self._plant.note("token.created", f"token/{name}", actor, reason)
+        self._plant.note("token.created", f"token/{name}", name_of(actor), reason)
         return self._access.tokens[text], text
 
     async def principal(self, text: str, *, source: str) -> Principal:  # noqa: ARG002
@@ -423,7 +437,7 @@ class FakeTokens(_Part):
         owner = self._access.users.get(found.owner_id)
         return Principal(
             kind=PrincipalKind.TOKEN,
-            name=owner.login if owner else found.name,
+            name=owner.login if owner else f"token:{found.name}",
             display_name=owner.display_name if owner else found.name,
             grants=owner.grants if owner else found.grants,
             user_id=found.owner_id,
@@ -433,15 +447,15 @@ class FakeTokens(_Part):
         )
 
     async def list(self, owner_id: str | None = None) -> Sequence[FakeToken]:
-        """Tokens; owner "" means those of machines."""
-        return [each for each in self._access.tokens.values() if owner_id in {None, each.owner_id}]
+        """A person's tokens, or with None the machines'."""
+        return [each for each in self._access.tokens.values() if each.owner_id == (owner_id or "")]
 
-    async def revoke(self, token_id: str, *, actor: str, reason: str) -> None:
+    async def revoke(self, token_id: str, *, actor: Actor, reason: str) -> None:
         """End one."""
         for text, each in self._access.tokens.items():
             if each.id == token_id:
                 self._access.tokens[text] = replace(each, revoked_at=self._access.clock.now())
-                self._plant.note("token.revoked", f"token/{token_id}", actor, reason)
+                self._plant.note("token.revoked", f"token/{token_id}", name_of(actor), reason)
                 return
         raise NotFound("no-such-token", f"there is no token {token_id}")
 
@@ -475,7 +489,7 @@ class FakeDevices(_Part):
         self._waiting[code] = begun
         return begun
 
-    async def look(self, user_code: str) -> FakeDevice:
+    async def look(self, user_code: str, principal: Principal | None = None) -> FakeDevice:  # noqa: ARG002
         """Which terminal it is."""
         found = self._waiting.get(user_code.upper())
         if found is None:

@@ -4,7 +4,8 @@ It decides nothing as the real engine does: a request changes the rollout at onc
 something to show. `scenes.py` fills it.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -52,6 +53,7 @@ from andon.testing.access import (
     policy_of,
 )  # fmt: skip
 from andon.timeline import origin
+from andon.timeline.checks import Verification
 from andon.timeline.records import Event, Record, Severity
 from andon.timeline.store import Filter
 from andon.units.desired import Desired
@@ -434,18 +436,25 @@ class _Commands(_Part):
         return moved
 
     async def document_of_answer(self, rollout: RolloutId, *, is_yes: bool) -> Document:
-        return Document(Action.APPROVE, f"rollout/{rollout}", {"answer": "yes" if is_yes else "no"})
+        answer = {"answer": "yes" if is_yes else "no"}
+        return Document(Action.APPROVE, f"rollout/{rollout}", self._place(rollout) | answer)
 
     async def document_of_request(self, rollout: RolloutId, kind: RequestKind) -> Document:
-        return Document(Action(kind.value), f"rollout/{rollout}", {})
+        return Document(Action(kind.value), f"rollout/{rollout}", self._place(rollout))
+
+    def _place(self, rollout: RolloutId) -> dict[str, Any]:
+        found = self._plant.rollouts[rollout]
+        return {"unit": found.unit, "environment": found.environment}
 
     async def document_of_rollback(
         self, unit: UnitName, environment: EnvironmentName, to: Version | None
     ) -> Document:
-        return Document(Action.ROLLBACK, f"unit/{unit}", {"environment": environment, "to": to})
+        return Document(Action.ROLLBACK, f"unit/{unit}", {"unit": unit, "environment": environment, "to": to})
 
     async def document_of_cord(self, environment: EnvironmentName | None) -> Document:
-        return Document(Action.RELEASE_CORD, f"cord/{environment or 'everywhere'}", {})
+        return Document(
+            Action.RELEASE_CORD, f"cord/{environment or 'everywhere'}", {"environment": environment}
+        )
 
     async def request(
         self,
@@ -603,6 +612,22 @@ class _Secrets(_Part):
 
 class _Audit(_Part):
     """No chain, so nothing to prove; `andon.timeline` has the real one."""
+
+    async def verify(self) -> Verification:
+        count = len(self._plant.records)
+        return Verification(count, 1, 1, 0, (), count, 0, (), (), 0.01)
+
+    def stream(self, form: str, wanted: Filter) -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncIterator[bytes]:
+            for each in self._plant.records:
+                if _matches(each, wanted):
+                    yield f"{form}: {each.number} {each.event.kind} {each.event.unit}\n".encode()
+
+        return pieces()
+
+    async def build(self, form: str, wanted: Filter, into: Path) -> None:
+        count = sum(_matches(each, wanted) for each in self._plant.records)
+        await asyncio.to_thread(into.write_bytes, f"{form} of {count} records".encode())
 
     async def checkpoint(self) -> str:
         return f"andon.example/timeline\n{len(self._plant.records)}\n"

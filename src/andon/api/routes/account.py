@@ -36,7 +36,10 @@ def router(services: Services) -> APIRouter:
     )
     async def password(body: inputs.NewPassword, caller: Current) -> Response:
         await services.people.change_password(
-            caller.principal.user_id, old=body.old.get_secret_value(), new=body.new.get_secret_value()
+            caller.principal.user_id,
+            old=body.old.get_secret_value(),
+            new=body.new.get_secret_value(),
+            keep_session=caller.principal.session,
         )
         return Response(status_code=204)
 

@@ -95,7 +95,7 @@ def devices(services: Services) -> APIRouter:
         begun = await services.devices.begin(source=_source(request), agent=_agent(request))
         protection: Protection = request.app.state.protection
         scheme = "https" if protection.is_tls else "http"
-        page = f"{scheme}://{request.headers['host']}/login/device"  # the guard knows this name
+        page = f"{scheme}://{request.headers['host']}/device"  # the guard knows this name
         return model.DeviceBegunView(
             device_code=begun.device_code,
             user_code=begun.user_code,
@@ -121,8 +121,8 @@ def devices(services: Services) -> APIRouter:
         responses=documented(403, 404, 409, 422),
         dependencies=[signed_in(person=True)],
     )
-    async def look(user_code: inputs.CodePath) -> model.DeviceSeenView:
-        seen = await services.devices.look(user_code)
+    async def look(user_code: inputs.CodePath, caller: Current) -> model.DeviceSeenView:
+        seen = await services.devices.look(user_code, caller.principal)
         return model.DeviceSeenView(
             user_code=user_code, source=seen.source, agent=seen.agent, begun_at=seen.begun_at
         )

@@ -89,7 +89,7 @@ def _begin(api: APIRouter, gather: Gather) -> None:
             needs_approval=only_proposes,
             proposer_id=caller.principal.user_id,
         )
-        return await gather.rollout(begun.id)
+        return await gather.rollout(begun.id, caller)
 
     @api.post(
         "/units/{unit}/environments/{environment}/rollback",
@@ -119,7 +119,7 @@ def _begin(api: APIRouter, gather: Gather) -> None:
             needs_approval=not caller.may(_P.DEPLOY, Place(environment=place, unit=own)),
             signature=signature,
         )
-        return await gather.rollout(begun.id)
+        return await gather.rollout(begun.id, caller)
 
 
 def _look(api: APIRouter, gather: Gather) -> None:
@@ -149,8 +149,8 @@ def _look(api: APIRouter, gather: Gather) -> None:
         responses=documented(404, 422),
         dependencies=own,
     )
-    async def one(rollout: inputs.IdPath) -> model.RolloutView:
-        return await gather.rollout(RolloutId(rollout))
+    async def one(rollout: inputs.IdPath, caller: Current) -> model.RolloutView:
+        return await gather.rollout(RolloutId(rollout), caller)
 
     @api.get(
         "/rollouts/{rollout}/looks",
@@ -186,7 +186,7 @@ def _act(gather: Gather, verb: RequestKind) -> _Act:
         ):
             return Response(status_code=204)
         await commands.request(own, verb, caller.name, body.reason, signature=signature)
-        return await gather.rollout(own)
+        return await gather.rollout(own, caller)
 
     return act
 
@@ -200,17 +200,14 @@ def _answer(api: APIRouter, gather: Gather) -> None:
         ) -> model.RolloutView | Response:
             own = RolloutId(rollout)
             environment = (await services.rollouts.get(own)).environment
-            signature = await signing.sign(
-                services,
-                caller,
-                signing.Wanted(Action.APPROVE, environment, body.reason, body.signature),
-                lambda: services.commands.document_of_answer(own, is_yes=is_yes),
-            )
-            if signature is None:  # an answer is a signature, whatever else the policy wants signed
-                raise signing.required(services, caller, Action.APPROVE, environment)
+            wanted = signing.Wanted(Action.APPROVE, environment, body.reason, body.signature)
+            if wanted.given is None:  # an answer is a signature, whatever else the policy wants signed
+                raise signing.required(services, caller, wanted.action, environment)
+            document = await services.commands.document_of_answer(own, is_yes=is_yes)
+            signature = await signing.must_sign(services, caller, wanted, document)
             commands = services.commands
             await (commands.approve(own, signature) if is_yes else commands.reject(own, signature))
-            return await gather.rollout(own)
+            return await gather.rollout(own, caller)
 
         return answer
 
