@@ -1,4 +1,4 @@
-"""Writes `docs/reference/` from the code: settings, manifest, command line, HTTP API.
+"""Writes `docs/reference/` from the code: settings, manifest, command line, HTTP API, rights.
 
 `make reference` writes; `--check` says which page is stale and changes nothing.
 """
@@ -137,6 +137,8 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> list[str]:
     lines = [
         f"\n## {method.upper()} {path}\n",
         " ".join(operation.get("description", operation.get("summary", "")).split()),
+        "",
+        f"Needs: `{operation.get('x-andon-permission', 'open')}`.",
     ]
     parameters = [each for each in operation.get("parameters", []) if each["in"] in {"path", "query"}]
     if parameters:
@@ -166,6 +168,49 @@ def _schema(schema: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"list of {_schema(schema.get('items', {}))}"
     return str(schema.get("type", "")) and f"`{schema['type']}`"
+
+
+def rights() -> str:
+    """Which role may do what, and which route asks for what, as the routes declare it."""
+    from andon.access.model import Permission
+    from andon.access.rights import BUILTIN
+    from andon.api.matrix import matrix, permissions
+
+    app = _whole_app()
+    given, signs = permissions(), {"anywhere": "yes", "outside-production": "outside production"}
+    lines = [
+        "# Rights\n",
+        "A role gives permissions within the scope of its grant: environment, unit, line. What is",
+    ]
+    lines += [
+        "not given is refused. Roles of the plant's own are made with `andon roles set`.\n",
+        "## Roles\n",
+    ]
+    lines += [f"- **{role.name}** {role.description}" for role in BUILTIN.values()]
+    lines += ["\n## Permissions by role\n", "| permission | " + " | ".join(BUILTIN) + " |"]
+    lines += ["|---|" + "---|" * len(BUILTIN)]
+    for each in Permission:
+        cells = [signs.get(given[each.value].get(role, ""), "") for role in BUILTIN]
+        lines.append(f"| `{each.value}` | " + " | ".join(cells) + " |")
+    lines += [
+        "\n## Routes\n",
+        "At: where the permission must hold; `nowhere` means anywhere, and what is shown is",
+    ]
+    lines += ["only what lies within the caller's scope.\n", "| | path | needs | at |", "|---|---|---|---|"]
+    for row in matrix(app):
+        needed = f"`{row.permission}`" if row.place else row.permission
+        lines.append(f"| {', '.join(row.methods)} | `{row.path}` | {_cell(needed)} | {row.place} |")
+    return "\n".join(lines) + "\n"
+
+
+def _whole_app() -> Any:
+    """API and board together, without a running Andon: only the routes are read."""
+    from andon.api import http
+    from andon.board import pages
+
+    app = http.over_nothing()
+    pages.install(app, app.state.services)
+    return app
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:
@@ -216,6 +261,7 @@ PAGES = {
     "manifest.md": manifest,
     "cli.md": command_line,
     "http-api.md": http_api,
+    "rights.md": rights,
 }
 
 

@@ -38,8 +38,6 @@ async def everywhere(_request: Request, _services: Services) -> Place:
 class Declaration:
     """Base of the three; an instance is a dependency of the route."""
 
-    summary = ""
-
     async def __call__(self, request: Request) -> None:
         """Let the request through, or raise."""
         raise NotImplementedError
@@ -59,11 +57,6 @@ class Open(Declaration):
     async def __call__(self, request: Request) -> None:
         """Let everybody through."""
 
-    @property
-    def words(self) -> str:
-        """For the documents."""
-        return f"open: {self.why}"
-
 
 @dataclass(frozen=True)
 class SignedIn(Declaration):
@@ -78,11 +71,6 @@ class SignedIn(Declaration):
             raise Forbidden(
                 "person-only", "a token cannot do this", hint="sign in as the person: andon login"
             )
-
-    @property
-    def words(self) -> str:
-        """For the documents."""
-        return "signed in, a person" if self.person else "signed in"
 
 
 @dataclass(frozen=True)
@@ -109,11 +97,6 @@ class Needs(Declaration):
     def permission(self) -> Permission:
         """The permission that it asks for."""
         return self.wanted
-
-    @property
-    def words(self) -> str:
-        """For the documents."""
-        return f"`{self.wanted}`"
 
 
 def needs(wanted: Permission, at: Locator = nowhere, unless: Callable[[Request], bool] | None = None) -> Any:

@@ -7,17 +7,15 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
-from andon.api import declared, problems
+from andon.api import declared, openapi, problems
 from andon.api.declared import check_declared, open_to_all
 from andon.api.feed import INTERVAL, Feed
 from andon.api.gather import Gather
 from andon.api.guard import Guard, Protection
 from andon.api.identify import Identify
 from andon.api.metrics import Counting, Metrics
-from andon.api.model import Problem
 from andon.api.rates import Window
 from andon.api.routes import (
     account,
@@ -82,7 +80,7 @@ def create(services: Services, *, protection: Protection | None = None) -> FastA
     app.include_router(_v1(services, gather, feed))
     _describe_itself(app)
     problems.install(app, is_nobody=declared.refuses_nobody)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     app.add_middleware(Identify, services=services, protection=protection)
     app.add_middleware(Counting, metrics=page)
     app.add_middleware(Guard, protection=protection)
@@ -101,9 +99,14 @@ def _describe_itself(app: FastAPI) -> None:
 
 
 def describe() -> dict[str, Any]:
-    """The OpenAPI description, without a running Andon: only the routes are read, no service is called."""
+    """The OpenAPI description, without a running Andon."""
+    return over_nothing().openapi()
+
+
+def over_nothing() -> FastAPI:
+    """The application over nothing, for those who only read its routes: no service may be called."""
     nothing = cast("Services", SimpleNamespace(version="1", clock=SystemClock()))
-    return create(nothing).openapi()
+    return create(nothing)
 
 
 def _v1(services: Services, gather: Gather, feed: Feed) -> APIRouter:
@@ -127,21 +130,3 @@ def _v1(services: Services, gather: Gather, feed: Feed) -> APIRouter:
     ):
         api.include_router(each)
     return api
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """The description, with the problem in place of FastAPI's own validation error."""
-    if app.openapi_schema is None:
-        whole = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
-        )
-        schemas = whole.setdefault("components", {}).setdefault("schemas", {})
-        schemas["Problem"] = Problem.model_json_schema()
-        for name in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(name, None)
-        for path in whole["paths"].values():
-            for operation in path.values():
-                if "application/json" in operation["responses"].get("422", {}).get("content", {}):
-                    operation["responses"].update({"422": problems.documented(422)[422]})
-        app.openapi_schema = whole
-    return app.openapi_schema

@@ -1,6 +1,7 @@
 """Where a request acts: locators that read its path, its body, or what its id names."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request
@@ -51,9 +52,14 @@ async def body(request: Request, _services: Services) -> Place:
 
 
 async def cord(request: Request, _services: Services) -> Place:
-    """The environment in the body, or all of them; a cord stops every unit there."""
+    """The environment in the body, or all of them. Whoever may stop one unit there may stop them all."""
     environment = (await _sent(request)).get("environment")
     return Place(environment=environment if isinstance(environment, str) and environment else EVERYWHERE)
+
+
+async def whole_cord(request: Request, services: Services) -> Place:
+    """As `cord`, and every unit there: letting go moves what others have in hand."""
+    return replace(await cord(request, services), unit=EVERYWHERE)
 
 
 async def rollout(request: Request, services: Services) -> Place:

@@ -40,7 +40,7 @@ def router(gather: Gather) -> APIRouter:
         "/cord",
         summary="Release, with a reason and, where the policy wants it, a signature",
         responses=documented(404, 409, 422),
-        dependencies=[needs(Permission.CORD_RELEASE, places.cord)],
+        dependencies=[needs(Permission.CORD_RELEASE, places.whole_cord)],
     )
     async def release(body: inputs.Release, caller: Current) -> list[model.CordView]:
         environment = inputs.maybe_environment(body.environment)

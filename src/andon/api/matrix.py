@@ -1,0 +1,64 @@
+"""Who may use which route: role by permission, and permission by route, from what the routes declare."""
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from andon.access.model import Permission, Where
+from andon.access.rights import BUILTIN
+from andon.api import declared
+from andon.api.declared import Needs, Open, SignedIn
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A route. who: the roles that may use it somewhere; `outside-production` where only there."""
+
+    methods: tuple[str, ...]
+    path: str
+    permission: str
+    place: str
+    who: dict[str, str]
+
+
+def permissions() -> dict[str, dict[str, str]]:
+    """For each permission, the built-in roles that give it and where."""
+    return {
+        permission.value: {
+            name: role.permissions[permission].value
+            for name, role in BUILTIN.items()
+            if permission in role.permissions
+        }
+        for permission in Permission
+    }
+
+
+def matrix(app: FastAPI) -> list[Row]:
+    """Every route of `app`, by path.
+
+    Raises:
+        InvalidInput: a route declares nothing.
+    """
+    declared.check_declared(app)
+    given = permissions()
+    rows = []
+    for route in declared.routes(app):
+        declaration = route.declaration
+        match declaration:
+            case Needs(wanted=wanted, at=at):
+                rows.append(_row(route, wanted.value, at.__name__, given[wanted.value]))
+            case SignedIn(person=True):
+                rows.append(_row(route, "signed in, a person", "", _everybody()))
+            case SignedIn():
+                rows.append(_row(route, "signed in", "", _everybody()))
+            case Open(why=why):
+                rows.append(_row(route, f"open: {why}", "", _everybody()))
+    return sorted(rows, key=lambda each: (each.path, each.methods))
+
+
+def _row(route: declared.Declared, permission: str, place: str, who: dict[str, str]) -> Row:
+    return Row(route.methods, route.path, permission, place.replace("_", " "), who)
+
+
+def _everybody() -> dict[str, str]:
+    return dict.fromkeys(BUILTIN, Where.ANYWHERE.value)
