@@ -1,6 +1,6 @@
 """Whatever somebody with every right on the database changes is found, and the first bad record is named.
 
-`ANDON_MUTATIONS=1000` (`make campaign-timeline`) is the longer form; while one witness is honest none may pass.
+`ANDON_MUTATIONS=1000` is the longer form. While one witness is honest none may pass.
 """
 
 import os
