@@ -166,7 +166,7 @@ async def test_no_login_matches_somebody_elses_entry(
 async def test_passwords_go_as_they_are_typed(slapd: Slapd, directory: LdapDirectory, login: str) -> None:
     slapd.add_person(login, "x")
     for index, password in enumerate(
-        ["비밀번호 하나", "p@ss\\word*()", "ends with space ", "\N{CONSTRUCTION WORKER}"]
+        ["비밀번호 하나", "p@ss\\word*()", "ends with space ", "①②③ﬁ", "\N{CONSTRUCTION WORKER}"]
     ):
         dn = f"uid={login},{PEOPLE}"
         slapd.change(
