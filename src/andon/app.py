@@ -13,14 +13,19 @@ from pathlib import Path
 import uvicorn
 
 from andon import parts
+from andon.access.ca import authority
+from andon.access.model import Grant
+from andon.access.people import names
+from andon.access_parts import make_keys, people_of
 from andon.api import guard, http
 from andon.board import pages
-from andon.kernel import files, logging, processes
-from andon.kernel.clock import SystemClock
+from andon.kernel import files, logging, processes, tls
+from andon.kernel.clock import Clock, SystemClock
 from andon.kernel.errors import Conflict, InvalidInput, Unavailable
 from andon.releases import keys
 from andon.settings import Settings
 from andon.store import migrate
+from andon.store.engine import Database
 
 _log = logging.get(__name__)
 _PID_FILE = "andon.pid"
@@ -29,38 +34,57 @@ _STOP_PATIENCE = timedelta(seconds=20)
 
 @dataclass(frozen=True, slots=True)
 class Initialised:
-    """What `initialise` made. `notice` is for the person who asked."""
+    """What `initialise` made. `notice` is for the person who asked; the password is nowhere else."""
 
     home: Path
     notice: str
+    admin: str
+    one_time_password: str
 
 
-async def initialise(settings: Settings, *, port: int | None = None) -> Initialised:
-    """Make a home: folder, settings file, keys and registry, database.
+async def initialise(settings: Settings, *, port: int | None = None, admin: str = "admin") -> Initialised:
+    """Make a home: folder, settings file, keys, registry, CA, database, and its first administrator.
 
     Raises:
         Conflict: there is one already.
+        InvalidInput: `admin` cannot be a login.
     """
-    home = settings.home.resolve()
+    home, clock = settings.home.resolve(), SystemClock()
+    names.checked_login(admin)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made = keys.init_development(home, SystemClock())
+    made = keys.init_development(home, clock)
+    make_keys(home, clock)
+    authority.create_authority(home / "ca", clock)
     lines = ["# Settings of this home; docs/reference/settings.md names them all.\n"]
     if port is not None:
         lines.append(f"ANDON_PORT={port}\n")
-    files.write(home / "andon.env", "".join(lines).encode(), mode=0o600)
     await migrate.upgrade(settings.database())
-    return Initialised(home, made.notice)
+    database = Database.open(settings.database())
+    try:
+        people = people_of(settings, database, clock)
+        user, password = await people.create(
+            admin,
+            "Administrator",
+            grants=(Grant("admin"),),
+            actor="andon init",
+            reason="the first administrator of a new home",
+        )
+    finally:
+        await database.close()
+    # Last, as it is what makes a home: one that was interrupted is begun again.
+    files.write(home / "andon.env", "".join(lines).encode(), mode=0o600)
+    return Initialised(home, made.notice, user.login, password)
 
 
 async def serve(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM. Gateway and instances stay when it ends, however it ends.
 
     Raises:
-        InvalidInput: the home was not initialised, or the address is not of the loopback.
+        InvalidInput: the home was not initialised, or the address is beyond the loopback without TLS.
         Conflict: another Andon runs over this home.
     """
-    guard.refuse_open_bind(settings.host)
-    home = settings.home.resolve()
+    guard.refuse_open_bind(settings.host, is_tls=settings.tls.is_on)
+    home, clock = settings.home.resolve(), SystemClock()
     if not (home / "andon.env").exists():
         raise InvalidInput(
             "not-initialised", f"{home} is not a home of Andon", hint=f"andon --home {settings.home} init"
@@ -68,14 +92,39 @@ async def serve(settings: Settings) -> None:
     logging.configure(level=settings.log_level, file=home / "logs" / "andon.log")
     with _alone(home), _listening(settings.host, settings.port) as listening:
         await migrate.upgrade(settings.database())
-        async with parts.assembled(settings) as assembled:
-            app = http.create(assembled.services)
+        make_keys(home, clock)  # an older home has not got them all
+        live = _certificate(settings, home, clock)
+        async with parts.assembled(settings, live) as assembled:
+            app = http.create(assembled.services, protection=_protection(settings))
             pages.install(app, assembled.services)
-            config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+            config = uvicorn.Config(
+                app, log_config=None, access_log=False, timeout_graceful_shutdown=3, server_header=False
+            )
+            config.load()
+            config.ssl = live.context if live else None
             async with _running(assembled):
                 _log.info("andon is up", host=settings.host, port=settings.port, home=str(home))
                 await _serve(uvicorn.Server(config), listening)
     _log.info("andon ended", home=str(home))
+
+
+def _certificate(settings: Settings, home: Path, clock: Clock) -> tls.Reloading | None:
+    if not settings.tls.is_on:
+        return None
+    own, wanted = authority.Layout(home / "ca").server, settings.tls
+    return tls.Reloading(wanted.certificate or own, wanted.key, clock=clock, client_ca=wanted.client_ca)
+
+
+def _protection(settings: Settings) -> guard.Protection:
+    wanted = settings.guard
+    return guard.Protection(
+        names=tuple(wanted.names),
+        networks=guard.networks(wanted.networks),
+        trusted_proxies=guard.networks(wanted.trusted_proxies),
+        is_tls=settings.tls.is_on,
+        anonymous_per_minute=wanted.anonymous_per_minute,
+        signed_in_per_minute=wanted.signed_in_per_minute,
+    )
 
 
 async def _serve(server: uvicorn.Server, listening: socket.socket) -> None:

@@ -8,18 +8,14 @@ import contextlib
 import hashlib
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
-from andon.access.model import Role
-from andon.access.policies.commands import Policies
-from andon.access.policies.store import PolicyStore
-from andon.access.rights import BUILTIN
-from andon.access.signatures import seal
-from andon.access.signatures.store import SignatureStore
+from andon.access.ca import authority
+from andon.access_parts import Access, access_of
 from andon.api.services import Probe, Services
 from andon.gateway.controller import GatewayReconciler
 from andon.gateway.controller import Sources as GatewaySources
@@ -28,9 +24,10 @@ from andon.gateway.model import Acknowledged
 from andon.gateway.stats import Scraper
 from andon.judge import sequential
 from andon.kernel.clock import Clock, SystemClock
-from andon.kernel.errors import AndonError
+from andon.kernel.errors import AndonError, Damaged
 from andon.kernel.ids import RunId
 from andon.kernel.supervise import Loop, LoopHealth
+from andon.kernel.tls import Reloading
 from andon.pipelines.cache import Cache
 from andon.pipelines.commands import Ship
 from andon.pipelines.controller import Parts as PipelineParts
@@ -63,6 +60,9 @@ from andon.units.store import DesiredStore
 
 _PIPELINE_INTERVAL = timedelta(seconds=1)
 _REGISTRY_INTERVAL = timedelta(hours=1)
+_CLOCK_INTERVAL = timedelta(seconds=5)
+_FORGET_INTERVAL = timedelta(minutes=10)
+_RENEW_INTERVAL = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ class _Base:
     timeline: TimelineStore
     releases: ReleaseStore
     manifests: Manifests
+    access: Access
 
     @property
     def place(self) -> str:
@@ -119,23 +120,28 @@ class _Wakes:
 
 
 @contextlib.asynccontextmanager
-async def assembled(settings: Settings) -> AsyncIterator[Parts]:
+async def assembled(settings: Settings, certificate: Reloading | None = None) -> AsyncIterator[Parts]:
     """All parts over the home of `settings`; closed when the block ends, while instances and Envoy go on.
 
+    certificate: what API and board are served by, to be kept fresh; None without TLS.
     Nobody else may run over the home meanwhile.
     """
     base = _base(settings)
     # Whoever ran over this home before is dead: the caller holds the home's lock.
     await LeaseStore(base.database).end_of_former(base.place)
+    await base.access.clock_watch.start()
     wakes = _Wakes()
     envoy, target = _envoy(base), _target(base, lambda: wakes.wake("instances", "gateway", "rollouts"))
     seen = Seen(Scraper(envoy, base.clock), base.desired, base.manifests, target, base.clock)
     try:
-        yield _wired(base, wakes, envoy, seen)
+        if certificate is not None:
+            _keep_fresh(base, wakes, certificate)
+        yield _wired(base, wakes, envoy, seen, certificate)
     finally:
         await seen.close()
         await target.close()
         await envoy.close()
+        await base.access.witnesses.close()
         await base.database.close()
 
 
@@ -164,6 +170,7 @@ def _base(settings: Settings) -> _Base:
         timeline=TimelineStore(database),
         releases=releases,
         manifests=Manifests(releases, desired),
+        access=access_of(settings, home, database, clock),
     )
 
 
@@ -179,11 +186,24 @@ def _target(base: _Base, wake: Callable[[], None]) -> LocalTarget:
     return LocalTarget(settings, base.releases.fetch, base.clock, wake)
 
 
-def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
+def _keep_fresh(base: _Base, wakes: _Wakes, certificate: Reloading) -> None:
+    folder, clock = base.home / "ca", base.clock
+
+    async def renew() -> None:
+        renewed = await asyncio.to_thread(authority.renew, folder, clock)
+        if renewed is not None:
+            said = f"renewed until {renewed.expires_at.isoformat()}"
+            await base.publish(Event("tls.renewed", "tls/server", "tls", said))
+
+    wakes.add(Loop("tls", certificate.tick, interval=base.settings.tls.interval, clock=clock))
+    wakes.add(Loop("certificates", renew, interval=_RENEW_INTERVAL, clock=clock))
+
+
+def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen, certificate: Reloading | None) -> Parts:
     settings, clock = base.settings, base.clock
-    rollouts = RolloutStore(base.database)
+    rollouts, access = RolloutStore(base.database), base.access
+    gates = Approvals(access.signatures, access.sealer, base.releases)
     target = seen.target
-    authority = _authority(base)
     gateway = GatewayReconciler(
         envoy,
         GatewaySources(base.desired.list, seen.endpoints, base.manifests.service),
@@ -192,7 +212,7 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
     )
     seen.confirmed_by(gateway)
     observer = Observer(
-        Views(instances=seen, gateway=seen, evidence=seen, state=rollouts, gates=authority.approvals),
+        Views(instances=seen, gateway=seen, evidence=seen, state=rollouts, gates=gates),
         sequential,
         interval=settings.rollouts.interval,
     )
@@ -220,6 +240,13 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
     loop("rollouts", controller.tick, settings.rollouts.interval)
     loop("pipelines", pipelines.tick, _PIPELINE_INTERVAL)
     loop("registry", base.releases.refresh, _REGISTRY_INTERVAL)
+    loop("checkpoints", access.checkpoints.tick, settings.timeline.checkpoint)
+    loop("clock", access.clock_watch.tick, _CLOCK_INTERVAL)
+    loop("sign-ins", access.forget, _FORGET_INTERVAL)
+    if settings.timeline.witnesses:
+        loop("witnesses", access.witnesses.tick, settings.timeline.checkpoint)
+    if access.directory is not None:
+        loop("directory", access.login.recheck, settings.directory.recheck)
     services = Services(
         clock=clock,
         version=version("andon"),
@@ -227,7 +254,9 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
         runs=runs,
         ship=Ship(runs, clock, lambda: wakes.wake("pipelines")),
         rollouts=rollouts,
-        commands=Commands(rollouts, base.releases, sequential, clock, authority),
+        commands=Commands(
+            rollouts, base.releases, sequential, clock, Authority(access.policies, access.sealer, gates)
+        ),
         desired=base.desired,
         timeline=base.timeline,
         instances=target.observe,
@@ -237,24 +266,19 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen) -> Parts:
         traffic=lambda: seen.last_traffic,
         readings=seen.last_readings,
         loops=wakes.health,
-        probes=lambda: _probes(base, envoy),
-        settings=settings.model_dump(mode="json", exclude={"database_url"}),
+        probes=lambda: _probes(base, envoy, certificate),
+        settings=settings.model_dump(mode="json", exclude={"database_url", "token"}),
+        people=access.people,
+        login=access.login,
+        sessions=access.sessions,
+        devices=access.devices,
+        tokens=access.tokens,
+        signing=access.signing,
+        policies=access.policies,
+        secrets=access.secrets,
+        audit=access.audit,
     )
     return Parts(services, wakes.all())
-
-
-def _authority(base: _Base) -> Authority:
-    """What people's word is worth here. A home from before there were signatures gets its key now."""
-    key = base.home / "keys" / "signatures.key"
-    if not key.exists():
-        seal.make(key)
-    sealer, signatures = seal.Sealer.load(key), SignatureStore(base.database)
-
-    async def roles() -> Mapping[str, Role]:
-        return BUILTIN
-
-    policies = Policies(PolicyStore(base.database), signatures, sealer, roles, base.clock)
-    return Authority(policies, sealer, Approvals(signatures, sealer, base.releases))
 
 
 def _pipelines(base: _Base, wakes: _Wakes, rollouts: RolloutStore) -> tuple[RunStore, PipelineController]:
@@ -300,12 +324,23 @@ def _run_log(logs: Logs) -> Callable[[RunId, StageName, int], Awaitable[tuple[st
     return read
 
 
-async def _probes(base: _Base, envoy: Envoy) -> list[Probe]:
+async def _probes(base: _Base, envoy: Envoy, certificate: Reloading | None) -> list[Probe]:
     """Database, registry as its files are, and gateway: what `/ready` and `andon doctor` ask."""
     return [
         await probed("database", lambda: base.timeline.list(Filter(), limit=1), "is the disk full?"),
         await probed("registry", base.releases.verify, "docs/operations/keys.md"),
         _gateway_probe(envoy),
+        await probed("secrets", lambda: _secrets(base), "docs/operations/secrets.md"),
+        *(
+            [await probed("directory", base.access.directory.probe, "docs/operations/ldap.md")]
+            if base.access.directory
+            else []
+        ),
+        *(
+            [Probe("certificate", problem=certificate.problem(), hint="docs/operations/tls.md")]
+            if certificate
+            else []
+        ),
     ]
 
 
@@ -316,6 +351,11 @@ async def probed(name: str, read: Callable[[], Awaitable[object]], hint: str) ->
     except AndonError as error:
         return Probe(name, problem=f"{error.message} ({error.code})", hint=error.hint or hint)
     return Probe(name, detail="answers")
+
+
+async def _secrets(base: _Base) -> None:
+    if unreadable := await base.access.secrets.list_unreadable():
+        raise Damaged("secrets-unreadable", f"secrets that cannot be opened: {', '.join(unreadable)}")
 
 
 def _gateway_probe(envoy: Envoy) -> Probe:

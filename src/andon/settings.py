@@ -73,6 +73,10 @@ class TlsSettings(BaseModel):
     key: Path | None = Field(
         None, description="Its private key, PEM; unset: it stands in the certificate's file"
     )
+    client_ca: Path | None = Field(
+        None,
+        description="Authority whose clients alone get through; unset: no client certificate is asked for",
+    )
     is_on: bool = Field(False, description="Serve HTTPS; where off, only the loopback is listened on")
     interval: timedelta = Field(
         timedelta(seconds=30), description="Time between two looks whether the certificate's files changed"
