@@ -1,6 +1,6 @@
 """`andon policy`: what an environment demands before and while something changes there."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -45,7 +45,9 @@ def show(
     """Show policies."""
     with client_of(context) as client:
         found = (
-            client.get("/policies") if environment is None else _one(client.get(f"/policies/{environment}"))
+            client.get("/policies")
+            if environment is None
+            else client.get(f"/policies/{environment}")["policy"]
         )
     if as_json:
         print_json(found)
@@ -88,29 +90,23 @@ def set_(
         "signed": _signed(sign, nothing=sign_nothing),
     }
     with client_of(context) as client:
-        there = _one(client.get(f"/policies/{environment}"))
+        there = client.get(f"/policies/{environment}")["policy"]
         body = {name: there[name] if value is None else value for name, value in changes.items()}
         answer = pen.signed(
             lambda signature: client.put(f"/policies/{environment}", **body, reason=why, signature=signature)
         )
-    print_json(answer) if as_json else out.print(tables.policies([_one(answer)]))
+    print_json(answer) if as_json else out.print(tables.policies([answer]))
 
 
 @needs(Permission.FLOOR_VIEW)
 def history(context: typer.Context, environment: _Environment, as_json: Json = False) -> None:
     """Show every version."""
     with client_of(context) as client:
-        found = client.get(f"/policies/{environment}").get("history", [])
-    print_json(found) if as_json else out.print(tables.policies([_one(each) for each in found]))
+        found = client.get(f"/policies/{environment}")["history"]
+    print_json(found) if as_json else out.print(tables.policy_history(found))
 
 
 def _signed(actions: list[Action] | None, *, nothing: bool) -> list[str] | None:
     if nothing:
         return [Action.EDIT_POLICY.value]
     return None if actions is None else sorted({Action.EDIT_POLICY.value, *(each.value for each in actions)})
-
-
-def _one(answer: dict[str, Any]) -> dict[str, Any]:
-    """The policy itself, where it comes with what belongs to it."""
-    inner: dict[str, Any] = answer.get("policy") or answer
-    return inner

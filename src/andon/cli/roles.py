@@ -1,6 +1,6 @@
 """`andon roles`: what each role may do, and roles of one's own."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -40,14 +40,14 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     with client_of(context) as client:
         found = client.get("/roles")
     names = [each.value for each in Permission]
-    print_json(found) if as_json else out.print(tables.matrix(_roles(found), names))
+    print_json(found) if as_json else out.print(tables.matrix(found, names))
 
 
 @needs(Need.SIGN_IN)
 def show(context: typer.Context, name: _Name, as_json: Json = False) -> None:
     """Show one role."""
     with client_of(context) as client:
-        found = next((each for each in _roles(client.get("/roles")) if each["name"] == name), None)
+        found = next((each for each in client.get("/roles") if each["name"] == name), None)
     if found is None:
         raise NotFound("unknown-role", f"there is no role {name}", hint="andon roles list")
     print_json(found) if as_json else out.print(tables.role(found))
@@ -87,8 +87,3 @@ def _permission(text: str) -> tuple[str, str]:
         return Permission(name).value, Where(where if at else Where.ANYWHERE).value
     except ValueError as error:
         raise InvalidInput("bad-permission", f"{text} is no permission", hint="andon roles list") from error
-
-
-def _roles(answer: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = answer["roles"] if isinstance(answer, dict) else answer
-    return found

@@ -67,8 +67,8 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     shown = tables.table("secret", "changed", "by")
     for each in found:
         shown.add_row(
-            escape(each["name"]), tables.at(each.get("changed_at") or each.get("updated_at")),
-            escape(str(each.get("changed_by") or each.get("actor") or "-")),
+            escape(each["name"]), tables.at(each["updated_at"]),
+            escape(each["actor"]),
         )  # fmt: skip
     out.print(shown)
 

@@ -74,7 +74,6 @@ def users(found: Sequence[View]) -> RenderableType:
 def _user_state(view: View) -> str:
     states = {
         "is_disabled": "[red]disabled[/]",
-        "is_locked": "[red]locked[/]",
         "is_break_glass": "[yellow]break-glass[/]",
         "must_change_password": "[yellow]must change the password[/]",
     }
@@ -87,7 +86,7 @@ def sessions(found: Sequence[View]) -> RenderableType:
     for each in found:
         shown.add_row(
             each["id"], each["kind"], str(each.get("source") or "-"), escape(str(each.get("agent") or "-")),
-            at(each.get("created_at") or each.get("opened_at")), at(each.get("seen_at")),
+            at(each["created_at"]), at(each["seen_at"]),
         )  # fmt: skip
     return shown
 
@@ -115,7 +114,7 @@ def tokens(found: Sequence[View]) -> RenderableType:
     """Tokens, never their text."""
     shown = table("token", "name", "roles", "expires", "last used", "")
     for each in found:
-        over = "[red]revoked[/]" if each.get("revoked_at") or each.get("is_revoked") else ""
+        over = "[red]revoked[/]" if each["revoked_at"] else ""
         shown.add_row(
             each["id"], escape(each["name"]), grants(each["grants"]), at(each.get("expires_at")),
             at(each.get("last_used_at")), over,
@@ -162,6 +161,19 @@ def policies(found: Sequence[View]) -> RenderableType:
             f"[bold]{escape(each['environment'])}[/]", str(each["version"]),
             "production" if each["is_production"] else "", escape(approvals),
             ", ".join(sorted(each["signed"])) or "nothing",
+        )  # fmt: skip
+    return shown
+
+
+def policy_history(found: Sequence[View]) -> RenderableType:
+    """Versions of a policy with who signed each, newest first."""
+    shown = table("version", "since", "signed by", "approvals", "signatures for", "signature")
+    for each in found:
+        policy = each["policy"]
+        shown.add_row(
+            str(policy["version"]), at(each["at"]), escape(each["actor"]),
+            escape(f"{policy['approvals']} of {policy['approver_role']}"),
+            ", ".join(sorted(policy["signed"])) or "nothing", each["signature"],
         )  # fmt: skip
     return shown
 

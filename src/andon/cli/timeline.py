@@ -85,7 +85,7 @@ def moment(said: datetime | None) -> str | None:
 
 
 def _record(answer: Mapping[str, Any]) -> RenderableType:
-    view: Mapping[str, Any] = answer.get("record") or answer
+    view: Mapping[str, Any] = answer["record"]
     said = {
         "when": tables.at(view["at"]), "what": view["kind"], "of": view["subject"],
         "who": f"{view['actor']} {view.get('role') or ''}".strip(), "from": view.get("source") or "-",

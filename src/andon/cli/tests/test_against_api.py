@@ -1,0 +1,239 @@
+"""The commands of access speak to the real API, over a plant in memory: names, bodies and answers fit."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from typer.testing import CliRunner, Result
+
+from andon.api.http import create
+from andon.cli.main import app
+from andon.kernel import errors
+from andon.testing.access import PASSWORD
+from andon.testing.scenes import UNDER_WAY, a_busy_morning
+from andon.testing.services import FakePlant
+
+BECAUSE = ("--reason", "a test")
+
+
+class Served(uvicorn.Server):
+    """The API in a thread; `port` as soon as it answers."""
+
+    def __init__(self, plant: FakePlant) -> None:
+        config = uvicorn.Config(create(plant.services()), port=0, log_config=None, lifespan="off")
+        super().__init__(config)
+        self._thread = threading.Thread(target=self.run, daemon=True)
+        self._is_up = threading.Event()
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        await super().startup(sockets)
+        self._is_up.set()
+
+    def __enter__(self) -> int:
+        self._thread.start()
+        assert self._is_up.wait(30)
+        port: int = self.servers[0].sockets[0].getsockname()[1]
+        return port
+
+    def __exit__(self, *_: object) -> None:
+        self.should_exit = True
+        self._thread.join(30)
+
+
+@pytest.fixture
+def plant() -> FakePlant:
+    return a_busy_morning(FakePlant())
+
+
+@pytest.fixture
+def andon(plant: FakePlant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePlant]:
+    """A running API; nobody has signed in."""
+    with Served(plant) as port:
+        monkeypatch.setenv("ANDON_PORT", str(port))
+        monkeypatch.setenv("ANDON_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("ANDON_CREDENTIALS", str(tmp_path / "credentials.json"))
+        yield plant
+
+
+def run(*words: str, stdin: str = "") -> Result:
+    return CliRunner().invoke(app, words, input=stdin)
+
+
+def told(*words: str, stdin: str = "") -> Any:
+    result = run(*words, "--json", stdin=stdin)
+    assert result.exit_code == 0, (words, result.exception, result.output)
+    return json.loads(result.stdout)
+
+
+def shown(*words: str, stdin: str = "") -> str:
+    result = run(*words, stdin=stdin)
+    assert result.exit_code == 0, (words, result.exception, result.output)
+    return result.stdout
+
+
+def sign_in(login: str = "admin") -> None:
+    told("login", "--user", login, "--password-stdin", stdin=PASSWORD + "\n")
+
+
+def signing(login: str) -> tuple[str, ...]:
+    return ("--user", login, "--password-stdin", "--meaning", "approved")
+
+
+def test_who_am_i_says_what_i_may(andon: FakePlant) -> None:
+    sign_in("engineer")
+    assert told("whoami")["login"] == "engineer"
+    text = shown("whoami")
+    assert "rollouts.propose" in text
+    assert "outside production" in text
+
+
+def test_an_account_lives_from_its_making_to_its_end(andon: FakePlant) -> None:
+    sign_in()
+    made = told("users", "create", "minseo", "--name", "Minseo", "--grant", "viewer@staging", *BECAUSE)
+    assert made["one_time_password"]
+    assert [each["login"] for each in told("users", "list") if each["login"] == "minseo"]
+    told("users", "grant", "minseo", "operator@*/mes", "viewer@staging", *BECAUSE)
+    after = told("users", "revoke", "minseo", "viewer@staging", *BECAUSE)
+    assert after["grants"] == [{"role": "operator", "environment": "*", "unit": "mes", "line": "*"}]
+    assert "operator@*/mes" in shown("users", "show", "minseo")
+    assert told("users", "disable", "minseo", *BECAUSE)["is_disabled"]
+    assert "disabled" in shown("users", "list")
+    assert not told("users", "enable", "minseo", *BECAUSE)["is_disabled"]
+    assert told("users", "reset-password", "minseo", *BECAUSE)["one_time_password"]
+    told("users", "unlock", "minseo", *BECAUSE)
+    assert told("users", "sessions", "minseo") == []
+    told("users", "end-sessions", "minseo", *BECAUSE)
+
+
+def test_a_one_time_password_is_shown_to_the_person_who_made_it(andon: FakePlant) -> None:
+    sign_in()
+    text = shown("users", "create", "minseo", "--name", "Minseo", *BECAUSE)
+    assert "signs in once" in text
+    assert "not shown again" in text
+
+
+def test_what_somebody_does_not_have_cannot_be_taken(andon: FakePlant) -> None:
+    sign_in()
+    result = run("users", "revoke", "viewer", "approver", *BECAUSE)
+    assert isinstance(result.exception, errors.NotFound)
+    assert result.exception.code == "no-such-grant"
+
+
+def test_sessions_tell_where_somebody_is(andon: FakePlant) -> None:
+    sign_in()
+    (session,) = told("users", "sessions", "admin")
+    assert session["agent"].startswith("andon on ")
+    assert "terminal" in shown("users", "sessions", "admin")
+
+
+def test_roles_are_a_matrix_and_ones_own_can_be_changed(andon: FakePlant) -> None:
+    sign_in()
+    assert "rollouts.abort" in shown("roles", "list")
+    words = ("-p", "floor.view", "-p", "rollouts.abort@outside-production")
+    made = told("roles", "set", "night", *words, "--description", "at night", *BECAUSE)
+    assert made["permissions"] == {"floor.view": "anywhere", "rollouts.abort": "outside-production"}
+    assert "at night" in shown("roles", "show", "night")
+    told("roles", "delete", "night", *BECAUSE)
+    assert isinstance(run("roles", "show", "night").exception, errors.NotFound)
+    refused = run("roles", "set", "night", "-p", "floor.fly", *BECAUSE)
+    assert isinstance(refused.exception, errors.InvalidInput)
+
+
+@pytest.mark.parametrize("machine", [(), ("--machine",)])
+def test_a_token_works_until_it_is_revoked(
+    andon: FakePlant, tmp_path: Path, machine: tuple[str, ...]
+) -> None:
+    sign_in()
+    file = tmp_path / "ci.token"
+    words = ("tokens", "create", "ci", "--grant", "viewer", "--output", str(file), *machine, *BECAUSE)
+    made = told(*words)
+    assert "text" not in made
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert told("--token-file", str(file), "releases")
+    assert "ci" in shown("tokens", "list", *machine)
+    told("tokens", "revoke", made["token"]["id"], *machine, *BECAUSE)
+    assert isinstance(run("--token-file", str(file), "releases").exception, errors.Unauthenticated)
+
+
+def test_a_policy_is_changed_by_a_signature_and_keeps_its_history(andon: FakePlant) -> None:
+    sign_in()
+    words = ("policy", "set", "staging", "--approvals", "2", "--sign", "abort", *BECAUSE)
+    assert isinstance(run(*words).exception, errors.Forbidden)
+    after = told(*words, *signing("admin"), stdin=PASSWORD + "\n")
+    assert (after["approvals"], after["signed"]) == (2, ["abort", "edit-policy"])
+    assert told("policy", "show", "staging") == after
+    assert "2 of approver" in shown("policy", "show")
+    assert [each["actor"] for each in told("policy", "history", "staging")] == ["admin"]
+    assert "admin" in shown("policy", "history", "staging")
+
+
+def test_signatures_are_listed_with_who_when_and_in_what_meaning(andon: FakePlant) -> None:
+    sign_in("approver")
+    told("abort", UNDER_WAY, *BECAUSE, *signing("approver"), stdin=PASSWORD + "\n")
+    (made,) = told("signatures", "list", "--subject", f"rollout/{UNDER_WAY}")
+    assert (made["action"], made["signer"], made["meaning"]) == ("abort", "approver", "approved")
+    assert "approved" in shown("signatures", "list")
+    assert made["document_hash"] in shown("signatures", "show", made["id"])
+
+
+def test_the_cord_is_released_by_a_signature(andon: FakePlant) -> None:
+    sign_in("approver")
+    told("cord", "--environment", "production", *BECAUSE)
+    words = ("cord", "--release", "--environment", "production", *BECAUSE)
+    assert isinstance(run(*words).exception, errors.Forbidden)
+    left = told(*words, *signing("approver"), stdin=PASSWORD + "\n")
+    assert [each for each in left if each["environment"] == "production"] == []
+
+
+def test_a_secret_goes_in_and_never_comes_out(andon: FakePlant) -> None:
+    sign_in()
+    told("secrets", "set", "mail", "--value-stdin", *BECAUSE, stdin="hush hush hush\n")
+    assert [each["name"] for each in told("secrets", "list")] == ["mail"]
+    assert "hush" not in shown("secrets", "list")
+    assert told("secrets", "rotate", *BECAUSE)["encrypted"] == 1
+    told("secrets", "delete", "mail", *BECAUSE)
+
+
+def test_the_timeline_is_filtered_and_a_record_shows_what_it_changed(andon: FakePlant) -> None:
+    sign_in()
+    assert {each["unit"] for each in told("timeline", "--unit", "mes", "--limit", "5")} == {"mes"}
+    assert told("timeline", "--text", "no such words", "--since", "2026-01-01") == []
+    newest = told("timeline", "--limit", "1")[0]
+    assert told("timeline", "show", str(newest["number"]))["record"]["number"] == newest["number"]
+    assert newest["kind"] in shown("timeline", "show", str(newest["number"]))
+
+
+def test_a_copy_of_the_timeline_is_written_whole_or_not_at_all(andon: FakePlant, tmp_path: Path) -> None:
+    sign_in("auditor")
+    file = tmp_path / "record.jsonl"
+    assert told("audit", "export", "--format", "jsonl", "-o", str(file))["size_bytes"] == file.stat().st_size
+    assert shown("audit", "checkpoint")
+    sign_in("viewer")
+    refused = run("audit", "export", "-o", str(tmp_path / "not"))
+    assert isinstance(refused.exception, errors.Forbidden)
+    assert not (tmp_path / "not").exists()
+    assert "timeline.export" in refused.exception.message
+
+
+def test_who_lacks_a_right_is_told_which(andon: FakePlant) -> None:
+    sign_in("viewer")
+    for words, right in {
+        ("users", "list"): "users.view",
+        ("secrets", "list"): "secrets.manage",
+        ("tokens", "list", "--machine"): "users.manage",
+        ("promote", UNDER_WAY, *BECAUSE): "rollouts.promote",
+    }.items():
+        refused = run(*words)
+        assert isinstance(refused.exception, errors.Forbidden), words
+        assert f"viewer lacks {right}" in refused.exception.message
+
+
+def test_signing_out_ends_the_session_at_the_server(andon: FakePlant) -> None:
+    sign_in()
+    told("logout")
+    assert isinstance(run("whoami").exception, errors.Unauthenticated)
+    assert all(each.user_id != "admin" for each in andon.access.sessions.values())
