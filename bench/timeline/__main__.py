@@ -65,8 +65,8 @@ async def fill(database: Database, records: int) -> None:
             previous = made.hash
             rows.append({
                 "number": number, "at": f"{at:%Y-%m-%d %H:%M:%S.%f}", "kind": event.kind,
-                "subject": event.subject, "actor": event.actor, "unit": event.unit, "env": event.environment, "sev": "info",
-                "body": made.body, "hash": made.hash,
+                "subject": event.subject, "actor": event.actor, "unit": event.unit, "env": event.environment,
+                "sev": "info", "body": made.body, "hash": made.hash,
             })  # fmt: skip
         async with database.transaction() as tx:
             await tx.execute(ROW, rows)

@@ -63,18 +63,20 @@ class Checkpointer:
         self._clock = clock
 
     async def tick(self) -> None:
-        """Sign what is new, if anything is. What cannot be signed is told once on the timeline.
+        """Sign what is new, if anything is. That something cannot be signed is told on the timeline, once
+        for each size that was signed last.
 
         Raises:
             Damaged, Untrusted: as `checkpoint_now`.
         """
-        newest, (head, _) = await self._checkpoints.latest(), await self._timeline.head()
-        if head == (newest.size if newest else 0) and not self._places.former_key.exists():
+        signed, (head, last) = keys.remembered(self._places), await self._timeline.head()
+        seen = (signed.tree.end, signed.hash.hex()) if signed else (0, chain.GENESIS.hex())
+        if seen == (head, last) and not self._places.former_key.exists():
             return
         try:
             await self.checkpoint_now()
         except (Damaged, Untrusted) as error:
-            await self._tell(error)
+            await self._tell(error, seen[0])
             raise
 
     async def checkpoint_now(self) -> Kept:
@@ -163,12 +165,12 @@ class Checkpointer:
                         f"the first {row.number} records are not those that were signed",
                         hint="andon audit verify",
                     )
-        if growth.tree.end != head or growth.last.hex() != last:
-            raise Damaged(
-                "timeline-damaged",
-                f"the timeline's head is at record {head}, its rows end at {growth.tree.end}",
-                hint="andon audit verify",
-            )
+        if growth.tree.end != head:
+            missing = f"records {growth.tree.end + 1} to {head} of the timeline are missing"
+            raise Damaged("timeline-damaged", missing, hint="andon audit verify")
+        if growth.last.hex() != last:
+            another = f"record {head} is not the one that was signed, or the timeline's head was changed"
+            raise Untrusted("timeline-rewritten", another, hint="andon audit verify")
         return growth
 
     async def _signed_by(self, own: Key) -> Checkpoint | None:
@@ -183,12 +185,19 @@ class Checkpointer:
         except Malformed:
             return None
 
-    async def _tell(self, error: Damaged | Untrusted) -> None:
-        last = await self._timeline.list(Filter(kind=ALERT), limit=1)
-        if last and last[0].event.reason == error.message:
+    async def _tell(self, error: Damaged | Untrusted, signed: int) -> None:
+        told = await self._timeline.list(Filter(kind=ALERT), limit=1)
+        if told and told[0].event.after == {"signed": signed}:
             return
-        told = Event(ALERT, "timeline", "timeline", error.message, severity=Severity.ALERT)
-        await self._timeline.record(told, self._clock.now())
+        alert = Event(
+            kind=ALERT,
+            subject="timeline",
+            actor="timeline",
+            reason=error.message,
+            severity=Severity.ALERT,
+            after={"signed": signed},
+        )
+        await self._timeline.record(alert, self._clock.now())
 
 
 def _checkpoint(signers: list[Signer], tree: Range) -> Note:
