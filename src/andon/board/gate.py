@@ -1,4 +1,4 @@
-"""The gate of a rollout as its page shows it: who must approve, what exactly is signed, who has answered. Pure."""
+"""The gate of a rollout as its page shows it: who must approve, what is signed, who has answered. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ _MEANINGS = (Meaning.APPROVED, Meaning.REVIEWED, Meaning.RESPONSIBLE, Meaning.AU
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A gate. counted: people whose yes counts. why_not: the engine's sentence; a missing right is said by the page.
+    """A gate. counted: who said a yes that counts. why_not: the engine's sentence, not about a missing right.
 
     document: what an approval signs, field by field; hash: of it.
     """

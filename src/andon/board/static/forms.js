@@ -138,25 +138,23 @@
     button.disabled = false;
     if (status === 401) return signIn();
     if (!ok) { result.dataset.tone = "bad"; result.textContent = words(said); return; }
-    const bad = said.findings || [], first = said.first_bad ?? (bad[0] || {}).number;
+    const bad = said.findings || [], first = said.first_bad;
     result.dataset.tone = said.is_intact ? "good" : "bad";
     result.textContent = said.is_intact
       ? said_.intact.replace("{records}", (said.records ?? 0).toLocaleString()).replace("{seconds}", Number(said.seconds || 0).toFixed(2))
       : first ? said_.broken.replace("{number}", first) : said_.brokenUnknown;
     $("#verify-findings").replaceChildren(...bad.slice(0, 20).map((each) => {
       const row = document.createElement("li");
-      row.textContent = typeof each === "string" ? each : (each.number ? each.number + ": " : "") + (each.problem || each.what || each.reason || each.code || JSON.stringify(each));
+      row.textContent = (each.number ? each.number + ": " : "") + each.problem;
       return row;
     }));
     facts(said);
   }
-  function facts(said) {
-    const rows = Object.entries(said).filter(([name, value]) => !["findings", "is_intact"].includes(name) && value !== null && typeof value !== "object");
-    $("#verify-facts").replaceChildren(...rows.map(([name, value]) => {
-      const row = document.createElement("div"), key = document.createElement("dt"), field = document.createElement("dd");
-      key.textContent = name.replaceAll("_", " "); field.textContent = String(value);
-      row.append(key, field);
-      return row;
-    }));
+  function facts(said) { // the rows and their words stand in the page; an empty one stays hidden
+    for (const row of $("#verify-facts").children) {
+      const value = said[row.dataset.field], text = Array.isArray(value) ? value.join("; ") : typeof value === "number" ? value.toLocaleString() : value;
+      $("dd", row).textContent = text ?? "";
+      row.hidden = text === undefined || text === "";
+    }
   }
 })();

@@ -82,6 +82,13 @@ def test_every_role_that_is_built_in_is_described():
     assert {f"role.{name}" for name in BUILTIN} <= set(WORDS)
 
 
+def test_every_figure_of_a_verification_has_a_word():
+    template = (_BOARD / "templates/timeline.html").read_text()
+    named = re.search(r"for name in \(([^)]*'witnesses'[^)]*)\)", template)
+    assert named
+    assert {f"verify.{each}" for each in re.findall(r"'([a-z_]+)'", named[1])} <= set(WORDS)
+
+
 def test_no_key_stands_in_two_groups():
     groups = (account, floor, frame, people, records, rollout)
     assert sum(len(each.WORDS) for each in groups) == len(WORDS)

@@ -132,7 +132,12 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "verify.broken.unknown": ("Altered", "변조 발견"),
     "verify.checkpoint": ("Checkpoint", "체크포인트"),
+    "verify.checkpoints": ("Signed checkpoints", "서명된 체크포인트"),
+    "verify.signed_to": ("Signed up to record", "서명된 마지막 기록"),
+    "verify.cosignatures": ("Witness signatures", "증인 서명"),
+    "verify.witnessed_to": ("Witnessed up to record", "증인이 확인한 마지막 기록"),
     "verify.witnesses": ("Witnesses", "증인"),
+    "verify.notes": ("Notes", "참고"),
     "verify.never": ("Not verified on this page yet", "이 화면에서 아직 검증하지 않았습니다"),
     "export.title": ("Export", "내보내기"),
     "export.say": (
