@@ -154,27 +154,15 @@ async def _offline(
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[_Access]:
-    from andon.access.people.attempts import Attempts
-    from andon.access.people.choosing import Choosing
-    from andon.access.people.commands import People
-    from andon.access.people.guessing import Guesser
-    from andon.access.people.model import Demands
-    from andon.access.people.passwords import Passwords
-    from andon.access.people.profiles import PROFILES
-    from andon.access.people.store import PeopleStore
+    from andon.access_parts import people_of
     from andon.store import migrate
     from andon.store.engine import Database
 
     await migrate.upgrade(settings.database())
-    clock, database, passwords = SystemClock(), Database.open(settings.database()), Passwords()
-    store = PeopleStore(database)
-    demands = Demands(PROFILES[settings.passwords.profile], tuple(settings.passwords.words))
-    guesser = Guesser(settings.passwords.breached)
-    choosing = Choosing(store, passwords, guesser, Attempts(store, clock), demands)
+    clock, database = SystemClock(), Database.open(settings.database())
     try:
-        yield _Access(People(store, choosing, clock), database, clock)
+        yield _Access(people_of(settings, database, clock), database, clock)
     finally:
-        passwords.close()
         await database.close()
 
 

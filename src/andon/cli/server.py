@@ -20,9 +20,10 @@ from andon.kernel.errors import Forbidden, Unauthenticated
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    app.command(help="Make a new home: keys, registry, database.\n\nExample: andon --home /srv/andon init")(
-        init
-    )
+    app.command(
+        help="Make a new home: keys, registry, database, certificates, and the first administrator, whose "
+        "one-time password it prints once.\n\nExample: andon --home /srv/andon init --admin kim"
+    )(init)
     app.command(
         help="Bring Andon up and stay in front; Ctrl-C ends it, traffic and instances go on."
         "\n\nExample: andon up"
@@ -40,21 +41,27 @@ def init(
     port: Annotated[
         int | None, typer.Option(help="Port of API and board; kept in the home's andon.env")
     ] = None,
+    admin: Annotated[str, typer.Option("--admin", help="User name of the first administrator")] = "admin",
     as_json: Json = False,
 ) -> None:
     """Make a new home."""
     from andon import app as composition
 
     settings = settings_of(context)
-    done = asyncio.run(composition.initialise(settings, port=port))
+    done = asyncio.run(composition.initialise(settings, port=port, admin=admin))
     if as_json:
-        print_json({"home": str(done.home), "notice": done.notice})
+        told = {"notice": done.notice, "admin": done.admin, "one_time_password": done.one_time_password}
+        print_json({"home": str(done.home)} | told)
         return
-    out.print(f"[green]✓[/] home [bold]{done.home}[/]: database, registry and development keys")
+    out.print(f"[green]✓[/] home [bold]{done.home}[/]: database, registry, certificates, development keys")
     out.print(
         "  [dim]The keys are for development: one person holds them all. See docs/operations/keys.md.[/]"
     )
+    out.print(f"[green]✓[/] administrator [bold]{escape(done.admin)}[/] signs in once with")
+    out.print(f"\n    [bold]{escape(done.one_time_password)}[/]\n", soft_wrap=True)
+    out.print("  [dim]It is not shown again, and holds for three days.[/]")
     out.print(f"  next: [bold]andon --home {done.home} up[/]")
+    out.print(f"        [bold]andon --home {done.home} login --user {escape(done.admin)}[/]")
 
 
 @needs(Need.HOME)

@@ -44,19 +44,25 @@ class Served(uvicorn.Server):
         self._thread.join(30)
 
 
-@pytest.fixture
-def plant() -> FakePlant:
-    return a_busy_morning(FakePlant())
-
-
-@pytest.fixture
-def andon(plant: FakePlant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePlant]:
-    """A running API; nobody has signed in."""
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[FakePlant, int]]:
+    """A running API: it takes a second to make, so each test changes things of its own."""
+    plant = a_busy_morning(FakePlant())
     with Served(plant) as port:
-        monkeypatch.setenv("ANDON_PORT", str(port))
-        monkeypatch.setenv("ANDON_HOME", str(tmp_path / "home"))
-        monkeypatch.setenv("ANDON_CREDENTIALS", str(tmp_path / "credentials.json"))
-        yield plant
+        yield plant, port
+
+
+@pytest.fixture
+def andon(
+    served: tuple[FakePlant, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FakePlant]:
+    """It, where nobody has signed in."""
+    plant, port = served
+    plant.access.sessions.clear()
+    monkeypatch.setenv("ANDON_PORT", str(port))
+    monkeypatch.setenv("ANDON_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ANDON_CREDENTIALS", str(tmp_path / "credentials.json"))
+    return plant
 
 
 def run(*words: str, stdin: str = "") -> Result:
@@ -111,7 +117,7 @@ def test_an_account_lives_from_its_making_to_its_end(andon: FakePlant) -> None:
 
 def test_a_one_time_password_is_shown_to_the_person_who_made_it(andon: FakePlant) -> None:
     sign_in()
-    text = shown("users", "create", "minseo", "--name", "Minseo", *BECAUSE)
+    text = shown("users", "create", "jihoon", "--name", "Jihoon", *BECAUSE)
     assert "signs in once" in text
     assert "not shown again" in text
 

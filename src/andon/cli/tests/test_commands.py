@@ -143,5 +143,9 @@ def test_stopping_what_does_not_run_is_json_too(tmp_path) -> None:
     assert said("--home", str(tmp_path), "down", "--json") == {"was_running": False, "everything": False}
 
 
-def test_a_new_home_is_told_as_json(tmp_path) -> None:
-    assert said("--home", str(tmp_path / "home"), "init", "--json")["home"] == str(tmp_path / "home")
+def test_a_new_home_is_told_as_json_with_the_password_that_is_nowhere_else(tmp_path) -> None:
+    home = tmp_path / "home"
+    made = said("--home", str(home), "init", "--admin", "kim", "--json")
+    assert (made["home"], made["admin"]) == (str(home), "kim")
+    kept = b"".join(each.read_bytes() for each in home.rglob("*") if each.is_file())
+    assert made["one_time_password"].encode() not in kept
