@@ -160,7 +160,7 @@ class Client:
         code, hint = str(body.get("code", "http-error")), str(body.get("hint", ""))
         status = response.status_code
         if status == httpx.codes.UNAUTHORIZED:
-            return Unauthenticated(code, message, hint=hint or f"{self._server.command} login")
+            return Unauthenticated(code, message, hint=f"{self._server.command} login")
         if status == httpx.codes.TOO_MANY_REQUESTS:
             return Throttled(code, message, hint=hint)
         if status == httpx.codes.SERVICE_UNAVAILABLE:
