@@ -99,8 +99,10 @@ def find_grant(
         where = _role_of(roles, grant).permissions.get(permission)
         if where is None or not covers(grant.scope, place):
             continue
+        # Where the environment does not matter, it is one of those that the grant is for.
+        there = grant.scope.environment if place.environment is None else place.environment
         # All environments at once include production.
-        is_production = place.environment in production or place.environment == EVERYWHERE
+        is_production = there in production or place.environment == EVERYWHERE
         if where is Where.ANYWHERE or not is_production:
             return grant
     return None

@@ -9,9 +9,7 @@ from andon.access.people import lockout
 from andon.access.people.lockout import Count, Limits
 from andon.access.people.store import PeopleStore
 from andon.kernel.clock import Clock
-from andon.kernel.errors import Conflict, Forbidden
-
-_RACES = 5
+from andon.kernel.errors import Forbidden
 
 
 class Attempts:
@@ -27,13 +25,16 @@ class Attempts:
         Raises:
             Forbidden: `locked-out`; one of the keys must wait. Such an attempt is not counted.
         """
-        for race in range(_RACES):
-            try:
-                return await self._begin(limits)
-            except Conflict:  # two made the first row of a key at once
-                if race == _RACES - 1:
-                    raise
-        raise AssertionError
+        now = self._clock.now()
+        async with self._store.changing() as change:
+            before = await change.counts(sorted(limits))
+            waits = [each for each in (lockout.wait(count, now) for count in before.values()) if each]
+            if not waits:
+                after = {key: lockout.attempted(before[key], limits[key], now) for key in before}
+                for key, count in after.items():
+                    await change.put_count(key, count)
+                return after
+        raise locked_out(max(waits))
 
     async def give_back(self, keys: Collection[str]) -> None:
         """These attempts were no failures: nobody could say whether the password was right, or it was."""
@@ -53,18 +54,6 @@ class Attempts:
         """Remove counts that mean nothing any more."""
         async with self._store.changing() as change:
             await change.remove_counts(self._clock.now() - lockout.ACCOUNT.forget)
-
-    async def _begin(self, limits: Mapping[str, Limits]) -> dict[str, Count]:
-        now = self._clock.now()
-        async with self._store.changing() as change:
-            before = await change.counts(sorted(limits))
-            waits = [each for each in (lockout.wait(count, now) for count in before.values()) if each]
-            if not waits:
-                after = {key: lockout.attempted(before[key], limits[key], now) for key in before}
-                for key, count in after.items():
-                    await change.put_count(key, count)
-                return after
-        raise locked_out(max(waits))
 
 
 def locked_out(wait: timedelta) -> Forbidden:

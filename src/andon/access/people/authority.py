@@ -1,9 +1,9 @@
 """How much whoever manages people may give: never more than they have themselves."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from andon.access.model import Grant, Principal
+from andon.access.model import Grant, Principal, Role
 from andon.access.people.model import Actor
 from andon.access.people.names import key_of
 from andon.access.people.store import Change
@@ -11,6 +11,7 @@ from andon.access.rights import is_within
 from andon.kernel.errors import Forbidden, InvalidInput
 
 LONGEST_REASON = 2000
+_WOULD_BE = "(would be)"  # no role can have this name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,25 @@ class Authority:
                     "no-such-role", f"grant {grant.label!r} names no role", hint="andon roles list"
                 )
         if not all(is_within(wanted, mine, roles) for mine in self.owned):
-            raise Forbidden(
-                "beyond-own-rights",
-                f"{self.name} may not {what}: it takes rights that {self.name} lacks",
-                hint="ask an administrator",
-            )
+            raise _beyond(self.name, what)
+
+    async def check_role(self, change: Change, role: Role, what: str) -> None:
+        """Pass only where the actor has all that `role` would give, as their own roles are before it.
+
+        Raises:
+            Forbidden: it is more than the actor has.
+        """
+        roles = {**await change.roles(), _WOULD_BE: replace(role, name=_WOULD_BE)}
+        if not all(is_within([Grant(_WOULD_BE)], mine, roles) for mine in self.owned):
+            raise _beyond(self.name, what)
+
+
+def _beyond(name: str, what: str) -> Forbidden:
+    return Forbidden(
+        "beyond-own-rights",
+        f"{name} may not {what}: it takes rights that {name} lacks",
+        hint="ask an administrator",
+    )
 
 
 async def authority(change: Change, actor: Actor) -> Authority:

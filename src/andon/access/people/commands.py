@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from andon.access.model import Grant, Role, Source, User
-from andon.access.people import names
+from andon.access.people import lockout, names
 from andon.access.people.attempts import account_key
 from andon.access.people.authority import Authority, authority, checked_reason, subject_of
 from andon.access.people.choosing import Choosing
@@ -194,7 +194,7 @@ class People:
             giver = await self._over(change, actor, account.user, "unlock")
             key = account_key(names.key_of(account.user.login))
             count = (await change.counts([key]))[key]
-            await change.put_count(key, replace(count, failures=0))
+            await change.put_count(key, lockout.NONE)
             before = {"failures": count.failures}
             change.tell(_event("access.unlocked", account.user, giver.name, reason, before=before), now)
 

@@ -42,7 +42,12 @@ class Guesser:
         if self._breached is None:
             return False
         # SHA-1 names the line of a public list; nothing is protected by it.
-        wanted = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper().encode()
+        wanted = (
+            hashlib.sha1(password.encode("utf-8", "surrogatepass"), usedforsecurity=False)
+            .hexdigest()
+            .upper()
+            .encode()
+        )
         try:
             with self._breached.open("rb") as stream:
                 return _is_in(stream, wanted)

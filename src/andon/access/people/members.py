@@ -88,6 +88,10 @@ class Members:
     async def _first(self, change: Change, person: DirectoryPerson) -> tuple[User | None, Forbidden | None]:
         now, grants = self._clock.now(), self._grants_of(person.groups)
         taken = await change.find_by_key(names.key_of(person.login))
+        if taken is not None and taken.user.directory_id == person.id:  # made a moment ago by another request
+            return await self._refresh(
+                change, await change.get(taken.user.id), person, has_entered=True
+            ), None
         if taken is not None:
             why = f"the directory gave login {taken.user.login} to another person"
             event = Event(

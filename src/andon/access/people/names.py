@@ -18,9 +18,10 @@ _LOOK_LATIN = set("асеорхуіјѕһԁԛԝкмтвнг") | set("αορνι�
 
 
 def key_of(login: str) -> str:
-    """What is compared: NFKC, folded, without spaces around."""
-    folded = unicodedata.normalize("NFKC", login.strip()).casefold()
-    return unicodedata.normalize("NFKC", folded)[:LONGEST_KEY]
+    """What is compared: NFKC, folded, no spaces around; what no text may hold becomes a question mark."""
+    folded = unicodedata.normalize("NFKC", login[: 4 * LONGEST_KEY]).casefold()
+    sound = "".join("?" if unicodedata.category(each) in ("Cc", "Cs") else each for each in folded)
+    return unicodedata.normalize("NFKC", sound).strip()[:LONGEST_KEY].strip()
 
 
 def checked_login(login: str) -> str:

@@ -20,7 +20,8 @@ from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 
 LONGEST = 256  # code points; NIST asks for 64 or more, and an endless one would be a way to burn processors
-_SHORTEST_WORD = 4
+_SHORTEST_WORD = 3
+_CARRIES = 8
 _KINDS = "an upper-case letter, a lower-case letter, a digit and a symbol"
 
 
@@ -117,11 +118,15 @@ def _of_form(text: str, profile: Profile) -> list[str]:
 
 
 def _of_words(text: str, words: Collection[str]) -> list[str]:
-    folded = text.casefold()
-    for word in sorted({normal(each).casefold() for each in words}):
-        # What is left without the word must carry the password: a long one may well mention the plant.
-        if len(word) >= _SHORTEST_WORD and word in folded and len(folded.replace(word, "")) < 8:
-            return [f"it is built on {word!r}, which everybody here would try"]
+    left = text.casefold()
+    found = []
+    for word in sorted({normal(each).casefold() for each in words}, key=len, reverse=True):
+        if len(word) >= _SHORTEST_WORD and word in left:
+            left = left.replace(word, "")
+            found.append(word)
+    # What is left without the words must carry the password: a long one may well mention the plant.
+    if found and sum(each.isalnum() for each in left) < _CARRIES:
+        return [f"it is built on {found[0]!r}, which everybody here would try"]
     return []
 
 

@@ -46,9 +46,8 @@ class Roles:
             giver = await authority(change, actor)
             if old is not None:
                 await giver.check(change, [Grant(name)], f"change role {name}")
+            await giver.check_role(change, role, f"make role {name}")
             await change.put_role(role)
-            # By now the role means what it will mean.
-            await giver.check(change, [Grant(name)], f"make role {name}")
             before = {} if old is None else _told(old)
             event = Event(
                 "access.role-changed", f"role/{name}", giver.name, reason, before=before, after=_told(role)

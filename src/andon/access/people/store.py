@@ -26,12 +26,14 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from andon.access.model import Grant, Role, Source, User
 from andon.access.people import names
 from andon.access.people.codec import grants_from_json, grants_to_json, permissions_to_json, role_from_json
-from andon.access.people.lockout import NONE, Count
+from andon.access.people.lockout import Count
 from andon.access.people.model import Account, DisabledBy
 from andon.access.rights import BUILTIN
 from andon.access.sessions.store import end_sessions_of, sessions
@@ -174,39 +176,32 @@ class Change:
         return people + [f"token:{name}" for name, has in machines if any(each.role == role for each in has)]
 
     async def counts(self, keys: Sequence[str]) -> dict[str, Count]:
-        """Failures by key, locked; a key without a row has none."""
+        """Failures by key, locked. Rows are made first: what is not there cannot be locked."""
+        make = sqlite_insert if self._tx.dialect.name == "sqlite" else postgresql_insert
+        for key in sorted(keys):
+            await self._tx.execute(make(login_failures).values(key=key, failures=0).on_conflict_do_nothing())
         query = (
             select(login_failures)
             .where(login_failures.c.key.in_(keys))
             .order_by(login_failures.c.key)
             .with_for_update()
         )
-        found = {
-            row.key: Count(row.failures, row.last_at, row.blocked_until)
-            for row in (await self._tx.execute(query)).all()
-        }
-        return {key: found.get(key, NONE) for key in keys}
+        rows = (await self._tx.execute(query)).all()
+        return {row.key: Count(row.failures, row.last_at, row.blocked_until) for row in rows}
 
     async def put_count(self, key: str, count: Count) -> None:
-        """Write failures; none removes the row. Raises Conflict where somebody else just made it."""
-        if count.failures == 0:
-            await self._tx.execute(delete(login_failures).where(login_failures.c.key == key))
-            return
-        values = {
-            "failures": count.failures,
-            "last_at": count.last_at,
-            "blocked_until": count.blocked_until,
-        }
-        result = await self._tx.execute(
-            update(login_failures).where(login_failures.c.key == key).values(values)
+        """Write the failures of a key that `counts` gave."""
+        await self._tx.execute(
+            update(login_failures)
+            .where(login_failures.c.key == key)
+            .values(failures=count.failures, last_at=count.last_at, blocked_until=count.blocked_until)
         )
-        if not result.rowcount:
-            await self._tx.execute(insert(login_failures).values(key=key, **values))
 
     async def remove_counts(self, before: datetime) -> None:
         """Forget failures that are older than `before` and block nobody since."""
         is_over = login_failures.c.blocked_until.is_(None) | (login_failures.c.blocked_until < before)
-        await self._tx.execute(delete(login_failures).where(login_failures.c.last_at < before, is_over))
+        is_old = login_failures.c.last_at.is_(None) | (login_failures.c.last_at < before)
+        await self._tx.execute(delete(login_failures).where(is_old, is_over))
 
     async def write_told(self) -> None:
         """Append what was told; the last step of the transaction."""

@@ -54,7 +54,7 @@ class AccessTokens:
                 # Time is read from our own clock, below.
                 options={"require": list(_REQUIRED), "verify_exp": False, "verify_iat": False},
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, ValueError) as error:
             raise _refused() from error
         issued, expires = claims["iat"], claims["exp"]
         if not isinstance(issued, int) or not isinstance(expires, int):

@@ -129,7 +129,7 @@ class Sessions:
             told=_signed_in(user, row),
         )
 
-    async def principal(self, secret: str, *, source: str) -> Principal:  # noqa: ARG002  for the log of C
+    async def principal(self, secret: str, *, source: str) -> Principal:  # noqa: ARG002  a stolen cookie's address
         """Who has this cookie; counts as use.
 
         Raises:
@@ -161,9 +161,9 @@ class Sessions:
         text = self._access.write(session_id=session.id, user_id=session.user_id, at=now, until=until)
         return Bearer(text, replacement, until - now, session.id, session.user_id)
 
-    async def principal_of_bearer(self, text: str) -> Principal:
+    async def principal_of_bearer(self, jwt: str) -> Principal:
         """Who has this access token; counts as use; raises Unauthenticated."""
-        session_id, user_id = self._access.session_of(text, self._clock.now())
+        session_id, user_id = self._access.session_of(jwt, self._clock.now())
         row = await self._store.find(session_id)
         return await self._principal(row if row is not None and row.user_id == user_id else None)
 
