@@ -16,9 +16,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from andon.timeline.records import Event, Record, Severity
+
+_text = json.encoder.encode_basestring  # text as JSON writes it, with what is not ASCII as it is
+_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 GENESIS = bytes(32)
 LEAF = b"\x00"
@@ -118,11 +120,3 @@ def chained(events: Iterator[tuple[datetime, Event]]) -> Iterator[Link]:
         made = link(number, previous, at, event)
         previous = made.hash
         yield made
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)

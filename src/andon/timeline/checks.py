@@ -18,6 +18,7 @@ from andon_wire.note import Check, Checkpoint, Key, Malformed, Note, Vouched
 TOLERATED = timedelta(seconds=2)  # records of transactions that overlapped may be that much out of order
 _NEAR = 50  # records around a step of the clock in which one that tells of it explains it
 _STEP_KINDS = ("clock.stepped", "clock.behind")
+_LEAVES_AT_ONCE = 4096
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -106,9 +107,10 @@ class Walk:
         self._number = 0
         self._at = ""
         self._tree = Range()
-        self._sizes = sorted(set(sizes))
-        if self._sizes and self._sizes[0] == 0:
-            self.walked.roots[self._sizes.pop(0)] = self._tree.root()
+        self._leaves: list[bytes] = []  # of the tree, until there are enough to add them quickly
+        self._sizes = sorted(set(sizes), reverse=True)
+        if self._sizes and self._sizes[-1] == 0:
+            self.walked.roots[self._sizes.pop()] = self._tree.root()
 
     def add(self, number: int, begins: str, body: str, stored: str) -> None:
         """One record: `begins` is how its body has to begin when its columns are true."""
@@ -124,9 +126,14 @@ class Walk:
         self._number = number
         self._previous = bytes.fromhex(stored) if _HEX.fullmatch(stored) else bytes(HASH_BYTES)
         walked.hashes += self._previous
-        self._tree.extend([self._previous])
-        if self._sizes and self._tree.end == self._sizes[0]:
-            walked.roots[self._sizes.pop(0)] = self._tree.root()
+        self._leaves.append(self._previous)
+        count = self._tree.end + len(self._leaves)
+        is_wanted = bool(self._sizes) and count == self._sizes[-1]
+        if is_wanted or len(self._leaves) == _LEAVES_AT_ONCE:
+            self._tree.extend(self._leaves)
+            self._leaves.clear()
+        if is_wanted:
+            walked.roots[self._sizes.pop()] = self._tree.root()
         self._look_at_time(number, body)
 
     def _look_at_time(self, number: int, body: str) -> None:
