@@ -86,6 +86,12 @@ class Access:
         await self.sessions.tick()
         await self.devices.tick()
 
+    async def close(self) -> None:
+        """Close the connections to witnesses and directory."""
+        await self.witnesses.close()
+        if self.directory is not None:
+            self.directory.close()
+
 
 def make_keys(home: Path, clock: Clock) -> None:
     """Make the keys of this home that are not there yet; those that are there stay as they are."""
@@ -211,7 +217,7 @@ def _directory(wanted: DirectoryConnection, secrets: SecretStore, clock: Clock) 
         )
     }  # fmt: skip
     settings = DirectorySettings(
-        servers=tuple(wanted.servers), ca_file=wanted.ca, group_roles=_mapping(wanted), **taken
+        servers=tuple(wanted.servers), ca_file=str(wanted.ca or ""), group_roles=_mapping(wanted), **taken
     )
     return LdapDirectory(settings, bind_password=lambda: secrets.get(wanted.bind_secret), clock=clock)
 

@@ -141,7 +141,7 @@ async def assembled(settings: Settings, certificate: Reloading | None = None) ->
         await seen.close()
         await target.close()
         await envoy.close()
-        await base.access.witnesses.close()
+        await base.access.close()
         await base.database.close()
 
 
