@@ -90,7 +90,7 @@ class Access:
         """Close the connections to witnesses and directory."""
         await self.witnesses.close()
         if self.directory is not None:
-            self.directory.close()
+            await self.directory.close()
 
 
 def make_keys(home: Path, clock: Clock) -> None:
