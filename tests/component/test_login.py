@@ -50,6 +50,7 @@ async def test_a_right_password_lets_in_and_is_noted(accounts):
     assert (user.id, method, user.last_login_at) == (made.id, "password", accounts.now())
 
 
+@pytest.mark.asvs("6.3.1")
 async def test_the_answer_never_says_whether_there_is_such_a_login(accounts):
     await accounts.person("mina", VIEWER)
     disabled = await accounts.person("gone", VIEWER)
@@ -71,6 +72,8 @@ async def test_only_the_right_password_learns_that_the_account_is_disabled(accou
     assert (await refused(accounts, password=PASSWORD)).code == "account-disabled"
 
 
+@pytest.mark.asvs("6.3.1")
+@pytest.mark.part11("11.300(d)")
 async def test_locked_out_means_the_right_password_waits_too_and_then_resets(accounts):
     await accounts.person("mina", VIEWER)
     for _ in range(5):
@@ -106,6 +109,8 @@ async def test_an_administrator_unlocks(accounts):
     assert (await accounts.records("access.unlocked"))[0].event.before == {"failures": 5}
 
 
+@pytest.mark.asvs("6.3.1")
+@pytest.mark.part11("11.300(d)")
 async def test_an_address_that_tries_many_logins_must_wait_and_others_need_not(accounts):
     await accounts.person("mina", VIEWER)
     for number in range(30):
@@ -123,6 +128,7 @@ async def test_a_right_password_gives_an_address_no_further_guesses(accounts):
     assert (await refused(accounts, "another", source="2001:db8::ffff")).code == "locked-out"
 
 
+@pytest.mark.asvs("6.3.1", "2.3.4")
 async def test_many_guesses_at_once_are_no_more_than_one_after_the_other(accounts):
     await accounts.person("mina", VIEWER)
     before = accounts.passwords.checks
@@ -137,6 +143,8 @@ async def test_two_right_logins_at_once_both_come_in(accounts):
     assert len(done) == 4
 
 
+@pytest.mark.asvs("16.3.1", "16.3.3")
+@pytest.mark.part11("11.300(d)")
 async def test_an_attack_is_told_and_does_not_flood_the_timeline(accounts):
     await accounts.person("mina", VIEWER)
     for _ in range(300):
@@ -210,6 +218,7 @@ async def test_the_annex_11_draft_locks_until_an_administrator_unlocks_all_but_t
     accounts.close()
 
 
+@pytest.mark.part11("11.300(d)")
 async def test_the_use_of_the_sealed_account_is_an_alert(accounts):
     user, _ = await accounts.people.create(
         "sealed",
@@ -272,6 +281,7 @@ async def test_a_local_account_wins_and_its_password_never_reaches_the_directory
     assert (user.id, method) == (local.id, "password")
 
 
+@pytest.mark.part11("11.100(a)")
 async def test_somebody_who_gets_a_former_persons_login_in_the_directory_is_refused(plant, directory):
     anna = directory.add_person("anna", "sesame open")
     other = directory.add_person("bob", "open barley")
@@ -284,6 +294,7 @@ async def test_somebody_who_gets_a_former_persons_login_in_the_directory_is_refu
     assert (renamed.id, renamed.login) == (user.id, "anna")
 
 
+@pytest.mark.part11("11.10(d)")
 async def test_without_an_answer_of_the_directory_only_local_people_come_in(plant, directory):
     directory.add_group("engineers", [directory.add_person("anna", "sesame open")])
     await plant.person("sealed", VIEWER)

@@ -25,6 +25,8 @@ async def accounts(any_database, tmp_path):
     made.close()
 
 
+@pytest.mark.asvs("6.4.1", "11.5.1")
+@pytest.mark.part11("11.300(b)")
 async def test_a_new_person_gets_a_password_for_once_which_runs_out(accounts):
     user, once = await accounts.people.create(
         "Mina", "Mina Kim", grants=[VIEWER], actor="setup", reason="new"
@@ -38,6 +40,7 @@ async def test_a_new_person_gets_a_password_for_once_which_runs_out(accounts):
         await accounts.login.check("mina", once, source=SOURCE)
 
 
+@pytest.mark.part11("11.100(a)", "11.300(a)")
 async def test_a_login_is_never_given_twice_whatever_its_spelling(accounts):
     user = await accounts.person("mina")
     await accounts.people.update(user.id, is_disabled=True, actor="setup", reason="left")
@@ -47,6 +50,7 @@ async def test_a_login_is_never_given_twice_whatever_its_spelling(accounts):
     assert [each.login for each in await accounts.people.list()] == ["mina"]
 
 
+@pytest.mark.part11("11.100(a)", "11.300(a)")
 async def test_of_two_who_create_the_same_login_at_once_one_wins(accounts):
     made = await asyncio.gather(
         *(accounts.people.create("mina", "Mina", actor="setup", reason="new") for _ in range(4)),
@@ -57,6 +61,7 @@ async def test_of_two_who_create_the_same_login_at_once_one_wins(accounts):
     assert len(await accounts.records("access.user-created")) == 1
 
 
+@pytest.mark.part11("11.10(e)")
 async def test_every_change_is_told_with_before_and_after(accounts):
     await accounts.person("boss", ADMIN)
     user = await accounts.person("mina", VIEWER)
@@ -116,6 +121,7 @@ async def test_two_administrators_cannot_disable_each_other_at_once(accounts):
     assert sum(isinstance(each, Conflict) for each in done) == 1
 
 
+@pytest.mark.part11("11.10(g)")
 async def test_nobody_gives_or_takes_over_more_than_they_have(accounts):
     await accounts.person("boss", ADMIN)
     await accounts.people.put_role(
@@ -181,6 +187,7 @@ async def test_own_roles_are_made_changed_and_removed_and_builtin_ones_stay(acco
             await people.put_role("packer", wrong, description="", actor="setup", reason="try")
 
 
+@pytest.mark.asvs("6.2.2", "6.2.3", "7.4.3")
 async def test_changing_ones_password_ends_the_other_sessions_and_old_ones_are_wrong(accounts):
     user = await accounts.person("mina", VIEWER)
     here, there = await accounts.open(user), await accounts.open(user)
@@ -193,6 +200,7 @@ async def test_changing_ones_password_ends_the_other_sessions_and_old_ones_are_w
     await accounts.login.check("mina", OTHER, source=SOURCE)
 
 
+@pytest.mark.asvs("6.2.1", "6.2.11")
 async def test_a_weak_new_password_is_refused_with_its_faults_and_nothing_changes(accounts):
     user = await accounts.person("mina", VIEWER)
     for weak, said in (
@@ -205,6 +213,7 @@ async def test_a_weak_new_password_is_refused_with_its_faults_and_nothing_change
     await accounts.login.check("mina", PASSWORD, source=SOURCE)
 
 
+@pytest.mark.asvs("6.2.3", "7.5.1")
 async def test_guessing_the_old_password_of_a_session_left_open_locks_as_signing_in_does(accounts):
     user = await accounts.person("mina", VIEWER)
     for _ in range(5):
@@ -214,6 +223,8 @@ async def test_guessing_the_old_password_of_a_session_left_open_locks_as_signing
         await accounts.people.change_password(user.id, old=PASSWORD, new=OTHER)
 
 
+@pytest.mark.asvs("6.4.3")
+@pytest.mark.part11("11.200(a)(3)", "11.300(c)")
 async def test_a_reset_gives_a_password_for_once_and_ends_sessions(accounts):
     user = await accounts.person("mina", VIEWER)
     session = await accounts.open(user)
@@ -228,6 +239,7 @@ async def test_a_reset_gives_a_password_for_once_and_ends_sessions(accounts):
     assert (await accounts.records("access.password-reset"))[0].event.severity is Severity.WARNING
 
 
+@pytest.mark.part11("11.300(b)")
 async def test_part_11_keeps_a_history_and_lets_passwords_age(any_database, tmp_path):
     accounts = Accounts(any_database, tmp_path, demands=Demands(PROFILES["part11"]))
     words = (

@@ -47,6 +47,8 @@ async def ended(attempt):
     return caught.value.code
 
 
+@pytest.mark.asvs("7.2.1", "7.2.2", "16.3.1")
+@pytest.mark.part11("11.10(d)")
 async def test_a_session_is_its_person_with_their_rights_of_this_moment(accounts, mina):
     opened = await accounts.open(mina)
     principal = await use(accounts, opened.secret)
@@ -65,6 +67,8 @@ async def test_no_secret_is_nobody(accounts, mina):
         assert await ended(use(accounts, secret)) == "not-signed-in"
 
 
+@pytest.mark.asvs("7.3.1")
+@pytest.mark.part11("11.10(d)")
 async def test_an_hour_without_a_request_ends_it_and_a_request_puts_that_off(accounts, mina):
     opened = await accounts.open(mina)
     for _ in range(3):
@@ -75,6 +79,7 @@ async def test_an_hour_without_a_request_ends_it_and_a_request_puts_that_off(acc
     assert await ended(use(accounts, opened.secret)) == "session-ended"
 
 
+@pytest.mark.asvs("7.3.2")
 async def test_twelve_hours_end_it_however_busy_it_is(accounts, mina):
     opened = await accounts.open(mina)
     for _ in range(23):
@@ -84,6 +89,7 @@ async def test_twelve_hours_end_it_however_busy_it_is(accounts, mina):
     assert await ended(use(accounts, opened.secret)) == "session-ended"
 
 
+@pytest.mark.asvs("7.4.1", "7.4.5")
 async def test_an_ended_session_is_refused_at_its_next_request_and_others_stand(accounts, mina):
     one, two = await accounts.open(mina), await accounts.open(mina)
     await accounts.sessions.end(one.session_id, actor="mina", reason="signed out")
@@ -104,6 +110,8 @@ async def test_all_of_a_persons_sessions_end_but_the_one_in_use(accounts, mina):
     assert {each.id for each in await accounts.sessions.list()} == {keep, other.session_id}
 
 
+@pytest.mark.asvs("7.4.2")
+@pytest.mark.part11("11.300(c)")
 async def test_a_disabled_person_has_no_session_and_gets_none(accounts, mina):
     opened, terminal = await accounts.open(mina), await accounts.open(mina, "terminal")
     bearer = await accounts.sessions.bearer(terminal.refresh)
@@ -126,6 +134,7 @@ async def test_the_csrf_value_belongs_to_one_session(accounts, mina):
     assert len({one.csrf, two.csrf, one.secret, two.secret}) == 4
 
 
+@pytest.mark.asvs("9.2.1")
 async def test_a_terminal_trades_its_refresh_token_for_a_short_access_token(accounts, mina):
     opened = await accounts.open(mina, "terminal")
     bearer = await accounts.sessions.bearer(opened.refresh)
@@ -139,6 +148,7 @@ async def test_a_terminal_trades_its_refresh_token_for_a_short_access_token(acco
     assert opened.secret == ""
 
 
+@pytest.mark.asvs("7.4.1")
 async def test_an_access_token_ends_with_its_session(accounts, mina):
     opened = await accounts.open(mina, "terminal")
     bearer = await accounts.sessions.bearer(opened.refresh)
@@ -146,6 +156,7 @@ async def test_an_access_token_ends_with_its_session(accounts, mina):
     assert await ended(accounts.sessions.principal_of_bearer(bearer.access_token)) == "session-ended"
 
 
+@pytest.mark.asvs("10.4.5", "16.3.3")
 async def test_a_refresh_token_used_twice_was_stolen_and_ends_the_session(accounts, mina):
     opened = await accounts.open(mina, "terminal")
     bearer = await accounts.sessions.bearer(opened.refresh)
@@ -315,6 +326,8 @@ async def test_a_machine_token_has_a_name_of_its_own_which_is_never_given_again(
         await make(accounts, None, ENGINEER)
 
 
+@pytest.mark.asvs("10.4.9")
+@pytest.mark.part11("11.300(c)")
 async def test_a_token_ends_by_time_by_hand_and_with_its_owner(accounts, mina):
     _, late = await make(accounts, mina, days=1)
     revoked, text = await make(accounts, mina)

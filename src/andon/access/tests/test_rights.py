@@ -81,6 +81,7 @@ def test_every_builtin_role_is_in_the_table_and_no_other():
 
 
 @pytest.mark.parametrize("role", TABLE)
+@pytest.mark.part11("11.10(g)")
 def test_a_role_gives_what_the_specification_says_and_nothing_more(role):
     wrong = []
     for scope, permission in product(SCOPES, Permission):
@@ -92,6 +93,7 @@ def test_a_role_gives_what_the_specification_says_and_nothing_more(role):
     assert not wrong[:5]
 
 
+@pytest.mark.part11("11.10(d)", "11.10(g)")
 def test_nobody_may_anything_without_a_grant():
     for permission, place in product(Permission, PLACES):
         answer = permitted(someone(), permission, place)
@@ -179,5 +181,6 @@ def test_nobody_hands_on_more_than_they_have():
         (["a", "b"], ["b", "a", "c"], False),
     ],
 )
+@pytest.mark.part11("11.10(g)")
 def test_who_shipped_cannot_be_the_only_approver(approvers, involved, expected):
     assert is_separated(approvers, involved) is expected

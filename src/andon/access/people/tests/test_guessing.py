@@ -23,6 +23,7 @@ def line_of(password):
         ("고요한 호수 북쪽에서 만나자", False),
     ],
 )
+@pytest.mark.asvs("6.2.4")
 async def test_what_everybody_would_try_is_easy(password, is_easy):
     commonness = await Guesser().judge(password, ["andon", "mina", "kim"])
     assert (commonness.guesses < 8) is is_easy
@@ -37,6 +38,7 @@ async def test_a_very_long_password_is_judged_by_its_beginning():
     st.booleans(),
     st.booleans(),
 )
+@pytest.mark.asvs("6.2.12")
 def test_exactly_the_passwords_of_the_list_are_found(tmp_path_factory, listed, has_counts, is_crlf):
     path = tmp_path_factory.mktemp("breached") / "hashes.txt"
     ends = (":12" if has_counts else "") + ("\r\n" if is_crlf else "\n")

@@ -17,6 +17,7 @@ def passwords():
     made.close()
 
 
+@pytest.mark.asvs("11.4.2")
 async def test_a_password_proves_itself_and_no_other(passwords):
     kept = await passwords.hash("a quiet lake")
     assert kept.startswith("$argon2id$")
@@ -26,10 +27,12 @@ async def test_a_password_proves_itself_and_no_other(passwords):
     assert kept != await passwords.hash("a quiet lake")
 
 
+@pytest.mark.asvs("6.2.8")
 async def test_every_keyboards_form_of_the_same_characters_is_the_same(passwords):
     assert await passwords.verify(await passwords.hash("Ångström"), "Ångström")
 
 
+@pytest.mark.asvs("6.2.8")
 async def test_a_password_is_never_cut_and_then_taken(passwords):
     kept = await passwords.hash("x" * LONGEST)
     assert await passwords.verify(kept, "x" * LONGEST)
@@ -54,6 +57,7 @@ async def test_a_hash_of_older_figures_is_outdated(passwords):
     stronger.close()
 
 
+@pytest.mark.asvs("15.2.2")
 async def test_no_more_than_the_allowed_number_is_hashed_at_once_and_the_queue_is_short():
     passwords = Passwords(Work(memory_kib=8, passes=1, parallel=2, waiting=3))
     gate, entered, lock = threading.Event(), [], threading.Lock()
@@ -77,6 +81,7 @@ async def test_no_more_than_the_allowed_number_is_hashed_at_once_and_the_queue_i
     passwords.close()
 
 
+@pytest.mark.asvs("6.4.1")
 def test_a_one_time_password_has_more_than_a_hundred_bits_and_reads_well():
     made = {one_time() for _ in range(200)}
     assert len(made) == 200

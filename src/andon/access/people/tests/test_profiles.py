@@ -35,6 +35,7 @@ def test_what_keeps_the_rules_is_taken(profile, password, words):
         (ANNEX11, "Quiet lakes, some of them", "needs all of these"),
     ],
 )
+@pytest.mark.asvs("6.2.1")
 def test_what_breaks_a_rule_is_told_with_the_rule(profile, password, said):
     found = faults(password, profile, commonness=SAFE)
     assert any(said in each for each in found)
@@ -45,6 +46,7 @@ def test_one_code_point_counts_as_one_character_after_nfkc():
     assert normal("Å") == normal("Å") == normal("Å")
 
 
+@pytest.mark.asvs("6.2.12")
 def test_a_breached_password_is_refused_however_long():
     found = faults("a quiet lake in the north", NIST, commonness=Commonness(30, is_breached=True))
     assert "breached" in found[0]
@@ -54,6 +56,7 @@ def test_an_easily_guessed_password_is_refused():
     assert "easy to guess" in faults("passwordpassword", NIST, commonness=Commonness(1.0))[0]
 
 
+@pytest.mark.asvs("6.2.11")
 def test_a_word_of_the_context_may_be_in_a_password_but_not_carry_it():
     assert "built on 'andon'" in faults("Andon-andon-2026", NIST, words=["andon"], commonness=SAFE)[0]
     assert faults("mina.kim.mina.kim", NIST, words=["mina", "kim"], commonness=SAFE)
@@ -76,6 +79,8 @@ def test_annex_11_refuses_what_is_like_the_one_before_and_nist_does_not():
     ("profile", "days", "expected"),
     [(NIST, 10_000, False), (ANNEX11, 10_000, False), (PART11, 89, False), (PART11, 90, True)],
 )
+@pytest.mark.asvs("6.2.10")
+@pytest.mark.part11("11.300(b)")
 def test_only_part_11_practice_lets_passwords_age(profile, days, expected):
     assert is_aged(profile, T0, T0 + timedelta(days=days)) is expected
     assert not is_aged(profile, None, T0)

@@ -53,6 +53,7 @@ def test_a_file_that_others_can_read_or_that_is_damaged_stops_andon(path, keys):
             load_or_make(path, T0)
 
 
+@pytest.mark.asvs("9.2.1")
 def test_a_token_says_its_session_and_person_until_it_runs_out(keys):
     access = AccessTokens(keys)
     assert access.session_of(write(keys), T0) == ("se-1", "us-1")
@@ -89,11 +90,13 @@ def test_every_claim_is_demanded(keys, claim):
         {"algorithm": "none", "key": ""},
     ],
 )
+@pytest.mark.asvs("9.1.1", "9.1.2", "9.1.3", "9.2.2", "9.2.3", "9.2.4")
 def test_a_token_that_is_not_exactly_ours_is_refused(keys, changes):
     with pytest.raises(Unauthenticated):
         AccessTokens(keys).session_of(forged(keys, **changes), T0)
 
 
+@pytest.mark.asvs("9.1.2")
 def test_the_public_key_is_no_secret_to_sign_with(keys):
     public = keys[0].private.public_key().public_bytes_raw()
     with pytest.raises(Unauthenticated):
