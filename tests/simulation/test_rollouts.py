@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from andon.access.policies.model import Policy
 from andon.kernel.clock import ManualClock
-from andon.kernel.errors import Conflict
-from andon.rollouts.model import Cord, Phase, RequestKind, Rollout, Trigger
+from andon.kernel.errors import Conflict, Forbidden
+from andon.rollouts.approvals import Approvals
+from andon.rollouts.authority import Authority
+from andon.rollouts.model import Answers, Cord, Phase, RequestKind, Rollout, Stage, Trigger
 from andon.rollouts.store import rollouts
 from andon.targets.model import InstanceState
 from andon.testing.plant import Behaviour, Plant, Weather
@@ -54,6 +57,7 @@ async def deploy(world: World) -> Rollout:
 async def check_end(world: World, end: Rollout) -> None:
     """What holds of every end, whatever happened."""
     await world.check_timeline(end.id)
+    await world.check_gate_of(end.id)
     assert world.violations == []
     assert end.phase in {Phase.PROMOTED, Phase.RETURNED, Phase.HELD}, end.reason
     desired = await world.store.desired(UNIT, ENVIRONMENT)
@@ -105,15 +109,55 @@ async def an_adventure(new_database: Any, seed: int, fault: Callable[[str], None
         world.plant.weather, gateway_delay=delay, outage=windows[0], gateway_outage=windows[1]
     )
     world.fault = fault
+    world.policies = (Policy(ENVIRONMENT, is_production=True, approvals=dice.choice([0, 0, 1, 1, 2])),)
     rollout = await deploy(world)
     plans = {dice.randrange(3, 90): dice.choice(_PEOPLE) for _ in range(dice.randrange(3))}
+    answers = {dice.randrange(40): dice.choice(_ANSWERS) for _ in range(dice.randrange(6))}
     for turn in range(400):
         if (await world.store.get(rollout.id)).phase.is_over:
             break
-        if turn in plans:
-            await plans[turn](world, rollout)
+        for each in (plans.get(turn), answers.get(turn)):
+            if each is not None:
+                await each(world, rollout)
         await world.turn()
+    if (await world.store.get(rollout.id)).is_gated:  # those who could answer have left
+        _quiet(world)
+        world.clock.advance(timedelta(days=8))
+        end = await world.run(rollout.id, turns=20)
+        assert (end.phase, end.trigger) == (Phase.RETURNED, Trigger.GATE)
     return world, await world.store.get(rollout.id)
+
+
+def _quiet(world: World) -> None:
+    """No requests: days of them would be served one by one."""
+    world.plant.weather = replace(world.plant.weather, requests_per_second=0)
+
+
+async def _answer(world: World, rollout: Rollout, who: str, *, is_yes: bool = True) -> None:
+    commands = world.commands
+    with contextlib.suppress(Conflict, Forbidden):  # it does not wait any more, or they shipped it
+        document = await commands.document_of_answer(rollout.id, is_yes=is_yes)
+        signed = world.hand.sign(document, who, world.clock.now())
+        await (commands.approve if is_yes else commands.reject)(rollout.id, signed)
+
+
+async def _lee_approves(world: World, rollout: Rollout) -> None:
+    await _answer(world, rollout, "lee")
+
+
+async def _max_approves(world: World, rollout: Rollout) -> None:
+    await _answer(world, rollout, "max")
+
+
+async def _kim_approves_too(world: World, rollout: Rollout) -> None:
+    await _answer(world, rollout, "kim")  # who shipped and proposed it
+
+
+async def _max_rejects(world: World, rollout: Rollout) -> None:
+    await _answer(world, rollout, "max", is_yes=False)
+
+
+_ANSWERS = [_lee_approves, _lee_approves, _max_approves, _kim_approves_too, _max_rejects]
 
 
 async def _ask(world: World, rollout: Rollout, kind: RequestKind) -> None:
@@ -157,7 +201,7 @@ async def _stable_breaks(world: World, _rollout: Rollout) -> None:
 _PEOPLE = [_pause_a_while, _abort, _promote, _cord_a_while, _cord_returns, _stable_breaks]
 
 
-@pytest.mark.parametrize("seed", [*range(12), 22])
+@pytest.mark.parametrize("seed", [*range(18), 22])
 async def test_no_adventure_breaks_a_promise(new_database: Any, seed: int) -> None:
     world, end = await an_adventure(new_database, seed, Sometimes(seed, 0.05))
     await check_end(world, end)
@@ -182,6 +226,48 @@ async def test_a_crash_at_any_written_point_changes_no_outcome(
     stride = max(1, counter.seen // 5)
     for number in [1, 2, *range(3, counter.seen + 1, stride)]:
         assert await ends(AtPoint(number)) == undisturbed
+
+
+async def test_a_crash_around_a_gate_changes_no_outcome(new_database: Any) -> None:
+    async def ends(fault: AtPoint) -> tuple[list[str], Phase]:
+        world = await a_world(new_database, GOOD, "blue-green", steps=[1.0])
+        world.fault, world.policies = fault, (Policy(ENVIRONMENT, is_production=True, approvals=2),)
+        rollout = await deploy(world)
+        for who in ("kim", "lee"):
+            await world.turn()
+            await _answer(world, rollout, who)
+        end = await world.run(rollout.id)
+        await check_end(world, end)
+        records = await TimelineStore(world.database).list(
+            Filter(subject=f"rollout/{end.id}"), newest_first=False
+        )
+        return [each.event.kind for each in records], end.phase
+
+    counter = AtPoint(0)
+    undisturbed = await ends(counter)
+    assert undisturbed[0].count("rollout.approved") == 2
+    assert undisturbed[0].count("rollout.opened") == 1
+    assert undisturbed[1] is Phase.PROMOTED
+    for number in range(1, min(counter.seen, 9)):
+        assert await ends(AtPoint(number)) == undisturbed
+
+
+async def test_a_gate_waits_for_days_and_then_it_is_a_no(new_database: Any) -> None:
+    world = await a_world(new_database, GOOD)
+    world.policies = (Policy(ENVIRONMENT, is_production=True, approvals=2),)
+    world.pace = timedelta(hours=8)
+    _quiet(world)
+    rollout = await deploy(world)
+    await _answer(world, rollout, "lee")
+    for _ in range(20):
+        await world.turn()
+    waiting = await world.store.get(rollout.id)
+    assert waiting.stage is Stage.GATED
+    assert waiting.waiting_for == "waits for 1 of 2 approvals by an approver"
+    end = await world.run(rollout.id, turns=3)
+    await check_end(world, end)
+    assert (end.phase, end.trigger) == (Phase.RETURNED, Trigger.GATE)
+    assert end.reason.startswith("not approved in time: it waits for 1 of 2 approvals")
 
 
 async def test_a_dead_source_neither_promotes_nor_kills_and_the_rollout_comes_back_calmly(
@@ -241,6 +327,45 @@ async def test_a_release_that_is_stopped_while_it_serves_would_be_seen(new_datab
 async def test_a_share_without_instances_would_be_seen(new_database: Any) -> None:
     hollow = DesiredRelease(OLD, 0, 0.9), DesiredRelease(NEW, 1, 0.1)
     assert "a release with a share has no instances" in await _sabotaged(new_database, 9, GOOD, *hollow)
+
+
+async def test_a_candidate_behind_a_shut_gate_would_be_seen(new_database: Any) -> None:
+    world = await a_world(new_database, GOOD)
+    world.policies = (Policy(ENVIRONMENT, is_production=True, approvals=1),)
+    await deploy(world)
+    await world.turn()
+    assert world.violations == []
+    desired = await world.store.desired(UNIT, ENVIRONMENT)
+    assert desired is not None
+    early = (DesiredRelease(OLD, 3, 1.0), DesiredRelease(NEW, 1, 0.0))
+    async with world.database.transaction() as tx:
+        await write_desired(tx, replace(desired, revision=desired.revision + 1, releases=early))
+    await world.turn()
+    assert f"{NEW} runs before its gate is open" in world.violations
+
+
+class Credulous(Approvals):
+    """Believes that everybody said yes."""
+
+    async def answers(self, _rollout: Rollout) -> Answers:
+        return Answers(9, is_separated=True)
+
+
+class CredulousWorld(World):
+    @property
+    def authority(self) -> Authority:
+        real = super().authority
+        return replace(real, approvals=Credulous(*vars(real.approvals).values()))
+
+
+async def test_a_gate_that_opens_by_itself_would_be_seen(new_database: Any) -> None:
+    honest = await a_world(new_database, GOOD)
+    world = CredulousWorld(honest.database, honest.plant, honest.clock, honest.manifest)
+    world.policies = (Policy(ENVIRONMENT, is_production=True, approvals=1),)
+    end = await world.run((await deploy(world)).id)
+    assert end.phase is Phase.PROMOTED
+    await world.check_gate_of(end.id)
+    assert world.violations == ["a gate was opened without enough people"]
 
 
 class CordlessStore(ShakyStore):

@@ -104,6 +104,10 @@ class Plant:
         """Ready instances of a release."""
         return sum(each.version == version and each.state is InstanceState.READY for each in self._instances)
 
+    def running(self, version: Version) -> int:
+        """Instances of a release, whatever their state."""
+        return sum(each.version == version for each in self._instances)
+
     def weight(self, version: Version) -> int:
         """Weight of a release that is in force, of 1000."""
         return 0 if self._served is None else self._served.weights.get(version, 0)

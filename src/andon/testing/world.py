@@ -193,6 +193,29 @@ class World:
             if corded and self._was_corded:
                 self._check_frozen(before, desired)
         self._was_corded = corded
+        await self._check_gate(desired)
+
+    async def _check_gate(self, desired: Desired | None) -> None:
+        active = await self.store.find_active(UNIT, ENVIRONMENT)
+        if active is None or not active.is_gated:
+            return
+        asked_for = desired is not None and any(each.version == active.candidate for each in desired.releases)
+        if asked_for or self.plant.running(active.candidate):
+            self.violations.append(f"{active.candidate} runs before its gate is open")
+
+    async def check_gate_of(self, rollout: RolloutId) -> None:
+        """A gate was opened by enough people, one of them uninvolved; a shut one let nothing through."""
+        records = await TimelineStore(self.database).list(
+            Filter(subject=f"rollout/{rollout}"), limit=1000, newest_first=False
+        )
+        kinds = [each.event.kind for each in records]
+        found = await self.authority.approvals.look(await self.store.get(rollout))
+        if found is None:
+            return
+        if "rollout.opened" in kinds and not found.is_open:
+            self.violations.append("a gate was opened without enough people")
+        if "rollout.opened" not in kinds and {"rollout.share", "rollout.step"} & set(kinds):
+            self.violations.append("it went on behind a shut gate")
 
     def _check_frozen(self, before: Desired, desired: Desired) -> None:
         for each in desired.releases:
