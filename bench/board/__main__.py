@@ -13,15 +13,20 @@ import uvicorn
 from andon.api.http import create
 from andon.board import pages
 from andon.testing import scenes
+from andon.testing.access import headers_as
 from andon.testing.services import FakePlant
 from andon.timeline.records import Event
 
 CHANGES = 20
 
 
-async def view(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def view(plant: FakePlant, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A viewer with a session of its own."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    cookie = headers_as(plant, "viewer")["Cookie"]
+    writer.write(
+        f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n".encode()
+    )
     await writer.drain()
     await reader.readuntil(b"event: hello")
     return reader, writer
@@ -48,7 +53,7 @@ async def measure(viewers: int, seconds: float) -> tuple[float, float, float]:
     running = asyncio.create_task(server._serve())  # noqa: SLF001  its public form takes the signals
     while not server.started:
         await asyncio.sleep(0.01)
-    open_ = [await view(port) for _ in range(viewers)]
+    open_ = [await view(plant, port) for _ in range(viewers)]
     readers = [reader for reader, _ in open_]
     while not app.state.feed.revision:  # from its first look on, the poller knows what is new
         await asyncio.sleep(0.01)

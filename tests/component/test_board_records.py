@@ -103,7 +103,7 @@ async def test_an_abort_in_production_asks_a_reason_and_a_signature_and_the_time
         await dialog.locator("[name=password]").fill(PASSWORD)
         await dialog.get_by_role("button", name="Abort").click()
         await expect(dialog).to_be_hidden()
-        await expect(page.locator(".verbs")).to_contain_text("asked for: Abort", timeout=PATIENCE_MS)
+        await expect(page.locator(".head .verbs")).to_contain_text("asked for: Abort", timeout=PATIENCE_MS)
         await expect(page.locator(".records")).to_contain_text("wrong torque at LMA")
         await expect(page.locator("[aria-labelledby=h-signatures] .signature")).to_contain_text(
             "abort a rollout"
