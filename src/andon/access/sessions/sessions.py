@@ -129,7 +129,7 @@ class Sessions:
             told=_signed_in(user, row),
         )
 
-    async def principal(self, secret: str, *, source: str) -> Principal:  # noqa: ARG002  a stolen cookie's address
+    async def principal(self, secret: str, *, source: str) -> Principal:  # noqa: ARG002  not bound: people move
         """Who has this cookie; counts as use.
 
         Raises:
