@@ -52,7 +52,9 @@ async def over(plant: Floor, rollout: str) -> None:
 
 
 async def with_stable(plant: Floor, version: str = "1.0.0") -> None:
-    """Production is at `version`."""
+    """Production is at `version`, with nothing under way."""
+    for each in await plant.plant.get("/rollouts", unit="parts", environment="production", limit=1):
+        await over(plant, each["id"])
     stable = await plant.stable("production")
     if stable is None:
         rollout = await gated(plant, version)
@@ -80,9 +82,11 @@ async def test_a_proposal_for_production_runs_nothing_until_an_approver_has_sign
     assert (signed["meaning"], signed["reason"], signed["standing"]) == ("approved", "seen", "valid")
     told = await plant.timeline(subject=f"rollout/{rollout}")
     assert told[0]["actor"] == ENGINEER
-    (made,) = [each for each in await plant.timeline() if each["after"].get("signature") == signed["id"]]
-    assert (made["kind"], made["actor"]) == ("signature.made", APPROVER)
+    (made,) = [each for each in told if each["kind"] == "signature.made"]
+    assert (made["actor"], made["after"]["id"]) == (APPROVER, signed["id"])
     assert made["role"].startswith("approver")
+    (approved,) = [each for each in told if each["kind"] == "rollout.approved"]
+    assert (approved["actor"], approved["after"]["signature"]) == (APPROVER, signed["id"])
 
 
 async def test_outside_production_an_engineer_needs_nobody(plant: Floor) -> None:
@@ -95,7 +99,7 @@ async def test_who_may_not_approve_is_told_which_right_is_missing(plant: Floor) 
     rollout = await gated(plant, "1.1.0")
     for login in (ENGINEER, VIEWER):
         said = await plant.signed("approve", rollout, "--reason", "I like it", by=login, expected=1)
-        assert f"{login} lacks rollouts.approve in production" in said.err
+        assert f"{login} lacks rollouts.approve" in said.err
     seen = await plant.rollout(rollout)
     assert (seen["stage"], seen["gate"]["approvals"]) == ("gated", [])
     await over(plant, rollout)
