@@ -1,4 +1,4 @@
-"""Rollouts, their evidence and the stable releases, in the database. The cord is in `cords/store.py`.
+"""Rollouts and their evidence, in the database. Cords and stable releases have stores of their own.
 
 A decision is one transaction: the rollout's row, the desired state, the look it was made on and the
 timeline event, guarded by the row's revision and by the lease. Evidence has a row and a number of its own,
@@ -20,7 +20,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    func,
     insert,
     select,
     update,
@@ -38,6 +37,8 @@ from andon.rollouts.actions import Decision
 from andon.rollouts.cords.store import CordStore, corded, find_cord
 from andon.rollouts.gather import Gained
 from andon.rollouts.model import Cord, Evidence, Phase, Request, Rollout, Trigger
+from andon.rollouts.stables import store as stables
+from andon.rollouts.stables.store import Stable
 from andon.rollouts.wanted import desired as desired_of
 from andon.store import leases
 from andon.store.engine import Database
@@ -89,17 +90,6 @@ looks = Table(
     Column("reason", Text, nullable=False),
     Column("findings", JSON, nullable=False),
 )
-stables = Table(
-    "stables",
-    metadata,
-    Column("unit", String(60), primary_key=True),
-    Column("environment", String(60), primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("version", String(60), nullable=False),
-    Column("rollout", String(60), nullable=False),
-    Column("since_at", UtcDateTime, nullable=False),
-    Column("is_withdrawn", Boolean(create_constraint=False), nullable=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +103,6 @@ class StoredLook:
     outcome: str
     reason: str
     findings: Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Stable:
-    """A release that finished its rollout. is_withdrawn: a person went back from it."""
-
-    version: Version
-    rollout: RolloutId
-    since_at: datetime
-    is_withdrawn: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,21 +216,12 @@ class RolloutStore:
     async def stable(self, unit: UnitName, environment: EnvironmentName) -> Version | None:
         """The newest release that finished its rollout there; None before the first."""
         async with self._database.reading() as connection:
-            return await _stable(connection, unit, environment)
+            return await stables.newest(connection, unit, environment)
 
     async def stables(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Stable]:
         """All that ever finished there, newest first."""
-        query = (
-            select(stables)
-            .where(stables.c.unit == unit, stables.c.environment == environment)
-            .order_by(stables.c.number.desc())
-        )
         async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).all()
-        return [
-            Stable(Version(row.version), RolloutId(row.rollout), row.since_at, row.is_withdrawn)
-            for row in rows
-        ]
+            return await stables.history(connection, unit, environment)
 
     async def create(self, rollout: Rollout, at: datetime, signature: Signature | None = None) -> None:
         """Begin a rollout: its row, the desired state and the timeline event, in one transaction.
@@ -320,7 +291,7 @@ class RolloutStore:
             await _write_evidence(tx, change)
             await _write_wanted(tx, after)
             if after.phase is Phase.PROMOTED and before.phase is not Phase.PROMOTED:
-                await _write_stable(tx, after, change.at)
+                await stables.write(tx, after, change.at)
             await timeline.append(tx, telling.decided(before, after, decision), change.at)
 
     async def save_look(self, change: Change) -> None:
@@ -483,45 +454,11 @@ async def _write_wanted(tx: AsyncConnection, rollout: Rollout) -> None:
         await write_desired(tx, wanted if now is None else replace(wanted, revision=now.revision + 1))
 
 
-async def _write_stable(tx: AsyncConnection, rollout: Rollout, at: datetime) -> None:
-    here = (stables.c.unit == rollout.unit, stables.c.environment == rollout.environment)
-    if rollout.plan.is_rollback:
-        # What a person went back from is not what the next return goes to.
-        await tx.execute(
-            update(stables).where(*here, stables.c.version == rollout.stable).values(is_withdrawn=True)
-        )
-    last = (await tx.execute(select(func.max(stables.c.number)).where(*here))).scalar_one()
-    await tx.execute(
-        insert(stables).values(
-            unit=rollout.unit,
-            environment=rollout.environment,
-            number=(last or 0) + 1,
-            version=rollout.candidate,
-            rollout=rollout.id,
-            since_at=at,
-            is_withdrawn=False,
-        )
-    )
-
-
-async def _stable(
-    connection: AsyncConnection, unit: UnitName, environment: EnvironmentName
-) -> Version | None:
-    query = (
-        select(stables.c.version)
-        .where(stables.c.unit == unit, stables.c.environment == environment)
-        .order_by(stables.c.number.desc())
-        .limit(1)
-    )
-    found = (await connection.execute(query)).scalar_one_or_none()
-    return None if found is None else Version(found)
-
-
 async def _check_beginning(tx: AsyncConnection, rollout: Rollout) -> None:
     pulled = await find_cord(tx, rollout.environment)
     if pulled is not None:
         raise corded(pulled)
-    if await _stable(tx, rollout.unit, rollout.environment) != rollout.stable:
+    if await stables.newest(tx, rollout.unit, rollout.environment) != rollout.stable:
         raise Conflict(
             "stable-moved", f"the stable release of {rollout.unit} changed in between", hint="retry"
         )

@@ -289,6 +289,9 @@ async def test_only_a_waiting_gate_is_answered(desk: Desk) -> None:
     with pytest.raises(Conflict, match="kim has asked to abort it"):
         await desk.commands.approve(rollout.id, desk.sign(document, "max"))
     await desk.do(rollout, Finish(Phase.RETURNED))
+    shut = await desk.commands.gate(rollout.id)
+    assert shut is not None
+    assert shut.why_not("us-max", "max") == "it does not wait for an approval"
     with pytest.raises(Conflict, match=r"it is over \(returned\)"):
         await desk.commands.approve(rollout.id, desk.sign(document, "max"))
     with pytest.raises(NotFound):

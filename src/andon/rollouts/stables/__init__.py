@@ -1,0 +1,1 @@
+"""The stable releases: what finished its rollout, where and when."""
