@@ -259,6 +259,14 @@ async def test_nobody_without_a_group_that_has_a_role_comes_in(plant, directory)
     assert await plant.people.list() == []
 
 
+async def test_a_login_that_no_record_could_name_is_refused(plant, directory):
+    directory.add_group("engineers", [directory.add_person("a" * 121, "sesame open")])
+    assert (await refused(plant, "a" * 121, "sesame open")).code == "login-too-long"
+    directory.add_group("quality", [directory.add_person("b" * 120, "sesame open")])
+    user, _ = await plant.login.check("b" * 120, "sesame open", source=SOURCE)
+    await plant.open(user)
+
+
 async def test_groups_are_taken_anew_at_each_sign_in_and_cannot_be_overruled_here(plant, directory):
     anna = directory.add_person("anna", "sesame open")
     directory.add_group("engineers", [anna])

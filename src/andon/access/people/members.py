@@ -103,6 +103,12 @@ class Members:
                 "this login belongs to another person in Andon",
                 hint="logins are never given again: ask for another in the directory",
             )
+        if len(person.login) > names.LONGEST_NAMED:
+            return None, Forbidden(
+                "login-too-long",
+                f"this login has {len(person.login)} characters; records name at most {names.LONGEST_NAMED}",
+                hint="ask for a shorter one in the directory",
+            )
         if not grants:
             return None, Forbidden(
                 "no-role",
@@ -111,7 +117,7 @@ class Members:
             )
         user = User(
             id=new_id("us", now),
-            login=person.login[: names.LONGEST_KEY],
+            login=person.login,
             display_name=person.display_name[:200],
             source=Source.DIRECTORY,
             grants=grants,

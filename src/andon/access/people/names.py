@@ -11,6 +11,7 @@ from andon.kernel.errors import InvalidInput
 
 SHORTEST, LONGEST = 2, 64
 LONGEST_KEY = 256
+LONGEST_NAMED = 120  # as an actor on the timeline
 LONGEST_DISPLAY = 120
 _MARKS = "._-@"
 _LATIN_BESIDE_ASCII = set("ßæœøłđðþ")
