@@ -189,8 +189,8 @@ class Gather:
     ) -> list[model.RecordView]:
         """Records that the caller may read, newest first; what names no unit is only for who sees all."""
         found: list[model.RecordView] = []
-        for _ in range(_MOST_PAGES):
-            page = await self.services.timeline.list(wanted, limit=max(limit, _PAGE) if found else limit)
+        for number in range(_MOST_PAGES):
+            page = await self.services.timeline.list(wanted, limit=max(limit, _PAGE) if number else limit)
             found += [
                 views.record(each)
                 for each in page

@@ -299,3 +299,35 @@ def _history(plant: FakePlant, now: datetime) -> None:
         0.4, "rollout.step", UNDER_WAY, "step 2 of 3: 1.3.0 gets 50 %, because yield and errors show no harm"
     )
     tell(0.3, "rollout.confirmed", UNDER_WAY, "the gateway serves 50 % on 1.3.0")
+
+
+HIDDEN, MARK = UnitName("canaryfish"), "CANARY-7f3a91"
+HIDDEN_ROLLOUT, HIDDEN_RUN = RolloutId("ro-hidden-000000001"), RunId("run-hidden-00000001")
+HIDDEN_INSTANCE = InstanceId("canaryfish-production-9.0.0-0")
+
+
+def a_hidden_unit(plant: FakePlant) -> FakePlant:
+    """A unit of which only some may know; everything that it says carries `MARK`."""
+    now, version = plant.clock.now(), Version("9.0.0")
+    plant.manifests[HIDDEN] = manifest(HIDDEN, MARK, 8190)
+    _release(plant, HIDDEN, version, now - timedelta(days=1))
+    plant.runs[HIDDEN_RUN] = replace(
+        plant.runs[SHIPPED], id=HIDDEN_RUN, unit=HIDDEN, actor=MARK, reason=MARK, path=f"/srv/{MARK}"
+    )
+    plant.logs[HIDDEN_RUN, StageName.TEST] = f"{MARK}\n"
+    plant.rollouts[HIDDEN_ROLLOUT] = a_rollout(
+        now, id=HIDDEN_ROLLOUT, unit=HIDDEN, candidate=version, reason=MARK, actor=MARK
+    )
+    plant.looks[HIDDEN_ROLLOUT] = looks(now, count=3, rates=(0.01, 0.01))
+    plant.desired[HIDDEN, PRODUCTION] = Desired(
+        HIDDEN, PRODUCTION, 1, version, (DesiredRelease(version, 1, 1.0),)
+    )
+    plant.instances.append(
+        Instance(
+            HIDDEN_INSTANCE, HIDDEN, PRODUCTION, version, InstanceState.READY, "127.0.0.1", 29999, 1, 0, 0,
+            now, MARK,
+        )
+    )  # fmt: skip
+    plant.tell(Event("instance.died", f"unit/{HIDDEN}", MARK, MARK, HIDDEN, PRODUCTION))
+    plant.tell(Event("user.changed", f"user/{MARK}", MARK, MARK))
+    return plant
