@@ -274,7 +274,7 @@ async def test_ones_own_password_is_changed_and_a_wrong_present_one_is_said(site
         await expect(form.locator(".problem")).to_contain_text("that is not the password")
         await form.locator("[name=old]").fill(PASSWORD)
         await form.get_by_role("button", name="Change password").click()
-        await expect(form.locator(".done")).to_have_text("The password was changed")
+        await expect(form.locator(".success")).to_have_text("The password was changed")
         assert plant.access.passwords["us-auditor"] == _NEW
 
 

@@ -27,6 +27,7 @@ def templates() -> jinja2.Environment:
         enable_async=True,
         auto_reload=False,
     )
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # a document is shown in its own order
     for name in _FILTERS:
         environment.filters[name] = getattr(shown, name)
     environment.filters["shown"] = diff.shown

@@ -33,12 +33,12 @@ class Shown:
     @property
     def yes(self) -> dict[str, Any]:
         """What the dialog of an approval is opened with."""
-        return _offer({**self.document, "SHA-256": self.hash})
+        return _offer({**self.document, "SHA-256": self.hash}, Meaning.APPROVED)
 
     @property
     def no(self) -> dict[str, Any]:
         """What the dialog of a rejection is opened with: the same words with the other answer."""
-        return _offer({**self.document, "answer": "no"})
+        return _offer({**self.document, "answer": "no"}, Meaning.REVIEWED)
 
 
 def look(view: RolloutView, viewer: Viewer, signatures: Sequence[signed.Shown]) -> Shown | None:
@@ -69,5 +69,6 @@ def _answers(found: GateView, signatures: Sequence[signed.Shown]) -> Sequence[si
     return [replace(known[each.id], standing=each.standing) for each in found.approvals if each.id in known]
 
 
-def _offer(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {"meanings": [each.value for each in _MEANINGS], "document": dict(document)}
+def _offer(document: Mapping[str, Any], usual: Meaning) -> dict[str, Any]:
+    meanings = [each.value for each in _MEANINGS]
+    return {"meanings": meanings, "meaning": usual.value, "document": dict(document)}

@@ -51,7 +51,7 @@ def banner(view: RolloutView) -> Banner:
         title = Phrase(f"verdict.{view.phase}", names)
         return Banner(_TONES.get(view.phase, "open"), title, view.reason, because)
     if view.stage == "gated":
-        return Banner("open", Phrase("verdict.gated"), view.waiting_for or view.reason)
+        return Banner("warn", Phrase("verdict.gated"), view.waiting_for or view.reason)
     if view.verdict is None:
         return Banner("open", Phrase("verdict.none"), view.reason)
     outcome = view.verdict.outcome

@@ -67,7 +67,8 @@
     $("input", login).disabled = login.hidden;
     const options = $("[name=meaning]", part).options, allowed = needs.meanings || [];
     for (const each of options) each.hidden = each.disabled = allowed.length > 0 && !allowed.includes(each.value);
-    const first = [...options].find((each) => !each.disabled);
+    const usual = needs.meaning || (needs.action && needs.action !== "approve" ? "responsible" : "approved");
+    const first = [...options].find((each) => each.value === usual && !each.disabled) || [...options].find((each) => !each.disabled);
     if (first) first.selected = true;
     document_.replaceChildren();
     for (const [name, value] of Object.entries(needs.document || {})) {

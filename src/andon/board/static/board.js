@@ -18,6 +18,7 @@ const Andon = (() => {
   function countdown(ms) {
     const s = Math.max(0, Math.ceil(ms / 1000)), two = (n) => String(n).padStart(2, "0");
     const h = Math.floor(s / 3600), m = Math.floor(s / 60) % 60;
+    if (h >= 48) return relative.format(Math.floor(h / 24), "day");
     return (h ? h + ":" + two(m) : m) + ":" + two(s % 60);
   }
   let skew = 0; // the server's clock minus ours, so that a wall screen with a wrong clock counts right

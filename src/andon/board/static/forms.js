@@ -29,7 +29,7 @@
     const details = form.closest("details");
     if (details) details.open = false;
     form.querySelectorAll(".hint[role=status]").forEach((each) => { each.textContent = ""; });
-    const done = $(".done", form);
+    const done = $(".success", form);
     if (done && form.dataset.done) { done.textContent = form.dataset.done; done.hidden = false; }
   }
   async function send(form) {
