@@ -17,6 +17,7 @@ from andon.kernel.errors import (
     Throttled,
     Unauthenticated,
 )
+from andon.kernel.redaction import clean
 from andon.testing.accounts import PASSWORD, SOURCE, Accounts
 from andon.timeline import origin
 from andon.timeline.origin import Origin
@@ -176,6 +177,15 @@ async def test_of_two_refreshes_at_once_one_wins_and_the_session_stands(accounts
     assert len(won) == 1
     assert [each.code for each in done if isinstance(each, Conflict)] == ["already-refreshed"] * 3
     await accounts.sessions.bearer(won[0].refresh_token)
+
+
+async def test_what_a_program_keeps_is_masked_wherever_it_turns_up(accounts, mina):
+    for _ in range(5):
+        terminal = await accounts.open(mina, "terminal")
+        device = await accounts.devices.begin(source="", agent="")
+        _, token = await make(accounts, mina)
+        for secret in (terminal.refresh, device.device_code, token):
+            assert secret[10:] not in clean(f"refused {secret} of mina")
 
 
 async def test_sessions_that_ended_long_ago_are_removed(accounts, mina):

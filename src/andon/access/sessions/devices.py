@@ -65,7 +65,7 @@ class Devices:
                 hint="answer or let them run out",
                 retry_after=self._limits.device,
             )
-        device_code = "andon_dc_" + secrets.token_urlsafe(32)
+        device_code = "andon_dc_" + secrets.token_hex(32)
         letters = "".join(secrets.choice(_LETTERS) for _ in range(_CODE_LENGTH))
         row = DeviceRow(
             id=new_id("dv", now),

@@ -125,7 +125,7 @@ class Sessions:
         return Fresh(
             row,
             secret=secrets.token_urlsafe(_SECRET_BYTES) if entry.kind == BROWSER else "",
-            refresh="andon_rt_" + secrets.token_urlsafe(_SECRET_BYTES) if entry.kind == TERMINAL else "",
+            refresh="andon_rt_" + secrets.token_hex(_SECRET_BYTES) if entry.kind == TERMINAL else "",
             told=_signed_in(user, row),
         )
 
@@ -149,7 +149,7 @@ class Sessions:
             Unauthenticated: nobody has it; or it was used before, which ends the session: it was stolen.
         """
         now = self._clock.now()
-        replacement = "andon_rt_" + secrets.token_urlsafe(_SECRET_BYTES)
+        replacement = "andon_rt_" + secrets.token_hex(_SECRET_BYTES)
         done = await self._store.rotate(hashed(refresh), hashed(replacement), now)
         if done is None:
             raise _not_signed_in()
