@@ -14,7 +14,6 @@ from andon.rollouts.actions import (
     Finish,
     Freeze,
     Hold,
-    OpenGate,
     Pause,
     Promote,
     Restore,
@@ -33,14 +32,9 @@ from andon.rollouts.model import Phase, Request, RequestKind, Stage, Trigger
 from andon.rollouts.transitions import apply
 from andon.targets.model import InstanceState
 from andon.testing.rolling import (
-    APPROVED,
     AT,
-    GATE,
-    HALF,
     NEW,
-    NO,
     OLD,
-    TOO_CLOSE,
     a_plan,
     a_rollout,
     instances,
@@ -72,7 +66,6 @@ CORD = {"is_corded": True, "cord_reason": "smoke"}
 RETURN = CORD | {"cord_returns": True}
 PAUSED, FROZEN = {"paused_at": AT}, {"frozen_at": AT}
 GAP = {"plan": a_plan("recreate")}
-GATED = {"plan": a_plan(gate=GATE), "stage": Stage.GATED}
 FIRST = {"plan": a_plan(stable=None), "stable": None}
 
 
@@ -155,88 +148,6 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], object, str]] = [
     ),
     ("stopped", LEAVING | STOPPING, {}, Finish(Phase.PROMOTED), "1.0.0 is stopped; 1.1.0 is stable"),
     ("over", {"phase": Phase.PROMOTED}, {"verdict": FAIL}, Wait(), "it is over"),
-    # The gate
-    (
-        "nobody answered yet",
-        GATED,
-        {},
-        Wait(),
-        "waits for 2 of 2 approvals by an approver who neither shipped nor proposed it",
-    ),
-    ("one yes of two", GATED, {"answers": HALF}, Wait(), "waits for 1 of 2 approvals by an approver"),
-    ("those who shipped it", GATED, {"answers": TOO_CLOSE}, Wait(), "waits for 1 of 2 approvals by an"),
-    (
-        "one gate, one yes",
-        GATED | {"plan": a_plan(gate=replace(GATE, approvals=1, approver_role="chief"))},
-        {},
-        Wait(),
-        "waits for 1 of 1 approval by a chief who neither shipped nor proposed it",
-    ),
-    ("approved", GATED, {"answers": APPROVED}, OpenGate(), "approved by 2 people"),
-    (
-        "approved by one",
-        GATED | {"plan": a_plan(gate=replace(GATE, approvals=1))},
-        {"answers": HALF},
-        OpenGate(),
-        "approved by 1 person",
-    ),
-    (
-        "what does not count is said",
-        GATED,
-        {"answers": replace(HALF, problem="1 signature does not count any more")},
-        Wait(),
-        "1 signature does not count any more",
-    ),
-    (
-        "a no",
-        GATED,
-        {"answers": NO},
-        Finish(Phase.RETURNED, Trigger.GATE),
-        "rejected by max: not before the shift ends; nothing of 1.1.0 was started",
-    ),
-    ("a no while paused", GATED | PAUSED, {"answers": NO}, Finish(Phase.RETURNED, Trigger.GATE), "rejected"),
-    (
-        "a no under the cord",
-        GATED | FROZEN,
-        CORD | {"answers": NO},
-        Finish(Phase.RETURNED, Trigger.GATE),
-        "re",
-    ),
-    (
-        "silence",
-        GATED | DUE,
-        LATE | {"answers": HALF},
-        Finish(Phase.RETURNED, Trigger.GATE),
-        "not approved in time: it waits for 1 of 2 approvals",
-    ),
-    ("a yes at the last moment", GATED | DUE, LATE | {"answers": APPROVED}, OpenGate(), "approved"),
-    ("no silence while paused", GATED | DUE | PAUSED, LATE, Wait(), "paused until a person resumes it"),
-    ("approved while paused", GATED | PAUSED, {"answers": APPROVED}, Wait(), "paused"),
-    ("approved under the cord", GATED | FROZEN, CORD | {"answers": APPROVED}, Wait(), "frozen by the cord"),
-    ("the cord freezes a gate", GATED, CORD, Freeze(), "the cord is pulled: smoke"),
-    ("the cord that returns", GATED, RETURN, Finish(Phase.RETURNED, Trigger.CORD), "nothing of 1.1.0 was"),
-    (
-        "aborted at the gate",
-        GATED | asked(RequestKind.ABORT),
-        {"answers": APPROVED},
-        Finish(Phase.RETURNED, Trigger.ABORT),
-        "aborted by kim: I say so; nothing of 1.1.0 was started",
-    ),
-    ("paused at the gate", GATED | asked(RequestKind.PAUSE), {"answers": APPROVED}, Pause(), "paused by kim"),
-    (
-        "a gate cannot be promoted",
-        GATED | asked(RequestKind.PROMOTE),
-        {"answers": APPROVED},
-        Dismiss(),
-        "it is gated, there is nothing to skip",
-    ),
-    (
-        "a gate that the plan lost",
-        {"stage": Stage.GATED},
-        {"answers": APPROVED},
-        Wait(),
-        "its plan does not say whose",
-    ),
     # Danger
     (
         "crash loop",
