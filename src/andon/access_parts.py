@@ -65,6 +65,7 @@ class Access:
     """What the edges and the loops use. directory: None where there are local accounts only."""
 
     people: People
+    passwords: Passwords
     login: Login
     sessions: Sessions
     devices: Devices
@@ -87,7 +88,8 @@ class Access:
         await self.devices.tick()
 
     async def close(self) -> None:
-        """Close the connections to witnesses and directory."""
+        """Close the connections to witnesses and directory, and end what checks passwords."""
+        self.passwords.close()
         await self.witnesses.close()
         if self.directory is not None:
             await self.directory.close()
@@ -150,6 +152,7 @@ def access_of(settings: Settings, home: Path, database: Database, clock: Clock) 
 
     return Access(
         people=people,
+        passwords=passwords,
         login=login,
         sessions=sessions,
         devices=Devices(DeviceStore(database), sessions, attempts, clock, limits=limits),
