@@ -110,6 +110,9 @@ class FakeAccess:
     tokens: dict[str, FakeToken] = field(default_factory=dict)
     signatures: list[Signature] = field(default_factory=list)
     policies: dict[str, Policy] = field(default_factory=dict)
+    policy_history: dict[str, list["FakeStoredPolicy"]] = field(default_factory=dict)
+    devices: dict[str, "FakeDevice"] = field(default_factory=dict)
+    device_answers: dict[str, User | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Everybody of `PEOPLE` has an account from the start."""
@@ -476,41 +479,38 @@ class FakeDevice:
 class FakeDevices(_Part):
     """Terminals that wait, and what people said of them."""
 
-    def __init__(self, plant: "FakePlant") -> None:
-        super().__init__(plant)
-        self._waiting: dict[str, FakeDevice] = {}
-        self._said: dict[str, User | None] = {}
-
     async def begin(self, *, source: str, agent: str) -> FakeDevice:
         """A terminal asks."""
-        number = len(self._waiting)
+        number = len(self._access.devices)
         code = f"BCDF-GHJ{'KLMNPQRSTVWXZ'[number % 13]}"
         begun = FakeDevice(secrets.token_urlsafe(16), code, source, agent, self._access.clock.now())
-        self._waiting[code] = begun
+        self._access.devices[code] = begun
         return begun
 
     async def look(self, user_code: str, principal: Principal | None = None) -> FakeDevice:  # noqa: ARG002
         """Which terminal it is."""
-        found = self._waiting.get(user_code.upper())
+        found = self._access.devices.get(user_code.upper())
         if found is None:
             raise NotFound("no-such-code", "nothing waits for this code", hint="andon login")
         return found
 
     async def approve(self, user_code: str, principal: Principal) -> None:
         """Let it in as `principal`."""
-        self._said[(await self.look(user_code)).device_code] = self._access.users[principal.user_id]
+        self._access.device_answers[(await self.look(user_code)).device_code] = self._access.users[
+            principal.user_id
+        ]
 
     async def deny(self, user_code: str, principal: Principal) -> None:  # noqa: ARG002
         """Keep it out."""
-        self._said[(await self.look(user_code)).device_code] = None
+        self._access.device_answers[(await self.look(user_code)).device_code] = None
 
     async def poll(self, device_code: str, *, source: str) -> FakeSession:
         """What the terminal asks again and again."""
-        if all(each.device_code != device_code for each in self._waiting.values()):
+        if all(each.device_code != device_code for each in self._access.devices.values()):
             raise Conflict("expired-token", "the code is not known, or its time is over", hint="andon login")
-        if device_code not in self._said:
+        if device_code not in self._access.device_answers:
             raise Conflict("authorization-pending", "nobody has said yes yet")
-        user = self._said[device_code]
+        user = self._access.device_answers[device_code]
         if user is None:
             raise Conflict("access-denied", "the person said no")
         return self._access.open(user, kind="terminal", source=source, agent="terminal", method="password")
@@ -582,10 +582,6 @@ class FakeStoredPolicy:
 class FakePolicies(_Part):
     """Policies, with nobody to check what they may say."""
 
-    def __init__(self, plant: "FakePlant") -> None:
-        super().__init__(plant)
-        self._history: dict[str, list[FakeStoredPolicy]] = {}
-
     async def get(self, environment: str) -> Policy:
         """The one in force."""
         return self._plant.policy(environment)
@@ -597,7 +593,7 @@ class FakePolicies(_Part):
 
     async def history(self, environment: str) -> Sequence[FakeStoredPolicy]:
         """The signed versions."""
-        return self._history.get(environment, [])
+        return self._access.policy_history.get(environment, [])
 
     async def production(self) -> Collection[str]:
         """Which environments are production."""
@@ -624,7 +620,7 @@ class FakePolicies(_Part):
     async def put(self, policy: Policy, signature: Signature) -> Policy:
         """Make it the one in force."""
         stored = FakeStoredPolicy(policy, signature.id, signature.at, signature.signer)
-        self._history.setdefault(policy.environment, []).insert(0, stored)
+        self._access.policy_history.setdefault(policy.environment, []).insert(0, stored)
         self._access.policies[policy.environment] = policy
         subject = f"policy/{policy.environment}"
         self._plant.note("policy.changed", subject, signature.signer, signature.reason)
