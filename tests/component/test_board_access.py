@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 from playwright.async_api import Page, expect
 
-from andon.kernel.errors import Throttled
+from andon.access.model import Source
+from andon.kernel.errors import Forbidden, Unavailable
 from andon.testing.access import PASSWORD, FakeLogin
 from andon.testing.services import FakePlant
+from andon.timeline.records import Event
 from tests.component.board_site import PATIENCE_MS, Site
 
 pytest_plugins = ["tests.component.board_site"]
@@ -55,8 +57,6 @@ async def test_a_wrong_password_is_said_plainly_and_forgotten(site, opener):
     [("gone", "This account is disabled."), ("away", "The company directory does not answer")],
 )
 async def test_what_keeps_one_out_is_said_in_words(site, opener, plant, monkeypatch, login, words):
-    from andon.kernel.errors import Unavailable
-
     plant.access.add("gone", is_disabled=True)
     plant.access.add("away")
     check = FakeLogin.check
@@ -72,16 +72,18 @@ async def test_what_keeps_one_out_is_said_in_words(site, opener, plant, monkeypa
         await expect(page.get_by_role("alert")).to_contain_text(words)
 
 
-async def test_a_lockout_says_until_when(site, opener, monkeypatch):
-    from datetime import timedelta
-
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(90, "이후에 다시 시도하세요"), (3_000_000, "관리자에게 잠금 해제를 요청하세요")]
+)
+async def test_a_lockout_says_until_when_or_who_ends_it(site, opener, monkeypatch, seconds, words):
     async def locked(_self, _login, _password, *, source):
-        raise Throttled("locked-out", f"too often from {source}", retry_after=timedelta(seconds=90))
+        needs = {"retry_after_s": seconds}
+        raise Forbidden("locked-out", f"too many failed attempts from {source}", needs=needs)
 
     monkeypatch.setattr(FakeLogin, "check", locked)
     async with opener(site, "/login", who=None, language="ko") as (page, _seen):
         await sign_in(page, "engineer", "wrong")
-        await expect(page.get_by_role("alert")).to_contain_text("이후에 다시 시도하세요")
+        await expect(page.get_by_role("alert")).to_contain_text(words)
         assert "{time}" not in await page.get_by_role("alert").inner_text()
 
 
@@ -140,8 +142,6 @@ async def test_a_session_that_ends_leads_to_signing_in_and_back(site, opener, pl
 
 
 async def test_what_is_being_typed_outlives_a_refresh_and_the_end_of_the_session(site, opener, plant):
-    from andon.timeline.records import Event
-
     async with opener(site, "/users") as (page, _seen):
         await page.locator("#h-new").scroll_into_view_if_needed()
         await page.locator("main [name=login]").fill("dohyun")
@@ -297,8 +297,6 @@ async def test_a_terminal_is_confirmed_with_where_it_comes_from(plant, opener):
 
 
 async def test_a_directory_person_changes_the_password_elsewhere(site, opener, plant: FakePlant):
-    from andon.access.model import Source
-
     viewer = plant.access.users["us-viewer"]
     plant.access.users["us-viewer"] = replace(viewer, source=Source.DIRECTORY)
     async with opener(site, "/me", who="viewer") as (page, _seen):

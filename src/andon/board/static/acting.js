@@ -88,12 +88,12 @@
       if (!login.disabled) values.signature.login = login.value.trim();
     }
     const isPlain = !task.needsReason && !Object.keys(values).length;
-    const { ok, status, said, wait } = await request(task.url, task.method, isPlain ? undefined : values);
+    const { ok, status, said } = await request(task.url, task.method, isPlain ? undefined : values);
     if (ok) { act.close(); signing(null); proceed(task, said); return; }
     if (status === 401 && !CREDENTIALS.includes(said.code)) { signIn(); problem(act, words(said)); return; }
-    refused(said, wait);
+    refused(said);
   }
-  function refused(said, wait) {
+  function refused(said) {
     const needs = said.needs || {}, wasSigning = isSigning();
     if (said.code === "signature-required") {
       signing({ document: act.task.document, ...needs });
@@ -102,7 +102,7 @@
       return;
     }
     if (said.code === "signature-login-required") { $("#act-login").hidden = false; $("#act-login input").disabled = false; }
-    problem(act, words(said) + (wait ? " (" + wait + " s)" : ""));
+    problem(act, words(said));
     if (wasSigning && CREDENTIALS.includes(said.code)) {
       const password = $("[name=password]", act);
       password.value = ""; password.focus();

@@ -75,9 +75,10 @@
 
   // --- signing in ------------------------------------------------------------------------------------
   function refusal(form, said, status, wait) {
-    if (said.code === "locked-out" || (status === 429 && said.code !== "too-many-requests")) {
-      const until = new Date(Date.now() + wait * 1000).toLocaleTimeString(document.documentElement.lang);
-      return wait ? form.dataset.lockedOut.replace("{time}", until) : form.dataset.lockedSoon + " " + (said.hint || "");
+    if (said.code === "locked-out") {
+      const seconds = (said.needs || {}).retry_after_s || wait;
+      if (!seconds || seconds > 86400) return form.dataset.lockedSoon;
+      return form.dataset.lockedOut.replace("{time}", new Date(Date.now() + seconds * 1000).toLocaleTimeString(document.documentElement.lang));
     }
     if (status === 429) return form.dataset.busy;
     const known = (said.code || "").replace(/-(\w)/g, (_, letter) => letter.toUpperCase());

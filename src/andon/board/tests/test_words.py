@@ -3,6 +3,7 @@
 import ast
 import re
 from importlib import resources
+from pathlib import Path
 from string import Formatter
 
 import pytest
@@ -103,6 +104,21 @@ def test_every_kind_that_a_rollout_tells_has_a_word():
     )
     assert len(kinds) > 10
     assert {f"kind.{each}" for each in kinds} <= set(WORDS), telling.__name__
+
+
+def test_every_kind_that_access_and_the_timeline_tell_has_a_word():
+    root = Path(str(resources.files("andon")))
+    sources = [
+        each.read_text()
+        for folder in ("access", "timeline", "rollouts")
+        for each in (root / folder).rglob("*.py")
+        if "tests" not in each.parts
+    ]
+    told = re.compile(r'"((?:access|policy|secret|signature|clock|cord)\.[a-z]+(?:-[a-z]+)*)"')
+    kinds = {kind for text in sources for kind in told.findall(text)}
+    permissions = {each.value for each in Permission}
+    assert len(kinds - permissions) > 25
+    assert {f"kind.{each}" for each in kinds - permissions} <= set(WORDS)
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,20 @@ WORDS: dict[str, tuple[str, str]] = {
         "로그인 실패가 너무 많습니다. {time} 이후에 다시 시도하세요.",
     ),
     "login.locked.soon": (
-        "Too many failed attempts. Wait a while, or ask an administrator to unlock the account.",
-        "로그인 실패가 너무 많습니다. 잠시 기다리거나 관리자에게 잠금 해제를 요청하세요.",
+        "Too many failed attempts. Ask an administrator to unlock the account.",
+        "로그인 실패가 너무 많습니다. 관리자에게 잠금 해제를 요청하세요.",
     ),
     "login.disabled": (
         "This account is disabled. Ask an administrator.",
         "비활성화된 계정입니다. 관리자에게 문의하세요.",
+    ),
+    "login.expired": (
+        "This one-time password was not used in time. Ask an administrator for another.",
+        "일회용 비밀번호의 사용 기한이 지났습니다. 관리자에게 다시 요청하세요.",
+    ),
+    "login.no_role": (
+        "You have no role in Andon yet. Ask an administrator.",
+        "아직 Andon 역할이 없습니다. 관리자에게 문의하세요.",
     ),
     "login.directory": (
         "The company directory does not answer. Try again in a moment.",
