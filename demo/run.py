@@ -54,6 +54,7 @@ class Demo:
         try:
             await self._releases()
             story.summary(self._endings, line.counters(), time.monotonic() - began)
+            await self._plant.command("audit", "verify")
             if not stop.is_set():
                 await self._stay(stop)
         finally:
@@ -109,6 +110,7 @@ class Demo:
             async with asyncio.timeout(CHAPTER_LIMIT_SECONDS):
                 await self._plant.command("deploy", *place, "--version", version)
                 await story.gate(self._plant, version)
+                story.tell(f"{APPROVER} signs, with password, meaning and reason")
                 why = ("--reason", f"tests and scan of {version} seen", "--watch")
                 await self._plant.signed("approve", *place, *why, by=APPROVER, expected=expected)
         except TimeoutError as error:
