@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from andon import parts
+from andon import access_parts, parts
+from andon.access.signatures.seal import Sealer
 from andon.kernel import processes
+from andon.kernel.clock import SystemClock
+from andon.kernel.errors import Forbidden
 from andon.kernel.ids import EnvironmentName
 from andon.parts import Parts
 from andon.pipelines.job import MARK
@@ -15,6 +18,7 @@ from andon.pipelines.model import Run, StageName, StageState
 from andon.settings import Settings
 from andon.store import migrate
 from andon.testing import plain_unit
+from andon.testing.signing import Hand
 
 
 @pytest.fixture
@@ -23,6 +27,7 @@ async def andon(tmp_path: Path) -> AsyncIterator[Parts]:
     settings = Settings(home=tmp_path / "home")
     settings.home.mkdir()
     await migrate.upgrade(settings.database())
+    access_parts.make_keys(settings.home, SystemClock())
     async with parts.assembled(settings) as made:
         pipelines = next(each for each in made.loops if each.health.name == "pipelines")
         task = asyncio.create_task(pipelines.run())
@@ -53,7 +58,11 @@ async def test_the_cord_of_everywhere_stops_a_pipeline_until_it_is_released(
     halted = await until(andon, run, lambda now: bool(now.reason))
     assert "the cord is pulled everywhere" in halted.reason
     assert not has_begun(halted)
-    await commands.release_cord(None, "lee", "it was toast")
+    with pytest.raises(Forbidden, match="has to be signed"):
+        await commands.release_cord(None, "lee", "it was toast")
+    hand = Hand(Sealer.load(tmp_path / "home" / "keys" / "signatures.key"))
+    signed = hand.sign(await commands.document_of_cord(None), "lee", andon.services.clock.now())
+    await commands.release_cord(None, "lee", "it was toast", signature=signed)
     assert (await until(andon, run, has_begun)).reason == ""
 
 
