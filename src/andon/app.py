@@ -98,7 +98,12 @@ async def serve(settings: Settings) -> None:
             app = http.create(assembled.services, protection=_protection(settings))
             pages.install(app, assembled.services)
             config = uvicorn.Config(
-                app, log_config=None, access_log=False, timeout_graceful_shutdown=3, server_header=False
+                app,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=3,
+                server_header=False,
+                proxy_headers=False,  # the guard alone says whose X-Forwarded-For is believed
             )
             config.load()
             config.ssl = live.context if live else None

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from andon.api.model import Problem
-from andon.kernel import logging
+from andon.kernel import logging, redaction
 from andon.kernel.errors import AndonError, Throttled, Unauthenticated, Unavailable
 
 _log = logging.get(__name__)
@@ -145,7 +145,7 @@ def _words(message: str) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = redaction.clean(repr(value))
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -12,6 +12,7 @@ from andon.api.callers import Current
 from andon.api.declared import needs
 from andon.api.gather import Gather
 from andon.api.problems import documented
+from andon.kernel.errors import Forbidden
 from andon.kernel.ids import RolloutId
 from andon.rollouts.model import RequestKind
 
@@ -109,16 +110,22 @@ def _begin(api: APIRouter, gather: Gather) -> None:
             signing.Wanted(Action.ROLLBACK, place, body.reason, body.signature),
             lambda: services.commands.document_of_rollback(own, place, to),
         )
-        begun = await services.commands.rollback(
-            own,
-            place,
-            to=to,
-            actor=caller.name,
-            reason=body.reason,
-            proposer_id=caller.principal.user_id,
-            needs_approval=not caller.may(_P.DEPLOY, Place(environment=place, unit=own)),
-            signature=signature,
-        )
+        try:
+            begun = await services.commands.rollback(
+                own,
+                place,
+                to=to,
+                actor=caller.name,
+                reason=body.reason,
+                proposer_id=caller.principal.user_id,
+                needs_approval=not caller.may(_P.DEPLOY, Place(environment=place, unit=own)),
+                signature=signature,
+            )
+        except Forbidden as error:
+            if error.code != "signature-required":
+                raise
+            # It would end a rollout, and the policy wants aborts signed: only the command knew.
+            raise signing.required(services, caller, Action.ROLLBACK, place) from error
         return await gather.rollout(begun.id, caller)
 
 
