@@ -10,7 +10,7 @@ from andon.access.model import Principal, PrincipalKind, Source, User
 from andon.access.policies.model import Policy
 from andon.access.signatures.commands import Given, Signing, is_required
 from andon.access.signatures.model import Action, Document, Meaning, Standing
-from andon.access.signatures.store import SignatureStore
+from andon.access.signatures.store import SignatureStore, append
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Forbidden, InvalidInput, NotFound
 from andon.store.engine import Database
@@ -20,7 +20,6 @@ from andon.timeline.store import Filter, TimelineStore
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DOCUMENT = Document(Action.ABORT, "rollout/ro-1", {"unit": "mes", "environment": "production"})
-ANY: tuple[Any, ...] = ()
 LEE = User("us-lee", "lee", "Lee Min-ji", Source.LOCAL, (), AT)
 ROOT = User("us-root", "root", "Root", Source.LOCAL, (), AT)
 PERSON = Principal(PrincipalKind.PERSON, "lee", "Lee Min-ji", (), user_id="us-lee", session="se-1")
@@ -176,3 +175,13 @@ async def test_what_has_to_be_signed_follows_the_policy_and_everywhere_is_produc
 
 async def test_signing_asks_the_policy(desk: Desk) -> None:
     assert not await desk.signing.required(Action.ABORT, "staging")
+
+
+async def test_stored_signatures_are_read_with_what_they_are_worth(desk: Desk) -> None:
+    made, forged = await desk.sign(), replace(await desk.sign(), reason="another")
+    async with desk.database.transaction() as tx:
+        for each in (made, forged):
+            await append(tx, each, AT)
+    assert await desk.signing.get(made.id) == (made, Standing.VALID)
+    found = {each.id: standing for each, standing in await desk.signing.list("rollout/ro-1")}
+    assert found == {made.id: Standing.VALID, forged.id: Standing.FORGED}
