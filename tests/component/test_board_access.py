@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from playwright.async_api import Page, expect
 
-from andon.access.model import Source
-from andon.kernel.errors import Forbidden, Unavailable
+from andon.access.model import Source, User
+from andon.kernel.errors import AndonError, Forbidden, Unavailable
 from andon.testing.access import PASSWORD, FakeLogin
 from andon.testing.services import FakePlant
 from andon.timeline.records import Event
@@ -52,39 +52,38 @@ async def test_a_wrong_password_is_said_plainly_and_forgotten(site, opener):
         assert (await page.context.cookies()) == []
 
 
-@pytest.mark.parametrize(
-    ("login", "words"),
-    [("gone", "This account is disabled."), ("away", "The company directory does not answer")],
-)
-async def test_what_keeps_one_out_is_said_in_words(site, opener, plant, monkeypatch, login, words):
-    plant.access.add("gone", is_disabled=True)
-    plant.access.add("away")
-    check = FakeLogin.check
+class Refusing(FakeLogin):
+    """Refuses everybody in the same way."""
 
-    async def checked(self, login, password, *, source):
-        if login == "away":
-            raise Unavailable("directory-unavailable", "no server of the directory answers")
-        return await check(self, login, password, source=source)
+    def __init__(self, plant: FakePlant, error: AndonError) -> None:
+        super().__init__(plant)
+        self._error = error
 
-    monkeypatch.setattr(FakeLogin, "check", checked)
-    async with opener(site, "/login", who=None) as (page, _seen):
-        await sign_in(page, login, PASSWORD)
-        await expect(page.get_by_role("alert")).to_contain_text(words)
+    async def check(self, login: str, password: str, *, source: str) -> tuple[User, str]:
+        raise self._error
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(90, "이후에 다시 시도하세요"), (3_000_000, "관리자에게 잠금 해제를 요청하세요")]
+    ("language", "error", "words"),
+    [
+        ("en", Forbidden("account-disabled", "it is disabled"), "This account is disabled."),
+        ("en", Forbidden("password-expired", "too late"), "was not used in time"),
+        ("en", Unavailable("directory-unavailable", "no server"), "The company directory does not answer"),
+        ("ko", Forbidden("locked-out", "often", needs={"retry_after_s": 90}), "이후에 다시 시도하세요"),
+        ("ko", Forbidden("locked-out", "often", needs={"retry_after_s": 3e9}), "관리자에게 잠금 해제를"),
+        ("en", Forbidden("new-code", "a newer part says so"), "a newer part says so"),
+    ],
 )
-async def test_a_lockout_says_until_when_or_who_ends_it(site, opener, monkeypatch, seconds, words):
-    async def locked(_self, _login, _password, *, source):
-        needs = {"retry_after_s": seconds}
-        raise Forbidden("locked-out", f"too many failed attempts from {source}", needs=needs)
-
-    monkeypatch.setattr(FakeLogin, "check", locked)
-    async with opener(site, "/login", who=None, language="ko") as (page, _seen):
-        await sign_in(page, "engineer", "wrong")
-        await expect(page.get_by_role("alert")).to_contain_text(words)
-        assert "{time}" not in await page.get_by_role("alert").inner_text()
+async def test_what_keeps_one_out_is_said_in_words(plant, opener, language, error, words):
+    site = Site(replace(plant.services(), login=Refusing(plant, error)), plant)
+    await site.start()
+    try:
+        async with opener(site, "/login", who=None, language=language) as (page, _seen):
+            await sign_in(page, "engineer", PASSWORD)
+            await expect(page.get_by_role("alert")).to_contain_text(words)
+            assert "{time}" not in await page.get_by_role("alert").inner_text()
+    finally:
+        await site.stop()
 
 
 async def test_a_password_that_somebody_else_knows_is_changed_before_one_gets_in(site, opener, plant):
