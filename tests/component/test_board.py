@@ -54,7 +54,9 @@ async def test_a_phone_never_scrolls_sideways(site, opener, language):
         for path in _PAGES:
             await page.goto(site.url + path)
             assert await page.evaluate("document.documentElement.scrollWidth") <= 390, path
-            broken = "all => all.filter((a) => a.offsetHeight > 60 && a.offsetWidth < 30).map((a) => a.textContent)"
+            broken = (
+                "all => all.filter((a) => a.offsetHeight > 60 && a.offsetWidth < 30).map((a) => a.innerText)"
+            )
             assert await page.locator("td a, td b, td").evaluate_all(broken) == [], path
 
 

@@ -37,6 +37,7 @@ async def test_one_signs_in_by_keyboard_and_comes_back_to_the_page_one_wanted(si
         assert seen.complaints == []
 
 
+@pytest.mark.asvs("3.7.2")
 async def test_a_sign_in_never_leads_to_another_host(site, opener):
     async with opener(site, "/login?next=//127.0.0.1:9/", who=None) as (page, _seen):
         await sign_in(page, "viewer", PASSWORD)
@@ -121,6 +122,7 @@ async def test_without_script_one_is_told_so_and_no_password_leaves_the_page(sit
         assert "actor=andon" in page.url
 
 
+@pytest.mark.asvs("7.4.4")
 async def test_one_signs_out_and_is_out(site, opener):
     async with opener(site, who="engineer") as (page, _seen):
         await page.locator("#person summary").click()
@@ -304,6 +306,7 @@ async def test_a_directory_person_changes_the_password_elsewhere(site, opener, p
 
 
 @pytest.mark.parametrize("who", ["viewer", "operator", "engineer", "approver", "auditor", "admin"])
+@pytest.mark.asvs("7.4.4")
 async def test_every_role_meets_its_own_board_without_a_complaint(site, opener, who):
     async with opener(site, who=who) as (page, seen):
         links = await page.locator(".menu a").evaluate_all("all => all.map((a) => a.getAttribute('href'))")
@@ -313,6 +316,7 @@ async def test_every_role_meets_its_own_board_without_a_complaint(site, opener, 
             await expect(page.locator("h1").first).to_be_visible()
             headings = await page.locator("h1").count()
             assert headings == 1, link
+            assert await page.locator("#sign-out").count() == 1, link
         assert seen.complaints == []
 
 

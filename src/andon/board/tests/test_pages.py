@@ -97,6 +97,7 @@ async def test_a_fragment_is_the_living_part_alone(client):
     assert "<dialog" not in text
 
 
+@pytest.mark.asvs("1.1.2", "1.2.1")
 async def test_what_people_write_is_escaped(client, plant):
     plant.cords.append(scenes.a_cord("<script>alert(1)</script>", plant.clock.now()))
     text = (await client.get("/")).text
@@ -144,6 +145,7 @@ async def test_the_same_page_is_made_once_for_all_with_the_same_rights():
     assert len(made) == 2 * len(plant.desired)
 
 
+@pytest.mark.asvs("14.2.2")
 async def test_a_page_made_for_an_admin_is_never_given_to_a_viewer():
     plant = scenes.a_busy_morning(FakePlant(clock=ManualClock()))
     async with client_as(plant, None, app=board(plant)) as client:
@@ -167,6 +169,7 @@ async def test_every_page_declares_who_may_see_it(plant):
     check_declared(board(plant))
 
 
+@pytest.mark.asvs("4.1.2")
 async def test_who_is_not_signed_in_is_sent_to_sign_in_and_back(plant):
     async with person(plant, None) as client:
         for path in PAGES:
@@ -179,6 +182,7 @@ async def test_who_is_not_signed_in_is_sent_to_sign_in_and_back(plant):
             assert (await client.get(f"{path}{joiner}fragment=true")).status_code == 401
 
 
+@pytest.mark.asvs("3.7.2")
 async def test_the_page_of_signing_in_leads_back_to_a_page_of_ours_only(plant):
     async with person(plant, None) as client:
         for wanted, shown in (
