@@ -64,6 +64,7 @@ def test_ids_sort_by_the_time_they_were_made() -> None:
     assert len(set(made)) == 50
 
 
+@pytest.mark.asvs("1.3.3")
 @given(st.text(max_size=60) | st.from_regex(r"[a-z][a-z0-9-]*[./A-Z]?", fullmatch=True))
 def test_a_name_is_safe_everywhere_or_refused(text: str) -> None:
     is_safe = re.fullmatch(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?", text) is not None
