@@ -79,6 +79,7 @@ async def test_a_page_is_whole_in_both_languages(client):
             assert answer.cookies["andon_lang"] == language
 
 
+@pytest.mark.asvs("1.2.3", "3.7.1")
 async def test_a_page_has_no_inline_script_or_style_and_names_no_other_host(client):
     for path in PAGES:
         text = (await client.get(path)).text
@@ -97,7 +98,7 @@ async def test_a_fragment_is_the_living_part_alone(client):
     assert "<dialog" not in text
 
 
-@pytest.mark.asvs("1.1.2", "1.2.1")
+@pytest.mark.asvs("1.1.2", "1.2.1", "1.2.3")
 async def test_what_people_write_is_escaped(client, plant):
     plant.cords.append(scenes.a_cord("<script>alert(1)</script>", plant.clock.now()))
     text = (await client.get("/")).text
@@ -145,7 +146,7 @@ async def test_the_same_page_is_made_once_for_all_with_the_same_rights():
     assert len(made) == 2 * len(plant.desired)
 
 
-@pytest.mark.asvs("14.2.2")
+@pytest.mark.asvs("14.2.2", "8.2.3")
 async def test_a_page_made_for_an_admin_is_never_given_to_a_viewer():
     plant = scenes.a_busy_morning(FakePlant(clock=ManualClock()))
     async with client_as(plant, None, app=board(plant)) as client:
@@ -165,6 +166,8 @@ async def test_a_page_made_for_an_admin_is_never_given_to_a_viewer():
     assert "Admin" not in whole["viewer"]
 
 
+@pytest.mark.asvs("8.2.1")
+@pytest.mark.part11("11.10(d)")
 async def test_every_page_declares_who_may_see_it(plant):
     check_declared(board(plant))
 
@@ -182,7 +185,7 @@ async def test_who_is_not_signed_in_is_sent_to_sign_in_and_back(plant):
             assert (await client.get(f"{path}{joiner}fragment=true")).status_code == 401
 
 
-@pytest.mark.asvs("3.7.2")
+@pytest.mark.asvs("3.7.2", "1.2.2")
 async def test_the_page_of_signing_in_leads_back_to_a_page_of_ours_only(plant):
     async with person(plant, None) as client:
         for wanted, shown in (
@@ -229,6 +232,7 @@ async def test_an_auditor_sees_everything_and_is_offered_no_change(plant):
             assert "data-api" not in text, path
 
 
+@pytest.mark.asvs("8.2.2", "8.4.1")
 async def test_a_person_with_one_scope_sees_nothing_of_the_rest(plant):
     async with person(plant, "scoped") as client:
         floor = (await client.get("/")).text
@@ -243,6 +247,7 @@ async def test_a_person_with_one_scope_sees_nothing_of_the_rest(plant):
         assert "policy-production" not in policies
 
 
+@pytest.mark.asvs("3.5.1")
 async def test_every_page_has_the_proof_of_its_own_session(plant):
     app = board(plant)
     async with client_as(plant, None, app=app) as client:
@@ -312,6 +317,7 @@ async def test_a_filter_that_matches_nothing_says_so(client):
     assert "No record matches" in text
 
 
+@pytest.mark.asvs("10.7.1")
 async def test_a_code_of_a_terminal_is_shown_with_where_it_comes_from(client, plant):
     services = plant.services()
     begun = await services.devices.begin(source="10.0.0.7", agent="andon/0.1 on line-pc")
