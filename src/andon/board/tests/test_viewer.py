@@ -64,12 +64,14 @@ def test_another_scope_limit_or_meaning_of_a_role_is_another_page(other):
     assert other.key(personal=False) != viewer(Grant("viewer")).key(personal=False)
 
 
+@pytest.mark.asvs("14.2.2")
 def test_the_same_rights_share_a_page_unless_it_is_personal():
     one, other = viewer(Grant("viewer")), viewer(Grant("viewer"), login="jiwoo")
     assert one.key(personal=False) == other.key(personal=False)
     assert one.key(personal=True) != other.key(personal=True)
 
 
+@pytest.mark.asvs("1.2.2", "3.7.2")
 @pytest.mark.parametrize(
     "path",
     [
