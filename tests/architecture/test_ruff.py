@@ -32,6 +32,7 @@ PLANTED = {
 }
 
 
+@pytest.mark.asvs("1.2.5", "1.5.2")
 @pytest.mark.parametrize(
     ("code", "text"), [(code, text) for code, texts in PLANTED.items() for text in texts]
 )
