@@ -90,6 +90,7 @@ async def misconfigured(directory: LdapDirectory) -> str:
 # --- what is typed
 
 
+@pytest.mark.asvs("1.2.6")
 @pytest.mark.parametrize(
     "typed",
     ["*", "*)(uid=*", "x)(|(uid=*", "{login}", "\\2a", "uid=carol", "carol*", "c\\61rol", "carol)(cn=*",
@@ -143,6 +144,7 @@ async def test_a_dn_full_of_special_characters_binds_and_has_its_groups(
     assert person.display_name == f'Kim, Min+ji (Line "1") *{login}'
 
 
+@pytest.mark.asvs("1.2.6")
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     typed=st.one_of(
@@ -379,6 +381,7 @@ async def test_what_is_set_up_wrongly_is_named_to_plant_it_alone(
         assert says not in caught.value.hint
 
 
+@pytest.mark.asvs("16.2.5")
 async def test_no_password_is_ever_logged(
     slapd: Slapd,
     opened: Open,
