@@ -110,6 +110,7 @@ async def test_both_ways_of_encryption_sign_in(start: Start, opened: Open, schem
     assert (await directory.authenticate("alice", "word")).login == "alice"
 
 
+@pytest.mark.asvs("12.3.2", "12.3.4")
 @pytest.mark.parametrize("scheme", ["url", "tls_url"])
 async def test_a_certificate_of_an_unknown_authority_is_refused(
     start: Start, opened: Open, scheme: str
@@ -125,6 +126,7 @@ async def test_an_expired_certificate_is_refused(start: Start, opened: Open, sch
     assert "certificate has expired" in await refused(opened(getattr(server, scheme)), Damaged)
 
 
+@pytest.mark.asvs("12.3.2")
 @pytest.mark.parametrize("scheme", ["url", "tls_url"])
 async def test_a_certificate_for_another_host_is_refused(start: Start, opened: Open, scheme: str) -> None:
     server = start(names=["other.example", "127.0.0.2"])
@@ -155,6 +157,7 @@ async def test_a_ca_file_that_is_no_certificate_is_refused(
     await refused(opened(start().tls_url, ca_file=str(tmp_path / "odd.pem")), Damaged)
 
 
+@pytest.mark.asvs("12.2.1", "12.3.1")
 async def test_a_server_without_starttls_gets_no_password(start: Start, opened: Open) -> None:
     text = await refused(opened(start(has_tls=False).url), Damaged)
     assert "does not offer StartTLS, or somebody on the way takes it out; nothing was sent to it" in text
@@ -184,6 +187,7 @@ async def test_plain_is_for_this_machine_and_on_purpose_only(start: Start, opene
     assert (await directory.authenticate("alice", "word")).login == "alice"
 
 
+@pytest.mark.asvs("12.1.1")
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 async def test_old_tls_is_refused(authority: Authority, opened: Open, tmp_path: Path) -> None:
     authority.issue(tmp_path, ["localhost"])
