@@ -235,6 +235,7 @@ async def test_a_bind_that_the_server_takes_for_nobodys_is_no_success(
         await directory.probe()
 
 
+@pytest.mark.asvs("16.5.3")
 @pytest.mark.parametrize(("code", "kind"), [(8, Damaged), (13, Damaged), (51, Unavailable), (10, Damaged)])
 async def test_a_bind_that_is_not_answered_by_yes_or_no_lets_nobody_in(
     played: Played, directory: LdapDirectory, code: int, kind: type[Exception]
@@ -244,6 +245,7 @@ async def test_a_bind_that_is_not_answered_by_yes_or_no_lets_nobody_in(
         await directory.authenticate("alice", "word")
 
 
+@pytest.mark.asvs("16.5.3")
 @pytest.mark.parametrize(
     ("code", "kind"), [(1, Damaged), (3, Unavailable), (10, Damaged), (50, Damaged), (52, Unavailable)]
 )
