@@ -117,6 +117,7 @@ async def test_an_entry_without_a_password_signs_nobody_in(world: World) -> None
     assert await refusal(world.directory, "bare", "x") == "bad-credentials"
 
 
+@pytest.mark.asvs("6.8.1")
 async def test_a_renamed_person_keeps_the_id_and_the_old_login_is_unknown(world: World) -> None:
     added = world.add_person("alice", "right")
     before = await world.directory.authenticate("alice", "right")
@@ -163,6 +164,7 @@ async def test_groups_of_groups_count_and_a_cycle_ends(world: World) -> None:
     assert person.groups == {normal_dn(each) for each in (inner, middle, outer)}
 
 
+@pytest.mark.asvs("16.5.2")
 @pytest.mark.parametrize("ask", ["authenticate", "find", "probe"])
 async def test_a_directory_that_is_away_is_no_yes_and_no_no(world: World, ask: str) -> None:
     world.add_person("alice", "right")
