@@ -24,6 +24,7 @@ async def numbers(store: TimelineStore, wanted: Filter) -> list[int]:
     return [each.number for each in await store.list(wanted, newest_first=False)]
 
 
+@pytest.mark.part11("11.10(e)")
 async def test_forty_writers_at_once_make_one_chain(any_database: Database) -> None:
     store = TimelineStore(any_database)
     await asyncio.gather(*(store.record(an_event(reason=str(n)), AT) for n in range(40)))
@@ -52,6 +53,8 @@ async def test_a_transaction_may_tell_several_things(any_database: Database) -> 
         assert [await append(tx, an_event(), AT) for _ in range(3)] == [1, 2, 3]
 
 
+@pytest.mark.asvs("16.4.2")
+@pytest.mark.part11("11.10(c)", "11.10(e)")
 @pytest.mark.parametrize("statement", ["UPDATE timeline SET actor = 'lee'", "DELETE FROM timeline"])
 async def test_a_slip_cannot_change_a_record(any_database: Database, statement: str) -> None:
     await TimelineStore(any_database).record(an_event(), AT)
@@ -61,6 +64,8 @@ async def test_a_slip_cannot_change_a_record(any_database: Database, statement: 
     assert (await TimelineStore(any_database).get(1)).event == an_event()
 
 
+@pytest.mark.asvs("16.4.2")
+@pytest.mark.part11("11.10(c)")
 async def test_a_table_cannot_be_emptied_at_once(any_database: Database) -> None:
     if any_database.is_sqlite:
         pytest.skip("SQLite has no TRUNCATE")
@@ -69,6 +74,8 @@ async def test_a_table_cannot_be_emptied_at_once(any_database: Database) -> None
             await tx.execute(text("TRUNCATE timeline"))
 
 
+@pytest.mark.asvs("16.2.1")
+@pytest.mark.part11("11.10(e)", "11.10(h)")
 async def test_a_record_says_where_it_came_from(any_database: Database) -> None:
     store = TimelineStore(any_database)
     with origin.coming_from(origin.Origin("approver@production", "10.0.0.7", "req-1")):
@@ -114,6 +121,7 @@ async def test_a_record_that_is_not_there_is_not_found(any_database: Database) -
         await TimelineStore(any_database).get(1)
 
 
+@pytest.mark.asvs("1.2.4")
 async def test_each_field_of_a_filter_narrows(any_database: Database) -> None:
     store = TimelineStore(any_database)
     for number, event in enumerate(
