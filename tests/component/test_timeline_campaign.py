@@ -29,6 +29,8 @@ async def test_an_honest_history_is_intact(past: Past) -> None:
     assert found.signatures == found.cosignatures == found.checkpoints > 10
 
 
+@pytest.mark.asvs("16.4.2")
+@pytest.mark.part11("11.10(a)", "11.10(e)")
 @pytest.mark.timeout(300 + MUTATIONS)
 async def test_every_mutation_is_found_and_the_first_bad_record_is_named(past: Past, tmp_path: Path) -> None:
     chance = random.Random(SEED)
