@@ -57,6 +57,7 @@ def run_alone(folder: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.part11("11.10(b)", "11.10(c)")
 def test_an_export_verifies_with_python_alone(past: Past, lines: Path) -> None:
     arguments = ["--key", str(past.places.vkey), "--witness", str(past.witness)]
     code, said = run_alone(
@@ -133,6 +134,7 @@ CHANGES = [
 ]  # fmt: skip
 
 
+@pytest.mark.part11("11.10(a)")
 @pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.__name__)
 def test_the_first_bad_line_of_an_export_is_named(
     past: Past, lines: Path, change: Callable[[list[bytes], int, random.Random], int]
@@ -160,6 +162,7 @@ def test_two_processes_say_what_one_says(past: Past, lines: Path, monkeypatch: p
     assert verify(export, trust(past), memories, 3).witnessed_to == RECORDS
 
 
+@pytest.mark.part11("11.10(b)")
 async def test_an_extract_proves_each_of_its_records(past: Past, exporter: Exporter, tmp_path: Path) -> None:
     await write(tmp_path / "some.jsonl", exporter.jsonl(Filter(actor="김민준")))
     found = verify(exported.read(tmp_path / "some.jsonl"), trust(past), [])
@@ -175,6 +178,7 @@ async def test_an_extract_proves_each_of_its_records(past: Past, exporter: Expor
     assert not verify(exported.read(tmp_path / "changed.jsonl"), trust(past), []).is_intact
 
 
+@pytest.mark.asvs("1.1.2", "1.2.1")
 async def test_a_cell_is_never_a_formula(exporter: Exporter) -> None:
     event = Event("test", "unit/mes", "=cmd|' /C calc'!A0", '@SUM("1,2")\nsecond line', after={"a": "한글"})
     await TimelineStore(exporter.database).record(event, AT)
@@ -186,6 +190,7 @@ async def test_a_cell_is_never_a_formula(exporter: Exporter) -> None:
     assert json.loads(rows[-1]["after"]) == {"a": "한글"}
 
 
+@pytest.mark.part11("11.10(b)")
 async def test_a_folder_has_every_copy_and_verifies_itself(
     past: Past, exporter: Exporter, tmp_path: Path
 ) -> None:
@@ -207,6 +212,7 @@ async def test_a_folder_has_every_copy_and_verifies_itself(
     assert said.decode().startswith("intact: ")
 
 
+@pytest.mark.asvs("15.2.2")
 async def test_a_document_has_a_limit(
     exporter: Exporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
