@@ -186,6 +186,7 @@ async def test_a_person_may_answer_for_a_restored_backup(database: Database, pla
     assert (told.event.actor, told.event.before) == ("kim", {"records": 7})
 
 
+@pytest.mark.asvs("11.2.2")
 async def test_an_exchange_of_keys_is_signed_by_both_and_recorded(
     any_database: Database, places: KeyFiles
 ) -> None:
