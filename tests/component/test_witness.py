@@ -246,6 +246,7 @@ async def witnessed(log: Log, tmp_path: Path) -> AsyncIterator[tuple[Running, Wi
     running.stop()
 
 
+@pytest.mark.asvs("16.4.3")
 async def test_each_checkpoint_is_cosigned_and_mirrored(
     log: Log, witnessed: tuple[Running, Witnesses]
 ) -> None:
@@ -338,6 +339,8 @@ async def test_a_history_that_was_rolled_back_is_an_alert(
     assert told.event.reason == "witness line-1 saw 9 records, our history ends at 4: it was rolled back"
 
 
+@pytest.mark.asvs("16.4.2")
+@pytest.mark.part11("11.10(a)")
 @pytest.mark.parametrize("more", [0, 7])
 async def test_a_history_that_was_rewritten_is_an_alert_and_its_first_record_named(
     log: Log, witnessed: tuple[Running, Witnesses], more: int
@@ -390,6 +393,7 @@ async def test_a_witness_that_does_not_know_our_key_is_told_once(log: Log, tmp_p
     assert await log.kinds() == [witnesses.REFUSED]
 
 
+@pytest.mark.asvs("12.3.2", "12.3.4")
 async def test_tls_is_verified_with_the_given_authority(log: Log, tmp_path: Path) -> None:
     trusted, stranger = certificates(tmp_path / "ca"), certificates(tmp_path / "other")
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
