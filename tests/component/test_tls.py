@@ -96,6 +96,7 @@ def reloading(folder: Path) -> Reloading:
     return Reloading(Layout(folder).server, clock=CLOCK)
 
 
+@pytest.mark.asvs("12.3.2", "12.3.4")
 async def test_clients_verify_by_the_authoritys_file_and_by_name(folder: Path) -> None:
     async with serving(reloading(folder)) as served:
         for host in ("localhost", "127.0.0.1"):
@@ -109,6 +110,7 @@ async def test_clients_verify_by_the_authoritys_file_and_by_name(folder: Path) -
             await shown(served, ssl.create_default_context())
 
 
+@pytest.mark.asvs("12.3.2")
 async def test_a_stranger_with_the_same_name_is_refused(folder: Path, tmp_path: Path) -> None:
     authority.create_authority(tmp_path / "other", CLOCK)
     async with serving(reloading(folder)) as served:
@@ -116,6 +118,8 @@ async def test_a_stranger_with_the_same_name_is_refused(folder: Path, tmp_path: 
             await shown(served, tls.client_context(Layout(tmp_path / "other").trust))
 
 
+@pytest.mark.asvs("12.1.1")
+@pytest.mark.part11("11.30")
 async def test_nothing_older_than_tls_1_2_gets_through(folder: Path) -> None:
     async with serving(reloading(folder)) as served:
         for version, is_allowed in (
@@ -304,6 +308,7 @@ def test_a_server_does_not_start_with_files_that_do_not_work(folder: Path, tmp_p
         tls.server_context(public, other)
 
 
+@pytest.mark.asvs("12.1.2")
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="apt-get install openssl")
 def test_the_openssl_program_agrees(folder: Path) -> None:
     layout = Layout(folder)
