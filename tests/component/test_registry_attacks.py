@@ -252,6 +252,8 @@ ATTACKS: dict[Callable[[Plant], None], set[str]] = {
 }
 
 
+@pytest.mark.asvs("11.4.3", "11.6.1")
+@pytest.mark.part11("11.30")
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda each: each.__name__)
 async def test_an_attack_is_refused_with_an_alert_and_installs_nothing(
     plant: Plant, tmp_path: Path, attack: Callable[[Plant], None]
@@ -336,6 +338,7 @@ def flippable(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     return Layout(folder / "home")
 
 
+@pytest.mark.asvs("11.4.3")
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(which=st.integers(0, 1000), offset=st.integers(0, 1 << 20), bit=st.integers(0, 7))
 def test_any_flipped_bit_gives_the_right_bytes_or_a_refusal(
