@@ -190,6 +190,7 @@ async def test_a_suite_without_a_test_does_not_pass(plant: Plant, unit: Path) ->
     assert (await plant.ship(unit)).reason == "test: no test ran"
 
 
+@pytest.mark.asvs("13.3.1")
 async def test_a_planted_secret_is_refused_with_its_line(plant: Plant, unit: Path) -> None:
     key = "AKIA" + "QWERTYUIOPASDFGH"
     (unit / "src/plain/keys.py").write_text(f'\nKEY = "{key}"\n')
