@@ -155,6 +155,7 @@ def built(unit: Path, cache: Cache, wheels: Path) -> tuple[StageResult, StageRes
     return first, build.run(a_job(unit, cache, StageName.BUILD, sources, source=first), cache)
 
 
+@pytest.mark.asvs("15.1.2")
 def test_locked_dependencies_come_into_the_wheelhouse_and_the_bill(
     unit: Path, cache: Cache, tmp_path: Path
 ) -> None:
