@@ -52,6 +52,7 @@ async def test_publishing_again_gives_the_first_release(publisher: Publisher, tm
     assert await publisher.publish(replace(release, run=RunId("run-2")), files, "lee") == release
 
 
+@pytest.mark.part11("11.10(k)")
 async def test_other_content_under_the_same_version_is_refused(publisher: Publisher, tmp_path: Path) -> None:
     await publisher.publish(*a_release(tmp_path), "kim")
     with pytest.raises(Conflict):
