@@ -62,6 +62,7 @@ def desk(any_database: Database) -> Desk:
     return Desk(any_database)
 
 
+@pytest.mark.asvs("7.5.1")
 @pytest.mark.part11("11.10(k)")
 async def test_a_signed_change_is_a_version_with_its_signature_and_its_record(desk: Desk) -> None:
     assert await desk.policies.get(PRODUCTION) == default(PRODUCTION)
@@ -157,6 +158,7 @@ def _weaker(policy: Policy) -> dict[str, Any]:
     return {**document(policy).values, "approvals": 0}
 
 
+@pytest.mark.asvs("16.3.3")
 async def test_a_policy_that_other_hands_changed_is_not_obeyed_and_a_signed_one_mends_it(desk: Desk) -> None:
     made = await desk.put("plant-2")
     await desk.without_triggers(update(policies).values(document=_weaker(made) | {"is_production": False}))
