@@ -65,6 +65,7 @@ async def test_a_signature_is_on_the_timeline_with_all_that_it_says(any_database
     }.items() <= after.items()
 
 
+@pytest.mark.asvs("2.3.3")
 async def test_a_change_that_fails_leaves_no_signature(any_database: Database) -> None:
     made = HAND.sign(a_document(), "lee", AT)
     with pytest.raises(RuntimeError):
@@ -82,7 +83,7 @@ async def test_a_signature_is_used_once(any_database: Database) -> None:
             await append(tx, made, AT)
 
 
-@pytest.mark.part11("11.70")
+@pytest.mark.part11("11.70", "11.10(c)")
 @pytest.mark.parametrize(
     "statement",
     [
