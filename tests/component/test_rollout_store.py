@@ -65,6 +65,7 @@ async def test_a_rollout_begins_with_its_desired_state_and_its_event(any_databas
     assert await store.active() == [RolloutId("ro-1")]
 
 
+@pytest.mark.asvs("2.3.2")
 async def test_one_rollout_per_unit_and_environment(any_database: Database) -> None:
     store = RolloutStore(any_database)
     await store.create(first(), AT)
@@ -79,6 +80,7 @@ async def test_one_rollout_per_unit_and_environment(any_database: Database) -> N
     assert await events(any_database) == ["rollout.created"] * 2
 
 
+@pytest.mark.asvs("2.3.3")
 async def test_a_decision_is_one_transaction(any_database: Database) -> None:
     store = RolloutStore(any_database)
     await store.create(first(), AT)
@@ -129,6 +131,7 @@ async def test_two_looks_at_once_count_once(any_database: Database) -> None:
     assert len(await store.looks(RolloutId("ro-1"))) == 1
 
 
+@pytest.mark.asvs("2.3.4")
 async def test_who_lost_the_lease_writes_nothing(any_database: Database) -> None:
     store, leases = RolloutStore(any_database), LeaseStore(any_database)
     await store.create(first(), AT)
