@@ -74,6 +74,7 @@ async def test_a_lease_that_ran_out_goes_to_another_with_a_higher_token(any_data
             await leases.guard(tx, mine)
 
 
+@pytest.mark.asvs("2.3.4")
 async def test_a_holder_that_slept_through_its_lease_is_fenced_from_its_own_past(
     any_database: Database,
 ) -> None:
