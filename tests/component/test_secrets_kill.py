@@ -123,6 +123,7 @@ def fresh_url(request: pytest.FixtureRequest, tmp_path: Path):
         each.__exit__(None, None, None)
 
 
+@pytest.mark.asvs("11.2.2")
 def test_a_rotation_killed_at_any_step_loses_nothing_and_completes(
     fresh_url: Callable[[], str], tmp_path: Path
 ) -> None:
