@@ -55,6 +55,7 @@ def _may_somewhere(caller: str, permission: str) -> bool:
     return any(Permission(permission) in role.permissions for role in roles)
 
 
+@pytest.mark.asvs("2.2.1", "15.3.1", "15.3.5")
 @pytest.mark.parametrize("caller", ["nobody", *PEOPLE])
 @_schema.parametrize()
 @settings(
