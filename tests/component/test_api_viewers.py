@@ -23,6 +23,7 @@ async def _view(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     return reader, writer
 
 
+@pytest.mark.asvs("15.2.2")
 @pytest.mark.timeout(120)
 async def test_two_hundred_viewers_are_told_of_a_change():
     plant = scenes.a_busy_morning(FakePlant())
