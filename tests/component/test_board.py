@@ -30,6 +30,7 @@ _PAGES = (
 )
 
 
+@pytest.mark.asvs("3.4.3", "14.2.3")
 @pytest.mark.parametrize("path", _PAGES)
 async def test_a_page_keeps_to_its_own_host_and_complains_of_nothing(site, opener, path):
     async with opener(site, path) as (_page, seen):
