@@ -132,6 +132,7 @@ async def test_one_signs_out_and_is_out(site, opener):
         await expect(page).to_have_url(site.url + "/login?next=%2Ftimeline")
 
 
+@pytest.mark.asvs("14.3.1")
 async def test_a_session_that_ends_leads_to_signing_in_and_back(site, opener, plant):
     async with opener(site, "/timeline", who="viewer") as (page, _seen):
         await page.wait_for_load_state()
@@ -234,6 +235,7 @@ async def test_a_role_is_made_edited_and_deleted(site, opener, plant):
         await expect(page.locator("#role-line-lead")).to_have_count(0, timeout=PATIENCE_MS)
 
 
+@pytest.mark.asvs("10.4.9")
 @pytest.mark.parametrize(("path", "owner"), [("/tokens", ""), ("/me", "us-admin")])
 async def test_a_token_is_shown_once_and_revoked(site, opener, plant, path, owner):
     async with opener(site, path) as (page, _seen):
@@ -255,6 +257,7 @@ async def test_a_token_is_shown_once_and_revoked(site, opener, plant, path, owne
         assert plant.access.tokens[shown].revoked_at is not None
 
 
+@pytest.mark.asvs("7.5.2")
 async def test_ones_own_session_elsewhere_is_ended_without_a_reason(site, opener, plant):
     other = plant.access.sign_in("engineer")
     async with opener(site, "/me", who="engineer") as (page, _seen):
@@ -265,6 +268,7 @@ async def test_ones_own_session_elsewhere_is_ended_without_a_reason(site, opener
         assert other.secret not in plant.access.sessions
 
 
+@pytest.mark.asvs("6.2.2", "6.2.3")
 async def test_ones_own_password_is_changed_and_a_wrong_present_one_is_said(site, opener, plant):
     async with opener(site, "/me", who="auditor") as (page, _seen):
         form = page.locator("form[data-secret]")
