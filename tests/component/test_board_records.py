@@ -168,6 +168,7 @@ async def test_the_timeline_is_filtered_expanded_and_linked(site, opener, plant)
         assert seen.complaints == []
 
 
+@pytest.mark.part11("11.10(b)")
 async def test_the_timeline_is_verified_and_exported_with_its_filter(site, opener, plant):
     async with opener(site, "/timeline?unit=mes&environment=production", who="auditor") as (page, _seen):
         await page.locator("#verify-now").click()
