@@ -73,7 +73,7 @@ async def test_only_the_right_password_learns_that_the_account_is_disabled(accou
 
 
 @pytest.mark.asvs("6.3.1")
-@pytest.mark.part11("11.300(d)")
+@pytest.mark.part11("11.300(d)", "11.10(d)")
 async def test_locked_out_means_the_right_password_waits_too_and_then_resets(accounts):
     await accounts.person("mina", VIEWER)
     for _ in range(5):
@@ -109,7 +109,7 @@ async def test_an_administrator_unlocks(accounts):
     assert (await accounts.records("access.unlocked"))[0].event.before == {"failures": 5}
 
 
-@pytest.mark.asvs("6.3.1")
+@pytest.mark.asvs("6.3.1", "2.4.1")
 @pytest.mark.part11("11.300(d)")
 async def test_an_address_that_tries_many_logins_must_wait_and_others_need_not(accounts):
     await accounts.person("mina", VIEWER)
@@ -281,6 +281,7 @@ async def test_groups_are_taken_anew_at_each_sign_in_and_cannot_be_overruled_her
         await plant.people.reset_password(user.id, actor="setup", reason="try")
 
 
+@pytest.mark.asvs("6.8.1")
 async def test_a_local_account_wins_and_its_password_never_reaches_the_directory(plant, directory):
     local = await plant.person("anna", VIEWER)
     directory.add_group("engineers", [directory.add_person("anna", "sesame open")])
@@ -289,7 +290,8 @@ async def test_a_local_account_wins_and_its_password_never_reaches_the_directory
     assert (user.id, method) == (local.id, "password")
 
 
-@pytest.mark.part11("11.100(a)")
+@pytest.mark.asvs("6.8.1")
+@pytest.mark.part11("11.100(a)", "11.300(a)")
 async def test_somebody_who_gets_a_former_persons_login_in_the_directory_is_refused(plant, directory):
     anna = directory.add_person("anna", "sesame open")
     other = directory.add_person("bob", "open barley")
@@ -302,6 +304,7 @@ async def test_somebody_who_gets_a_former_persons_login_in_the_directory_is_refu
     assert (renamed.id, renamed.login) == (user.id, "anna")
 
 
+@pytest.mark.asvs("16.5.2")
 @pytest.mark.part11("11.10(d)")
 async def test_without_an_answer_of_the_directory_only_local_people_come_in(plant, directory):
     directory.add_group("engineers", [directory.add_person("anna", "sesame open")])
