@@ -61,6 +61,7 @@ async def test_of_two_who_create_the_same_login_at_once_one_wins(accounts):
     assert len(await accounts.records("access.user-created")) == 1
 
 
+@pytest.mark.asvs("16.2.1")
 @pytest.mark.part11("11.10(e)")
 async def test_every_change_is_told_with_before_and_after(accounts):
     await accounts.person("boss", ADMIN)
@@ -213,7 +214,7 @@ async def test_a_weak_new_password_is_refused_with_its_faults_and_nothing_change
     await accounts.login.check("mina", PASSWORD, source=SOURCE)
 
 
-@pytest.mark.asvs("6.2.3", "7.5.1")
+@pytest.mark.asvs("6.2.3", "7.5.1", "6.3.4")
 async def test_guessing_the_old_password_of_a_session_left_open_locks_as_signing_in_does(accounts):
     user = await accounts.person("mina", VIEWER)
     for _ in range(5):
@@ -239,6 +240,7 @@ async def test_a_reset_gives_a_password_for_once_and_ends_sessions(accounts):
     assert (await accounts.records("access.password-reset"))[0].event.severity is Severity.WARNING
 
 
+@pytest.mark.asvs("6.2.10")
 @pytest.mark.part11("11.300(b)")
 async def test_part_11_keeps_a_history_and_lets_passwords_age(any_database, tmp_path):
     accounts = Accounts(any_database, tmp_path, demands=Demands(PROFILES["part11"]))
@@ -274,6 +276,7 @@ async def test_part_11_keeps_a_history_and_lets_passwords_age(any_database, tmp_
     accounts.close()
 
 
+@pytest.mark.asvs("14.2.4", "16.2.5")
 async def test_no_password_hash_or_token_is_in_a_record_a_log_or_an_error(accounts, caplog):
     caplog.set_level(logging.DEBUG)
     canary, errors = "canary sings over the lake", []
