@@ -61,6 +61,7 @@ async def test_a_session_is_its_person_with_their_rights_of_this_moment(accounts
     assert (event.subject, event.actor, event.source) == ("user/mina", "mina", SOURCE)
 
 
+@pytest.mark.asvs("7.2.1", "7.2.2")
 async def test_no_secret_is_nobody(accounts, mina):
     await accounts.open(mina)
     terminal = await accounts.open(mina, "terminal")
@@ -80,6 +81,7 @@ async def test_an_hour_without_a_request_ends_it_and_a_request_puts_that_off(acc
     assert await ended(use(accounts, opened.secret)) == "session-ended"
 
 
+@pytest.mark.part11("11.10(d)")
 @pytest.mark.asvs("7.3.2")
 async def test_twelve_hours_end_it_however_busy_it_is(accounts, mina):
     opened = await accounts.open(mina)
@@ -90,6 +92,7 @@ async def test_twelve_hours_end_it_however_busy_it_is(accounts, mina):
     assert await ended(use(accounts, opened.secret)) == "session-ended"
 
 
+@pytest.mark.part11("11.300(c)")
 @pytest.mark.asvs("7.4.1", "7.4.5")
 async def test_an_ended_session_is_refused_at_its_next_request_and_others_stand(accounts, mina):
     one, two = await accounts.open(mina), await accounts.open(mina)
@@ -209,6 +212,8 @@ async def polled(accounts, code):
     return caught.value.code
 
 
+@pytest.mark.asvs("6.5.1", "6.6.2", "10.7.1")
+@pytest.mark.part11("11.10(h)")
 async def test_a_terminal_is_let_in_by_a_person_who_sees_what_asks_and_only_once(accounts, mina):
     device, principal = await begun(accounts, mina)
     assert await polled(accounts, device.device_code) == "authorization-pending"
@@ -226,6 +231,7 @@ async def test_a_terminal_is_let_in_by_a_person_who_sees_what_asks_and_only_once
     assert len(await accounts.records("access.device-approved")) == 1
 
 
+@pytest.mark.asvs("6.5.1")
 async def test_of_two_questions_at_once_one_gets_the_session(accounts, mina):
     device, principal = await begun(accounts, mina)
     await accounts.devices.approve(device.user_code, principal)
@@ -247,6 +253,7 @@ async def test_who_asks_too_soon_is_slowed_down(accounts, mina):
     assert await polled(accounts, device.device_code) == "authorization-pending"
 
 
+@pytest.mark.asvs("6.5.5")
 async def test_a_denied_or_late_or_unknown_code_opens_nothing(accounts, mina):
     device, principal = await begun(accounts, mina)
     await accounts.devices.deny(device.user_code, principal)
@@ -264,6 +271,7 @@ async def test_a_denied_or_late_or_unknown_code_opens_nothing(accounts, mina):
     assert len([each for each in await accounts.sessions.list() if each.kind == "terminal"]) == 0
 
 
+@pytest.mark.asvs("6.6.3")
 async def test_codes_cannot_be_guessed_many_times(accounts, mina):
     device, principal = await begun(accounts, mina)
     for _ in range(5):
@@ -289,6 +297,7 @@ async def test_an_approval_ends_when_its_person_is_disabled_before_the_terminal_
     assert await polled(accounts, device.device_code) == "access-denied"
 
 
+@pytest.mark.asvs("2.4.1", "6.6.3")
 async def test_one_address_cannot_fill_the_house_with_waiting_terminals(accounts):
     for _ in range(20):
         await accounts.devices.begin(source="10.1.0.9", agent="")
@@ -325,6 +334,7 @@ async def test_a_personal_token_gives_what_both_it_and_its_owner_have_at_that_mo
     assert not permitted(fewer, Permission.DEPLOY, staging).is_allowed
 
 
+@pytest.mark.part11("11.100(a)")
 async def test_a_machine_token_has_a_name_of_its_own_which_is_never_given_again(accounts):
     token, text = await make(accounts, None, ENGINEER)
     assert text.startswith("andon_mat_")
@@ -367,6 +377,7 @@ async def test_the_last_use_is_noted_with_its_address(accounts, mina):
     assert await accounts.tokens.list() == []
 
 
+@pytest.mark.asvs("2.3.2")
 async def test_what_a_token_must_have_is_demanded(accounts, mina):
     for days in (0, -1, 367):
         with pytest.raises(InvalidInput, match="366 days"):
