@@ -68,6 +68,7 @@ async def with_stable(plant: Floor, version: str = "1.0.0") -> None:
     assert await plant.stable("production") == version
 
 
+@pytest.mark.part11("11.10(f)")
 async def test_a_proposal_for_production_runs_nothing_until_an_approver_has_signed_it(plant: Floor) -> None:
     await with_stable(plant)
     load = plant.load("production")
@@ -105,6 +106,7 @@ async def test_who_may_not_approve_is_told_which_right_is_missing(plant: Floor) 
     await over(plant, rollout)
 
 
+@pytest.mark.part11("11.10(g)")
 async def test_who_shipped_and_proposed_it_cannot_be_the_only_one_who_approves(plant: Floor) -> None:
     await with_stable(plant)
     rollout = await gated(plant, "1.6.0", by=BOTH)
@@ -163,6 +165,7 @@ async def test_a_rejected_rollout_ends_and_never_ran(plant: Floor) -> None:
     assert await plant.instances("production", "1.1.0") == []
 
 
+@pytest.mark.asvs("7.4.1", "7.4.2", "7.4.5")
 async def test_sessions_end_at_once_and_for_good(plant: Floor) -> None:
     assert (await plant.said("whoami", "--json", by=VIEWER)).json["login"] == VIEWER
     await plant.said("users", "end-sessions", VIEWER, "--reason", "lost laptop")
@@ -192,6 +195,7 @@ async def test_an_approval_outlives_a_kill_before_it_was_acted_on(plant: Floor) 
     assert [each["standing"] for each in listed.json] == ["valid"]
 
 
+@pytest.mark.asvs("13.3.1", "14.2.4", "16.2.5")
 async def test_no_secret_of_anybody_is_in_any_file_of_the_home(plant: Floor) -> None:
     people = plant.plant.people
     known = {each: people.get(each).password for each in (ENGINEER, APPROVER, BOTH, VIEWER, "admin")}
@@ -211,6 +215,8 @@ async def test_no_secret_of_anybody_is_in_any_file_of_the_home(plant: Floor) -> 
     assert all(len(each) > 8 for each in canaries)
 
 
+@pytest.mark.asvs("16.4.2")
+@pytest.mark.part11("11.10(a)", "11.10(c)")
 async def test_the_timeline_verifies_offline_until_somebody_alters_it_by_hand(tmp_path: Path) -> None:
     async with floor(tmp_path, {}) as plant:
         home = plant.plant.home
