@@ -11,6 +11,8 @@ def test_the_loopback_may_be_listened_on(host):
     refuse_open_bind(host)
 
 
+@pytest.mark.asvs("12.2.1")
+@pytest.mark.part11("11.30")
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "", "plant.example", "127.0.0.1.example"])
 def test_any_other_address_is_refused_with_what_helps(host):
     with pytest.raises(InvalidInput, match="without TLS") as caught:
