@@ -27,6 +27,7 @@ def _client(plant: FakePlant, protection: Protection, *, peer: str = "127.0.0.1"
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8460", **options)
 
 
+@pytest.mark.asvs("3.5.1", "3.5.2")
 async def test_a_cookie_changes_nothing_without_the_page_s_own_value(plant):
     headers = headers_as(plant, "operator")
     other = headers_as(plant, "operator")["X-Andon-CSRF"]
@@ -69,6 +70,7 @@ async def test_nobody_learns_nothing_of_what_is_wrong_with_a_body(plant):
             assert (answer.status_code, answer.json()["code"]) == (401, "no-credentials"), content
 
 
+@pytest.mark.part11("11.10(d)", "11.10(h)")
 @pytest.mark.parametrize(
     ("peer", "status"),
     [("10.1.2.3", 401), ("127.0.0.1", 401), ("192.0.2.7", 403), ("::ffff:10.1.2.3", 401), ("", 403)],
@@ -87,6 +89,7 @@ def _scope(peer: str, *said: str):
     }
 
 
+@pytest.mark.asvs("4.1.3", "15.3.4")
 @pytest.mark.parametrize(
     ("peer", "said", "expected"),
     [
@@ -116,6 +119,7 @@ async def test_a_configured_name_is_served_and_others_are_not(plant):
     assert (good.status_code, bad.status_code) == (200, 403)
 
 
+@pytest.mark.asvs("2.4.1")
 async def test_an_address_without_credentials_asks_only_so_often(plant):
     async with _client(plant, Protection(anonymous_per_minute=3)) as client:
         statuses = [(await client.get("/api/v1/me")).status_code for _ in range(5)]
@@ -135,6 +139,7 @@ async def test_signing_in_counts_for_the_address_also_with_a_session(plant):
     assert [each.status_code for each in answers] == [403, 403, 403, 429]
 
 
+@pytest.mark.asvs("2.4.1")
 async def test_a_session_asks_only_so_often_and_others_are_not_held_up(plant):
     async with _client(plant, Protection(signed_in_per_minute=2)) as client:
         headers = headers_as(plant, "viewer")
@@ -144,6 +149,7 @@ async def test_a_session_asks_only_so_often_and_others_are_not_held_up(plant):
     assert other.status_code == 200
 
 
+@pytest.mark.asvs("15.2.2", "4.2.1")
 async def test_a_body_that_is_too_large_is_refused_whatever_its_length_says(plant):
     async def pieces():
         for _ in range(20):
@@ -161,6 +167,7 @@ async def test_a_body_that_is_too_large_is_refused_whatever_its_length_says(plan
     assert said.json()["code"] == unsaid.json()["code"] == "body-too-large"
 
 
+@pytest.mark.asvs("3.3.1", "3.3.2", "3.3.3", "3.3.4", "3.4.1")
 async def test_with_tls_browsers_are_told_to_stay_with_it(plant):
     async with _client(plant, Protection(is_tls=True)) as client:
         answer = await client.post("/api/v1/login", json={"login": "viewer", "password": PASSWORD})
@@ -171,6 +178,7 @@ async def test_with_tls_browsers_are_told_to_stay_with_it(plant):
     assert "domain" not in cookie
 
 
+@pytest.mark.asvs("7.4.1")
 async def test_a_person_signs_in_acts_and_signs_out(plant):
     async with client_as(plant, None) as client:
         answer = await client.post("/api/v1/login", json={"login": "operator", "password": PASSWORD})
@@ -189,6 +197,7 @@ async def test_a_person_signs_in_acts_and_signs_out(plant):
     assert again.status_code == 401
 
 
+@pytest.mark.asvs("6.4.1")
 async def test_a_one_time_password_opens_nothing_until_it_is_changed(plant):
     async with client_as(plant, "admin") as admin:
         reason = {"reason": "forgot it"}
@@ -241,6 +250,7 @@ _WITH_SECRETS = [
 ]
 
 
+@pytest.mark.asvs("14.2.4", "16.2.5")
 @pytest.mark.parametrize(("method", "path", "body"), _WITH_SECRETS)
 async def test_no_answer_shows_a_secret_that_was_sent(plant, method, path, body, capsys, caplog):
     async with client_as(plant, "admin") as client:
@@ -259,6 +269,7 @@ async def test_a_request_id_that_is_not_sane_is_replaced(plant, asked):
     assert len(made) == 16
 
 
+@pytest.mark.asvs("8.2.3", "13.4.5")
 async def test_ready_shows_details_only_to_those_who_may_see_the_system(plant):
     async with client_as(plant, None) as client:
         names = (await client.get("/ready")).json()["checks"]
@@ -267,6 +278,7 @@ async def test_ready_shows_details_only_to_those_who_may_see_the_system(plant):
         assert any(each["detail"] for each in (await client.get("/ready")).json()["checks"])
 
 
+@pytest.mark.asvs("13.4.5")
 @pytest.mark.parametrize(("is_open", "peer", "status"), [
     (True, "127.0.0.1", 200), (False, "127.0.0.1", 401), (True, "10.0.0.9", 401),
 ])  # fmt: skip
@@ -309,6 +321,8 @@ async def test_a_proposal_for_production_waits_at_a_gate_until_somebody_signs(pl
 _FORMS = {"jsonl": "application/jsonl", "csv": "text/csv", "pdf": "application/pdf", "zip": "application/zip"}
 
 
+@pytest.mark.asvs("3.2.1")
+@pytest.mark.part11("11.10(b)")
 @pytest.mark.parametrize(("form", "kind"), _FORMS.items())
 async def test_the_timeline_is_exported_in_each_form(plant, form, kind):
     async with client_as(plant, "auditor") as client:
