@@ -169,6 +169,8 @@ def _is_allowed(answer: httpx.Response, asked: Asked) -> bool:
     return code not in refused | hidden
 
 
+@pytest.mark.asvs("8.2.1", "8.3.1")
+@pytest.mark.part11("11.10(d)", "11.10(g)")
 @pytest.mark.parametrize("caller", CALLERS)
 async def test_every_route_is_allowed_exactly_where_the_matrix_says_so(caller, monkeypatch):
     monkeypatch.setattr("andon.api.feed._MOST_VIEWERS", 0)  # an open stream would never end
@@ -214,6 +216,8 @@ ORACLE = [
 ]
 
 
+@pytest.mark.asvs("8.3.1", "13.3.2")
+@pytest.mark.part11("11.10(g)")
 @pytest.mark.parametrize(("caller", "name", "is_allowed"), ORACLE)
 async def test_surprising_cells_are_as_somebody_wrote_them_down(caller, name, is_allowed):
     plant = _plant()
@@ -223,6 +227,8 @@ async def test_surprising_cells_are_as_somebody_wrote_them_down(caller, name, is
         assert _is_allowed(await _ask(client, asked, _headers(plant, caller)), asked) is is_allowed
 
 
+@pytest.mark.asvs("8.2.1")
+@pytest.mark.part11("11.10(d)")
 def test_a_route_that_declares_nothing_does_not_start():
     app = create(_plant().services())
 
@@ -274,6 +280,7 @@ async def test_refusals_say_what_is_missing_where_and_who_can_help():
     assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, "Bearer")
 
 
+@pytest.mark.asvs("8.2.2")
 @pytest.mark.parametrize(
     "path",
     [
@@ -307,6 +314,7 @@ _LISTS = (
 )  # fmt: skip
 
 
+@pytest.mark.asvs("8.2.2", "8.4.1")
 @pytest.mark.parametrize("path", _LISTS)
 async def test_a_scoped_viewer_never_reads_of_other_units(path):
     plant = _plant()
@@ -330,6 +338,7 @@ async def test_a_scoped_viewer_still_gets_whole_pages_of_what_they_may_see():
     assert [each["reason"] for each in found] == ["the one to see"]
 
 
+@pytest.mark.asvs("16.2.1", "16.2.4")
 async def test_records_name_the_right_the_address_and_the_request():
     plant = _plant()
     async with client_as(plant, "operator") as client:
@@ -341,6 +350,7 @@ async def test_records_name_the_right_the_address_and_the_request():
     )  # fmt: skip
 
 
+@pytest.mark.asvs("8.1.1")
 def test_the_matrix_has_a_row_for_every_route():
     app = create(_plant().services())
     rows = {(row.path, row.methods): row for row in matrix(app)}
