@@ -267,6 +267,8 @@ def check(plan: Any, places: list[dict[str, Any]], *, every: int) -> int:
     return count
 
 
+@pytest.mark.asvs("2.3.1")
+@pytest.mark.part11("11.10(f)")
 @SPACES
 def test_no_situation_of_a_sample_breaks_a_safety_rule(plan: Any, places: list[dict[str, Any]]) -> None:
     # Every thirteenth of about a hundred thousand for each plan; the stride shares no factor with them.
