@@ -170,6 +170,8 @@ def test_a_full_count_always_has_somebody_uninvolved(first: str, second: str, ap
     assert gates.is_open(gate, answers) == (answers.approvals >= approvals)
 
 
+@pytest.mark.asvs("2.3.1")
+@pytest.mark.part11("11.10(f)")
 def test_no_gate_opens_by_itself() -> None:
     assert not gates.is_open(None, APPROVED)
     assert not gates.is_open(replace(GATE, approvals=0), UNANSWERED)
