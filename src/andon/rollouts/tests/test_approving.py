@@ -193,6 +193,7 @@ async def test_nobody_counts_twice(two: Desk) -> None:
     assert (await two.answers(rollout)).approvals == 1
 
 
+@pytest.mark.asvs("2.3.4")
 async def test_two_who_approve_at_once_both_count(two: Desk) -> None:
     rollout = await two.gated()
     await asyncio.gather(two.answer(rollout, "lee"), two.answer(rollout, "max"))
@@ -466,6 +467,7 @@ async def test_elsewhere_the_cord_is_released_without(desk: Desk) -> None:
     await desk.commands.release_cord(staging, "kim", "toast")
 
 
+@pytest.mark.asvs("16.5.3")
 async def test_a_policy_that_cannot_be_trusted_begins_nothing_and_still_lets_an_abort_through(
     desk: Desk,
 ) -> None:
