@@ -31,6 +31,7 @@ BAD = [
 ]
 
 
+@pytest.mark.asvs("2.2.3", "2.3.2")
 @pytest.mark.parametrize(("changes", "wrong", "fix"), BAD)
 def test_what_a_policy_may_not_say(changes: dict[str, object], wrong: str, fix: str) -> None:
     said, hint = problem(replace(default(PRODUCTION), **changes), ROLES)  # type: ignore[arg-type]
