@@ -42,6 +42,7 @@ def test_a_manifest_is_read_with_its_defaults() -> None:
     assert manifest.health.path == "/health"
 
 
+@pytest.mark.asvs("2.2.1")
 @pytest.mark.parametrize(
     ("change", "sentence", "hint"),
     [
@@ -91,6 +92,7 @@ def test_a_mistake_is_told_with_its_place_and_its_fix(
     assert hint in error.hint
 
 
+@pytest.mark.asvs("2.2.3", "3.5.4")
 def test_two_environments_cannot_have_one_port() -> None:
     assert "production and b both want port 9000" in refusal(f"{GOOD}[environments.b]\nport = 9000\n").message
 
