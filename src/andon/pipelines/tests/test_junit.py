@@ -34,6 +34,7 @@ def test_a_report_counts_what_ran_and_names_what_failed() -> None:
     assert report.to_dict()["failures"][0] == {"name": "tests.test_a::test_two", "message": "one is not two"}
 
 
+@pytest.mark.asvs("1.5.1")
 @pytest.mark.parametrize(
     "content",
     [
