@@ -49,6 +49,7 @@ async def test_a_damaged_hash_proves_nothing(passwords):
     assert not await passwords.verify("not a hash", "a quiet lake")
 
 
+@pytest.mark.asvs("11.2.2", "11.4.2")
 async def test_a_hash_of_older_figures_is_outdated(passwords):
     stronger = Passwords(Work(memory_kib=16, passes=2))
     kept = await passwords.hash("a quiet lake")
@@ -57,7 +58,7 @@ async def test_a_hash_of_older_figures_is_outdated(passwords):
     stronger.close()
 
 
-@pytest.mark.asvs("15.2.2")
+@pytest.mark.asvs("15.2.2", "2.4.1")
 async def test_no_more_than_the_allowed_number_is_hashed_at_once_and_the_queue_is_short():
     passwords = Passwords(Work(memory_kib=8, passes=1, parallel=2, waiting=3))
     gate, entered, lock = threading.Event(), [], threading.Lock()
@@ -81,7 +82,7 @@ async def test_no_more_than_the_allowed_number_is_hashed_at_once_and_the_queue_i
     passwords.close()
 
 
-@pytest.mark.asvs("6.4.1")
+@pytest.mark.asvs("6.4.1", "11.5.1")
 def test_a_one_time_password_has_more_than_a_hundred_bits_and_reads_well():
     made = {one_time() for _ in range(200)}
     assert len(made) == 200
