@@ -9,6 +9,7 @@ SAFE = Commonness(guesses=20.0)
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.asvs("6.2.5")
 @pytest.mark.parametrize(
     ("profile", "password", "words"),
     [
@@ -35,7 +36,7 @@ def test_what_keeps_the_rules_is_taken(profile, password, words):
         (ANNEX11, "Quiet lakes, some of them", "needs all of these"),
     ],
 )
-@pytest.mark.asvs("6.2.1")
+@pytest.mark.asvs("6.2.1", "6.2.9")
 def test_what_breaks_a_rule_is_told_with_the_rule(profile, password, said):
     found = faults(password, profile, commonness=SAFE)
     assert any(said in each for each in found)
@@ -52,6 +53,7 @@ def test_a_breached_password_is_refused_however_long():
     assert "breached" in found[0]
 
 
+@pytest.mark.asvs("6.2.4")
 def test_an_easily_guessed_password_is_refused():
     assert "easy to guess" in faults("passwordpassword", NIST, commonness=Commonness(1.0))[0]
 
