@@ -62,6 +62,7 @@ def test_a_token_says_its_session_and_person_until_it_runs_out(keys):
         access.session_of(write(keys), SOON)
 
 
+@pytest.mark.asvs("11.2.2")
 def test_a_token_of_an_older_key_holds_until_that_key_is_gone(path, keys):
     old = write(keys)
     for _ in range(2):
@@ -71,6 +72,7 @@ def test_a_token_of_an_older_key_holds_until_that_key_is_gone(path, keys):
     assert len(json.loads(path.read_text())["keys"]) == 3
 
 
+@pytest.mark.asvs("9.2.1", "9.2.2", "9.2.3")
 @pytest.mark.parametrize("claim", ["iss", "aud", "sub", "sid", "iat", "exp"])
 def test_every_claim_is_demanded(keys, claim):
     with pytest.raises(Unauthenticated):
