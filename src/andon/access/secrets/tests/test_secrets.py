@@ -39,6 +39,7 @@ async def test_a_secret_comes_back_as_it_was_put(store: SecretStore) -> None:
         assert await store.get("ldap.bind") == value
 
 
+@pytest.mark.asvs("11.3.2", "13.3.1")
 async def test_the_database_holds_neither_value_nor_key(
     store: SecretStore, path: Path, tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ async def test_a_value_that_cannot_be_kept_is_refused_and_not_shown(store: Secre
     assert "secret\ud800" not in repr(caught.value)
 
 
+@pytest.mark.asvs("11.3.3")
 async def test_a_row_moved_to_another_name_does_not_open_and_alerts_once(
     store: SecretStore, database: Database
 ) -> None:
@@ -134,6 +136,7 @@ async def test_a_damaged_row_stops_a_rotation_which_keeps_its_key(store: SecretS
     assert await store.get("b") == "two"
 
 
+@pytest.mark.asvs("11.2.2")
 async def test_a_rotation_encrypts_everything_anew_and_drops_the_old_key(store: SecretStore, path) -> None:
     for number in range(4):
         await store.put(f"s{number}", f"value {number}", **WHO)
@@ -236,6 +239,7 @@ async def test_who_changed_it_last_is_kept_through_a_rotation(database: Database
     assert (listed.updated_by, listed.updated_at) == ("kim", put_at)
 
 
+@pytest.mark.asvs("11.3.3")
 @hypothesis.given(st.binary(max_size=300), st.integers(0, 2**16), st.integers(1, 255))
 def test_one_changed_byte_never_opens(value: bytes, at: int, change: int) -> None:
     key = bytes(range(32))
