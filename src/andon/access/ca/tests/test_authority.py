@@ -60,6 +60,7 @@ def verified(folder: Path, name: str, at: datetime, *, file: Path | None = None)
     builder.build_server_verifier(subject).verify(leaf, middle)
 
 
+@pytest.mark.asvs("11.2.3", "11.6.1")
 def test_a_root_is_p256_lives_ten_years_and_its_key_is_its_owners_alone(
     own: Path, clock: ManualClock
 ) -> None:
