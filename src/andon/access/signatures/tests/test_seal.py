@@ -104,6 +104,7 @@ def test_a_key_is_made_once_and_for_its_owner_alone(path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.asvs("11.2.2")
 def test_a_rotated_key_seals_anew_and_old_seals_stay_valid(path: Path) -> None:
     ages = [Hand(Sealer.load(path))]
     for _ in range(2):
