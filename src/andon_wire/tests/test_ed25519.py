@@ -51,6 +51,7 @@ def test_the_vectors_of_the_rfc_hold(vector: tuple[str, str, str, str]) -> None:
     assert not ed25519.verify(key, signature, message + b"x")
 
 
+@pytest.mark.asvs("11.2.1")
 def test_it_agrees_with_the_library_on_thousands() -> None:
     """Half of them with a random bit turned, in key, message or signature."""
     chance = random.Random(1)
