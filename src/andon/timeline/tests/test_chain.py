@@ -59,12 +59,14 @@ def test_what_is_written_is_read_the_same(number: int, at: datetime, event: Even
     assert line[chain.BODY_AT : -2].decode() == made.body
 
 
+@pytest.mark.asvs("16.2.2")
 @given(st.datetimes(timezones=st.just(UTC)), st.datetimes(timezones=st.just(UTC)))
 def test_times_are_in_order_as_text(one: datetime, other: datetime) -> None:
     assert (chain.stamp(one) < chain.stamp(other)) is (one < other)
     assert len(chain.stamp(one)) == 27
 
 
+@pytest.mark.asvs("11.4.3")
 @given(st.lists(events, min_size=2, max_size=5), st.data())
 def test_a_change_of_any_record_changes_every_hash_after_it(told: list[Event], data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(told) - 1))
