@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from andon.kernel.clock import ManualClock
 from andon.store.engine import Database
 from andon.timeline.clock_watch import BEHIND, STEPPED, ClockWatch
@@ -16,6 +18,7 @@ class SettableClock(ManualClock):
         self._now += duration
 
 
+@pytest.mark.part11("11.10(e)")
 async def test_only_a_step_is_told(database: Database) -> None:
     clock, timeline = SettableClock(), TimelineStore(database)
     watch = ClockWatch(timeline, clock)
@@ -36,6 +39,7 @@ async def test_only_a_step_is_told(database: Database) -> None:
     assert forward.event.after["seconds"] == 90.0
 
 
+@pytest.mark.part11("11.10(e)")
 async def test_a_clock_that_was_set_back_meanwhile_is_told_at_the_start(database: Database) -> None:
     clock, timeline = SettableClock(), TimelineStore(database)
     await timeline.record(Event("test", "unit/mes", "kim", "because"), clock.now() + timedelta(minutes=5))
