@@ -18,6 +18,7 @@ def root_logger() -> Iterator[None]:
     root.handlers[:], root.level = handlers, level
 
 
+@pytest.mark.asvs("16.2.3", "16.2.4", "16.4.1")
 def test_a_file_gets_one_json_object_a_line(tmp_path: Path) -> None:
     path = tmp_path / "logs" / "andon.log"
     logging.configure(file=path)
