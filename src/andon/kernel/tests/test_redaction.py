@@ -240,6 +240,7 @@ def log_file(tmp_path: Path) -> Iterator[Path]:
     root.handlers[:], root.level = handlers, level
 
 
+@pytest.mark.asvs("16.2.5")
 def test_no_record_of_ours_or_of_a_vendor_holds_a_secret(log_file: Path) -> None:
     own = logging.get("own")
     own.info("signed in", password=CANARY, headers={"cookie": CANARY}, login=Login("kim", CANARY))
