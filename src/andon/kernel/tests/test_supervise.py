@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import pytest
+
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Unavailable
 from andon.kernel.supervise import Loop
@@ -31,6 +33,7 @@ def a_loop(tick: Callable[[], Awaitable[None]], interval: timedelta = SHORT) -> 
     return Loop("test", tick, interval=interval, clock=ManualClock())
 
 
+@pytest.mark.asvs("16.3.4")
 async def test_a_tick_that_raises_is_told_and_tried_again() -> None:
     ticks = 0
 
