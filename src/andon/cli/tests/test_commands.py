@@ -102,6 +102,7 @@ def test_every_command_says_what_it_needs_and_gives_an_example() -> None:
         assert f"andon {name}" in each.help.partition("Example")[2], name
 
 
+@pytest.mark.asvs("14.2.1")
 def test_no_option_takes_a_password_or_a_token_as_its_value() -> None:
     for name, each in COMMANDS.items():
         for option in each.params:
@@ -143,6 +144,7 @@ def test_stopping_what_does_not_run_is_json_too(tmp_path) -> None:
     assert said("--home", str(tmp_path), "down", "--json") == {"was_running": False, "everything": False}
 
 
+@pytest.mark.asvs("6.3.2")
 def test_a_new_home_is_told_as_json_with_the_password_that_is_nowhere_else(tmp_path) -> None:
     home = tmp_path / "home"
     made = said("--home", str(home), "init", "--admin", "kim", "--json")
