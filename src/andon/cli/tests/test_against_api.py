@@ -195,6 +195,7 @@ def test_the_cord_is_released_by_a_signature(andon: FakePlant) -> None:
     assert [each for each in left if each["environment"] == "production"] == []
 
 
+@pytest.mark.asvs("8.2.3", "13.3.2")
 def test_a_secret_goes_in_and_never_comes_out(andon: FakePlant) -> None:
     sign_in()
     told("secrets", "set", "mail", "--value-stdin", *BECAUSE, stdin="hush hush hush\n")
