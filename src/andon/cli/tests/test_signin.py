@@ -255,6 +255,7 @@ def at_a_terminal(words: tuple[str, ...], talk: list[tuple[str, str]]) -> tuple[
     return os.waitstatus_to_exitcode(status), shown
 
 
+@pytest.mark.asvs("6.2.6")
 def test_a_person_is_asked_for_what_the_signature_needs_and_the_password_is_not_shown(andon: Andon) -> None:
     signed_in()
     talk = [("User name: ", "kim"), ("Password: ", PASSWORD), ("[approved]: ", "approved")]
