@@ -92,6 +92,7 @@ def test_publishing_again_changes_nothing(tmp_path: Path, layout: Layout, publis
     assert {each: each.read_bytes() for each in layout.registry.rglob("*") if each.is_file()} == before
 
 
+@pytest.mark.part11("11.10(k)")
 def test_a_version_never_gets_other_content(tmp_path: Path, layout: Layout, publisher: Publisher) -> None:
     publisher.publish(*a_release(tmp_path))
     with pytest.raises(Conflict) as refused:
