@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp
 
 from andon.api import declared, openapi, problems
 from andon.api.declared import check_declared, open_to_all
@@ -81,9 +82,13 @@ def create(services: Services, *, protection: Protection | None = None) -> FastA
     _describe_itself(app)
     problems.install(app, is_nobody=declared.refuses_nobody)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
-    app.add_middleware(Identify, services=services, protection=protection)
-    app.add_middleware(Counting, metrics=page)
-    app.add_middleware(Guard, protection=protection)
+    inner = app.build_middleware_stack
+
+    def stack() -> ASGIApp:
+        # Outside of what answers our own mistakes, so that those answers have their headers and id, too.
+        return Guard(Counting(Identify(inner(), services, protection), page), protection)
+
+    app.build_middleware_stack = stack  # type: ignore[method-assign]
     check_declared(app)
     return app
 

@@ -54,7 +54,7 @@ def _complete(method: str, operation: dict[str, Any], declaration: Declaration |
     if "application/json" in responses.get("422", {}).get("content", {}):
         responses.update({"422": problems.documented(422)[422]})
     is_open = isinstance(declaration, Open)
-    added = [403, 429] if is_open else [401, 403, 429]
+    added = [403, 429, 503] if is_open else [401, 403, 429, 503]
     if method not in _UNCHANGING:
         added.append(413)
     for status in added:

@@ -26,7 +26,7 @@ def router(services: Services) -> APIRouter:
     @api.post(
         "/login",
         summary="Sign in from a browser; sets the session's cookie",
-        responses=documented(401, 403, 422, 503),
+        responses=documented(401, 403, 409, 422, 503),
         dependencies=_BEFORE,
     )
     async def login(body: inputs.SignIn, request: Request, response: Response) -> model.SignedIn:
@@ -46,7 +46,7 @@ def router(services: Services) -> APIRouter:
     @api.post(
         "/login/terminal",
         summary="Sign in from a terminal",
-        responses=documented(401, 403, 422, 503),
+        responses=documented(401, 403, 409, 422, 503),
         dependencies=_BEFORE,
     )
     async def terminal(body: inputs.SignIn, request: Request) -> model.TerminalSignedIn:
@@ -55,7 +55,7 @@ def router(services: Services) -> APIRouter:
     @api.post(
         "/login/refresh",
         summary="The next access token; the refresh token is replaced, too",
-        responses=documented(401, 403, 422),
+        responses=documented(401, 403, 409, 422),
         dependencies=[open_to_all("the refresh token is the credential")],
     )
     async def refresh(body: inputs.Refresh) -> model.TerminalSignedIn:

@@ -155,6 +155,8 @@ async def test_an_unexpected_error_says_nothing_of_our_insides(client, plant):
     assert answer.status_code == 500
     assert answer.json()["code"] == "unexpected"
     assert "NoneType" not in answer.text
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert answer.headers["x-request-id"]
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.0.7:8460", ""])
