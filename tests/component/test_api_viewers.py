@@ -9,15 +9,16 @@ import uvicorn
 from andon.api.http import create
 from andon.board import pages
 from andon.testing import scenes
+from andon.testing.access import headers_as
 from andon.testing.services import FakePlant
 from andon.timeline.records import Event
 
 _VIEWERS = 200
 
 
-async def _view(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _view(port: int, cookie: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    writer.write(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n".encode())
     await writer.drain()
     await reader.readuntil(b"event: hello")
     return reader, writer
@@ -38,7 +39,8 @@ async def test_two_hundred_viewers_are_told_of_a_change():
     async with asyncio.timeout(20):
         while not server.started:
             await asyncio.sleep(0.01)
-    viewers = [await _view(port) for _ in range(_VIEWERS)]
+    cookie = headers_as(plant, "viewer")["Cookie"]
+    viewers = [await _view(port, cookie) for _ in range(_VIEWERS)]
     assert app.state.feed.viewers == _VIEWERS
     async with asyncio.timeout(20):
         while not app.state.feed.revision:  # from its first look on, the poller knows what is new

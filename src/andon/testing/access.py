@@ -14,7 +14,6 @@ import httpx
 from fastapi import FastAPI
 
 from andon.access.model import (
-    PRODUCTION,
     Grant,
     Permission,
     Principal,
@@ -27,10 +26,9 @@ from andon.access.model import (
 )
 from andon.access.people.authority import name_of
 from andon.access.people.model import Actor
-from andon.access.policies.model import Policy, default
+from andon.access.policies.model import Policy
 from andon.access.rights import BUILTIN
-from andon.access.signatures.commands import Given
-from andon.access.signatures.model import Action, Document, Signature, Standing
+from andon.access.signatures.model import Signature
 from andon.api.callers import Caller
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, Forbidden, NotFound, Unauthenticated
@@ -110,7 +108,7 @@ class FakeAccess:
     tokens: dict[str, FakeToken] = field(default_factory=dict)
     signatures: list[Signature] = field(default_factory=list)
     policies: dict[str, Policy] = field(default_factory=dict)
-    policy_history: dict[str, list["FakeStoredPolicy"]] = field(default_factory=dict)
+    policy_history: dict[str, list[Any]] = field(default_factory=dict)
     devices: dict[str, "FakeDevice"] = field(default_factory=dict)
     device_answers: dict[str, User | None] = field(default_factory=dict)
 
@@ -227,13 +225,15 @@ def client_as(
     )
 
 
-class _Part:
+class Part:
+    """Base of the fakes: the plant, and what access keeps in it."""
+
     def __init__(self, plant: "FakePlant") -> None:
         self._plant = plant
         self._access = plant.access
 
 
-class FakePeople(_Part):
+class FakePeople(Part):
     """Accounts and roles."""
 
     async def create(
@@ -344,7 +344,7 @@ class FakePeople(_Part):
         self._plant.note("role.deleted", f"role/{name}", name_of(actor), reason)
 
 
-class FakeLogin(_Part):
+class FakeLogin(Part):
     """Checks passwords by comparing them."""
 
     async def check(self, login: str, password: str, *, source: str) -> tuple[User, str]:
@@ -358,7 +358,7 @@ class FakeLogin(_Part):
         return user, "password"
 
 
-class FakeSessions(_Part):
+class FakeSessions(Part):
     """Sessions by their secret."""
 
     async def open(self, user: User, *, kind: str, source: str, agent: str, method: str) -> FakeSession:
@@ -413,7 +413,7 @@ class FakeSessions(_Part):
             await self.end(each.id, actor=actor, reason=reason)
 
 
-class FakeTokens(_Part):
+class FakeTokens(Part):
     """Tokens by their text."""
 
     async def create(
@@ -476,7 +476,7 @@ class FakeDevice:
     interval: timedelta = timedelta(seconds=5)
 
 
-class FakeDevices(_Part):
+class FakeDevices(Part):
     """Terminals that wait, and what people said of them."""
 
     async def begin(self, *, source: str, agent: str) -> FakeDevice:
@@ -514,119 +514,3 @@ class FakeDevices(_Part):
         if user is None:
             raise Conflict("access-denied", "the person said no")
         return self._access.open(user, kind="terminal", source=source, agent="terminal", method="password")
-
-
-class FakeSigning(_Part):
-    """Signs with everybody's password; the seal is a word."""
-
-    async def required(self, action: Action, environment: str | None) -> bool:
-        """After the policy of the environment; everywhere is as production."""
-        return action in self._plant.policy(environment or PRODUCTION).signed
-
-    def needs_login(self, principal: Principal) -> bool:
-        """The first signing of a session."""
-        mine = [each for each in self._access.signatures if each.signer_id == principal.user_id]
-        return not mine
-
-    async def sign(self, principal: Principal, document: Document, given: Given, *, source: str) -> Signature:
-        """A signature."""
-        if not principal.may_sign:
-            raise Forbidden("token-cannot-sign", "only a person signs, never a token", hint="andon login")
-        user, method = await FakeLogin(self._plant).check(
-            given.login or principal.name, given.password, source=source
-        )
-        if user.id != principal.user_id:
-            raise Forbidden("not-the-signer", "one signs as oneself only", hint="use your own login")
-        now = self._access.clock.now()
-        made = Signature(
-            id=new_id("sg", now),
-            document=document,
-            document_hash=document.hash,
-            signer_id=user.id,
-            signer=user.login,
-            display_name=user.display_name,
-            meaning=given.meaning,
-            reason=given.reason,
-            at=now,
-            method=method,
-            seal="sealed",
-        )
-        self._access.signatures.append(made)
-        return made
-
-    async def get(self, signature: str) -> tuple[Signature, Standing]:
-        """One of them."""
-        for each in self._access.signatures:
-            if each.id == signature:
-                return each, Standing.VALID
-        raise NotFound("no-such-signature", f"there is no signature {signature}")
-
-    async def list(
-        self, subject: str | None = None, limit: int = 100
-    ) -> Sequence[tuple[Signature, Standing]]:
-        """The newest first."""
-        found = [s for s in reversed(self._access.signatures) if subject in {None, s.document.subject}]
-        return [(each, Standing.VALID) for each in found[:limit]]
-
-
-@dataclass(frozen=True, slots=True)
-class FakeStoredPolicy:
-    """A version of a policy."""
-
-    policy: Policy
-    signature: str
-    at: datetime
-    actor: str
-
-
-class FakePolicies(_Part):
-    """Policies, with nobody to check what they may say."""
-
-    async def get(self, environment: str) -> Policy:
-        """The one in force."""
-        return self._plant.policy(environment)
-
-    async def list(self, environments: Sequence[str] = ()) -> Sequence[Policy]:
-        """Those of production, of environments with one of their own, and of `environments`."""
-        names = {PRODUCTION, *self._access.policies, *environments}
-        return [self._plant.policy(each) for each in sorted(names)]
-
-    async def history(self, environment: str) -> Sequence[FakeStoredPolicy]:
-        """The signed versions."""
-        return self._access.policy_history.get(environment, [])
-
-    async def production(self) -> Collection[str]:
-        """Which environments are production."""
-        return self._plant.production()
-
-    async def draft(
-        self,
-        environment: str,
-        *,
-        is_production: bool,
-        approvals: int,
-        approver_role: str,
-        signed: Collection[Action],
-    ) -> Policy:
-        """The next version."""
-        version = self._plant.policy(environment).version + 1
-        return Policy(environment, version, is_production, approvals, approver_role, frozenset(signed))
-
-    def document(self, policy: Policy) -> Document:
-        """What is signed."""
-        values = {"version": policy.version, "approvals": policy.approvals}
-        return Document(Action.EDIT_POLICY, f"policy/{policy.environment}", values)
-
-    async def put(self, policy: Policy, signature: Signature) -> Policy:
-        """Make it the one in force."""
-        stored = FakeStoredPolicy(policy, signature.id, signature.at, signature.signer)
-        self._access.policy_history.setdefault(policy.environment, []).insert(0, stored)
-        self._access.policies[policy.environment] = policy
-        subject = f"policy/{policy.environment}"
-        self._plant.note("policy.changed", subject, signature.signer, signature.reason)
-        return policy
-
-
-def policy_of(access: FakeAccess, environment: str) -> Policy:
-    """The policy in force."""
-    return access.policies.get(environment) or default(environment)

@@ -4,8 +4,7 @@ It decides nothing as the real engine does: a request changes the rollout at onc
 something to show. `scenes.py` fills it.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from andon.access.model import PRODUCTION
 from andon.access.policies.model import Policy
-from andon.access.secrets.model import Rotation, Secret, secret_name
+from andon.access.secrets.model import Secret
 from andon.access.signatures.model import Action, Document, Signature, Standing
 from andon.api.services import Probe, Services
 from andon.evidence.model import Reading
@@ -41,19 +40,10 @@ from andon.rollouts.model import (
 )  # fmt: skip
 from andon.targets.model import Instance, InstanceState
 from andon.targets.retries import Retries
-from andon.testing.access import (
-    FakeAccess,
-    FakeDevices,
-    FakeLogin,
-    FakePeople,
-    FakePolicies,
-    FakeSessions,
-    FakeSigning,
-    FakeTokens,
-    policy_of,
-)  # fmt: skip
+from andon.testing.access import FakeAccess, FakeDevices, FakeLogin, FakePeople, FakeSessions, FakeTokens
+from andon.testing.keeping import FakeAudit, FakeSecrets, matches
+from andon.testing.signing import FakePolicies, FakeSigning, policy_of
 from andon.timeline import origin
-from andon.timeline.checks import Verification
 from andon.timeline.records import Event, Record, Severity
 from andon.timeline.store import Filter
 from andon.units.desired import Desired
@@ -210,8 +200,8 @@ class FakePlant:
             tokens=FakeTokens(self),
             signing=FakeSigning(self),
             policies=FakePolicies(self),
-            secrets=_Secrets(self),
-            audit=_Audit(self),
+            secrets=FakeSecrets(self),
+            audit=FakeAudit(self),
         )
 
     async def _instances(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Instance]:
@@ -569,65 +559,5 @@ class _Timeline(_Part):
         return self._plant.records[number - 1]
 
     async def list(self, wanted: Filter, *, limit: int = 100, newest_first: bool = True) -> Sequence[Record]:
-        found = [each for each in self._plant.records if _matches(each, wanted)]
+        found = [each for each in self._plant.records if matches(each, wanted)]
         return sorted(found, key=lambda each: each.number, reverse=newest_first)[:limit]
-
-
-def _matches(record: Record, wanted: Filter) -> bool:
-    event = record.event
-    pairs = (
-        (wanted.subject, event.subject),
-        (wanted.unit, event.unit),
-        (wanted.environment, event.environment),
-        (wanted.kind, event.kind),
-        (wanted.severity, event.severity),
-        (wanted.actor, event.actor),
-        (wanted.role, event.role),
-    )
-    if wanted.text and wanted.text.lower() not in f"{event.subject}\n{event.reason}".lower():
-        return False
-    if (wanted.since and record.at < wanted.since) or (wanted.until and record.at >= wanted.until):
-        return False
-    in_range = record.number > wanted.after and (wanted.before is None or record.number < wanted.before)
-    return in_range and all(not want or want == got for want, got in pairs)
-
-
-class _Secrets(_Part):
-    async def put(self, name: str, value: str, *, actor: str, reason: str) -> None:  # noqa: ARG002
-        self._plant.secrets[secret_name(name)] = Secret(name, "key-1", self._plant.clock.now(), actor)
-        self._plant.note("secret.put", f"secret/{name}", actor, reason)
-
-    async def list(self) -> Sequence[Secret]:
-        return sorted(self._plant.secrets.values(), key=lambda each: each.name)
-
-    async def delete(self, name: str, *, actor: str, reason: str) -> None:
-        if self._plant.secrets.pop(secret_name(name), None) is None:
-            raise NotFound("no-such-secret", f"there is no secret {name}")
-        self._plant.note("secret.deleted", f"secret/{name}", actor, reason)
-
-    async def rotate(self, *, actor: str, reason: str) -> Rotation:
-        self._plant.note("secrets.rotated", "secrets", actor, reason)
-        return Rotation("key-2", len(self._plant.secrets), ("key-1",))
-
-
-class _Audit(_Part):
-    """No chain, so nothing to prove; `andon.timeline` has the real one."""
-
-    async def verify(self) -> Verification:
-        count = len(self._plant.records)
-        return Verification(count, 1, 1, 0, (), count, 0, (), (), 0.01)
-
-    def stream(self, form: str, wanted: Filter) -> AsyncIterator[bytes]:
-        async def pieces() -> AsyncIterator[bytes]:
-            for each in self._plant.records:
-                if _matches(each, wanted):
-                    yield f"{form}: {each.number} {each.event.kind} {each.event.unit}\n".encode()
-
-        return pieces()
-
-    async def build(self, form: str, wanted: Filter, into: Path) -> None:
-        count = sum(_matches(each, wanted) for each in self._plant.records)
-        await asyncio.to_thread(into.write_bytes, f"{form} of {count} records".encode())
-
-    async def checkpoint(self) -> str:
-        return f"andon.example/timeline\n{len(self._plant.records)}\n"
