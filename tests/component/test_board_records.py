@@ -176,6 +176,9 @@ async def test_the_timeline_is_verified_and_exported_with_its_filter(site, opene
             "data-tone", "good", timeout=PATIENCE_MS
         )
         await expect(page.locator("#verify-result")).to_contain_text(f"{len(plant.records)} records verified")
+        plant.tell(Event("rollout.paused", "unit/mes", "jiwoo", "a refresh", "mes", "production"))
+        await expect(page.locator(f"#r{plant.records[-1].number}")).to_be_visible(timeout=PATIENCE_MS)
+        await expect(page.locator("#verify-result")).to_have_attribute("data-tone", "good")
         for name, end in (
             ("JSON lines", "jsonl"),
             ("CSV", "csv"),

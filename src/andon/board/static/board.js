@@ -129,6 +129,7 @@ const Andon = (() => {
   }
   // Change `own` into `want` in place, so that focus, scroll, open details and selections stay.
   function morph(own, want) {
+    if (own.hasAttribute("data-keep") || own.hasAttribute("data-dirty")) return;
     for (const { name, value } of want.attributes) {
       if (name === "open" && own.nodeName === "DETAILS") continue;
       if (own.getAttribute(name) !== value) own.setAttribute(name, value);
@@ -136,7 +137,7 @@ const Andon = (() => {
     for (const { name } of [...own.attributes]) {
       if (!want.hasAttribute(name) && !(name === "open" || name === "title" || name === "data-dirty")) own.removeAttribute(name);
     }
-    if (own.hasAttribute("data-keep") || own.hasAttribute("data-dirty") || own.nodeName === "TIME") return;
+    if (own.nodeName === "TIME") return;
     let at = own.firstChild;
     for (const next of [...want.childNodes]) {
       let match = null;
