@@ -18,7 +18,8 @@ _VIEWERS = 200
 
 async def _view(port: int, cookie: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n".encode())
+    head = f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}"
+    writer.write(f"{head}\r\n\r\n".encode())
     await writer.drain()
     await reader.readuntil(b"event: hello")
     return reader, writer
