@@ -42,7 +42,7 @@ from andon.targets.model import Instance, InstanceState
 from andon.targets.retries import Retries
 from andon.testing.access import FakeAccess, FakeDevices, FakeLogin, FakePeople, FakeSessions, FakeTokens
 from andon.testing.keeping import FakeAudit, FakeSecrets, matches
-from andon.testing.signing import FakePolicies, FakeSigning, policy_of
+from andon.testing.pledges import FakePolicies, FakeSigning, policy_of
 from andon.timeline import origin
 from andon.timeline.records import Event, Record, Severity
 from andon.timeline.store import Filter
