@@ -84,6 +84,7 @@ async def test_aborting_a_damaged_rollout_closes_it_and_has_nothing_to_show(clie
     assert (await client.post("/api/v1/rollouts/ro-none/pause", json={"reason": "x"})).status_code == 404
 
 
+@pytest.mark.asvs("2.2.2")
 async def test_a_rollout_is_begun_watched_and_aborted(client, plant):
     body = {"unit": "mes", "environment": "staging", "version": "1.2.0"}
     shown = await client.post("/api/v1/rollouts", json=body | {"dry_run": True})
@@ -129,6 +130,7 @@ async def test_the_cord_is_pulled_and_released_with_a_reason(client):
     assert released.json() == []
 
 
+@pytest.mark.asvs("1.4.2")
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
@@ -147,6 +149,7 @@ async def test_a_refusal_is_a_problem_with_a_code(client, method, path, status, 
     assert answer.json()["detail"]
 
 
+@pytest.mark.asvs("16.3.4", "16.5.1")
 async def test_an_unexpected_error_says_nothing_of_our_insides(client, plant):
     plant.desired = None  # type: ignore[assignment]
     with capture_logs() as logged:
@@ -170,6 +173,8 @@ async def test_every_name_of_the_loopback_is_served(client, host):
     assert (await client.get("/health", headers={"Host": host})).status_code == 200
 
 
+@pytest.mark.asvs("3.5.1")
+@pytest.mark.part11("11.10(h)")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -191,6 +196,7 @@ async def test_the_board_itself_may_act(client):
     assert (await client.post("/api/v1/cord", json={"reason": "x"}, headers=headers)).status_code == 200
 
 
+@pytest.mark.asvs("3.4.3", "3.4.4")
 async def test_every_answer_carries_the_security_headers(client):
     for path in ("/health", "/api/v1/none"):
         headers = (await client.get(path)).headers
@@ -234,6 +240,7 @@ async def test_unavailable_says_when_to_come_back(plant):
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
 
 
+@pytest.mark.asvs("2.1.1")
 def test_the_description_names_every_endpoint_and_its_problems():
     whole = describe()
     assert len(whole["paths"]) >= 20
