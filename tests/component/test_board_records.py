@@ -12,7 +12,7 @@ pytest_plugins = ["tests.component.board_site"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.mark.part11("11.50(a)", "11.50(b)", "11.200(a)")
+@pytest.mark.part11("11.50(a)", "11.50(b)", "11.200(a)(1)")
 async def test_an_approver_signs_at_the_gate_and_the_signature_is_shown_with_the_record(real, opener):
     path = f"/rollouts/{real.rollout}"
     async with opener(real.site, path, who="approver", language="ko") as (page, seen):
