@@ -81,6 +81,16 @@ async def test_an_hour_without_a_request_ends_it_and_a_request_puts_that_off(acc
     assert await ended(use(accounts, opened.secret)) == "session-ended"
 
 
+@pytest.mark.asvs("7.3.1")
+async def test_a_page_that_refreshes_itself_does_not_keep_a_session_alive(accounts, mina):
+    opened = await accounts.open(mina)
+    for _ in range(2):
+        accounts.clock.advance(timedelta(minutes=29))
+        await accounts.sessions.principal(opened.secret, source=SOURCE, is_use=False)
+    accounts.clock.advance(timedelta(minutes=2))
+    assert await ended(use(accounts, opened.secret)) == "session-ended"
+
+
 @pytest.mark.part11("11.10(d)")
 @pytest.mark.asvs("7.3.2")
 async def test_twelve_hours_end_it_however_busy_it_is(accounts, mina):

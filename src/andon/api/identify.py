@@ -24,11 +24,15 @@ from andon.kernel.errors import AndonError, Unauthenticated
 from andon.timeline.origin import Origin, coming_from
 
 REQUEST_ID = "X-Request-Id"
+UNATTENDED = "X-Andon-Unattended"  # a page refreshes itself: nobody sits there, and the session ages
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 _TOKENS = ("andon_pat_", "andon_mat_")
 _UNCOUNTED = ("/health", "/static/")  # a load balancer's look, and what a page of ours brings with it
 _SIGN_IN = "/api/v1/login"
 _MINUTE_S = 60
+
+
+Prove = Callable[[bool], Awaitable[Principal]]  # whether this is a use of the session
 
 
 def cookie_name(protection: Protection) -> str:
@@ -91,9 +95,8 @@ class Identify:
         if found is None:
             return Identity(origin, is_loopback=here)
         prove, secret = found
-
         try:
-            principal = await prove()
+            principal = await prove(UNATTENDED not in headers)
             production = await self._services.policies.production()
         except AndonError as error:
             return Identity(origin, problem=error, is_loopback=here)
@@ -103,43 +106,44 @@ class Identify:
             secret=secret,
             is_loopback=here,
             production=production,
-            again=self._again(principal, prove),
+            again=self._again(principal, prove, secret),
         )
 
-    def _again(
-        self, principal: Principal, prove: Callable[[], Awaitable[Principal]]
-    ) -> Callable[[], Awaitable[bool]]:
+    def _again(self, principal: Principal, prove: Prove, cookie: str) -> Callable[[], Awaitable[bool]]:
+        """Asks whether the credentials of a long answer still hold; to look is no use of a session."""
+
         async def holds() -> bool:
             try:
-                if principal.kind is PrincipalKind.PERSON:  # to look is no use of the session
+                if principal.kind is PrincipalKind.PERSON and not cookie:
+                    # A terminal's access token is over long before the session that gave it.
                     kept = await self._services.sessions.find(principal.session)
                     now = self._services.clock.now()
                     return kept is not None and kept.ended_at is None and kept.expires_at > now
-                await prove()
+                await prove(False)
             except AndonError:
                 return False
             return True
 
         return holds
 
-    def _credentials(
-        self, headers: Headers, origin: Origin
-    ) -> tuple[Callable[[], Awaitable[Principal]], str] | None:
+    def _credentials(self, headers: Headers, origin: Origin) -> tuple[Prove, str] | None:
         """How to prove who it is, and the cookie's value where it is one."""
         sessions, tokens = self._services.sessions, self._services.tokens
         kind, _, text = headers.get("authorization", "").partition(" ")
         text = text.strip()
         if kind.lower() == "bearer" and text:
             if text.startswith(_TOKENS):
-                return lambda: tokens.principal(text, source=origin.source), ""
-            return lambda: sessions.principal_of_bearer(text), ""
+                return lambda _is_use: tokens.principal(text, source=origin.source), ""
+            return lambda is_use: sessions.principal_of_bearer(text, is_use=is_use), ""
         if kind:
             return _unknown_scheme, ""
         secret = _cookie(headers, self._cookie)
-        return (lambda: sessions.principal(secret, source=origin.source), secret) if secret else None
+        if not secret:
+            return None
+        return lambda is_use: sessions.principal(secret, source=origin.source, is_use=is_use), secret
 
 
-async def _unknown_scheme() -> Principal:
+async def _unknown_scheme(_is_use: bool) -> Principal:
     raise Unauthenticated(
         "bad-credentials", "the Authorization header is not of the form Bearer TOKEN", hint="andon login"
     )

@@ -55,6 +55,11 @@ class SignatureGiven(Body):
     login: Plain = Field("", max_length=200)
     password: SecretStr = Field(max_length=1024)
     meaning: Meaning
+    document_hash: Plain = Field(
+        "",
+        max_length=64,
+        description="Of what the person was shown; where that has changed, nothing is signed",
+    )
 
 
 class Deploy(Body):

@@ -8,7 +8,7 @@ from andon.access.signatures.model import Action, Document, Meaning, Signature
 from andon.api.callers import Caller
 from andon.api.inputs import SignatureGiven
 from andon.api.services import Services
-from andon.kernel.errors import Forbidden
+from andon.kernel.errors import Conflict, Forbidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,23 @@ async def sign(
     """
     if wanted.given is None:
         if await services.signing.required(wanted.action, wanted.environment):
-            raise required(services, caller, wanted.action, wanted.environment)
+            raise required(services, caller, wanted, await document())
         return None
     return await must_sign(services, caller, wanted, await document())
 
 
 async def must_sign(services: Services, caller: Caller, wanted: Wanted, document: Document) -> Signature:
-    """The caller's signature over `document`, whatever the policy says. Raises like `sign`."""
+    """The caller's signature over `document`, whatever the policy says.
+
+    Raises:
+        Conflict: the person was shown something else. Forbidden: as `sign`.
+    """
     if wanted.given is None:
-        raise required(services, caller, wanted.action, wanted.environment)
+        raise required(services, caller, wanted, document)
+    if wanted.given.document_hash not in {"", document.hash}:
+        raise Conflict(
+            "signature-stale", "what you were shown has changed since; nothing is signed", hint="look again"
+        )
     given = Given(
         login=wanted.given.login,
         password=wanted.given.password.get_secret_value(),
@@ -50,15 +58,17 @@ async def must_sign(services: Services, caller: Caller, wanted: Wanted, document
     return await services.signing.sign(caller.principal, document, given, source=caller.origin.source)
 
 
-def required(services: Services, caller: Caller, action: Action, environment: str | None) -> Forbidden:
-    """What tells a program to ask its person for a signature."""
+def required(services: Services, caller: Caller, wanted: Wanted, document: Document) -> Forbidden:
+    """What tells a program to ask its person for a signature, and over what exactly."""
     return Forbidden(
         "signature-required",
-        f"{action.value} in {environment or 'every environment'} asks for your signature",
+        f"{wanted.action.value} in {wanted.environment or 'every environment'} asks for your signature",
         hint="sign with your password, a meaning and a reason; a token cannot sign",
         needs={
-            "action": action.value,
-            "environment": environment,
+            "action": wanted.action.value,
+            "environment": wanted.environment,
+            "document": dict(document.values),
+            "document_hash": document.hash,
             "login": services.signing.needs_login(caller.principal),
             "meanings": [each.value for each in Meaning],
         },

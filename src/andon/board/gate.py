@@ -33,7 +33,8 @@ class Shown:
     @property
     def yes(self) -> dict[str, Any]:
         """What the dialog of an approval is opened with."""
-        return _offer({**self.document, "SHA-256": self.hash}, Meaning.APPROVED)
+        offer = _offer({**self.document, "SHA-256": self.hash}, Meaning.APPROVED)
+        return {**offer, "document_hash": self.hash}
 
     @property
     def no(self) -> dict[str, Any]:

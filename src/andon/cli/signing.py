@@ -4,6 +4,7 @@ The server says what it needs; only then is a person asked. A program gives it b
 standard input.
 """
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,11 +66,17 @@ class Pen:
     def _asked(self, needed: dict[str, Any]) -> dict[str, Any]:
         where = f" in {needed['environment']}" if needed.get("environment") else ""
         sys.stderr.write(f"This asks for your signature: {needed.get('action', 'change')}{where}.\n")
+        for name, value in (needed.get("document") or {}).items():
+            said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            sys.stderr.write(f"  {name}: {said}\n")
         user = self.user
         if user is None and needed.get("login"):
             user = asking.text("User name", "--user NAME")
         password = asking.password()
-        return _signature(user, password, self.meaning or _meaning(needed.get("meanings")))
+        signature = _signature(user, password, self.meaning or _meaning(needed.get("meanings")))
+        # What was shown is what is signed.
+        shown = needed.get("document_hash")
+        return signature | ({"document_hash": shown} if shown else {})
 
 
 def _meaning(allowed: list[str] | None) -> Meaning:

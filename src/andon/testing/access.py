@@ -111,6 +111,7 @@ class FakeAccess:
     policy_history: dict[str, list[Any]] = field(default_factory=dict)
     devices: dict[str, "FakeDevice"] = field(default_factory=dict)
     device_answers: dict[str, User | None] = field(default_factory=dict)
+    uses: int = 0  # requests by cookie or access token that counted as a person's
 
     def __post_init__(self) -> None:
         """Everybody of `PEOPLE` has an account from the start."""
@@ -365,8 +366,9 @@ class FakeSessions(Part):
         """A session."""
         return self._access.open(user, kind=kind, source=source, agent=agent, method=method)
 
-    async def principal(self, secret: str, *, source: str) -> Principal:  # noqa: ARG002
+    async def principal(self, secret: str, *, source: str, is_use: bool = True) -> Principal:  # noqa: ARG002
         """Who it is."""
+        self._access.uses += is_use
         if secret not in self._access.sessions:
             raise Unauthenticated("session-ended", "the session is over", hint="andon login")
         return self._access.principal(self._access.sessions[secret])
@@ -386,9 +388,9 @@ class FakeSessions(Part):
                 return FakeBearer(access, fresh.refresh)
         raise Unauthenticated("session-ended", "the session is over", hint="andon login")
 
-    async def principal_of_bearer(self, jwt: str) -> Principal:
+    async def principal_of_bearer(self, jwt: str, *, is_use: bool = True) -> Principal:
         """Who it is."""
-        return await self.principal(self._access.bearers.get(jwt, ""), source="")
+        return await self.principal(self._access.bearers.get(jwt, ""), source="", is_use=is_use)
 
     async def list(self, user_id: str | None = None) -> Sequence[FakeSession]:
         """Open sessions."""

@@ -434,7 +434,7 @@ class _Commands(_Part):
 
     def _place(self, rollout: RolloutId) -> dict[str, Any]:
         found = self._plant.rollouts[rollout]
-        return {"unit": found.unit, "environment": found.environment}
+        return {"unit": found.unit, "environment": found.environment, "candidate": found.candidate}
 
     async def document_of_rollback(
         self, unit: UnitName, environment: EnvironmentName, to: Version | None

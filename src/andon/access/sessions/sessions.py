@@ -129,13 +129,19 @@ class Sessions:
             told=_signed_in(user, row),
         )
 
-    async def principal(self, secret: str, *, source: str) -> Principal:  # noqa: ARG002  not bound: people move
-        """Who has this cookie; counts as use.
+    async def principal(
+        self,
+        secret: str,
+        *,
+        source: str,  # noqa: ARG002  not bound: people move
+        is_use: bool = True,
+    ) -> Principal:
+        """Who has this cookie. is_use: a person did something; a page that refreshes itself is none.
 
         Raises:
             Unauthenticated: nobody, or not any more.
         """
-        return await self._principal(await self._store.find_by_secret(hashed(secret)))
+        return await self._principal(await self._store.find_by_secret(hashed(secret)), is_use=is_use)
 
     async def csrf_of(self, secret: str) -> str:
         """What requests that change something must carry beside the cookie."""
@@ -155,17 +161,18 @@ class Sessions:
             raise _not_signed_in()
         if done.used_at is not None:
             await self._reused(done.session, done.used_at, now)
-        await self._principal(done.session)
+        await self._principal(done.session, is_use=True)
         until = min(now + self._limits.access_token, done.session.expires_at)
         session = done.session
         text = self._access.write(session_id=session.id, user_id=session.user_id, at=now, until=until)
         return Bearer(text, replacement, until - now, session.id, session.user_id)
 
-    async def principal_of_bearer(self, jwt: str) -> Principal:
-        """Who has this access token; counts as use; raises Unauthenticated."""
+    async def principal_of_bearer(self, jwt: str, *, is_use: bool = True) -> Principal:
+        """Who has this access token; raises Unauthenticated."""
         session_id, user_id = self._access.session_of(jwt, self._clock.now())
         row = await self._store.find(session_id)
-        return await self._principal(row if row is not None and row.user_id == user_id else None)
+        own = row if row is not None and row.user_id == user_id else None
+        return await self._principal(own, is_use=is_use)
 
     async def find(self, session_id: str) -> SessionRow | None:
         """The session with this id, ended or not."""
@@ -205,7 +212,7 @@ class Sessions:
         """Remove sessions that ended long ago; the timeline keeps that they were."""
         await self._store.remove_ended(self._clock.now() - self._limits.keep)
 
-    async def _principal(self, row: SessionRow | None) -> Principal:
+    async def _principal(self, row: SessionRow | None, *, is_use: bool) -> Principal:
         now = self._clock.now()
         if row is None:
             raise _not_signed_in()
@@ -214,7 +221,7 @@ class Sessions:
         account, roles = await self._people.find_with_roles(row.user_id)
         if account is None or account.user.is_disabled:
             raise Unauthenticated("session-ended", "this account is disabled", hint="ask an administrator")
-        if now - row.seen_at >= self._limits.touch:
+        if is_use and now - row.seen_at >= self._limits.touch:
             await self._store.touch(row.id, now)
         user = self._aged(account.user)
         return Principal(

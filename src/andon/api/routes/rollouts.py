@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from andon.access.model import Permission, Place
-from andon.access.signatures.model import Action
+from andon.access.signatures.model import Action, Document
 from andon.api import inputs, model, places, signing, views
 from andon.api.callers import Current
 from andon.api.declared import needs
@@ -104,12 +104,12 @@ def _begin(api: APIRouter, gather: Gather) -> None:
     ) -> model.RolloutView:
         own, place = inputs.unit(unit), inputs.environment(environment)
         to = inputs.version(body.to) if body.to else None
-        signature = await signing.sign(
-            services,
-            caller,
-            signing.Wanted(Action.ROLLBACK, place, body.reason, body.signature),
-            lambda: services.commands.document_of_rollback(own, place, to),
-        )
+        wanted = signing.Wanted(Action.ROLLBACK, place, body.reason, body.signature)
+
+        async def document() -> Document:
+            return await services.commands.document_of_rollback(own, place, to)
+
+        signature = await signing.sign(services, caller, wanted, document)
         try:
             begun = await services.commands.rollback(
                 own,
@@ -125,7 +125,7 @@ def _begin(api: APIRouter, gather: Gather) -> None:
             if error.code != "signature-required":
                 raise
             # It would end a rollout, and the policy wants aborts signed: only the command knew.
-            raise signing.required(services, caller, Action.ROLLBACK, place) from error
+            raise signing.required(services, caller, wanted, await document()) from error
         return await gather.rollout(begun.id, caller)
 
 
@@ -208,8 +208,7 @@ def _answer(api: APIRouter, gather: Gather) -> None:
             own = RolloutId(rollout)
             environment = (await services.rollouts.get(own)).environment
             wanted = signing.Wanted(Action.APPROVE, environment, body.reason, body.signature)
-            if wanted.given is None:  # an answer is a signature, whatever else the policy wants signed
-                raise signing.required(services, caller, wanted.action, environment)
+            # An answer is a signature, whatever else the policy wants signed.
             document = await services.commands.document_of_answer(own, is_yes=is_yes)
             signature = await signing.must_sign(services, caller, wanted, document)
             commands = services.commands

@@ -45,6 +45,14 @@ async def test_a_cookie_changes_nothing_without_the_page_s_own_value(plant):
     assert read.json()["login"] == "operator"
 
 
+async def test_what_nobody_asked_for_is_no_use_of_a_session(plant):
+    async with client_as(plant, "viewer") as client:
+        await client.get("/api/v1/status", headers={"X-Andon-Unattended": "1"})
+        assert plant.access.uses == 0
+        await client.get("/api/v1/status")
+    assert plant.access.uses == 1
+
+
 async def test_a_token_needs_no_such_value(plant):
     text = plant.access.token("line-a", Grant("operator"))
     async with client_as(plant, None) as client:
@@ -301,7 +309,13 @@ async def test_a_proposal_for_production_waits_at_a_gate_until_somebody_signs(pl
     async with client_as(plant, "approver") as approver:
         asked = await approver.post(url, json={"reason": "tests seen"})
         assert (asked.status_code, asked.json()["code"]) == (403, "signature-required")
+        shown = asked.json()["needs"]
+        assert shown["document"]["candidate"] == "1.2.0"
         signature = {"login": "approver", "password": PASSWORD, "meaning": "approved"}
+        other = {**signature, "document_hash": "0" * 64}
+        stale = await approver.post(url, json={"reason": "tests seen", "signature": other})
+        assert (stale.status_code, stale.json()["code"]) == (409, "signature-stale")
+        signature["document_hash"] = shown["document_hash"]
         signed = await approver.post(url, json={"reason": "tests seen", "signature": signature})
         assert signed.status_code == 202, signed.text
         made = (await approver.get("/api/v1/signatures")).json()

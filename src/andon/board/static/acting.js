@@ -77,6 +77,7 @@
       row.append(key, field); document_.append(row);
     }
     document_.hidden = !document_.children.length;
+    document_.dataset.hash = needs.document_hash || ""; // what was shown is what is signed
   }
   function isSigning() { return !$("#act-signing").hidden; }
   async function perform(task) {
@@ -86,6 +87,8 @@
       const login = $("#act-login input");
       values.signature = { password: $("[name=password]", act).value, meaning: $("[name=meaning]", act).value };
       if (!login.disabled) values.signature.login = login.value.trim();
+      const shown = $("#act-document").dataset.hash;
+      if (shown) values.signature.document_hash = shown;
     }
     const isPlain = !task.needsReason && !Object.keys(values).length;
     const { ok, status, said } = await request(task.url, task.method, isPlain ? undefined : values);

@@ -2,6 +2,7 @@
 "use strict";
 const Andon = (() => {
   const STALE_MS = 15000, CALM_MS = 700, POLL_MS = 1000;
+  const UNATTENDED = { "X-Andon-Unattended": "1" }; // what nobody asked for must not keep a session alive
   const $ = (selector, within = document) => within.querySelector(selector);
   const body = document.body, lang = document.documentElement.lang, isSignedIn = body.hasAttribute("data-signed-in");
 
@@ -74,7 +75,7 @@ const Andon = (() => {
   // --- the end of a session --------------------------------------------------------------------------
   let isOver = false;
   async function check() { // a stream that is refused may mean that nobody is signed in any more
-    try { if ((await fetch("/api/v1/me")).status === 401) signIn(); } catch { /* silence is said elsewhere */ }
+    try { if ((await fetch("/api/v1/me", { headers: UNATTENDED })).status === 401) signIn(); } catch { /* silence is said elsewhere */ }
   }
   function isBusyTyping() {
     return document.querySelector("form[data-dirty]") !== null || document.querySelector("dialog[open] form") !== null;
@@ -116,7 +117,7 @@ const Andon = (() => {
     try {
       const asked = new URLSearchParams(location.search);
       asked.delete("lang"); asked.set("fragment", "true");
-      const answer = await fetch(location.pathname + "?" + asked, { headers: { Accept: "text/html" } });
+      const answer = await fetch(location.pathname + "?" + asked, { headers: { Accept: "text/html", ...UNATTENDED } });
       if (answer.status === 401) signIn();
       if (answer.ok) {
         const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -161,7 +162,7 @@ const Andon = (() => {
     if (!details.open || details.busy || Date.now() - (details.read || 0) < POLL_MS) return;
     details.busy = true;
     try {
-      const answer = await fetch(details.dataset.log), said = await answer.json(), pre = $("pre", details);
+      const answer = await fetch(details.dataset.log, { headers: UNATTENDED }), said = await answer.json(), pre = $("pre", details);
       const text = answer.ok ? said.lines.join("\n") || body.dataset.logEmpty : said.detail;
       if (pre.textContent !== text) { pre.textContent = ""; append(pre, text); pre.scrollTop = pre.scrollHeight; }
     } catch { /* try again */ }
@@ -171,7 +172,7 @@ const Andon = (() => {
     if (!details.open || details.busy || details.over || Date.now() - (details.read || 0) < POLL_MS) return;
     details.busy = true;
     try {
-      const answer = await fetch(details.dataset.runLog + "?offset=" + (details.offset || 0));
+      const answer = await fetch(details.dataset.runLog + "?offset=" + (details.offset || 0), { headers: UNATTENDED });
       const said = await answer.json(), pre = $("pre", details);
       if (answer.ok) {
         if (said.text) { if (!details.offset) pre.textContent = ""; append(pre, said.text); }
