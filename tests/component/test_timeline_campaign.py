@@ -12,7 +12,7 @@ import pytest
 from tests.component import timeline_attacks
 from tests.component.timeline_attacks import ATTACKS, Attack, Attacker, Past
 
-MUTATIONS = int(os.environ.get("ANDON_MUTATIONS", "54"))
+MUTATIONS = int(os.environ.get("ANDON_MUTATIONS", "60"))
 SEED = int(os.environ.get("ANDON_SEED", "7"))
 
 

@@ -237,6 +237,24 @@ def edit_a_column_only(a: Attacker) -> int:
     return number
 
 
+def edit_the_time_only(a: Attacker) -> int:
+    """Also to what is no time."""
+    number = a.some()
+    when = a.chance.choice(["2020-01-01 00:00:00.000000", "2026-03-01 12:00:01", "yesterday", ""])
+    a.sql.execute("UPDATE timeline SET at = ? WHERE number = ?", (when, number))
+    return number
+
+
+def put_bytes_where_text_belongs(a: Attacker) -> int:
+    """The same bytes or others: SQLite does not find them where it looks for the text."""
+    number = a.some()
+    column = a.chance.choice(["at", "actor", "kind", "subject", "severity", "unit", "environment"])
+    (was,) = a.sql.execute(f"SELECT {column} FROM timeline WHERE number = ?", (number,)).fetchone()
+    content = a.chance.choice([was.encode(), b"\xff\xfe"])
+    a.sql.execute(f"UPDATE timeline SET {column} = ? WHERE number = ?", (content, number))
+    return number
+
+
 def edit_body_and_columns(a: Attacker) -> int:
     number = a.some()
     a.put(number, a.changed(a.record(number)))
@@ -349,8 +367,9 @@ def roll_back_and_go_on_with_the_stolen_key(a: Attacker) -> int:
 
 
 ATTACKS: list[Attack] = [
-    edit_body_only, edit_a_column_only, edit_body_and_columns, edit_and_rehash_the_row, edit_a_hash_only,
-    spoil_a_body, delete_a_row, delete_and_close_the_gap, insert_a_row, swap_two_rows, truncate,
-    truncate_consistently, fork, fork_with_the_stolen_key, fork_and_forget_the_checkpoints,
-    truncate_with_the_stolen_key, roll_back, roll_back_and_go_on_with_the_stolen_key,
+    edit_body_only, edit_a_column_only, edit_the_time_only, put_bytes_where_text_belongs,
+    edit_body_and_columns, edit_and_rehash_the_row, edit_a_hash_only, spoil_a_body, delete_a_row,
+    delete_and_close_the_gap, insert_a_row, swap_two_rows, truncate, truncate_consistently, fork,
+    fork_with_the_stolen_key, fork_and_forget_the_checkpoints, truncate_with_the_stolen_key, roll_back,
+    roll_back_and_go_on_with_the_stolen_key,
 ]  # fmt: skip

@@ -1,34 +1,20 @@
 """What is wrong with a timeline, and where first: the rules, for a live database and an export alike.
 
-Records are walked once, in the order in which they are kept; then what was walked is held against the signed
-checkpoints and against what witnesses remember. Standard library only, as this file travels with an export.
-What is not here: reading (verify.py, exported.py).
+What was walked (walk.py) is held against the signed checkpoints and against what witnesses remember. Standard
+library only, as this file travels with an export. What is not here: reading (verify.py, exported.py).
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from andon.timeline import chain
+from andon.timeline.walk import Finding, Walked
 from andon_wire import ed25519, note
 from andon_wire.merkle import HASH_BYTES, Range
 from andon_wire.note import Check, Checkpoint, Key, Malformed, Note, Vouched
 
 TOLERATED = timedelta(seconds=2)  # records of transactions that overlapped may be that much out of order
 _NEAR = 50  # records around a step of the clock in which one that tells of it explains it
-_STEP_KINDS = ("clock.stepped", "clock.behind")
-_LEAVES_AT_ONCE = 4096
-_HEX = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is wrong. record: the first that it concerns, where that is known exactly."""
-
-    what: str
-    sentence: str
-    record: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,85 +65,6 @@ class Verification:
         first = self.first_bad
         named = [each for each in self.findings if each.record == first] if first else list(self.findings)
         return f"NOT intact: {named[0].sentence}"
-
-
-@dataclass(slots=True)
-class Walked:
-    """What is kept of the records that were walked: `hashes` has 32 bytes of each."""
-
-    first: int = 0  # how many records stand before
-    hashes: bytearray = field(default_factory=bytearray)
-    findings: list[Finding] = field(default_factory=list)
-    roots: dict[int, bytes] = field(default_factory=dict)
-    back: list[tuple[int, str, str]] = field(default_factory=list)  # number, time, time before it
-    steps: list[int] = field(default_factory=list)  # records that tell of a step of the clock
-
-    @property
-    def count(self) -> int:
-        """How many there are, those before `first` among them."""
-        return self.first + len(self.hashes) // HASH_BYTES
-
-
-class Walk:
-    """Walks records one by one; the fast way over the lines of an export is in exported.py."""
-
-    def __init__(self, sizes: Iterable[int]) -> None:
-        self.walked = Walked()
-        self._previous = chain.GENESIS
-        self._number = 0
-        self._at = ""
-        self._tree = Range()
-        self._leaves: list[bytes] = []  # of the tree, until there are enough to add them quickly
-        self._sizes = sorted(set(sizes), reverse=True)
-        if self._sizes and self._sizes[-1] == 0:
-            self.walked.roots[self._sizes.pop()] = self._tree.root()
-
-    def add(self, number: int, begins: str, body: str, stored: str) -> None:
-        """One record: `begins` is how its body has to begin when its columns are true."""
-        walked = self.walked
-        encoded = body.encode("utf-8", "surrogatepass")
-        if number != self._number + 1:
-            walked.findings.append(_misnumbered(self._number + 1, number))
-        elif chain.digest(self._previous, encoded).hex() != stored:
-            walked.findings.append(_unchained(number))
-        elif not body.startswith(begins):
-            sentence = f"record {number} has other columns than its body says: it was altered"
-            walked.findings.append(Finding("columns-differ", sentence, number))
-        self._number = number
-        self._previous = bytes.fromhex(stored) if _HEX.fullmatch(stored) else bytes(HASH_BYTES)
-        walked.hashes += self._previous
-        self._leaves.append(self._previous)
-        count = self._tree.end + len(self._leaves)
-        is_wanted = bool(self._sizes) and count == self._sizes[-1]
-        if is_wanted or len(self._leaves) == _LEAVES_AT_ONCE:
-            self._tree.extend(self._leaves)
-            self._leaves.clear()
-        if is_wanted:
-            walked.roots[self._sizes.pop()] = self._tree.root()
-        self._look_at_time(number, body)
-
-    def _look_at_time(self, number: int, body: str) -> None:
-        start = body.find('"at":"') + 6
-        at = body[start : start + 27]
-        if at < self._at:
-            self.walked.back.append((number, at, self._at))
-        if body.startswith('","kind":"clock.', start + 27):
-            self.walked.steps.append(number)
-        self._at = at
-
-
-def _misnumbered(expected: int, number: int) -> Finding:
-    if number > expected:
-        which = (
-            f"record {expected} is" if number == expected + 1 else f"records {expected} to {number - 1} are"
-        )
-        return Finding("missing", f"{which} missing", expected)
-    return Finding("out-of-order", f"record {number} stands where record {expected} should", expected)
-
-
-def _unchained(number: int) -> Finding:
-    before = f", or record {number - 1} was" if number > 1 else ""
-    return Finding("altered", f"record {number} does not have its hash: it was altered{before}", number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ _MODULES = (
     "andon/timeline/exported.py",
     "andon/timeline/offline.py",
     "andon/timeline/records.py",
+    "andon/timeline/walk.py",
     "andon_wire/__init__.py",
     "andon_wire/ed25519.py",
     "andon_wire/merkle.py",

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from andon.timeline import chain, checks
-from andon.timeline.checks import Finding, Memory, Trust, Verification, Walk, Walked
+from andon.timeline.checks import Memory, Trust, Verification
+from andon.timeline.walk import Finding, Walk, Walked
 from andon_wire import merkle, note
 from andon_wire.merkle import Range
 from andon_wire.note import Checkpoint, Malformed, Note
@@ -26,6 +27,7 @@ from andon_wire.note import Checkpoint, Malformed, Note
 FORMAT = 1
 _RECORD = b'{"hash":"'
 _TAIL = b"}}\n"
+_ANY, _NEVER = b"{", b"\0"  # how a body begins: each does, none does
 _BLOCK = 1 << 20
 _SPLIT_FROM_BYTES = 16 << 20  # less is not worth a second process
 
@@ -246,21 +248,20 @@ def _joined(parts: Sequence[_Part | None]) -> Walked | None:
 def _slowly(export: Export, sizes: list[int]) -> Walked:
     """All records, each with what is wrong with it."""
     walk = Walk(sizes)
-    previous = chain.GENESIS.hex()
+    previous = chain.GENESIS.hex().encode()
     for line in _lines(export):
-        own = line[chain.HASH_AT : chain.HASH_AT + 64].decode("ascii", "replace")
-        body = line[chain.BODY_AT : -2].decode("utf-8", "replace")
+        own, body = line[chain.HASH_AT : chain.HASH_AT + 64], line[chain.BODY_AT : -2]
         number = _number(body, walk.walked.count + 1)
         # In an export the line itself stands for the columns.
-        is_line = line == chain.LINE % (own.encode(), previous.encode(), body.encode("utf-8", "replace"))
-        walk.add(number, body if is_line else "\0", body, own)
+        is_line = line == chain.LINE % (own, previous, body)
+        walk.add([(number, _ANY if is_line else _NEVER, body, own)])
         previous = own
     return walk.walked
 
 
-def _number(body: str, expected: int) -> int:
-    digits = body.removeprefix('{"number":').split(",", 1)[0]
-    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 19 else expected
+def _number(body: bytes, expected: int) -> int:
+    digits = body.removeprefix(b'{"number":').split(b",", 1)[0]
+    return int(digits) if digits.isdigit() and len(digits) < 19 else expected
 
 
 def _lines(export: Export) -> Iterator[bytes]:

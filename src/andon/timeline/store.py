@@ -16,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
+    Connection,
     Index,
     Integer,
     Row,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     cast,
     func,
     insert,
+    literal_column,
     or_,
     select,
     type_coerce,
@@ -36,10 +38,10 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from andon.kernel.errors import Damaged, InvalidInput, NotFound
+from andon.kernel.errors import Damaged, InvalidInput, NotFound, Unavailable
 from andon.store.engine import Database
 from andon.store.schema import UtcDateTime, metadata
-from andon.timeline import chain, ddl, origin
+from andon.timeline import chain, ddl, origin, told
 from andon.timeline.records import Event, Kept, Record, Severity
 from andon_wire.merkle import Node
 
@@ -247,6 +249,32 @@ class TimelineStore:
             if len(found) < batch:
                 return
 
+    async def kept(self, *, batch: int = 10_000) -> AsyncIterator[Sequence[Sequence[Any]]]:
+        """All rows, oldest first, for a walk (`walk.Row`): nothing is made of them that is not compared.
+
+        Each batch is a transaction of its own, so that nobody waits for a long reading.
+        """
+        forms = [told.SQLITE, told.SQLITE_WITH_BYTES] if self._database.is_sqlite else [told.POSTGRESQL]
+        after = 0
+        while True:
+            try:
+                found = await self._kept(forms[0], after, batch)
+            except Unavailable:
+                if len(forms) == 1:
+                    raise
+                del forms[0]
+                continue
+            if found:
+                yield found
+                after = found[-1][0]
+            if len(found) < batch:
+                return
+
+    async def _kept(self, form: Sequence[str], after: int, limit: int) -> Sequence[Sequence[Any]]:
+        query = select(timeline.c.number, *map(literal_column, form)).where(timeline.c.number > after)
+        async with self._database.reading() as connection:
+            return await connection.run_sync(_drained, query.order_by(timeline.c.number).limit(limit))
+
     def _matching(self, query: Select[Any], wanted: Filter) -> Select[Any]:
         columns = timeline.c
         query = query.where(columns.number > wanted.after)
@@ -371,6 +399,12 @@ class CheckpointStore:
         if rows:
             made = insert_sqlite(table) if self._database.is_sqlite else insert_postgresql(table)
             await tx.execute(made.on_conflict_do_nothing(), rows)
+
+
+def _drained(connection: Connection, query: Select[Any]) -> Sequence[Sequence[Any]]:
+    """Rows as the driver gives them: to make SQLAlchemy's of a million costs as much as to hash them."""
+    cursor = connection.execute(query).cursor
+    return cursor.fetchall() if cursor else []
 
 
 def read_record(row: Row[Any]) -> Record:

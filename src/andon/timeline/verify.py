@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from andon.kernel.clock import Clock
 from andon.store.engine import Database
-from andon.timeline import chain, checks
-from andon.timeline.checks import Finding, Memory, Trust, Verification, Walk
+from andon.timeline import checks
+from andon.timeline.checks import Memory, Trust, Verification
 from andon.timeline.records import Kept
 from andon.timeline.store import CheckpointStore, TimelineStore
+from andon.timeline.walk import Finding, Walk
 from andon_wire import cosigning
 from andon_wire.note import Key
 
@@ -37,10 +38,8 @@ async def verify(
     notes = [each.note async for page in _checkpoints(database) for each in page]
     walk = Walk(checks.sizes_of(notes, memories))
     # Not `until=head`: rows past it would be hidden by turning the head back. What came since is fine.
-    async for batch in timeline.rows():
-        for row in batch:
-            columns = (row.kind, row.subject, row.actor, row.unit, row.environment, row.severity)
-            walk.add(row.number, chain.head(row.number, chain.stamp(row.at), columns), row.body, row.hash)
+    async for batch in timeline.kept():
+        walk.add(batch)
     found = checks.conclude(walk.walked, notes, memories, believed)
     findings = (*found.findings, *_of_head(walk, head, last))
     return replace(found, findings=findings, seconds=clock.monotonic() - begun)
