@@ -92,6 +92,18 @@ def command_line() -> str:
 
 
 def _command(name: str, command: Any) -> list[str]:
+    """A command, or a group with all of its own; a group that is called alone shows its own options too."""
+    inner: dict[str, Any] = getattr(command, "commands", {})
+    if not inner:
+        return _leaf(name, command)
+    is_called_alone = getattr(command, "invoke_without_command", False)
+    lines = _leaf(name, command) if is_called_alone else [f"## andon {name}\n", f"{command.help}\n"]
+    for word, each in inner.items():
+        lines += _command(f"{name} {word}", each)
+    return lines
+
+
+def _leaf(name: str, command: Any) -> list[str]:
     arguments = [each for each in command.params if each.param_type_name == "argument"]
     usage = " ".join(_usage(each) for each in arguments)
     lines = [f"## andon {name}\n", "```", f"andon {name} {usage}".rstrip() + " [OPTIONS]", "```\n"]

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -51,7 +52,7 @@ async def initialise(settings: Settings, *, port: int | None = None, admin: str 
     """
     home, clock = settings.home.resolve(), SystemClock()
     names.checked_login(admin)
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _keep_to_ourselves(home)
     made = keys.init_development(home, clock)
     make_keys(home, clock)
     authority.create_authority(home / "ca", clock)
@@ -89,6 +90,7 @@ async def serve(settings: Settings) -> None:
         raise InvalidInput(
             "not-initialised", f"{home} is not a home of Andon", hint=f"andon --home {settings.home} init"
         )
+    _keep_to_ourselves(home)
     logging.configure(level=settings.log_level, file=home / "logs" / "andon.log")
     with _alone(home), _listening(settings.host, settings.port) as listening:
         await migrate.upgrade(settings.database())
@@ -111,6 +113,13 @@ async def serve(settings: Settings) -> None:
                 _log.info("andon is up", host=settings.host, port=settings.port, home=str(home))
                 await _serve(uvicorn.Server(config), listening)
     _log.info("andon ended", home=str(home))
+
+
+def _keep_to_ourselves(home: Path) -> None:
+    """Hashes of passwords and the whole record are in there: nobody else on this machine may read it."""
+    os.umask(0o077)
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
 
 
 def _certificate(settings: Settings, home: Path, clock: Clock) -> tls.Reloading | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from andon.access.ca import authority
 from andon.access_parts import Access, access_of
@@ -130,6 +131,7 @@ async def assembled(settings: Settings, certificate: Reloading | None = None) ->
     # Whoever ran over this home before is dead: the caller holds the home's lock.
     await LeaseStore(base.database).end_of_former(base.place)
     await base.access.clock_watch.start()
+    await _tell_start(base)
     wakes = _Wakes()
     envoy, target = _envoy(base), _target(base, lambda: wakes.wake("instances", "gateway", "rollouts"))
     seen = Seen(Scraper(envoy, base.clock), base.desired, base.manifests, target, base.clock)
@@ -143,6 +145,21 @@ async def assembled(settings: Settings, certificate: Reloading | None = None) ->
         await envoy.close()
         await base.access.close()
         await base.database.close()
+
+
+async def _tell_start(base: _Base) -> None:
+    """A start is a record with the settings in force, so that a change of them has a place and a time."""
+    former = await base.timeline.list(Filter(kind="andon.started"), limit=1)
+    now = {"version": version("andon"), "settings": _shown(base.settings)}
+    before = former[0].event.after if former else {}
+    said = "Andon starts" if before in ({}, now) else "Andon starts with other settings"
+    changed = {key: before[key] for key in now if key in before and before[key] != now[key]}
+    await base.publish(Event("andon.started", "andon", "andon", said, before=changed, after=now))
+
+
+def _shown(settings: Settings) -> dict[str, Any]:
+    """The settings without what is secret."""
+    return settings.model_dump(mode="json", exclude={"database_url", "token"})
 
 
 async def end_everything(settings: Settings) -> None:
@@ -267,7 +284,7 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen, certificate: Re
         readings=seen.last_readings,
         loops=wakes.health,
         probes=lambda: _probes(base, envoy, certificate),
-        settings=settings.model_dump(mode="json", exclude={"database_url", "token"}),
+        settings=_shown(settings),
         people=access.people,
         login=access.login,
         sessions=access.sessions,

@@ -36,6 +36,7 @@ VENDORS = {
     "fastapi": ("andon.api.*", "andon.board.*", "andon.app", "andon_mes.api.*", "andon_mes.app"),
     "httpx": ("andon.cli.*", "andon.evidence.*", "andon.gateway.*", "andon.targets.*", "andon.timeline.*"),
     "jinja2": ("andon.board.*",),
+    "markupsafe": ("andon.board.*",),
     "jwt": ("andon.access.sessions.*",),
     "ldap3": ("andon.access.directory.*",),
     "limits": ("andon.access.*", "andon.api.*"),
