@@ -111,6 +111,7 @@ def test_no_option_takes_a_password_or_a_token_as_its_value() -> None:
                 assert is_flag or option.param_type_name == "argument", (name, option.name)
 
 
+@pytest.mark.part11("11.10(d)")
 @pytest.mark.parametrize(
     ("inner", "name"),
     [(typer.Typer(), "andon group secretly"), (typer.Typer(invoke_without_command=True), "andon group")],
