@@ -111,6 +111,7 @@ async def test_the_password_is_asked_for_at_every_signing(desk: Desk) -> None:
     assert len(desk.door.asked) == 2  # so lockout counts it
 
 
+@pytest.mark.asvs("16.3.3")
 @pytest.mark.part11("11.200(a)(2)", "11.300(d)")
 async def test_nobody_signs_with_another_persons_account_and_the_attempt_is_an_alert(desk: Desk) -> None:
     with pytest.raises(Forbidden, match="as oneself only") as caught:
