@@ -430,3 +430,15 @@ async def test_the_address_of_a_request_counts_where_a_session_guesses(accounts,
                     await accounts.people.change_password(person.id, old="wrong", new="another one")
         with pytest.raises(AndonError, match="too many"):
             await accounts.people.change_password(mina.id, old=PASSWORD, new="seven boats cross the bay")
+
+
+@pytest.mark.part11("11.10(g)")
+async def test_the_maker_of_a_machine_is_known_also_when_it_ended_or_another_machine_made_it(accounts, mina):
+    view, _ = await make(accounts, None, VIEWER, name="ci", actor="mina")
+    await make(accounts, None, VIEWER, name="nightly", actor="token:ci")
+    await make(accounts, mina, VIEWER, name="personal", actor="mina")
+    await accounts.tokens.revoke(view.id, actor="setup", reason="over")
+    assert await accounts.tokens.maker_of("ci") == "mina"
+    assert await accounts.tokens.maker_of("nightly") == "mina"
+    assert await accounts.tokens.maker_of("personal") is None
+    assert await accounts.tokens.maker_of("unknown") is None

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from andon.access.model import Grant
 
 PERSONAL, MACHINE = "andon_pat_", "andon_mat_"
+MACHINE_ACTOR = "token:"  # stands before a machine's name on the timeline
 LONGEST_LIFE = timedelta(days=366)
 LONGEST_NAME = 64
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -45,7 +46,7 @@ class TokenView:
     @property
     def principal_name(self) -> str:
         """As the timeline names it: the owner, or `token:<name>`, which no login can be."""
-        return self.owner or f"token:{self.name}"
+        return self.owner or f"{MACHINE_ACTOR}{self.name}"
 
 
 def written(prefix: str, random: str) -> str:

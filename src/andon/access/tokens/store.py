@@ -95,6 +95,10 @@ class TokenStore:
         """The token with this id, revoked or not."""
         return await self._one(tokens.c.id == token_id)
 
+    async def find_machine(self, name: str) -> TokenView | None:
+        """The machine token with this name, revoked or not: a name is never given twice."""
+        return await self._one((tokens.c.owner_id.is_(None)) & (tokens.c.name == name))
+
     async def list(self, owner_id: str | None) -> list[TokenView]:
         """A person's tokens, or with None the machines', the newest first."""
         condition = tokens.c.owner_id.is_(None) if owner_id is None else tokens.c.owner_id == owner_id

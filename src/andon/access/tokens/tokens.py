@@ -15,6 +15,7 @@ from andon.access.tokens.model import (
     LONGEST_LIFE,
     LONGEST_NAME,
     MACHINE,
+    MACHINE_ACTOR,
     PERSONAL,
     RANDOM_LENGTH,
     TokenView,
@@ -117,6 +118,17 @@ class Tokens:
     async def list(self, owner_id: str | None = None) -> list[TokenView]:
         """A person's tokens, or with None the machines', the newest first; also those that ended."""
         return await self._store.list(owner_id)
+
+    async def maker_of(self, name: str) -> str | None:
+        """The login of who made machine token `name` (without `token:`), also of one that ended; else None.
+
+        A token that another token made is of whoever made that one: a person cannot hide behind two.
+        """
+        token = await self._store.find_machine(name)
+        # A maker is older than what it makes, so this ends.
+        while token is not None and token.created_by.startswith(MACHINE_ACTOR):
+            token = await self._store.find_machine(token.created_by.removeprefix(MACHINE_ACTOR))
+        return None if token is None else token.created_by
 
     async def revoke(self, token_id: str, *, actor: Actor, reason: str) -> None:
         """End a token: its next use is refused. One that was revoked stays so; raises NotFound."""
