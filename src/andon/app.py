@@ -97,7 +97,7 @@ async def serve(settings: Settings) -> None:
         make_keys(home, clock)  # an older home has not got them all
         live = _certificate(settings, home, clock)
         async with parts.assembled(settings, live) as assembled:
-            app = http.create(assembled.services, protection=_protection(settings))
+            app = http.create(assembled.services, protection=protection(settings))
             pages.install(app, assembled.services)
             config = uvicorn.Config(
                 app,
@@ -129,7 +129,8 @@ def _certificate(settings: Settings, home: Path, clock: Clock) -> tls.Reloading 
     return tls.Reloading(wanted.certificate or own, wanted.key, clock=clock, client_ca=wanted.client_ca)
 
 
-def _protection(settings: Settings) -> guard.Protection:
+def protection(settings: Settings) -> guard.Protection:
+    """How the edge protects itself, as the settings say."""
     wanted = settings.guard
     return guard.Protection(
         names=tuple(wanted.names),
@@ -138,6 +139,7 @@ def _protection(settings: Settings) -> guard.Protection:
         is_tls=settings.tls.is_on,
         anonymous_per_minute=wanted.anonymous_per_minute,
         signed_in_per_minute=wanted.signed_in_per_minute,
+        open_metrics=wanted.open_metrics,
     )
 
 

@@ -104,6 +104,9 @@ class GuardSettings(BaseModel):
     signed_in_per_minute: int = Field(
         1200, ge=1, description="Requests a minute of one session or token; an open board needs about 60"
     )
+    open_metrics: bool = Field(
+        False, description="Let programs on this machine read /metrics without a token, as a local Prometheus"
+    )
 
 
 class PasswordSettings(BaseModel):
