@@ -66,7 +66,7 @@ NOWHERE = Place()
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where a grant holds; `*` is everywhere."""
+    """Where a grant holds; `*` is everywhere. Nothing names a line yet: a scope with one gives nothing."""
 
     environment: str = EVERYWHERE
     unit: str = EVERYWHERE

@@ -79,10 +79,16 @@ def permitted(
 
 
 def anywhere(principal: Principal, permission: Permission) -> bool:
-    """Whether there is some place where it is allowed: what a list or a menu asks before it looks closer."""
+    """Whether there is some place where it is allowed: what a list or a menu asks before it looks closer.
+
+    A grant for one line gives nothing anywhere, as long as nothing names a line (`covers`).
+    """
 
     def is_in(grants: Iterable[Grant]) -> bool:
-        return any(permission in _role_of(principal.roles, each).permissions for each in grants)
+        return any(
+            each.scope.line == EVERYWHERE and permission in _role_of(principal.roles, each).permissions
+            for each in grants
+        )
 
     return is_in(principal.grants) and (principal.limits is None or is_in(principal.limits))
 
@@ -109,13 +115,14 @@ def find_grant(
 
 
 def covers(scope: Scope, place: Place) -> bool:
-    """Whether `place` lies within `scope`."""
-    pairs = (
-        (scope.environment, place.environment),
-        (scope.unit, place.unit),
-        (scope.line, place.line),
-    )
-    return all(allowed in (EVERYWHERE, there) or there is None for allowed, there in pairs)
+    """Whether `place` lies within `scope`.
+
+    A scope with a line covers only what names this very line. Nothing does yet, so it gives nothing: a limit
+    that nobody looks at would be none, and whoever was given one line would have the plant.
+    """
+    pairs = ((scope.environment, place.environment), (scope.unit, place.unit))
+    is_line = scope.line in (EVERYWHERE, place.line)
+    return is_line and all(allowed in (EVERYWHERE, there) or there is None for allowed, there in pairs)
 
 
 def is_admin(grants: Iterable[Grant]) -> bool:

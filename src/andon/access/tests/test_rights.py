@@ -46,6 +46,11 @@ def someone(*grants, limits=None, roles=None):
     return Principal(PrincipalKind.PERSON, "mina", "Mina", tuple(grants), limits=limits, roles=roles or {})
 
 
+def lines_of(scope, wanted):
+    """A grant for one line gives nothing where a line does not matter: silence is no line."""
+    return [set()] if wanted is None and scope.line != EVERYWHERE else points(wanted, LINES)
+
+
 def points(wanted, all_of_them):
     """The places meant: a list of alternatives (None) of which each is all that it names."""
     if wanted is None:
@@ -68,10 +73,10 @@ def oracle(role, permission, scope, place):
         return in_scope and (is_anywhere or (is_outside and environment != "production"))
 
     return any(
-        all(given(*each) for each in product(environments, units, lines))
+        bool(lines) and all(given(*each) for each in product(environments, units, lines))
         for environments in points(place.environment, (*ENVIRONMENTS, "another"))
         for units in points(place.unit, UNITS)
-        for lines in points(place.line, LINES)
+        for lines in lines_of(scope, place.line)
     )
 
 
@@ -145,6 +150,18 @@ def test_a_scope_covers_what_lies_in_it():
     assert covers(Scope(), Place(EVERYWHERE, EVERYWHERE, EVERYWHERE))
     assert covers(Scope("staging"), Place())
     assert not covers(Scope("staging"), Place(EVERYWHERE))
+
+
+@pytest.mark.part11("11.10(d)", "11.10(g)")
+@pytest.mark.parametrize("role", TABLE)
+def test_a_grant_for_one_line_gives_nothing_where_no_line_is_named(role):
+    one_line = Grant(role, Scope(line="l1"))
+    for permission in Permission:
+        for place in (Place(), Place("production", "mes"), Place("production", "mes", "l2"), Place(line="*")):
+            assert not permitted(someone(one_line), permission, place).is_allowed
+            assert not permitted(someone(Grant(role), limits=(one_line,)), permission, place).is_allowed
+        assert not anywhere(someone(one_line), permission)
+    assert permitted(someone(one_line), Permission.FLOOR_VIEW, Place(line="l1")).is_allowed
 
 
 def test_only_an_admin_without_a_limit_counts_as_one():
