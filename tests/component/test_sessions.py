@@ -317,6 +317,14 @@ async def test_one_address_cannot_fill_the_house_with_waiting_terminals(accounts
     assert not set(device.user_code) & set("AEIOU01")
 
 
+async def test_an_ipv6_machine_is_one_address_whichever_it_takes(accounts):
+    for number in range(1, 21):
+        await accounts.devices.begin(source=f"2001:db8::{number:x}", agent="")
+    with pytest.raises(Throttled):
+        await accounts.devices.begin(source="2001:db8::ffff:1", agent="")
+    await accounts.devices.begin(source="2001:db8:0:1::1", agent="")
+
+
 async def make(accounts, owner, *grants, name="ci", days=30, actor="setup"):
     return await accounts.tokens.create(
         name,

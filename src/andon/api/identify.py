@@ -20,6 +20,7 @@ from andon.api import callers, problems
 from andon.api.callers import Identity
 from andon.api.guard import Protection, is_loopback, source
 from andon.api.services import Services
+from andon.kernel.addresses import origin_of
 from andon.kernel.errors import AndonError, Unauthenticated
 from andon.timeline.origin import Origin, coming_from
 
@@ -41,7 +42,7 @@ def cookie_name(protection: Protection) -> str:
 
 
 class Limits:
-    """Counts requests of the last minute by who sends them."""
+    """Counts requests of the last minute by who sends them; nobody by name is one machine's address."""
 
     def __init__(self, protection: Protection) -> None:
         self._counter = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -54,7 +55,7 @@ class Limits:
             return True
         is_sign_in = method == "POST" and path.startswith(_SIGN_IN)
         if identity.principal is None or is_sign_in:
-            return await self._counter.hit(self._anonymous, "address", identity.origin.source)
+            return await self._counter.hit(self._anonymous, "address", origin_of(identity.origin.source))
         return await self._counter.hit(self._signed_in, "session", identity.principal.session)
 
 

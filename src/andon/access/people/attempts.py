@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from ipaddress import IPv6Address, ip_address
 
 from andon.access.people import lockout
 from andon.access.people.lockout import Count, Limits
 from andon.access.people.store import PeopleStore
+from andon.kernel.addresses import origin_of
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Forbidden
 
@@ -77,11 +77,4 @@ def account_key(login_key: str) -> str:
 
 def address_key(source: str) -> str:
     """The key of an address; of IPv6 its /64, which one machine has whole."""
-    try:
-        address = ip_address(source)
-    except ValueError:
-        place = source
-    else:
-        is_wide = isinstance(address, IPv6Address) and address.ipv4_mapped is None
-        place = address.exploded[:19] if is_wide else str(getattr(address, "ipv4_mapped", None) or address)
-    return "address:" + hashlib.sha256(place.encode("utf-8", "surrogatepass")).hexdigest()
+    return "address:" + hashlib.sha256(origin_of(source).encode("utf-8", "surrogatepass")).hexdigest()

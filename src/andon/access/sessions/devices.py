@@ -20,6 +20,7 @@ from andon.access.sessions.model import (
 )
 from andon.access.sessions.sessions import Entry, Sessions, hashed
 from andon.access.sessions.store import DeviceStore, is_early
+from andon.kernel.addresses import origin_of
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, Forbidden, NotFound, Throttled
 from andon.kernel.ids import new_id
@@ -55,10 +56,9 @@ class Devices:
     async def begin(self, *, source: str, agent: str) -> DeviceBegun:
         """A code for the person and one for the program; raises Throttled where too many are open."""
         now = self._clock.now()
-        if (
-            await self._store.count_open(source, now) >= self._limits.devices_per_source
-            or await self._store.count_open(None, now) >= self._limits.devices_at_once
-        ):
+        waiting = [origin_of(each) for each in await self._store.open_sources(now)]
+        is_full = len(waiting) >= self._limits.devices_at_once
+        if is_full or waiting.count(origin_of(source)) >= self._limits.devices_per_source:
             raise Throttled(
                 "too-many-devices",
                 "too many sign-ins wait for an answer",

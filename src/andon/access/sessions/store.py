@@ -13,7 +13,6 @@ from sqlalchemy import (
     String,
     Table,
     delete,
-    func,
     insert,
     or_,
     select,
@@ -215,13 +214,11 @@ class DeviceStore:
                 )
             )
 
-    async def count_open(self, source: str | None, now: datetime) -> int:
-        """How many have not run out; source: of one address."""
-        query = select(func.count()).select_from(devices).where(devices.c.expires_at > now)
-        if source is not None:
-            query = query.where(devices.c.source == source[:SOURCE_LENGTH])
+    async def open_sources(self, now: datetime) -> list[str]:
+        """The address of each that has not run out."""
+        query = select(devices.c.source).where(devices.c.expires_at > now)
         async with self._database.reading() as connection:
-            return int((await connection.execute(query)).scalar_one())
+            return list((await connection.execute(query)).scalars())
 
     async def find_by_code(self, code_hash: str) -> DeviceRow | None:
         """The one with this user code, whatever its state."""

@@ -139,6 +139,20 @@ async def test_an_address_without_credentials_asks_only_so_often(plant):
     assert (health.status_code, known.status_code) == (200, 200)
 
 
+@pytest.mark.asvs("2.4.1")
+async def test_a_machine_gets_no_further_with_its_other_ipv6_addresses(plant):
+    protection = Protection(anonymous_per_minute=1)
+    app = create(plant.services(), protection=protection)
+
+    async def status(peer: str) -> int:
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=(peer, 5000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8460") as client:
+            return (await client.get("/api/v1/me")).status_code
+
+    asked = ["fd00::1", "fd00::2", "fd00:0:0:1::1"]
+    assert [await status(each) for each in asked] == [401, 429, 401]
+
+
 async def test_signing_in_counts_for_the_address_also_with_a_session(plant):
     body = {"login": "viewer", "password": "wrong"}
     async with _client(plant, Protection(anonymous_per_minute=3)) as client:
