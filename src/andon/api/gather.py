@@ -6,15 +6,18 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from andon.access.model import Permission, Place
+from andon.access.policies.model import Policy
+from andon.access.signatures.model import Document, Signature, Standing
 from andon.api import floor, model, places, views
 from andon.api.callers import Caller
 from andon.api.rates import UNKNOWN, Window
 from andon.api.services import Services
-from andon.kernel.errors import AndonError
+from andon.kernel.errors import AndonError, NotFound
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.pipelines.model import Run
 from andon.rollouts.model import Cord, Rollout
 from andon.targets.model import Instance
+from andon.timeline.records import Record
 from andon.timeline.store import Filter
 from andon.units.desired import Desired
 from andon.units.model import Manifest
@@ -40,6 +43,16 @@ class Located(Protocol):
 def sees(caller: Caller, there: Located) -> bool:
     """Whether the caller may see the floor there."""
     return caller.may(Permission.FLOOR_VIEW, Place(environment=there.environment, unit=there.unit))
+
+
+def reads(caller: Caller, record: Record) -> bool:
+    """Whether the caller may read the record."""
+    return caller.may(Permission.TIMELINE_VIEW, places.of_record(record))
+
+
+def reads_document(caller: Caller, signed: Document) -> bool:
+    """Whether the caller may read a signature on this document."""
+    return caller.may(Permission.TIMELINE_VIEW, places.of_document(signed))
 
 
 async def _filtered(
@@ -191,15 +204,60 @@ class Gather:
         found: list[model.RecordView] = []
         for number in range(_MOST_PAGES):
             page = await self.services.timeline.list(wanted, limit=max(limit, _PAGE) if number else limit)
-            found += [
-                views.record(each)
-                for each in page
-                if caller.may(Permission.TIMELINE_VIEW, places.of_record(each))
-            ]
+            found += [views.record(each) for each in page if reads(caller, each)]
             if len(found) >= limit or not page:
                 break
             wanted = replace(wanted, before=page[-1].number)
         return found[:limit]
+
+    async def record(self, caller: Caller, number: int) -> Record:
+        """One record; NotFound, too, where the caller may not read it."""
+        found = await self.services.timeline.get(number)
+        if not reads(caller, found):
+            raise NotFound("no-such-record", f"there is no record {number}", hint="andon timeline")
+        return found
+
+    async def neighbours(
+        self, caller: Caller, record: Record
+    ) -> tuple[model.RecordView | None, model.RecordView | None]:
+        """The records of the same subject before and after it, as far as the caller may read them."""
+        own = record.event.subject
+        before = await self.timeline(caller, Filter(subject=own, before=record.number), 1)
+        after = await self.services.timeline.list(
+            Filter(subject=own, after=record.number), limit=1, newest_first=False
+        )
+        seen = [views.record(each) for each in after if reads(caller, each)]
+        return before[0] if before else None, seen[0] if seen else None
+
+    async def signatures(
+        self, caller: Caller, subject: str | None, limit: int
+    ) -> list[tuple[Signature, Standing]]:
+        """Signatures that the caller may read, newest first; of one subject, or of all."""
+        return await _filtered(
+            lambda most: self.services.signing.list(subject, most),
+            lambda each: reads_document(caller, each[0].document),
+            limit,
+        )
+
+    async def signature(self, caller: Caller, own: str) -> tuple[Signature, Standing]:
+        """One signature; NotFound, too, where the caller may not read it."""
+        made, standing = await self.services.signing.get(own)
+        if not reads_document(caller, made.document):
+            raise NotFound("no-such-signature", f"there is no signature {own}")
+        return made, standing
+
+    async def policies(self, caller: Caller) -> list[Policy]:
+        """What the environments demand of which the caller sees something."""
+        known = {each.environment for each in await self.services.desired.list()}
+        return [
+            each
+            for each in await self.services.policies.list(sorted(known))
+            if caller.may(Permission.FLOOR_VIEW, Place(environment=each.environment))
+        ]
+
+    async def environments(self, caller: Caller) -> list[str]:
+        """The environments in which the caller sees a unit."""
+        return sorted({each.environment for each in await self.services.desired.list() if sees(caller, each)})
 
     async def manifest(self, unit: UnitName, version: Version) -> Manifest | None:
         """The manifest of a release; None when it cannot be had, because a page must still show the rest."""

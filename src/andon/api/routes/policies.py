@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from andon.access.model import Permission, Place
+from andon.access.model import Permission
 from andon.access.signatures.model import Action
 from andon.api import account_inputs as inputs
 from andon.api import account_model as model
@@ -12,26 +12,21 @@ from andon.api import accounts, places, signing, views
 from andon.api import inputs as common
 from andon.api.callers import Current
 from andon.api.declared import needs
+from andon.api.gather import Gather
 from andon.api.model import SignatureView
 from andon.api.problems import documented
-from andon.api.services import Services
-from andon.kernel.errors import NotFound
 
 _P = Permission
 
 
-def router(services: Services) -> APIRouter:
+def router(gather: Gather) -> APIRouter:
     """Endpoints of policies."""
     api = APIRouter(tags=["policies"])
+    services = gather.services
 
     @api.get("/policies", summary="What environments demand", dependencies=[needs(_P.FLOOR_VIEW)])
     async def some(caller: Current) -> list[model.PolicyView]:
-        known = {each.environment for each in await services.desired.list()}
-        return [
-            accounts.policy(each)
-            for each in await services.policies.list(sorted(known))
-            if caller.may(_P.FLOOR_VIEW, Place(environment=each.environment))
-        ]
+        return [accounts.policy(each) for each in await gather.policies(caller)]
 
     @api.get(
         "/policies/{environment}",
@@ -73,7 +68,7 @@ def router(services: Services) -> APIRouter:
     return api
 
 
-def signatures(services: Services) -> APIRouter:
+def signatures(gather: Gather) -> APIRouter:
     """Endpoints of signatures; making one is part of what it signs."""
     api = APIRouter(tags=["signatures"])
 
@@ -88,12 +83,8 @@ def signatures(services: Services) -> APIRouter:
         subject: Annotated[common.Plain, Query(max_length=200)] = "",
         limit: common.LimitQuery = 100,
     ) -> list[SignatureView]:
-        found = await services.signing.list(subject or None, limit)
-        return [
-            views.signature(*each)
-            for each in found
-            if caller.may(_P.TIMELINE_VIEW, places.of_document(each[0].document))
-        ]
+        found = await gather.signatures(caller, subject or None, limit)
+        return [views.signature(*each) for each in found]
 
     @api.get(
         "/signatures/{signature}",
@@ -102,9 +93,6 @@ def signatures(services: Services) -> APIRouter:
         dependencies=[needs(_P.TIMELINE_VIEW)],
     )
     async def one(signature: common.IdPath, caller: Current) -> model.WholeSignature:
-        made, standing = await services.signing.get(signature)
-        if not caller.may(_P.TIMELINE_VIEW, places.of_document(made.document)):
-            raise NotFound("no-such-signature", f"there is no signature {signature}")
-        return accounts.whole_signature(made, standing)
+        return accounts.whole_signature(*await gather.signature(caller, signature))
 
     return api

@@ -21,7 +21,6 @@ from andon.api.callers import Current
 from andon.api.declared import everywhere, needs
 from andon.api.gather import Gather
 from andon.api.problems import documented
-from andon.kernel.errors import NotFound
 from andon.timeline.records import Severity
 from andon.timeline.store import Filter
 
@@ -107,19 +106,12 @@ def router(gather: Gather) -> APIRouter:
     async def one(
         number: Annotated[int, Path(ge=1, le=inputs.LARGEST)], caller: Current
     ) -> model.RecordWithNeighbours:
-        found = await gather.services.timeline.get(number)
-        if not caller.may(_P.TIMELINE_VIEW, places.of_record(found)):
-            raise NotFound("no-such-record", f"there is no record {number}", hint="andon timeline")
-        subject = found.event.subject
-        before = await gather.timeline(caller, Filter(subject=subject, before=number), 1)
-        after = await gather.services.timeline.list(
-            Filter(subject=subject, after=number), limit=1, newest_first=False
-        )
-        seen = [each for each in after if caller.may(_P.TIMELINE_VIEW, places.of_record(each))]
+        found = await gather.record(caller, number)
+        previous, following = await gather.neighbours(caller, found)
         return model.RecordWithNeighbours(
             record=views.record(found),
-            previous=before[0] if before else None,
-            next=views.record(seen[0]) if seen else None,
+            previous=previous,
+            next=following,
             changes=views.changes(found.event.before, found.event.after),
         )
 
