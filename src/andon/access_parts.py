@@ -131,10 +131,8 @@ def access_of(settings: Settings, home: Path, database: Database, clock: Clock) 
     login = Login(store, passwords, attempts, demands, clock, members=members)
     limits = _limits(settings.sessions)
     bearer = AccessTokens(session_keys.load_or_make(_session_key(home), clock.now()))
-    sessions = Sessions(
-        SessionStore(database), store, bearer, clock,
-        limits=limits, aged=lambda user: with_age(user, demands, clock),
-    )  # fmt: skip
+    aged = partial(with_age, demands=demands, clock=clock)
+    sessions = Sessions(SessionStore(database), store, bearer, clock, limits=limits, aged=aged)
     sealer, signatures = Sealer.load(_seal_key(home)), SignatureStore(database)
     policies = Policies(PolicyStore(database), signatures, sealer, people.roles, clock)
     places, peers = (
@@ -156,7 +154,7 @@ def access_of(settings: Settings, home: Path, database: Database, clock: Clock) 
         login=login,
         sessions=sessions,
         devices=Devices(DeviceStore(database), sessions, attempts, clock, limits=limits),
-        tokens=Tokens(TokenStore(database), store, clock),
+        tokens=Tokens(TokenStore(database), store, clock, aged=aged),
         signatures=signatures,
         sealer=sealer,
         signing=Signing(signatures, sealer, login, policies, clock),

@@ -10,7 +10,7 @@ import pytest
 from andon.access.model import Grant, Permission, Principal, PrincipalKind, Scope, Where
 from andon.access.people.model import Demands
 from andon.access.people.profiles import PROFILES
-from andon.kernel.errors import AndonError, Conflict, Forbidden, InvalidInput, NotFound
+from andon.kernel.errors import AndonError, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from andon.testing.accounts import PASSWORD, SOURCE, Accounts
 from andon.timeline.records import Severity
 
@@ -315,3 +315,112 @@ async def test_no_password_hash_or_token_is_in_a_record_a_log_or_an_error(accoun
         assert secret not in "".join(errors)
         assert secret not in logged
         assert secret not in repr(account)
+
+
+@pytest.mark.part11("11.200(a)(3)", "11.200(a)(2)")
+async def test_who_resets_a_password_cannot_let_the_account_sign_alone(accounts, principal_of):
+    root = await principal_of("root", ADMIN)
+    mina = await accounts.person("mina", Grant("approver"))
+    once = await accounts.people.reset_password(mina.id, actor=root, reason="forgotten")
+    await accounts.people.change_password(mina.id, old=once, new=OTHER)
+    found, _ = await accounts.login.check("mina", OTHER, source=SOURCE)
+    assert found.signing_suspended_by == "root"
+    as_mina = await accounts.sessions.principal((await accounts.open(found)).secret, source=SOURCE)
+    _, text = await token(accounts, root.user_id, ADMIN)
+    for nobody_else, code in (
+        (root, "not-independent"),
+        (as_mina, "not-independent"),
+        (await accounts.tokens.principal(text, source=SOURCE), "token-cannot-confirm"),
+        (await principal_of("viewer", VIEWER), "forbidden"),
+    ):
+        assert await refused(accounts.people.confirm(mina.id, actor=nobody_else, reason="try")) == code
+    assert await accounts.records("access.identity-confirmed") == []
+
+    confirmed = await accounts.people.confirm(
+        mina.id, actor=await principal_of("ines", Grant("approver")), reason="she came to my desk"
+    )
+    assert confirmed.signing_suspended_by == ""
+    assert (await accounts.login.check("mina", OTHER, source=SOURCE))[0].signing_suspended_by == ""
+    (record,) = await accounts.records("access.identity-confirmed")
+    assert (record.event.actor, record.event.reason) == ("ines", "she came to my desk")
+    assert record.event.before == {"signing_suspended_by": "root"}
+    again = accounts.people.confirm(mina.id, actor=await principal_of("juno", ADMIN), reason="again")
+    with pytest.raises(Conflict):
+        await again
+
+
+@pytest.mark.part11("11.200(a)(3)")
+async def test_two_accounts_that_one_person_reset_do_not_confirm_each_other(accounts, principal_of):
+    root = await principal_of("root", ADMIN)
+    masks = {}
+    for login in ("mina", "ines"):
+        user = await accounts.person(login, Grant("approver"))
+        once = await accounts.people.reset_password(user.id, actor=root, reason="forgotten")
+        await accounts.people.change_password(user.id, old=once, new=OTHER)
+        opened = await accounts.open(await accounts.people.get(user.id))
+        masks[login] = await accounts.sessions.principal(opened.secret, source=SOURCE)
+    attempt = accounts.people.confirm(masks["mina"].user_id, actor=masks["ines"], reason="try")
+    assert await refused(attempt) == "signing-suspended"
+
+
+@pytest.mark.part11("11.200(a)(3)")
+async def test_who_made_the_machine_that_reset_a_password_is_not_somebody_else(accounts, principal_of):
+    root = await principal_of("root", ADMIN)
+    mina = await accounts.person("mina", Grant("approver"))
+    _, text = await token(accounts, None, ADMIN, actor=root)
+    machine = await accounts.tokens.principal(text, source=SOURCE)
+    await accounts.people.reset_password(mina.id, actor=machine, reason="forgotten")
+    assert (await accounts.people.get(mina.id)).signing_suspended_by == "root"
+    assert await refused(accounts.people.confirm(mina.id, actor=root, reason="try")) == "not-independent"
+
+
+async def test_a_new_account_and_an_own_change_of_password_suspend_no_signing(accounts):
+    mina = await accounts.person("mina", VIEWER)
+    await accounts.people.change_password(mina.id, old=PASSWORD, new=OTHER)
+    assert (await accounts.people.get(mina.id)).signing_suspended_by == ""
+
+
+@pytest.mark.part11("11.300(c)")
+async def test_a_reset_revokes_the_persons_tokens_and_says_so(accounts):
+    mina = await accounts.person("mina", VIEWER)
+    _, before = await token(accounts, mina.id, VIEWER)
+    once = await accounts.people.reset_password(mina.id, actor="setup", reason="lost the laptop")
+    record = (await accounts.records("access.password-reset"))[0].event
+    assert record.after["tokens_revoked"] == 1
+    await accounts.people.change_password(mina.id, old=once, new=OTHER)
+    with pytest.raises(Unauthenticated, match="was revoked"):
+        await accounts.tokens.principal(before, source=SOURCE)
+
+
+@pytest.mark.part11("11.300(c)")
+async def test_a_token_is_refused_while_its_owner_must_change_the_password(accounts):
+    mina = await accounts.person("mina", VIEWER)
+    once = await accounts.people.reset_password(mina.id, actor="setup", reason="forgotten")
+    _, text = await token(accounts, mina.id, VIEWER)  # made since, by an administrator
+    with pytest.raises(Unauthenticated) as caught:
+        await accounts.tokens.principal(text, source=SOURCE)
+    assert caught.value.code == "token-owner-password"
+    await accounts.people.change_password(mina.id, old=once, new=OTHER)
+    assert (await accounts.tokens.principal(text, source=SOURCE)).user_id == mina.id
+
+
+@pytest.fixture
+def principal_of(accounts):
+    async def signed_in(login, *grants):
+        opened = await accounts.open(await accounts.person(login, *grants))
+        return await accounts.sessions.principal(opened.secret, source=SOURCE)
+
+    return signed_in
+
+
+async def token(accounts, owner_id, *grants, actor="setup"):
+    owner = await accounts.people.get(owner_id) if owner_id else None
+    return await accounts.tokens.create(
+        "ci", owner=owner, grants=grants, expires_in=timedelta(days=9), actor=actor, reason="for the build"
+    )
+
+
+async def refused(attempt):
+    with pytest.raises(Forbidden) as caught:
+        await attempt
+    return caught.value.code

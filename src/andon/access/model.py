@@ -101,7 +101,8 @@ class User:
     """A person. `login` is unique without regard to case, and is never given to anyone else again.
 
     directory_id: entryUUID or objectGUID. is_break_glass: works when the directory does not; its use alerts.
-    must_change_password: until then nothing else is allowed.
+    must_change_password: until then nothing else is allowed. signing_suspended_by: login of who reset the
+    password; until somebody else has confirmed who uses the account it signs nothing. Empty: it may sign.
     """
 
     id: str
@@ -116,6 +117,7 @@ class User:
     must_change_password: bool = False
     password_changed_at: datetime | None = None
     last_login_at: datetime | None = None
+    signing_suspended_by: str = ""
 
 
 class PrincipalKind(StrEnum):

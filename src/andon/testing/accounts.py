@@ -67,15 +67,10 @@ class Accounts:
             self.store, self.passwords, self.attempts, self.demands, self.clock, members=members
         )
         self.access = AccessTokens(load_or_make(folder / "keys" / "sessions.json", self.clock.now()))
-        self.sessions = Sessions(
-            SessionStore(database),
-            self.store,
-            self.access,
-            self.clock,
-            aged=lambda user: with_age(user, self.demands, self.clock),
-        )
+        aged = partial(with_age, demands=self.demands, clock=self.clock)
+        self.sessions = Sessions(SessionStore(database), self.store, self.access, self.clock, aged=aged)
         self.devices = Devices(DeviceStore(database), self.sessions, self.attempts, self.clock)
-        self.tokens = Tokens(TokenStore(database), self.store, self.clock)
+        self.tokens = Tokens(TokenStore(database), self.store, self.clock, aged=aged)
         self._timeline = TimelineStore(database)
 
     async def person(self, login: str, *grants: Grant, password: str = PASSWORD) -> User:

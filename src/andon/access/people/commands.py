@@ -7,17 +7,19 @@ What is not here: signing in (login.py), and whether a caller may manage people 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from andon.access.model import Grant, Role, Source, User
+from andon.access.model import Grant, Principal, Role, Source, User
 from andon.access.people import lockout, names
 from andon.access.people.attempts import account_key
 from andon.access.people.authority import Authority, authority, checked_reason, subject_of
 from andon.access.people.choosing import Choosing
 from andon.access.people.codec import told
+from andon.access.people.confirming import check_confirmer, check_independent
 from andon.access.people.model import Account, Actor, DisabledBy
 from andon.access.people.passwords import ONE_TIME_LIFE, one_time
 from andon.access.people.roles import Roles
 from andon.access.people.store import Change, PeopleStore
 from andon.access.rights import is_admin
+from andon.access.tokens.model import MACHINE_ACTOR
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, Forbidden
 from andon.kernel.ids import new_id
@@ -138,7 +140,11 @@ class People:
         return after.user
 
     async def reset_password(self, user_id: str, *, actor: Actor, reason: str) -> str:
-        """A one-time password, which must be changed and runs out after 72 hours; ends their sessions.
+        """A one-time password, which must be changed and runs out after 72 hours.
+
+        Ends their sessions and revokes their tokens. The account signs nothing until somebody else has
+        confirmed it: who knows another person's password must not be able to sign as them alone (21 CFR
+        11.200(a)(3)).
 
         Raises:
             NotFound: no such person. Conflict: the directory keeps their password.
@@ -150,14 +156,48 @@ class People:
             account = await change.get(user_id)
             _check_local(account.user)
             giver = await self._over(change, actor, account.user, "reset the password of")
-            user = replace(account.user, must_change_password=True, password_changed_at=now)
+            user = replace(
+                account.user,
+                must_change_password=True,
+                password_changed_at=now,
+                signing_suspended_by=await _behind(change, giver.name),
+            )
             await change.remember_password(user_id, account.password_hash, now)
             await change.save(
                 replace(account, user=user, password_hash=kept, password_expires_at=now + ONE_TIME_LIFE)
             )
             await change.end_sessions(user_id, now, "password reset")
-            change.tell(_event("access.password-reset", user, giver.name, reason, Severity.WARNING), now)
+            after = {
+                "must_change_password": True,
+                "signing_suspended_by": user.signing_suspended_by,
+                "tokens_revoked": await change.revoke_tokens(user_id, now, giver.name),
+            }
+            reset = _event("access.password-reset", user, giver.name, reason, Severity.WARNING, after=after)
+            change.tell(reset, now)
         return chosen
+
+    async def confirm(self, user_id: str, *, actor: Principal, reason: str) -> User:
+        """Say that the person themself uses the account since its password was reset: it may sign again.
+
+        Raises:
+            NotFound: no such person. Conflict: there is nothing to confirm.
+            Forbidden: the actor is a token, the person themself or who reset the password; lacks
+                users.manage and rollouts.approve; or waits for such a confirmation too.
+        """
+        reason, now = checked_reason(reason), self._clock.now()
+        check_confirmer(actor)
+        async with self._store.changing() as change:
+            # Locked in one order: two who confirm each other never wait for each other.
+            both = {each: await change.get(each) for each in sorted({user_id, actor.user_id})}
+            user, confirmer = both[user_id].user, both[actor.user_id].user
+            check_independent(user, confirmer)
+            confirmed = replace(user, signing_suspended_by="")
+            await change.save(replace(both[user_id], user=confirmed))
+            before = {"signing_suspended_by": user.signing_suspended_by}
+            after = {"signing_suspended_by": ""}
+            kind = "access.identity-confirmed"
+            change.tell(_event(kind, user, actor.name, reason, before=before, after=after), now)
+        return confirmed
 
     async def change_password(self, user_id: str, *, old: str, new: str, keep_session: str = "") -> None:
         """The person's own change; ends their other sessions. A wrong old one counts as a failed sign-in.
@@ -216,6 +256,13 @@ class People:
         giver = await authority(change, actor)
         await giver.check(change, user.grants, f"{verb} {user.login}")
         return giver
+
+
+async def _behind(change: Change, name: str) -> str:
+    """The person who acts by this name: of a machine, who made it."""
+    if not name.startswith(MACHINE_ACTOR):
+        return name
+    return await change.maker_of(name.removeprefix(MACHINE_ACTOR)) or name
 
 
 def _changed(

@@ -37,7 +37,7 @@ from andon.access.people.lockout import Count
 from andon.access.people.model import Account, DisabledBy
 from andon.access.rights import BUILTIN
 from andon.access.sessions.store import end_sessions_of, sessions
-from andon.access.tokens.store import machine_grants, revoke_tokens_of, tokens
+from andon.access.tokens.store import machine_grants, maker_of, revoke_tokens_of, tokens
 from andon.kernel.errors import NotFound
 from andon.store.engine import Database
 from andon.store.schema import UtcDateTime, metadata
@@ -62,6 +62,7 @@ users = Table(
     Column("password_changed_at", UtcDateTime, nullable=True),
     Column("password_expires_at", UtcDateTime, nullable=True),
     Column("last_login_at", UtcDateTime, nullable=True),
+    Column("signing_suspended_by", String(256), nullable=False),  # who reset the password; empty: signs
 )
 roles = Table(
     "roles",
@@ -156,6 +157,10 @@ class Change:
     async def machines(self) -> Mapping[str, tuple[Grant, ...]]:
         """What the machine tokens may that are not revoked, by their names."""
         return dict(await machine_grants(self._tx))
+
+    async def maker_of(self, machine: str) -> str | None:
+        """The login of who made a machine token, revoked or not."""
+        return await maker_of(self._tx, machine)
 
     async def put_role(self, role: Role) -> None:
         """Write a role, new or not."""
@@ -309,6 +314,7 @@ def _values(account: Account) -> dict[str, Any]:
         "password_changed_at": user.password_changed_at,
         "password_expires_at": account.password_expires_at,
         "last_login_at": user.last_login_at,
+        "signing_suspended_by": user.signing_suspended_by,
     }
 
 
@@ -326,5 +332,6 @@ def _account(row: Row[Any]) -> Account:
         must_change_password=row.must_change_password,
         password_changed_at=row.password_changed_at,
         last_login_at=row.last_login_at,
+        signing_suspended_by=row.signing_suspended_by,
     )
     return Account(user, row.password_hash, row.password_expires_at, DisabledBy(row.disabled_by))

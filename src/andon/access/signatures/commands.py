@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from andon.access.model import Principal, User
+from andon.access.people.confirming import signing_suspended
 from andon.access.policies.model import Policy
 from andon.access.signatures.model import Action, Document, Meaning, Signature, Standing
 from andon.access.signatures.seal import Sealer
@@ -81,7 +82,8 @@ class Signing:
         Raises:
             InvalidInput: no reason was given.
             Forbidden: a token signs, a component is missing or wrong, the account is locked out or must
-                change its password, or it is somebody else's password.
+                change its password, or was reset and nobody has confirmed it (`signing-suspended`), or it is
+                somebody else's password.
             Unavailable: the directory does not answer.
         """
         self._check_form(principal, given)
@@ -93,6 +95,8 @@ class Signing:
             raise Forbidden("not-the-signer", "one signs as oneself only", hint="use your own login")
         if user.must_change_password:
             raise _must_change()
+        if user.signing_suspended_by:
+            raise signing_suspended(user)
         made = Signature(
             id=new_id("sg", now),
             document=document,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from andon.access.model import Grant
 from andon.access.people.codec import grants_from_json, grants_to_json
-from andon.access.tokens.model import TokenView
+from andon.access.tokens.model import MACHINE_ACTOR, TokenView
 from andon.store.engine import Database
 from andon.store.schema import UtcDateTime, metadata
 from andon.timeline import store as timeline
@@ -61,6 +61,21 @@ async def machine_grants(tx: AsyncConnection) -> Sequence[tuple[str, tuple[Grant
     return [(row.name, grants_from_json(row.grants)) for row in (await tx.execute(query)).all()]
 
 
+async def maker_of(connection: AsyncConnection, name: str) -> str | None:
+    """The login of who made machine token `name`, also of one that ended; else None.
+
+    A token that another token made is of whoever made that one: a person cannot hide behind two.
+    """
+    found: str | None = f"{MACHINE_ACTOR}{name}"
+    # A maker is older than what it makes, so this ends.
+    while found is not None and found.startswith(MACHINE_ACTOR):
+        query = select(tokens.c.created_by).where(
+            tokens.c.owner_id.is_(None), tokens.c.name == found.removeprefix(MACHINE_ACTOR)
+        )
+        found = (await connection.execute(query)).scalar_one_or_none()
+    return found
+
+
 class TokenStore:
     """Keeps tokens. Each method is one transaction."""
 
@@ -95,9 +110,10 @@ class TokenStore:
         """The token with this id, revoked or not."""
         return await self._one(tokens.c.id == token_id)
 
-    async def find_machine(self, name: str) -> TokenView | None:
-        """The machine token with this name, revoked or not: a name is never given twice."""
-        return await self._one((tokens.c.owner_id.is_(None)) & (tokens.c.name == name))
+    async def maker_of(self, name: str) -> str | None:
+        """As the function `maker_of`."""
+        async with self._database.reading() as connection:
+            return await maker_of(connection, name)
 
     async def list(self, owner_id: str | None) -> list[TokenView]:
         """A person's tokens, or with None the machines', the newest first."""

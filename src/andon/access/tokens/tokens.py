@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
 from andon.access.model import Grant, Principal, PrincipalKind, User
@@ -15,7 +15,6 @@ from andon.access.tokens.model import (
     LONGEST_LIFE,
     LONGEST_NAME,
     MACHINE,
-    MACHINE_ACTOR,
     PERSONAL,
     RANDOM_LENGTH,
     TokenView,
@@ -33,12 +32,20 @@ _MOST_PER_PERSON = 50
 
 
 class Tokens:
-    """Makes, recognises and revokes tokens."""
+    """Makes, recognises and revokes tokens. aged: as of `Sessions`."""
 
-    def __init__(self, store: TokenStore, people: PeopleStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: TokenStore,
+        people: PeopleStore,
+        clock: Clock,
+        *,
+        aged: Callable[[User], User] = lambda user: user,
+    ) -> None:
         self._store = store
         self._people = people
         self._clock = clock
+        self._aged = aged
 
     async def create(
         self,
@@ -93,7 +100,8 @@ class Tokens:
         """Who has this token.
 
         Raises:
-            Unauthenticated: no token, or it ran out, was revoked, or its owner is disabled.
+            Unauthenticated: no token, or it ran out, was revoked, or its owner is disabled or must change
+                their password.
         """
         token = await self._store.find_by_hash(_hashed(text)) if is_well_formed(text) else None
         if token is None:
@@ -122,13 +130,9 @@ class Tokens:
     async def maker_of(self, name: str) -> str | None:
         """The login of who made machine token `name` (without `token:`), also of one that ended; else None.
 
-        A token that another token made is of whoever made that one: a person cannot hide behind two.
+        Where another machine made it, the person who made that one.
         """
-        token = await self._store.find_machine(name)
-        # A maker is older than what it makes, so this ends.
-        while token is not None and token.created_by.startswith(MACHINE_ACTOR):
-            token = await self._store.find_machine(token.created_by.removeprefix(MACHINE_ACTOR))
-        return None if token is None else token.created_by
+        return await self._store.maker_of(name)
 
     async def revoke(self, token_id: str, *, actor: Actor, reason: str) -> None:
         """End a token: its next use is refused. One that was revoked stays so; raises NotFound."""
@@ -150,6 +154,13 @@ class Tokens:
         account, roles = await self._people.find_with_roles(token.owner_id)
         if account is None or account.user.is_disabled:
             raise Unauthenticated("token-ended", f"the owner of token {token.name} is disabled")
+        # As in a session: until the person has a password that only they know, nothing acts for them.
+        if self._aged(account.user).must_change_password:
+            raise Unauthenticated(
+                "token-owner-password",
+                f"the owner of token {token.name} must change their password first",
+                hint="andon login asks for a new one; then the token works again",
+            )
         return Principal(
             kind=PrincipalKind.TOKEN,
             name=account.user.login,

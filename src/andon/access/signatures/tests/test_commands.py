@@ -156,6 +156,19 @@ async def test_a_one_time_password_signs_nothing(desk: Desk) -> None:
     assert caught.value.code == "password-change-required"
 
 
+@pytest.mark.part11("11.200(a)(3)")
+async def test_an_account_that_was_reset_signs_nothing_until_somebody_else_has_confirmed_it(
+    desk: Desk,
+) -> None:
+    desk.door.users["lee"] = replace(LEE, signing_suspended_by="root")
+    with pytest.raises(Forbidden, match="reset by root") as caught:
+        await desk.sign()
+    assert caught.value.code == "signing-suspended"
+    assert "andon users confirm lee" in caught.value.hint
+    desk.door.users["lee"] = LEE
+    assert (await desk.sign()).signer == "lee"
+
+
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 2001])
 async def test_a_signature_needs_a_reason_of_a_bearable_length(desk: Desk, reason: str) -> None:
     with pytest.raises(InvalidInput, match="reason"):
