@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from andon_wire import cosigning, merkle, note
 from andon_wire.cosigning import Signer
@@ -24,6 +25,7 @@ from andon_wire.merkle import HASH_BYTES, Range
 from andon_wire.note import Checkpoint, Key, Malformed, Note
 
 MOST_PROOF_LINES = 63
+_PIECE = HASH_BYTES << 13
 SIZE_TYPE, TEXT_TYPE, BYTES_TYPE = "text/x.tlog.size", "text/plain; charset=utf-8", "application/octet-stream"
 
 
@@ -145,21 +147,34 @@ class Witness:
             state.keep(request.note.with_signatures(cosignature))
         return Answer(200, cosignature.line.encode())
 
-    def add_entries(self, origin: str, begin: int, hashes: bytes) -> Answer:
-        """Mirror the hashes of records `begin` + 1 up to the size that was cosigned last.
+    def knows(self, origin: str) -> bool:
+        """Whether this is a log that it is a witness of."""
+        return origin in self._states
 
-        They are kept when they fold to its root; 409 says how many are mirrored already.
-        """
+    def refuses_entries(self, origin: str, begin: int, length: int) -> Answer | None:
+        """Why `length` bytes of hashes from record `begin` + 1 on are of no use now; None where they are."""
         state = self._states.get(origin)
         if state is None:
             return Answer(404, b"this log is not known here\n")
+        known = state.checkpoint()
+        if begin != state.mirrored or known is None:
+            return Answer(409, f"{state.mirrored}\n".encode(), SIZE_TYPE)
+        if length != (known.size - begin) * HASH_BYTES:
+            return Answer(422, f"send hashes {begin} to {known.size}\n".encode())
+        return None
+
+    def add_entries(self, origin: str, begin: int, hashes: BinaryIO) -> Answer:
+        """Mirror the hashes of records `begin` + 1 up to the size that was cosigned last, read in pieces.
+
+        They are kept when they fold to its root; 409 says how many are mirrored already.
+        """
         with self._turn:
+            refused = self.refuses_entries(origin, begin, hashes.seek(0, os.SEEK_END))
+            if refused is not None:
+                return refused
+            state = self._states[origin]
             known = state.checkpoint()
-            if begin != state.mirrored or known is None:
-                return Answer(409, f"{state.mirrored}\n".encode(), SIZE_TYPE)
-            if len(hashes) != (known.size - begin) * HASH_BYTES:
-                return Answer(422, f"send hashes {begin} to {known.size}\n".encode())
-            if not state.mirror(hashes, known):
+            if known is None or not state.mirror(hashes, known):
                 return Answer(422, b"these do not fold to the root that was cosigned\n")
         return Answer(200, f"{known.size}\n".encode(), SIZE_TYPE)
 
@@ -222,16 +237,18 @@ class State:
         self._folder.mkdir(parents=True, exist_ok=True)
         _replace(self._folder / "checkpoint", str(kept).encode())
 
-    def mirror(self, hashes: bytes, known: Checkpoint) -> bool:
+    def mirror(self, hashes: BinaryIO, known: Checkpoint) -> bool:
         """Keep more hashes, when they fold to the root of `known`; whether they did."""
         grown = self._tree.copy()
-        grown.extend(split(hashes))
+        for piece in _pieces(hashes):
+            grown.extend(split(piece))
         if (grown.end, grown.root()) != (known.size, known.root):
             return False
         with (self._folder / "hashes").open("ab") as stream:
             # What a crash left behind the last note was never vouched for.
             stream.truncate(self._tree.end * HASH_BYTES)
-            stream.write(hashes)
+            for piece in _pieces(hashes):
+                stream.write(piece)
             stream.flush()
             os.fsync(stream.fileno())
         _replace(self._folder / "mirrored", str(self.note()).encode())
@@ -288,6 +305,13 @@ def _alone(folder: Path) -> Iterator[None]:
 def split(hashes: bytes) -> list[bytes]:
     """Hashes one by one."""
     return [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
+
+
+def _pieces(hashes: BinaryIO) -> Iterator[bytes]:
+    """All of them from the first on, some at a time."""
+    hashes.seek(0)
+    while piece := hashes.read(_PIECE):
+        yield piece
 
 
 def _read(path: Path) -> Note | None:

@@ -25,7 +25,7 @@ from andon_wire import merkle, note
 from andon_wire.cosigning import Signer
 from andon_wire.note import COSIGNER_KEY, LOG_KEY, Checkpoint, Key, Malformed, Note
 from andon_wire.witness import Request, State, Witness, set_aside, state_folder
-from andon_wire.witness_http import Server
+from andon_wire.witness_http import Bounds, Server
 from tests.component.timeline_certificates import certificates
 
 ORIGIN = "andon/plant"
@@ -49,7 +49,8 @@ class Running:
 
     def start(self) -> str:
         self.witness = Witness(self.folder, self.signer, {ORIGIN: self.logs}, lambda: 1_800_000_000.5)
-        self.server = Server(self.witness, "127.0.0.1", self.port, self.tls)
+        bounds = Bounds(of_one_address=64)
+        self.server = Server(self.witness, "127.0.0.1", self.port, self.tls, bounds)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         return self.server.url
@@ -121,7 +122,7 @@ REFUSED = {
     ),
     "no request": ("nonsense", 400),
     "a number of another form": (asked(10, 20).replace("old 10", "old 010"), 400),
-    "no checkpoint": ("old 10\n\nhello\n\n" + LOG.sign("hello\n").line, 400),
+    "no checkpoint": (f"old 10\n\n{ORIGIN}\n\n" + LOG.sign(f"{ORIGIN}\n").line, 400),
     "too many lines of proof": ("old 10\n" + f"{note.encoded(bytes(32))}\n" * 64 + f"\n{signed(20)}", 400),
     "a line of proof that is no hash": ("old 10\nAAAA\n\n" + str(signed(20)), 400),
 }

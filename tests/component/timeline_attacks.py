@@ -4,6 +4,7 @@ A `Past` has a timeline in SQLite that was signed and witnessed; an attack is ma
 plain SQL, the triggers dropped. It gives the first record that a verification has to name.
 """
 
+import io
 import random
 import shutil
 import sqlite3
@@ -85,7 +86,7 @@ async def a_past(folder: Path, records: int = RECORDS) -> Past:
         assert answer.status == 200, answer
         await store.cosign(made, "w", answer.body.decode(), clock.now())
         hashes = b"".join(await store.hashes(seen, made))
-        assert witness.add_entries(ORIGIN, seen, hashes).status == 200
+        assert witness.add_entries(ORIGIN, seen, io.BytesIO(hashes)).status == 200
         seen = made
         if made == past.earlier_records:
             await database.close()
