@@ -269,7 +269,7 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen, certificate: Re
         version=version("andon"),
         releases=base.releases,
         runs=runs,
-        ship=Ship(runs, clock, lambda: wakes.wake("pipelines")),
+        ship=Ship(runs, clock, lambda: wakes.wake("pipelines"), roots=settings.pipelines.sources),
         rollouts=rollouts,
         commands=Commands(
             rollouts, base.releases, sequential, clock, Authority(access.policies, access.sealer, gates)

@@ -49,6 +49,11 @@ class PipelineSettings(BaseModel):
     find_links: list[str] = Field(
         [], description="Folders of wheels to use beside the package index; all that a closed network has"
     )
+    sources: list[Path] = Field(
+        [],
+        description="Folders that source trees are shipped from, as JSON list; links cannot leave them. "
+        "Empty: any folder of this machine that Andon can read",
+    )
     use_index: bool = Field(True, description="Whether a build may ask the configured package index")
 
 

@@ -1,39 +1,46 @@
 """What a person may ask of pipelines: ship a tree, and stop that. The controller does the rest."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from andon.kernel.clock import Clock
-from andon.kernel.errors import Conflict
+from andon.kernel.errors import Conflict, Forbidden, InvalidInput
 from andon.kernel.ids import RunId, UnitName, new_id
 from andon.pipelines.model import Run, RunState, StageStatus
 from andon.pipelines.plan import plan
 from andon.pipelines.store import RunStore
 from andon.timeline.records import Event
-from andon.units.load import load
+from andon.units.load import FILE_NAME, load
 from andon.units.model import Manifest
 
 _ATTEMPTS = 10  # a run changes some fifteen times in all
 
 
 class Ship:
-    """Starts and stops runs. `wake` makes the controller look at once."""
+    """Starts and stops runs. `wake` makes the controller look at once.
 
-    def __init__(self, store: RunStore, clock: Clock, wake: Callable[[], None]) -> None:
+    roots: folders that trees are shipped from; none: any folder of this machine.
+    """
+
+    def __init__(
+        self, store: RunStore, clock: Clock, wake: Callable[[], None], *, roots: Sequence[Path] = ()
+    ) -> None:
         self._store = store
         self._clock = clock
         self._wake = wake
+        self._roots = tuple(each.expanduser().resolve() for each in roots)
 
     async def start(self, path: Path, actor: str) -> Run:
         """Begin to ship the unit in the folder `path`; gives the run as it begins.
 
         Raises:
             InvalidInput: the manifest is missing or wrong.
+            Forbidden: it lies outside of the folders that are shipped from.
             Conflict: the unit is being shipped already.
         """
-        folder, manifest = await asyncio.to_thread(_found, path)
+        folder, manifest = await asyncio.to_thread(self._found, path)
         unit = UnitName(manifest.unit.name)
         for other in await self._store.list_active():
             if other.unit == unit:
@@ -71,8 +78,8 @@ class Ship:
         return run
 
     async def unit_of(self, path: Path) -> UnitName:
-        """The unit whose source tree is the folder `path`; raises InvalidInput."""
-        _, manifest = await asyncio.to_thread(_found, path)
+        """The unit whose source tree is the folder `path`; raises InvalidInput, Forbidden."""
+        _, manifest = await asyncio.to_thread(self._found, path)
         return UnitName(manifest.unit.name)
 
     async def cancel(self, run_id: RunId, actor: str, reason: str) -> Run:
@@ -97,8 +104,22 @@ class Ship:
             return saved
         raise Conflict("run-moved", f"{run_id} keeps changing", hint="try again")
 
-
-def _found(path: Path) -> tuple[Path, Manifest]:
-    folder = path.expanduser().resolve()
-    manifest = load(folder)
-    return (folder if folder.is_dir() else folder.parent), manifest
+    def _found(self, path: Path) -> tuple[Path, Manifest]:
+        """The tree at `path` with its manifest; links are followed before anything is compared or read."""
+        there = path.expanduser().resolve()
+        if self._roots and not any(there.is_relative_to(each) for each in self._roots):
+            raise Forbidden(
+                "source-not-allowed",
+                f"{path} may not be shipped: it lies outside of the folders that are",
+                hint="an administrator adds its folder to ANDON_PIPELINES__SOURCES",
+            )
+        folder = there if there.is_dir() else there.parent
+        file = folder / FILE_NAME if there.is_dir() else there
+        # What is wrong with a manifest is told with its text, so no other file is read as one.
+        if file.name != FILE_NAME or file.is_symlink():
+            raise InvalidInput(
+                "no-manifest",
+                f"{file} is no manifest, or a link to one",
+                hint=f"name a folder that holds {FILE_NAME}",
+            )
+        return folder, load(file)

@@ -1,5 +1,6 @@
 """From source to release: runs with their logs, and the releases that came of them."""
 
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -8,13 +9,14 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from andon.access.model import Permission, Place
+from andon.access.model import EVERYWHERE, Permission, Place
 from andon.api import inputs, model, places, views
 from andon.api.callers import Caller, Current
 from andon.api.declared import needs
 from andon.api.gather import Gather
 from andon.api.problems import documented
 from andon.api.services import Services
+from andon.kernel.errors import Forbidden, InvalidInput
 from andon.kernel.ids import RunId
 from andon.pipelines.model import Run, RunState, StageName
 
@@ -62,13 +64,11 @@ def runs(gather: Gather) -> APIRouter:
         "/runs",
         status_code=201,
         summary="Ship a source tree",
-        responses=documented(404, 409, 422),
+        responses=documented(403, 404, 409, 422),
         dependencies=[needs(Permission.RUN_START)],
     )
     async def start(body: inputs.StartRun, caller: Current) -> model.RunView:
-        # Which unit it is stands in the tree, so the right is looked at again when that is known.
-        unit = await services.ship.unit_of(Path(body.path))
-        caller.require(Permission.RUN_START, Place(unit=unit))
+        await _require_start(services, caller, Path(body.path))
         return views.run(await services.ship.start(Path(body.path), caller.name))
 
     @api.get(
@@ -124,6 +124,26 @@ def runs(gather: Gather) -> APIRouter:
         return views.run(await services.ship.cancel(RunId(run), actor=caller.name, reason=body.reason))
 
     return api
+
+
+async def _require_start(services: Services, caller: Caller, path: Path) -> None:
+    """Go on only where the caller may ship the unit of this tree, which stands in the tree itself.
+
+    Who may not ship every unit is told the same of a tree of another unit, of one that cannot be shipped,
+    and of a path where nothing is: files of this machine cannot be tried out.
+    """
+    if not caller.may(Permission.RUN_START, Place(unit=EVERYWHERE)):
+        unit = None
+        with contextlib.suppress(InvalidInput, Forbidden):
+            unit = await services.ship.unit_of(path)
+        if unit is None or not caller.may(Permission.RUN_START, Place(unit=unit)):
+            raise Forbidden(
+                "not-permitted",
+                f"{path} holds no unit that {caller.name} may ship",
+                hint="who may ship every unit is told what is wrong with a tree",
+                needs={"permission": Permission.RUN_START.value, "environment": None, "unit": None},
+            )
+    caller.require(Permission.RUN_START, Place(unit=await services.ship.unit_of(path)))
 
 
 async def follow(services: Services, run: RunId, caller: Caller) -> AsyncIterator[str]:

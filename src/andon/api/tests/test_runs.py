@@ -3,12 +3,16 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
+from andon.access.model import Grant, Scope
+from andon.api.http import create
 from andon.api.routes.pipelines import follow
 from andon.kernel.clock import ManualClock
+from andon.kernel.errors import InvalidInput
 from andon.pipelines.model import RunState, StageName
 from andon.testing import scenes
-from andon.testing.access import caller_as
+from andon.testing.access import caller_as, client_as
 from andon.testing.services import FakePlant
 
 
@@ -54,3 +58,28 @@ async def test_a_run_that_is_over_is_told_at_once():
     services = replace(plant.services(), clock=Narrated())
     kinds = [_parsed(each)[0] async for each in follow(services, scenes.SHIPPED, caller_as(plant, "viewer"))]
     assert kinds == ["stage"] * len(StageName) + ["end"]
+
+
+class Tree:
+    """What may be shipped from: one tree of the unit roastery, and nothing else on this machine."""
+
+    async def unit_of(self, path: Path) -> str:
+        if path != Path("/srv/roastery"):
+            raise InvalidInput("no-manifest", f"{path} cannot be read: No such file or directory")
+        return "roastery"
+
+
+async def test_who_may_not_ship_a_tree_is_not_told_whether_it_is_there():
+    plant = scenes.a_busy_morning(FakePlant())
+    plant.access.add("mes-only", Grant("engineer", Scope(unit="mes")))
+    app = create(replace(plant.services(), ship=Tree()))
+    async with client_as(plant, "mes-only", app=app) as client:
+        told = [
+            (await client.post("/api/v1/runs", json={"path": path})).text.replace(path, "")
+            for path in ("/srv/roastery", "/srv/nothing!")
+        ]
+    assert told[0] == told[1]
+    assert '"not-permitted"' in told[0]
+    async with client_as(plant, "engineer", app=app) as client:
+        missing = await client.post("/api/v1/runs", json={"path": "/srv/nothing!"})
+    assert (missing.status_code, missing.json()["code"]) == (422, "no-manifest")
