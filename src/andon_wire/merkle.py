@@ -24,6 +24,11 @@ class Node(NamedTuple):
     number: int
     hash: bytes
 
+    @property
+    def end(self) -> int:
+        """How many leaves there must be for it."""
+        return (self.number + 1) << self.level
+
 
 def leaf_hash(entry: bytes) -> bytes:
     """The hash of one entry."""
@@ -76,16 +81,18 @@ class Range:
                 at += 1
         return tiles
 
-    def join(self, following: "Range") -> None:
-        """Add the range that begins where this one ends.
+    def join(self, following: "Range") -> list[Node]:
+        """Add the range that begins where this one ends; gives nodes as `extend` does.
 
         Raises:
             ValueError: it begins elsewhere.
         """
         if following.begin != self.end:
             raise ValueError(f"leaves {self.end} to {following.begin} are missing")
+        tiles: list[Node] = []
         for node in following.nodes:
-            self._push(node, [])
+            self._push(node, tiles)
+        return tiles
 
     def root(self) -> bytes:
         """The root of the tree of all leaves from 0 to `end`.

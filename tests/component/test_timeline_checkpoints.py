@@ -261,6 +261,52 @@ async def test_a_checkpoint_costs_what_is_new(database: Database, places: KeyFil
     assert (await checkpointer.checkpoint_now()).size == 701
 
 
+TREES = {
+    "a node is gone": "DELETE FROM timeline_tiles WHERE number = 1",
+    "all are gone": "DELETE FROM timeline_tiles",
+    "a node is another": f"UPDATE timeline_tiles SET hash = '{'ab' * 32}' WHERE number = 2",
+    "a node cannot be read": "UPDATE timeline_tiles SET hash = 'x' WHERE number = 0",
+    "one is too many": f"INSERT INTO timeline_tiles VALUES (16, 0, '{'ab' * 32}')",
+}
+
+
+@pytest.mark.parametrize("harm", TREES)
+async def test_a_tree_that_was_harmed_is_found_and_mended_from_the_records(
+    any_database: Database, places: KeyFiles, harm: str
+) -> None:
+    clock, store = ManualClock(AT), CheckpointStore(any_database)
+    checkpointer, believed = Checkpointer(any_database, places, clock), verify.trust(keys.public(places))
+    await grow(any_database, 800)
+    await checkpointer.tick()
+    assert await checkpointer.mend() == 0
+    before = await store.all_tiles()
+    await run(any_database, TREES[harm])
+    found = await verify.verify(any_database, believed, [], clock)
+    assert [each.what for each in found.findings] == ["tree-differs"]
+    await checkpointer.tick()
+    assert await store.all_tiles() != before, "it is looked at each hour"
+    clock.advance(timedelta(hours=1))
+    await checkpointer.tick()
+    assert await store.all_tiles() == before
+    told = await TimelineStore(any_database).list(Filter(kind=checkpoints.MENDED))
+    assert [each.event.after["records"] for each in told] == [800]
+    await Tree(store).consistency(1, 800)
+    assert (await verify.verify(any_database, believed, [], clock)).is_intact
+
+
+async def test_a_tree_is_not_mended_from_records_that_were_not_signed(
+    any_database: Database, places: KeyFiles
+) -> None:
+    checkpointer = Checkpointer(any_database, places, ManualClock(AT))
+    await grow(any_database, 300)
+    await checkpointer.checkpoint_now()
+    await drop_triggers(any_database)
+    await run(any_database, REWRITES["altered"][0], "DELETE FROM timeline_tiles")
+    with pytest.raises(Untrusted, match="not those that were signed"):
+        await checkpointer.mend()
+    assert await CheckpointStore(any_database).all_tiles() == {}
+
+
 async def test_a_head_that_was_turned_back_is_found(database: Database, places: KeyFiles) -> None:
     await grow(database, 5)
     await Checkpointer(database, places, ManualClock(AT)).checkpoint_now()

@@ -5,7 +5,9 @@ the database says it was, and the new records are checked on the way: a history 
 back is not signed, whoever asks. What is not here: sending checkpoints to witnesses (witnesses.py).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Damaged, Untrusted
@@ -14,14 +16,17 @@ from andon.timeline import chain, keys
 from andon.timeline.keys import KeyFiles, Signed
 from andon.timeline.records import Event, Kept, Severity
 from andon.timeline.store import CheckpointStore, Filter, TimelineStore
+from andon.timeline.walk import Walk
 from andon_wire import cosigning, note
 from andon_wire.cosigning import Signer
-from andon_wire.merkle import Node, Range
+from andon_wire.merkle import TILE_LEVEL, Node, Range
 from andon_wire.note import Checkpoint, Key, Malformed, Note
 
 ALERT = "timeline.not-signed"
 ROTATED = "timeline.key-rotated"
 RESTORED = "timeline.restored"
+MENDED = "timeline.tree-mended"
+_MEND_EVERY = timedelta(hours=1).total_seconds()
 
 
 @dataclass(slots=True)
@@ -61,20 +66,23 @@ class Checkpointer:
         self._checkpoints = CheckpointStore(database)
         self._places = places
         self._clock = clock
+        self._mend_at = 0.0  # by the monotonic clock
 
     async def tick(self) -> None:
-        """Sign what is new, if anything is. That something cannot be signed is told on the timeline, once
-        for each size that was signed last.
+        """Sign what is new, if anything is; look after the tree at the first tick and then each hour. That
+        something cannot be signed is told on the timeline, once for each size that was signed last.
 
         Raises:
-            Damaged, Untrusted: as `checkpoint_now`.
+            Damaged, Untrusted: as `checkpoint_now` and `mend`.
         """
         signed, (head, last) = keys.remembered(self._places), await self._timeline.head()
         seen = (signed.tree.end, signed.hash.hex()) if signed else (0, chain.GENESIS.hex())
-        if seen == (head, last) and not self._places.former_key.exists():
-            return
         try:
-            await self.checkpoint_now()
+            if seen != (head, last) or self._places.former_key.exists():
+                await self.checkpoint_now()
+            if self._clock.monotonic() >= self._mend_at:
+                self._mend_at = self._clock.monotonic() + _MEND_EVERY
+                await self.mend()
         except (Damaged, Untrusted) as error:
             await self._tell(error, seen[0])
             raise
@@ -95,6 +103,53 @@ class Checkpointer:
         if len(signers) > 1:
             keys.retire(self._places)
         return await self._checkpoints.get(kept.size)
+
+    async def mend(self) -> int:
+        """Make the tree's nodes again where some are missing or wrong; a record tells, and gives how many.
+
+        Looking costs one hash for 256 records. They are made from the records, which have to be those that
+        were signed: otherwise witnesses could be shown proofs of another history.
+
+        Raises:
+            Untrusted: the records are others.
+        """
+        signed = keys.remembered(self._places)
+        if signed is None:
+            return 0
+        size = signed.tree.end
+        found, (head, _) = await self._checkpoints.all_tiles(), await self._timeline.head()
+        # Between both are those of a checkpoint that another process made meanwhile.
+        kept = {name: each for name, each in found.items() if not size < (name[1] + 1) << name[0] <= head}
+        if _is_whole(kept, signed.tree):
+            return 0
+        made = await self._made_again(signed.tree)
+        names = {(each.level, each.number): each.hash.hex() for each in made}
+        wrong = [name for name, each in kept.items() if names.get(name) != each]
+        count = len(wrong) + len(names.keys() - kept.keys())
+        told = Event(
+            kind=MENDED,
+            subject="timeline",
+            actor="timeline",
+            reason=f"{count} nodes of the tree were missing or wrong and were made again from the records",
+            severity=Severity.WARNING,
+            after={"nodes": count, "records": size},
+        )
+        await self._checkpoints.replace_tiles(made, wrong, told, self._clock.now())
+        return count
+
+    async def _made_again(self, tree: Range) -> list[Node]:
+        walk = Walk([tree.end])
+        async for batch in self._timeline.kept():
+            walk.add(batch)
+            if walk.walked.count >= tree.end:
+                break
+        if walk.walked.findings or walk.walked.roots.get(tree.end) != tree.root():
+            raise Untrusted(
+                "timeline-rewritten",
+                f"the first {tree.end} records are not those that were signed: no tree is made of them",
+                hint="andon audit verify",
+            )
+        return [each for each in walk.walked.tiles if each.end <= tree.end]
 
     async def rotate(self, actor: str, reason: str) -> Key:
         """Exchange the signing key; the record of it is covered by a checkpoint that both keys signed.
@@ -198,6 +253,19 @@ class Checkpointer:
             after={"signed": signed},
         )
         await self._timeline.record(alert, self._clock.now())
+
+
+def _is_whole(kept: Mapping[tuple[int, int], str], tree: Range) -> bool:
+    """Whether the nodes that are kept are those of `tree`, all of them."""
+    count = tree.end >> TILE_LEVEL
+    try:
+        lowest = [Node(TILE_LEVEL, n, bytes.fromhex(kept[TILE_LEVEL, n])) for n in range(count)]
+    except (KeyError, ValueError):
+        return False
+    whole = Range()
+    made = whole.join(Range(0, count << TILE_LEVEL, lowest))
+    is_kept = {(each.level, each.number): each.hash.hex() for each in made} == kept
+    return is_kept and whole.nodes == [each for each in tree.nodes if each.level >= TILE_LEVEL]
 
 
 def _checkpoint(signers: list[Signer], tree: Range) -> Note:

@@ -27,7 +27,7 @@ from andon_wire.note import Checkpoint, Malformed, Note
 FORMAT = 1
 _RECORD = b'{"hash":"'
 _TAIL = b"}}\n"
-_ANY, _NEVER = b"{", b"\0"  # how a body begins: each does, none does
+_ANY, _NEVER = b"{}", b"\0}"  # how a body begins: each does, none does
 _BLOCK = 1 << 20
 _SPLIT_FROM_BYTES = 16 << 20  # less is not worth a second process
 

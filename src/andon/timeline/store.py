@@ -5,6 +5,7 @@ A row's body is the truth and is what is read back; the other columns are there 
 append last, after the rows of the change, and two transactions never wait for each other in a circle.
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,6 +26,7 @@ from sqlalchemy import (
     Table,
     Text,
     cast,
+    delete,
     func,
     insert,
     literal_column,
@@ -168,6 +170,7 @@ async def append(tx: AsyncConnection, event: Event, at: datetime) -> int:
 
 
 _ROWS_AT_ONCE = 1000
+_HASH = re.compile("[0-9a-f]{64}")
 _HEAD = select(timeline_head.c.number, timeline_head.c.hash).where(timeline_head.c.id == 1).with_for_update()
 _INSERT = insert(timeline)
 _NEW_HEAD = update(timeline_head).where(timeline_head.c.id == 1)
@@ -393,7 +396,30 @@ class CheckpointStore:
             columns.level == level, columns.number >= begin, columns.number < end
         )
         async with self._database.reading() as connection:
-            return {row.number: bytes.fromhex(row.hash) for row in (await connection.execute(query)).all()}
+            rows = (await connection.execute(query)).all()
+        # One that cannot be read is as good as missing: it is made again from the records.
+        return {row.number: bytes.fromhex(row.hash) for row in rows if _HASH.fullmatch(row.hash)}
+
+    async def all_tiles(self) -> dict[tuple[int, int], str]:
+        """Every node that is kept, by level and number, as it is stored."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(select(timeline_tiles))).all()
+        return {(row.level, row.number): row.hash for row in rows}
+
+    async def replace_tiles(
+        self, tiles: Sequence[Node], wrong: Sequence[tuple[int, int]], event: Event, at: datetime
+    ) -> None:
+        """Keep `tiles`, and nothing by the names `wrong` that is not among them; `event` tells why."""
+        columns = timeline_tiles.c
+        of_tiles = [{"level": n.level, "number": n.number, "hash": n.hash.hex()} for n in tiles]
+        async with self._database.transaction() as tx:
+            for level, number in wrong:
+                await tx.execute(
+                    delete(timeline_tiles).where(columns.level == level, columns.number == number)
+                )
+            for start in range(0, len(of_tiles), _ROWS_AT_ONCE):
+                await self._insert_new(tx, timeline_tiles, of_tiles[start : start + _ROWS_AT_ONCE])
+            await append(tx, event, at)
 
     async def _insert_new(self, tx: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
         if rows:

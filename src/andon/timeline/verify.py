@@ -1,6 +1,6 @@
 """Verifies the timeline of a live database, on either kind, while it goes on being written."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from andon.kernel.clock import Clock
@@ -36,12 +36,17 @@ async def verify(
     timeline = TimelineStore(database)
     head, last = await timeline.head()
     notes = [each.note async for page in _checkpoints(database) for each in page]
+    tiles = await CheckpointStore(
+        database
+    ).all_tiles()  # before the records, of which there may be more by then
     walk = Walk(checks.sizes_of(notes, memories))
     # Not `until=head`: rows past it would be hidden by turning the head back. What came since is fine.
     async for batch in timeline.kept():
         walk.add(batch)
     found = checks.conclude(walk.walked, notes, memories, believed)
     findings = (*found.findings, *_of_head(walk, head, last))
+    if not findings:
+        findings = (*_of_tree(walk, tiles, found.signed_to),)
     return replace(found, findings=findings, seconds=clock.monotonic() - begun)
 
 
@@ -54,6 +59,19 @@ def _of_head(walk: Walk, head: int, last: str) -> list[Finding]:
         sentence = f"records {walked.count + 1} to {head} are missing: the timeline's head is at {head}"
         return [Finding("cut-off", sentence, walked.count + 1)]
     return [Finding("head-differs", f"the timeline's head has another hash than record {head}")]
+
+
+def _of_tree(walk: Walk, kept: Mapping[tuple[int, int], str], signed_to: int) -> Iterator[Finding]:
+    """What proofs are made of; said only of records that are all right, as it follows from them."""
+    made = {(each.level, each.number): each for each in walk.walked.tiles}
+    missing = [name for name, each in made.items() if each.end <= signed_to and name not in kept]
+    wrong = [name for name in kept if name not in made or made[name].hash.hex() != kept[name]]
+    if missing or wrong:
+        sentence = (
+            f"the records are as signed, but {len(missing)} nodes of their tree are missing and {len(wrong)} "
+            "are wrong: proofs for witnesses fail until Andon makes them again, at its start or in an hour"
+        )
+        yield Finding("tree-differs", sentence)
 
 
 async def _checkpoints(database: Database) -> AsyncIterator[Sequence[Kept]]:

@@ -31,7 +31,7 @@ class Finding:
 
 
 class Row(NamedTuple):
-    """A record as it is kept. told: how the body has to begin for its columns to be true, as in told.py."""
+    """A record as it is kept. told: the object that its body has to begin with, as in told.py."""
 
     number: int
     told: bytes
@@ -101,7 +101,7 @@ class Walk:
             and {*map(len, stored)} == {2 * HASH_BYTES}
             and b"".join(leaves).hex().encode() == b"".join(stored)
         )
-        if not (is_chain and all(map(bytes.startswith, bodies, told))):
+        if not (is_chain and all(map(bytes.startswith, bodies, [each[:-1] for each in told]))):
             return []
         place = len('{"number":,"at":"') + len(str(first))
         times = [self._at, *(body[place : place + _TIME] for body in bodies)]
@@ -154,10 +154,10 @@ def _back(number: int, at: bytes, before: bytes) -> tuple[int, str, str]:
 
 def _is_told(row: Row) -> bool:
     """Whether the columns are what the body says, however the database writes JSON."""
-    if row.body.startswith(row.told):
+    if row.body.startswith(row.told[:-1]):
         return True
     try:
-        number, at, *columns = json.loads(row.told + b"}").values()
+        number, at, *columns = json.loads(row.told).values()
         kind, subject, actor, unit, environment, severity = columns
         begins = chain.head(number, at, (kind, subject, actor, unit, environment, severity))
     except (ValueError, TypeError, AttributeError):

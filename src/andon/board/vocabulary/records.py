@@ -55,6 +55,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind.access.grants-changed": ("Roles of a person changed", "역할 부여 변경"),
     "kind.access.password-changed": ("Password changed", "비밀번호 변경"),
     "kind.access.password-reset": ("Password reset", "비밀번호 재설정"),
+    "kind.access.identity-confirmed": ("Person confirmed after a reset", "재설정 후 본인 확인"),
     "kind.access.role-changed": ("Role changed", "역할 변경"),
     "kind.access.role-deleted": ("Role deleted", "역할 삭제"),
     "kind.access.signed-in": ("Signed in", "로그인"),
@@ -87,6 +88,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind.timeline.restored": ("Restored from a copy", "사본에서 복원"),
     "kind.timeline.key-rotated": ("Checkpoint key changed", "체크포인트 키 교체"),
     "kind.timeline.not-signed": ("No checkpoint could be signed", "체크포인트 서명 실패"),
+    "kind.timeline.tree-mended": ("The tree of the record was mended", "기록 트리 복구"),
     "kind.timeline.not-cosigned": ("No witness has cosigned", "증인 서명 없음"),
     # the timeline's page
     "timeline.title": ("Timeline", "타임라인"),
