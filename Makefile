@@ -9,6 +9,7 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 WORKERS ?= auto
 KILLS ?= 500
+MUTATIONS ?= 1000
 # Options for the command behind a target, such as: make demo ARGS=--exit
 ARGS ?=
 
@@ -24,7 +25,8 @@ test: setup-system check ## the linters and every test (WORKERS=n, ARGS for pyte
 test-quick: setup ## the unit tier: needs nothing outside the process
 	$(PYTEST) -q -n $(WORKERS) -m unit $(ARGS)
 
-campaign: setup ## kill Andon at KILLS random moments of rollouts under load; takes about 4 s each
+campaign: setup ## forge the timeline MUTATIONS times, a minute; kill Andon at KILLS random moments, 4 s each
+	ANDON_MUTATIONS=$(MUTATIONS) $(PYTEST) -q -n 0 -rP tests/component/test_timeline_campaign.py $(ARGS)
 	ANDON_KILLS=$(KILLS) $(PYTEST) -q -n 0 -rP tests/system/test_kill.py $(ARGS)
 
 check: setup ## the linters and the type checker
@@ -38,6 +40,7 @@ bench: setup ## the figures that the documents claim, measured quickly (see benc
 	$(PY) -m bench.judge --runs 1000
 	$(PY) -m bench.board
 	$(PY) -m bench.gateway --quick
+	$(PY) -m bench.timeline --records 200000
 
 lock: setup ## write the hashed locks again from the pyproject.toml files (ARGS=--upgrade takes newer versions)
 	$(PY) tools/lock.py $(ARGS)

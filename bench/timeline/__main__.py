@@ -117,6 +117,15 @@ def audited(folder: Path, processes: int, records: int) -> Taken:
     return Taken(seconds, used)
 
 
+async def verified(database: Database, places: keys.KeyFiles) -> Taken:
+    """A live database, as `andon audit verify` reads it."""
+    begun = time.process_time()
+    found = await verify.verify(database, verify.trust(keys.public(places)), [], SystemClock())
+    if not found.is_intact:
+        raise SystemExit(f"the database does not verify: {found.findings}")
+    return Taken(found.seconds, time.process_time() - begun)
+
+
 async def rates(folder: Path, records: int) -> tuple[float, float]:
     """Records a second: through `append`, and a plain insert of the same row, a transaction each."""
     database = Database.open(f"sqlite:///{folder / 'rate.db'}")
@@ -178,12 +187,12 @@ async def run(records: int, folder: Path) -> bool:
             f"  {name:<36} {seconds:7.2f} s (worst of 3: {max(each.seconds for each in taken):.2f}); ", end=""
         )
         print(f"{used:.2f} s of a processor, {used / bare:.1f} times the floor")
-    live = await verify.verify(database, verify.trust(keys.public(places)), [], clock)
-    if not live.is_intact:
-        raise SystemExit(f"the database does not verify: {live.findings}")
+    live = [await verified(database, places) for _ in range(3)]
+    seconds, of_live = min(each.seconds for each in live), min(each.processor for each in live)
     print(
-        f"  a live SQLite database               {live.seconds:7.2f} s, "
-        f"{live.seconds / bare:.1f} times the floor"
+        f"  a live SQLite database               {seconds:7.2f} s (worst of 3: "
+        f"{max(each.seconds for each in live):.2f}); {of_live:.2f} s of a processor, "
+        f"{of_live / bare:.1f} times the floor"
     )
     print(f"  writing the export                   {exporting:7.2f} s")
     print(f"  the first checkpoint                 {first:7.2f} s; one record later {following * 1e3:.0f} ms")
@@ -194,9 +203,12 @@ async def run(records: int, folder: Path) -> bool:
     print(f"  appends a second, one transaction each {appended:,.0f}; bare inserts {inserted:,.0f}", end="")
     print(f" ({appended / inserted:.0%})")
     bar = BAR_SECONDS * records / 1_000_000
+    best, least = max(best, seconds), max(least, of_live)  # the slower of both ways
     by_clock = "met" if best <= bar else "NOT met"
-    print(f"  the bar, {BAR_SECONDS:.0f} s from disk for a million: {by_clock} by the clock", end="")
-    print(f", {'met' if least <= bar else 'NOT met'} in seconds of a processor")
+    print(
+        f"  the bar, {BAR_SECONDS:.0f} s from disk for a million, by an export and live: {by_clock} ", end=""
+    )
+    print(f"by the clock, {'met' if least <= bar else 'NOT met'} in seconds of a processor")
     # The bar is for a machine that is free: where others take the processors, the clock says little.
     return least <= bar if os.getloadavg()[0] > (os.cpu_count() or 1) else best <= bar
 
