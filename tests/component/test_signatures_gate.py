@@ -46,8 +46,8 @@ async def test_a_yes_is_bound_to_the_bytes_that_the_registry_signed(
         f"{each.role.value}/{each.name}": each.sha256 for each in signed.artifacts
     }
     with pytest.raises(Forbidden, match="ada shipped or proposed it"):
-        await commands.approve(rollout.id, hand.sign(document, "ada", clock.now()))
-    await commands.approve(rollout.id, hand.sign(document, "lee", clock.now()))
+        await commands.approve(rollout.id, hand.sign(document, "ada", clock.now()), {"approver"})
+    await commands.approve(rollout.id, hand.sign(document, "lee", clock.now()), {"approver"})
     assert (await approvals.answers(rollout)).approvals == 1
 
     async with any_database.transaction() as tx:  # the table is an index; what is signed is what counts

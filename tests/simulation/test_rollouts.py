@@ -138,7 +138,7 @@ async def _answer(world: World, rollout: Rollout, who: str, *, is_yes: bool = Tr
     with contextlib.suppress(Conflict, Forbidden):  # it does not wait any more, or they shipped it
         document = await commands.document_of_answer(rollout.id, is_yes=is_yes)
         signed = world.hand.sign(document, who, world.clock.now())
-        await (commands.approve if is_yes else commands.reject)(rollout.id, signed)
+        await (commands.approve if is_yes else commands.reject)(rollout.id, signed, ("approver",))
 
 
 async def _lee_approves(world: World, rollout: Rollout) -> None:

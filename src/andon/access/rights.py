@@ -125,6 +125,20 @@ def covers(scope: Scope, place: Place) -> bool:
     return is_line and all(allowed in (EVERYWHERE, there) or there is None for allowed, there in pairs)
 
 
+def roles_at(principal: Principal, place: Place) -> frozenset[str]:
+    """Names of the roles that `principal` holds at `place`, whatever they permit; one that is gone is none.
+
+    Of a token only what its own grants name too.
+    """
+
+    def held(grants: Iterable[Grant]) -> frozenset[str]:
+        here = {each.role for each in grants if covers(each.scope, place)}
+        return frozenset(each for each in here if each in principal.roles or each in BUILTIN)
+
+    own = held(principal.grants)
+    return own if principal.limits is None else own & held(principal.limits)
+
+
 def is_admin(grants: Iterable[Grant]) -> bool:
     """Whether the built-in `admin` is among them, without a limit to its scope."""
     return any(each.role == ADMIN and each.scope == Scope() for each in grants)

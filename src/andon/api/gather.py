@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
+from andon.access import rights
 from andon.access.model import Permission, Place
 from andon.access.policies.model import Policy
 from andon.access.signatures.model import Document, Signature, Standing
@@ -149,14 +150,14 @@ class Gather:
         if answered is None:
             return None
         principal = caller.principal
-        why_not = answered.why_not(principal.user_id, principal.name)
+        place = Place(environment=rollout.environment, unit=rollout.unit)
+        why_not = answered.why_not(principal.user_id, principal.name, rights.roles_at(principal, place))
         document = None
         if rollout.is_gated:
             try:
                 document = await self.services.commands.document_of_answer(rollout.id, is_yes=True)
             except AndonError as error:  # the page must still show why nobody can sign
                 why_not = error.message
-        place = Place(environment=rollout.environment, unit=rollout.unit)
         if not caller.may(Permission.APPROVE, place):
             why_not = f"{principal.name} lacks {Permission.APPROVE.value} there"
         elif not principal.may_sign:

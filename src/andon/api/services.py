@@ -1,6 +1,6 @@
 """What the edges need of the rest, as protocols. `app.py` fills a `Services`; no rule lives here."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -120,8 +120,9 @@ class Commands(Protocol):
         *,
         signature: Signature | None = None,
     ) -> Rollout: ...
-    async def approve(self, rollout: RolloutId, signature: Signature) -> Rollout: ...
-    async def reject(self, rollout: RolloutId, signature: Signature) -> Rollout: ...
+    async def check_role(self, rollout: RolloutId, login: str, roles: Collection[str]) -> None: ...
+    async def approve(self, rollout: RolloutId, signature: Signature, roles: Collection[str]) -> Rollout: ...
+    async def reject(self, rollout: RolloutId, signature: Signature, roles: Collection[str]) -> Rollout: ...
     async def rollback(  # noqa: PLR0913  as the command
         self,
         unit: UnitName,

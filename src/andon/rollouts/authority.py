@@ -14,7 +14,7 @@ from andon.access.signatures.commands import is_required
 from andon.access.signatures.model import Action, Document, Meaning, Signature, Standing
 from andon.kernel.errors import Conflict, Damaged, Forbidden, Untrusted
 from andon.kernel.ids import EnvironmentName
-from andon.rollouts import documents, refusals
+from andon.rollouts import documents, gates, refusals
 from andon.rollouts.approvals import Approvals, Seals
 from andon.rollouts.model import Gate, Rollout
 
@@ -83,13 +83,14 @@ class Authority:
             )
 
     async def check_answer(
-        self, rollout: Rollout, signature: Signature, now: datetime, *, is_yes: bool
+        self, rollout: Rollout, signature: Signature, roles: Collection[str], now: datetime, *, is_yes: bool
     ) -> None:
-        """See that this signed answer may be given now.
+        """See that this signed answer may be given now. roles: those that the signer holds there.
 
         Raises:
             Conflict: it waits for no answer, or something else was signed. Untrusted: the signature is
-            forged, or the release does not verify. Forbidden: the last yes must be somebody uninvolved's.
+            forged, or the release does not verify. Forbidden: the signer does not hold the gate's role, or
+            the last yes must be somebody uninvolved's.
         """
         problem = refusals.no_answer(rollout, now)
         found = await self.approvals.look(rollout)
@@ -98,13 +99,22 @@ class Authority:
             raise Conflict(
                 "no-open-gate", f"rollout {rollout.id} cannot be answered: {why}", hint="andon status"
             )
+        self.check_role(rollout, signature.signer, roles)
         self._check(signature, await self.approvals.document(rollout, is_yes=is_yes))
-        why = found.why_not(signature.signer_id, signature.signer) if is_yes else found.answers.rejection
+        why = found.answers.rejection
+        if is_yes:
+            why = found.why_not(signature.signer_id, signature.signer, roles)
         if not why:
             return
         if found.is_too_involved(signature.signer_id, signature.signer):
             raise Forbidden("separation-of-duty", why, hint="ask somebody who had no part in it")
         raise Conflict("already-answered", why, hint="andon status")
+
+    def check_role(self, rollout: Rollout, login: str, roles: Collection[str]) -> None:
+        """See that this person holds the role that the gate asks for; raises Forbidden."""
+        gate = rollout.plan.gate
+        if gate is not None and (why := gates.lacks_role(gate, login, roles)):
+            raise Forbidden("not-this-role", why, hint=f"ask somebody with the role {gate.approver_role}")
 
     def _check(self, signature: Signature, present: Document) -> None:
         if self.seals.standing(signature) is not Standing.VALID:

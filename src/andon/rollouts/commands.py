@@ -1,6 +1,6 @@
 """What people ask of rollouts. A command checks, writes one transaction, and leaves the rest to the tick."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -118,25 +118,32 @@ class Commands:
         gate = await self._authority.gate(environment, needs_approval=needs_approval)
         return plan(manifest, environment, await self._current(unit, environment), strategy, gate)
 
-    async def approve(self, rollout: RolloutId, signature: Signature) -> Rollout:
+    async def approve(self, rollout: RolloutId, signature: Signature, roles: Collection[str]) -> Rollout:
         """A person's signed yes at the gate. The right to approve there is the caller's to check.
+
+        roles: those that the signer holds where the rollout goes (`rights.roles_at`), one of them the gate's.
 
         Raises:
             NotFound: no such rollout. Untrusted: the signature is forged, or the release does not verify.
             Conflict: it waits for no approval, this person has approved already, the plan or the release
-                changed since the signing. Forbidden: the last yes must come from somebody uninvolved.
+                changed since the signing. Forbidden: the signer does not hold the role, or the last yes
+                must come from somebody uninvolved.
         """
-        return await self._answer(rollout, signature, is_yes=True)
+        return await self._answer(rollout, signature, roles, is_yes=True)
 
-    async def reject(self, rollout: RolloutId, signature: Signature) -> Rollout:
-        """A person's signed no: it ends the rollout. Raises like `approve`."""
-        return await self._answer(rollout, signature, is_yes=False)
+    async def reject(self, rollout: RolloutId, signature: Signature, roles: Collection[str]) -> Rollout:
+        """A person's signed no: it ends the rollout. roles and Raises as `approve`."""
+        return await self._answer(rollout, signature, roles, is_yes=False)
 
     async def document_of_answer(self, rollout: RolloutId, *, is_yes: bool) -> Document:
         """What `approve` (yes) and `reject` (no) want signed. Raises like `approve`."""
         return await self._authority.approvals.document(
             (await self._store.load(rollout)).rollout, is_yes=is_yes
         )
+
+    async def check_role(self, rollout: RolloutId, login: str, roles: Collection[str]) -> None:
+        """See before the signing that this person's answer would count; raises NotFound, Forbidden."""
+        self._authority.check_role(await self._store.get(rollout), login, roles)
 
     async def gate(self, rollout: RolloutId) -> Answered | None:
         """The gate with its answers, for people; None where the plan has none."""
@@ -277,10 +284,12 @@ class Commands:
         """The cords that are pulled."""
         return list(await self._store.cords())
 
-    async def _answer(self, rollout: RolloutId, signature: Signature, *, is_yes: bool) -> Rollout:
+    async def _answer(
+        self, rollout: RolloutId, signature: Signature, roles: Collection[str], *, is_yes: bool
+    ) -> Rollout:
         async def answer(loaded: Loaded) -> Rollout:
             now = self._clock.now()
-            await self._authority.check_answer(loaded.rollout, signature, now, is_yes=is_yes)
+            await self._authority.check_answer(loaded.rollout, signature, roles, now, is_yes=is_yes)
             return await self._store.answer(loaded, signature, now, is_yes=is_yes)
 
         return await self._retried(rollout, answer)

@@ -15,10 +15,15 @@ SIGNED = {RequestKind.ABORT: Action.ABORT, RequestKind.PROMOTE: Action.PROMOTE}
 
 
 def answer(rollout: Rollout, release: Release, *, is_yes: bool) -> Document:
-    """A yes or a no at a gate: to this plan, with these bytes. The plan's hash is worked out anew."""
+    """A yes or a no at a gate: to this plan, with these bytes, in the role that the gate asks for.
+
+    The plan's hash is worked out anew.
+    """
+    gate = rollout.plan.gate
     values = _what(rollout) | {
         "artifacts": {f"{each.role.value}/{each.name}": each.sha256 for each in release.artifacts},
-        "gate": codec.encode(rollout.plan.gate),
+        "gate": codec.encode(gate),
+        "role": gate.approver_role if gate else "",
         "answer": gates.YES if is_yes else gates.NO,
     }
     return Document(Action.APPROVE, _subject(rollout.id), values)

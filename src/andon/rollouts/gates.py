@@ -1,6 +1,6 @@
 """When a gate is open, and whose yes still counts. Pure. Where the answers come from is `approvals.py`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from andon.access.rights import is_separated
@@ -33,10 +33,15 @@ class Answered:
         """Each person's counting yes, oldest first."""
         return counting(self.signatures)
 
-    def why_not(self, signer_id: str, login: str) -> str:
-        """Why this person cannot approve now; empty when they can. Their right is not looked at here."""
+    def why_not(self, signer_id: str, login: str, roles: Collection[str]) -> str:
+        """Why this person cannot approve now; empty when they can.
+
+        roles: those that they hold there. The permission is not looked at here.
+        """
         if not self.is_waiting:
             return "it does not wait for an approval"
+        if lacking := lacks_role(self.gate, login, roles):
+            return lacking
         if self.answers.rejection:
             return self.answers.rejection
         if any(each.signer_id == signer_id for each in self.approvers):
@@ -49,6 +54,16 @@ class Answered:
         """Whether this yes would be the last one, with nobody uninvolved among them (separation of duty)."""
         is_last = self.answers.approvals + 1 >= self.gate.approvals
         return is_last and not self.answers.is_separated and is_involved(signer_id, login, self.involved)
+
+
+def lacks_role(gate: Gate, login: str, roles: Collection[str]) -> str:
+    """Why nothing that this person says counts at the gate; empty where they hold its role there.
+
+    roles: those that they hold at the rollout's unit and environment. No other stands in for it, not `admin`.
+    """
+    if gate.approver_role in roles:
+        return ""
+    return f"it asks for the role {gate.approver_role}, which {login} does not hold there"
 
 
 def is_open(gate: Gate | None, answers: Answers) -> bool:
@@ -78,10 +93,13 @@ def waiting(gate: Gate | None, answers: Answers) -> str:
 def counted(
     signatures: Sequence[tuple[Signature, Standing]], involved: Collection[str], problem: str = ""
 ) -> Answers:
-    """What the signatures of one gate say. A yes counts while it is valid, a no as long as it is genuine."""
+    """What the signatures of one gate say. A yes counts while it is valid, a no as long as it is genuine.
+
+    Both count only in the role that the gate asked for.
+    """
     people = counting(signatures)
-    void = sum(each.document.values.get("answer") == YES for each, _ in signatures) - sum(
-        standing is Standing.VALID and each.document.values.get("answer") == YES
+    void = sum(
+        each.document.values.get("answer") == YES and not _is_counting(each, standing)
         for each, standing in signatures
     )
     approvers = {each.signer_id for each in people}
@@ -89,7 +107,7 @@ def counted(
     rejections = [
         f"rejected by {each.signer}: {each.reason}"
         for each, standing in signatures
-        if each.document.values.get("answer") == NO and standing is not Standing.FORGED
+        if each.document.values.get("answer") == NO and standing is not Standing.FORGED and _is_in_role(each)
     ]
     lost = f"{void} {'signature does' if void == 1 else 'signatures do'} not count any more" if void else ""
     return Answers(
@@ -104,7 +122,7 @@ def counting(signatures: Sequence[tuple[Signature, Standing]]) -> tuple[Signatur
     """The valid yes of each person once, oldest first."""
     by_person: dict[str, Signature] = {}
     for each, standing in sorted(signatures, key=lambda pair: (pair[0].at, pair[0].id)):
-        if standing is Standing.VALID and each.document.values.get("answer") == YES:
+        if _is_counting(each, standing):
             by_person.setdefault(each.signer_id, each)
     return tuple(by_person.values())
 
@@ -118,6 +136,17 @@ def involved(rollout: Rollout, shipper: str) -> frozenset[str]:
 def is_involved(signer_id: str, login: str, names: Collection[str]) -> bool:
     """Whether this person is among the involved, by id or by login; a login is never given to anyone else."""
     return signer_id.casefold() in names or login.casefold() in names
+
+
+def _is_counting(signature: Signature, standing: Standing) -> bool:
+    is_yes = signature.document.values.get("answer") == YES
+    return is_yes and standing is Standing.VALID and _is_in_role(signature)
+
+
+def _is_in_role(signature: Signature) -> bool:
+    """Whether it was signed in the role that the gate asked for then: both stand in what was signed."""
+    gate, role = signature.document.values.get("gate"), signature.document.values.get("role")
+    return isinstance(gate, Mapping) and bool(role) and gate.get("approver_role") == role
 
 
 def _article(word: str) -> str:

@@ -4,7 +4,7 @@ It decides nothing as the real engine does: a request changes the rollout at onc
 something to show. `scenes.py` fills it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, Unit
 from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
-from andon.rollouts.gates import Answered, counted
+from andon.rollouts.gates import Answered, counted, lacks_role
 from andon.rollouts.gates import involved as involved_in
 from andon.rollouts.model import (
     Cord,
@@ -410,10 +410,17 @@ class _Commands(_Part):
     ) -> bool:
         return rollout in self._plant.damaged
 
-    async def approve(self, rollout: RolloutId, signature: Signature) -> Rollout:
+    async def check_role(self, rollout: RolloutId, login: str, roles: Collection[str]) -> None:
+        gate = (await _Rollouts(self._plant).get(rollout)).plan.gate
+        if gate is not None and (why := lacks_role(gate, login, roles)):
+            raise Forbidden("not-this-role", why, hint="ask somebody who holds it")
+
+    async def approve(self, rollout: RolloutId, signature: Signature, roles: Collection[str]) -> Rollout:
+        await self.check_role(rollout, signature.signer, roles)
         return self._answered(rollout, signature, phase=Phase.STEPPING, stage=Stage.SERVING)
 
-    async def reject(self, rollout: RolloutId, signature: Signature) -> Rollout:
+    async def reject(self, rollout: RolloutId, signature: Signature, roles: Collection[str]) -> Rollout:
+        await self.check_role(rollout, signature.signer, roles)
         return self._answered(rollout, signature, phase=Phase.RETURNED, trigger=Trigger.GATE)
 
     def _answered(self, rollout: RolloutId, signature: Signature, **changes: Any) -> Rollout:
@@ -426,7 +433,9 @@ class _Commands(_Part):
         return moved
 
     async def document_of_answer(self, rollout: RolloutId, *, is_yes: bool) -> Document:
-        answer = {"answer": "yes" if is_yes else "no"}
+        gate = self._plant.rollouts[rollout].plan.gate
+        role = gate.approver_role if gate else ""
+        answer = {"answer": "yes" if is_yes else "no", "gate": {"approver_role": role}, "role": role}
         return Document(Action.APPROVE, f"rollout/{rollout}", self._place(rollout) | answer)
 
     async def document_of_request(self, rollout: RolloutId, kind: RequestKind) -> Document:

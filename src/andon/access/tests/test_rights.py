@@ -15,7 +15,16 @@ from andon.access.model import (
     Scope,
     Where,
 )
-from andon.access.rights import BUILTIN, anywhere, covers, is_admin, is_separated, is_within, permitted
+from andon.access.rights import (
+    BUILTIN,
+    anywhere,
+    covers,
+    is_admin,
+    is_separated,
+    is_within,
+    permitted,
+    roles_at,
+)
 
 # access.md, by hand: what each role adds. `~` marks what holds outside production only.
 VIEWER = "floor.view timeline.view"
@@ -201,3 +210,20 @@ def test_nobody_hands_on_more_than_they_have():
 @pytest.mark.part11("11.10(g)")
 def test_who_shipped_cannot_be_the_only_approver(approvers, involved, expected):
     assert is_separated(approvers, involved) is expected
+
+
+def test_a_role_is_held_where_a_grant_of_it_reaches_and_no_other_stands_in():
+    there = Place("production", "mes")
+    grants = (Grant("approver", Scope("staging")), Grant("engineer"), Grant("qa-lead", Scope(unit="mes")))
+    known = {"qa-lead": Role("qa-lead", {})}
+    assert roles_at(someone(Grant("admin")), there) == {"admin"}
+    assert roles_at(someone(*grants, roles=known), there) == {"engineer", "qa-lead"}
+    assert roles_at(someone(*grants, roles=known), Place("staging", "mes")) == {
+        "approver",
+        "engineer",
+        "qa-lead",
+    }
+    assert roles_at(someone(*grants, roles=known), Place("production", "line")) == {"engineer"}
+    assert roles_at(someone(*grants), there) == {"engineer"}  # nobody has a role that is gone
+    limited = someone(*grants, roles=known, limits=(Grant("engineer", Scope("staging")), Grant("qa-lead")))
+    assert roles_at(limited, there) == {"qa-lead"}

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from andon.access import rights
 from andon.access.model import Permission, Place
 from andon.access.signatures.model import Action, Document
 from andon.api import inputs, model, places, signing, views
@@ -206,13 +207,17 @@ def _answer(api: APIRouter, gather: Gather) -> None:
             rollout: inputs.IdPath, body: inputs.Signed, caller: Current
         ) -> model.RolloutView | Response:
             own = RolloutId(rollout)
-            environment = (await services.rollouts.get(own)).environment
-            wanted = signing.Wanted(Action.APPROVE, environment, body.reason, body.signature)
+            place = await places.of_rollout(services, rollout)
+            roles = rights.roles_at(caller.principal, place)
+            # Before anything is sealed: a signature in a role that the person lacks must not exist.
+            if caller.principal.may_sign:
+                await services.commands.check_role(own, caller.name, roles)
+            wanted = signing.Wanted(Action.APPROVE, place.environment, body.reason, body.signature)
             # An answer is a signature, whatever else the policy wants signed.
             document = await services.commands.document_of_answer(own, is_yes=is_yes)
             signature = await signing.must_sign(services, caller, wanted, document)
             commands = services.commands
-            await (commands.approve(own, signature) if is_yes else commands.reject(own, signature))
+            await (commands.approve if is_yes else commands.reject)(own, signature, roles)
             return await gather.rollout(own, caller)
 
         return answer

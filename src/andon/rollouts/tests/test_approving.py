@@ -1,6 +1,7 @@
 """Gates and signatures as people meet them: whose yes counts, what it is bound to, and what is refused."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -28,6 +29,7 @@ from andon.testing.signing import Hand
 from andon.testing.world import Shelf, an_authority
 from andon.timeline.store import Filter, TimelineStore
 
+ROLES = ("approver",)
 BY: dict[str, Any] = {"actor": "kim", "reason": "because", "proposer_id": "us-kim"}
 TWO = Policy(PRODUCTION, 1, is_production=True, approvals=2, signed=frozenset(Action))
 
@@ -59,10 +61,12 @@ class Desk:
         assert rollout.is_gated
         return rollout
 
-    async def answer(self, rollout: Rollout, who: str, *, is_yes: bool = True) -> Rollout:
+    async def answer(
+        self, rollout: Rollout, who: str, *, is_yes: bool = True, roles: Collection[str] = ROLES
+    ) -> Rollout:
         document = await self.commands.document_of_answer(rollout.id, is_yes=is_yes)
         given = self.sign(document, who)
-        return await (self.commands.approve if is_yes else self.commands.reject)(rollout.id, given)
+        return await (self.commands.approve if is_yes else self.commands.reject)(rollout.id, given, roles)
 
     def sign(self, document: Document, who: str = "lee") -> Signature:
         return self.hand.sign(document, who, self.clock.now())
@@ -145,6 +149,7 @@ async def test_a_yes_is_stored_with_its_signature_and_told(desk: Desk) -> None:
             "before_step": 0,
             "expires_after": 7 * 24 * 3600 * 10**6,
         },
+        "role": "approver",
         "answer": "yes",
     }
 
@@ -157,9 +162,37 @@ async def test_who_shipped_or_proposed_cannot_be_the_only_approver(desk: Desk, w
     assert caught.value.code == "separation-of-duty"
     seen = await desk.commands.gate(rollout.id)
     assert seen is not None
-    assert seen.why_not(f"us-{who}", who)
-    assert not seen.why_not("us-lee", "lee")
+    assert seen.why_not(f"us-{who}", who, ROLES)
+    assert not seen.why_not("us-lee", "lee", ROLES)
     assert await desk.answers(rollout) == Answers()
+
+
+@pytest.mark.parametrize("is_yes", [True, False])
+async def test_an_answer_counts_only_from_who_holds_the_role_of_the_gate(desk: Desk, is_yes: bool) -> None:
+    desk.policy = replace(desk.policy, approver_role="qa-lead")
+    rollout = await desk.gated()
+    with pytest.raises(Forbidden, match="it asks for the role qa-lead, which lee does not hold") as caught:
+        await desk.answer(rollout, "lee", is_yes=is_yes, roles={"approver", "admin"})
+    assert caught.value.code == "not-this-role"
+    with pytest.raises(Forbidden, match="qa-lead"):
+        await desk.commands.check_role(rollout.id, "lee", {"approver"})
+    assert await desk.answers(rollout) == Answers()
+    await desk.commands.check_role(rollout.id, "max", {"qa-lead"})
+    await desk.answer(rollout, "max", is_yes=is_yes, roles={"qa-lead"})
+    found = await desk.answers(rollout)
+    assert (found.approvals, bool(found.rejection)) == ((1, False) if is_yes else (0, True))
+
+
+async def test_a_yes_in_another_role_counts_for_nothing_however_it_came_there(desk: Desk) -> None:
+    rollout = await desk.gated()
+    document = await desk.commands.document_of_answer(rollout.id, is_yes=True)
+    for role in ("admin", ""):
+        other = desk.sign(replace(document, values={**document.values, "role": role}), "lee")
+        with pytest.raises(Conflict, match="changed since, or is something else"):
+            await desk.commands.approve(rollout.id, other, ROLES)
+        before = await desk.store.load(rollout.id)
+        await desk.store.answer(before, other, AT, is_yes=True)
+    assert await desk.answers(rollout) == Answers(problem="2 signatures do not count any more")
 
 
 async def test_the_proposer_is_known_by_id_whatever_they_are_called(desk: Desk) -> None:
@@ -216,15 +249,15 @@ async def test_a_signature_is_used_once_and_only_for_what_was_signed(two: Desk) 
     yes = two.sign(await two.commands.document_of_answer(rollout.id, is_yes=True))
     no = two.sign(await two.commands.document_of_answer(rollout.id, is_yes=False))
     with pytest.raises(Conflict, match="changed since, or is something else"):
-        await two.commands.approve(rollout.id, no)
+        await two.commands.approve(rollout.id, no, ROLES)
     with pytest.raises(Conflict, match="changed since, or is something else"):
-        await two.commands.reject(rollout.id, yes)
+        await two.commands.reject(rollout.id, yes, ROLES)
     with pytest.raises(Untrusted, match="does not verify"):
-        await two.commands.approve(rollout.id, replace(yes, signer_id="us-eve", signer="eve"))
-    await two.commands.approve(rollout.id, yes)
+        await two.commands.approve(rollout.id, replace(yes, signer_id="us-eve", signer="eve"), ROLES)
+    await two.commands.approve(rollout.id, yes, ROLES)
     forged = replace(yes, id="sg-other")
     with pytest.raises(Untrusted):
-        await two.commands.approve(rollout.id, forged)
+        await two.commands.approve(rollout.id, forged, ROLES)
 
 
 @pytest.mark.part11("11.70")
@@ -288,15 +321,15 @@ async def test_only_a_waiting_gate_is_answered(desk: Desk) -> None:
     desk.policy = Policy(PRODUCTION)
     await desk.commands.request(rollout.id, RequestKind.ABORT, "kim", "no")
     with pytest.raises(Conflict, match="kim has asked to abort it"):
-        await desk.commands.approve(rollout.id, desk.sign(document, "max"))
+        await desk.commands.approve(rollout.id, desk.sign(document, "max"), ROLES)
     await desk.do(rollout, Finish(Phase.RETURNED))
     shut = await desk.commands.gate(rollout.id)
     assert shut is not None
-    assert shut.why_not("us-max", "max") == "it does not wait for an approval"
+    assert shut.why_not("us-max", "max", ROLES) == "it does not wait for an approval"
     with pytest.raises(Conflict, match=r"it is over \(returned\)"):
-        await desk.commands.approve(rollout.id, desk.sign(document, "max"))
+        await desk.commands.approve(rollout.id, desk.sign(document, "max"), ROLES)
     with pytest.raises(NotFound):
-        await desk.commands.approve(RolloutId("ro-9"), desk.sign(document, "max"))
+        await desk.commands.approve(RolloutId("ro-9"), desk.sign(document, "max"), ROLES)
 
 
 async def test_what_has_no_gate_is_not_answered(desk: Desk) -> None:

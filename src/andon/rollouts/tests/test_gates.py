@@ -127,8 +127,11 @@ HAND = Hand()
 INVOLVED = {"us-kim", "kim", "ada"}
 
 
-def given(who: str, answer: str = "yes", standing: Standing = Standing.VALID) -> tuple[Signature, Standing]:
-    document = Document(Action.APPROVE, "rollout/ro-1", {"answer": answer})
+def given(
+    who: str, answer: str = "yes", standing: Standing = Standing.VALID, role: str = "approver"
+) -> tuple[Signature, Standing]:
+    values = {"answer": answer, "gate": {"approver_role": "approver"}, "role": role}
+    document = Document(Action.APPROVE, "rollout/ro-1", values)
     return HAND.sign(document, who, AT), standing
 
 
@@ -144,6 +147,9 @@ COUNTS: list[tuple[list[tuple[Signature, Standing]], Answers]] = [
     ([given("max", "no", Standing.UNSIGNED)], Answers(rejection="rejected by max: I looked at it")),
     ([given("max", "no", Standing.FORGED)], UNANSWERED),
     ([given("max", "perhaps")], UNANSWERED),
+    ([given("lee", role="admin")], Answers(problem="1 signature does not count any more")),
+    ([given("max", "no", role="admin")], UNANSWERED),
+    ([given("max", role="")], Answers(problem="1 signature does not count any more")),
 ]
 
 
@@ -163,11 +169,19 @@ def test_a_full_count_always_has_somebody_uninvolved(first: str, second: str, ap
     made: list[tuple[Signature, Standing]] = []
     for who in (first, second):
         seen = Answered(gate, True, counted(made, INVOLVED), tuple(made), frozenset(INVOLVED))
-        if not seen.why_not(f"us-{who}", who):
+        if not seen.why_not(f"us-{who}", who, {"approver"}):
             made.append(given(who))
     answers = counted(made, INVOLVED)
     assert answers.is_separated or answers.approvals < approvals
     assert gates.is_open(gate, answers) == (answers.approvals >= approvals)
+
+
+def test_only_who_holds_the_role_of_the_gate_can_answer() -> None:
+    seen = Answered(replace(GATE, approver_role="qa-lead"), True)
+    assert seen.why_not("us-lee", "lee", {"admin", "approver"}) == (
+        "it asks for the role qa-lead, which lee does not hold there"
+    )
+    assert not seen.why_not("us-lee", "lee", {"qa-lead"})
 
 
 @pytest.mark.asvs("2.3.1")
