@@ -25,7 +25,7 @@ test: setup-system check ## the linters and every test (WORKERS=n, ARGS for pyte
 test-quick: setup ## the unit tier: needs nothing outside the process
 	$(PYTEST) -q -n $(WORKERS) -m unit $(ARGS)
 
-campaign: setup ## forge the timeline MUTATIONS times, a minute; kill Andon at KILLS random moments, 4 s each
+campaign: setup ## forge the timeline MUTATIONS times, 0.1 s each; kill Andon at KILLS random moments, 4 s each
 	ANDON_MUTATIONS=$(MUTATIONS) $(PYTEST) -q -n 0 -rP tests/component/test_timeline_campaign.py $(ARGS)
 	ANDON_KILLS=$(KILLS) $(PYTEST) -q -n 0 -rP tests/system/test_kill.py $(ARGS)
 
