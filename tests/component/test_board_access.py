@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from andon.access.model import Source, User
+from andon.access.people.model import Purpose
 from andon.kernel.errors import AndonError, Forbidden, Unavailable
 from andon.testing.access import PASSWORD, FakeLogin
 from andon.testing.services import FakePlant
@@ -60,7 +61,9 @@ class Refusing(FakeLogin):
         super().__init__(plant)
         self._error = error
 
-    async def check(self, login: str, password: str, *, source: str) -> tuple[User, str]:
+    async def check(
+        self, login: str, password: str, *, source: str, purpose: Purpose = Purpose.SIGN_IN
+    ) -> tuple[User, str]:
         raise self._error
 
 

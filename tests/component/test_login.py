@@ -7,7 +7,7 @@ import pytest
 
 from andon.access.directory.model import GroupRole
 from andon.access.model import Grant, Source
-from andon.access.people.model import Demands
+from andon.access.people.model import Demands, Purpose
 from andon.access.people.passwords import Passwords, Work
 from andon.access.people.profiles import PROFILES
 from andon.kernel.errors import AndonError, Damaged, Forbidden, Unauthenticated, Unavailable
@@ -107,6 +107,41 @@ async def test_an_administrator_unlocks(accounts):
     await accounts.people.unlock(user.id, actor="setup", reason="asked by phone")
     await accounts.login.check("mina", PASSWORD, source=SOURCE)
     assert (await accounts.records("access.unlocked"))[0].event.before == {"failures": 5}
+
+
+def sign(accounts, password, source=SOURCE):
+    return accounts.login.check("mina", password, source=source, purpose=Purpose.SIGN)
+
+
+@pytest.mark.asvs("6.3.1")
+@pytest.mark.part11("11.300(d)")
+async def test_a_stranger_who_fails_to_sign_in_holds_up_nobodys_signature(accounts):
+    await accounts.person("mina", VIEWER)
+    for _ in range(6):
+        await refused(accounts)
+    for number in range(30):
+        await refused(accounts, f"login{number}")  # from the address of the one who signs
+    assert (await refused(accounts, password=PASSWORD)).code == "locked-out"
+    assert (await sign(accounts, PASSWORD))[0].login == "mina"
+    assert (await refused(accounts, password=PASSWORD)).code == "locked-out"  # a signature opens no door
+
+
+@pytest.mark.asvs("6.3.1", "16.3.1")
+@pytest.mark.part11("11.300(d)")
+async def test_wrong_passwords_at_signing_lock_signing_are_told_and_can_be_unlocked(accounts):
+    user = await accounts.person("mina", VIEWER)
+    for number in range(5):
+        with pytest.raises(Forbidden, match="wrong"):
+            await sign(accounts, "wrong", f"10.3.0.{number}")
+    with pytest.raises(Forbidden, match="too many"):
+        await sign(accounts, PASSWORD)
+    told = [each.event for each in (await accounts.records())[1:]]
+    assert [each.kind for each in told] == ["access.login-failed"] * 4 + ["access.locked-out"]
+    assert {each.subject for each in told} == {"user/mina"}
+    assert all("at signing" in each.reason for each in told)
+    assert await accounts.login.check("mina", PASSWORD, source=SOURCE)  # and signing in goes on
+    await accounts.people.unlock(user.id, actor="setup", reason="asked by phone")
+    assert await sign(accounts, PASSWORD)
 
 
 @pytest.mark.asvs("6.3.1", "2.4.1")

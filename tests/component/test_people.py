@@ -222,6 +222,23 @@ async def test_guessing_the_old_password_of_a_session_left_open_locks_as_signing
             await accounts.people.change_password(user.id, old="wrong", new=OTHER)
     with pytest.raises(Forbidden, match="too many"):
         await accounts.people.change_password(user.id, old=PASSWORD, new=OTHER)
+    told = [each.event.kind for each in (await accounts.records())[1:]]
+    assert told == ["access.login-failed"] * 4 + ["access.locked-out"]
+
+
+@pytest.mark.asvs("6.3.1")
+@pytest.mark.part11("11.300(d)")
+async def test_where_accounts_lock_for_good_guessing_the_old_password_does_too(any_database, tmp_path):
+    accounts = Accounts(any_database, tmp_path, demands=Demands(PROFILES["annex11-draft"]))
+    word = "Nine Herons, 7 reeds & 1 tide"
+    user = await accounts.person("mina", VIEWER, password=word)
+    for _ in range(5):
+        with pytest.raises(Forbidden, match="old password is wrong"):
+            await accounts.people.change_password(user.id, old="wrong", new=OTHER)
+    accounts.clock.advance(timedelta(days=2))
+    with pytest.raises(Forbidden, match="too many"):
+        await accounts.people.change_password(user.id, old=word, new=OTHER)
+    accounts.close()
 
 
 @pytest.mark.asvs("6.4.3")

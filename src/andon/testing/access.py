@@ -25,7 +25,7 @@ from andon.access.model import (
     Where,
 )
 from andon.access.people.authority import name_of
-from andon.access.people.model import Actor
+from andon.access.people.model import Actor, Purpose
 from andon.access.policies.model import Policy
 from andon.access.rights import BUILTIN
 from andon.access.signatures.model import Signature
@@ -348,7 +348,14 @@ class FakePeople(Part):
 class FakeLogin(Part):
     """Checks passwords by comparing them."""
 
-    async def check(self, login: str, password: str, *, source: str) -> tuple[User, str]:
+    async def check(
+        self,
+        login: str,
+        password: str,
+        *,
+        source: str,
+        purpose: Purpose = Purpose.SIGN_IN,  # noqa: ARG002
+    ) -> tuple[User, str]:
         """The person."""
         user = next((u for u in self._access.users.values() if u.login == login.lower()), None)
         if user is None or self._access.passwords[user.id] != password:

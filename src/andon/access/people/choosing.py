@@ -2,14 +2,13 @@
 
 from collections.abc import Collection
 
-from andon.access.people import lockout, profiles
-from andon.access.people.attempts import Attempts, account_key, address_key
+from andon.access.people import profiles
+from andon.access.people.attempts import Attempt, Attempts
 from andon.access.people.guessing import Guesser
-from andon.access.people.model import Account, Demands
-from andon.access.people.names import key_of
+from andon.access.people.model import Account, Demands, Purpose
 from andon.access.people.passwords import Passwords
 from andon.access.people.store import PeopleStore
-from andon.kernel.errors import AndonError, Forbidden, InvalidInput
+from andon.kernel.errors import Forbidden, InvalidInput
 from andon.timeline import origin
 
 _OWN_WORDS = ("andon",)
@@ -74,22 +73,21 @@ class Choosing:
                 )
 
     async def prove(self, account: Account, password: str) -> None:
-        """Pass where `password` is the person's; a wrong one counts as a failed sign-in does.
+        """Pass where `password` is the person's; a wrong one counts, and is told, as a failed sign-in.
 
         Raises:
             Forbidden: `bad-credentials`, `locked-out`. Throttled: too many at once.
         """
-        key = account_key(key_of(account.user.login))
-        limits = {key: lockout.ACCOUNT}
-        source = origin.current().source
-        if source:
-            limits[address_key(source)] = lockout.ADDRESS
-        await self._attempts.begin(limits)
-        try:
-            is_right = await self._passwords.verify(account.password_hash or None, password)
-        except AndonError:
-            await self._attempts.give_back(limits)
-            raise
-        if not is_right:
-            raise Forbidden("bad-credentials", "the old password is wrong")
-        await self._attempts.succeeded(key, set(limits) - {key})
+        attempt = Attempt.of(
+            account,
+            account.user.login,
+            demands=self._demands,
+            source=origin.current().source,
+            purpose=Purpose.SIGN_IN,
+        )
+
+        async def look() -> None:
+            if not await self._passwords.verify(account.password_hash or None, password):
+                raise Forbidden("bad-credentials", "the old password is wrong")
+
+        await self._attempts.prove(attempt, look)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from andon.access.model import Grant, Principal, Role, Source, User
 from andon.access.people import lockout, names
-from andon.access.people.attempts import account_key
+from andon.access.people.attempts import account_key, sign_key
 from andon.access.people.authority import Authority, authority, checked_reason, subject_of
 from andon.access.people.choosing import Choosing
 from andon.access.people.codec import told
@@ -227,15 +227,16 @@ class People:
             change.tell(_event("access.password-changed", changed, user.login, "own choice"), now)
 
     async def unlock(self, user_id: str, *, actor: Actor, reason: str) -> None:
-        """Forget a person's failed sign-ins, so that they may try at once; raises NotFound, Forbidden."""
+        """Forget a person's failed sign-ins and signatures: they may try at once. Raises NotFound, Forbidden."""
         reason, now = checked_reason(reason), self._clock.now()
         async with self._store.changing() as change:
             account = await change.get(user_id)
             giver = await self._over(change, actor, account.user, "unlock")
-            key = account_key(names.key_of(account.user.login))
-            count = (await change.counts([key]))[key]
-            await change.put_count(key, lockout.NONE)
-            before = {"failures": count.failures}
+            keys = (account_key(names.key_of(account.user.login)), sign_key(user_id))
+            counts = await change.counts(keys)
+            for key in keys:
+                await change.put_count(key, lockout.NONE)
+            before = {"failures": sum(each.failures for each in counts.values())}
             change.tell(_event("access.unlocked", account.user, giver.name, reason, before=before), now)
 
     async def roles(self) -> Mapping[str, Role]:

@@ -26,6 +26,11 @@ ADDRESS = Limits(30, timedelta(seconds=30), timedelta(minutes=15), timedelta(hou
 FOR_GOOD = Limits(5, timedelta(days=366), timedelta(days=366), timedelta(days=366))
 
 
+def of_account(*, is_unlocked_by_time: bool, is_sealed: bool) -> Limits:
+    """Of an account under a profile. The sealed account opens by itself: else a stranger could lock all."""
+    return ACCOUNT if is_unlocked_by_time or is_sealed else FOR_GOOD
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """Failures in a row of one account or address."""

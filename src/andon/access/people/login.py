@@ -9,19 +9,14 @@ in by it; the sealed break-glass account is local for that case.
 from dataclasses import replace
 
 from andon.access.model import Source, User
-from andon.access.people import lockout, names, profiles
-from andon.access.people.attempts import Attempts, account_key, address_key
-from andon.access.people.authority import subject_of
-from andon.access.people.lockout import Count, Limits
+from andon.access.people import profiles
+from andon.access.people.attempts import Attempt, Attempts
 from andon.access.people.members import Members
-from andon.access.people.model import Account, Demands
+from andon.access.people.model import Account, Demands, Purpose
 from andon.access.people.passwords import Passwords
 from andon.access.people.store import PeopleStore
 from andon.kernel.clock import Clock
-from andon.kernel.errors import AndonError, Forbidden
-from andon.timeline.records import Event, Severity
-
-_ALERT_AT = 10
+from andon.kernel.errors import Forbidden
 
 
 class Login:
@@ -44,10 +39,13 @@ class Login:
         self._clock = clock
         self._members = members
 
-    async def check(self, login: str, password: str, *, source: str) -> tuple[User, str]:
+    async def check(
+        self, login: str, password: str, *, source: str, purpose: Purpose = Purpose.SIGN_IN
+    ) -> tuple[User, str]:
         """The person, and how: `password` or `directory`. source: the address that asks; empty: this process.
 
         The person's `must_change_password` says also that the password is too old for the profile.
+        purpose: `SIGN` only for somebody whose session stands and who gives their own login.
 
         Raises:
             Forbidden: `bad-credentials`, whatever of the two is wrong; `locked-out`, with the wait in the
@@ -57,21 +55,8 @@ class Login:
             Unavailable, Damaged: the directory does not answer, or not in a way that can be used.
         """
         account = await self._store.find_by_login(login)
-        key = account_key(names.key_of(login))
-        limits = {key: self._limits_of(account)}
-        if source:
-            limits[address_key(source)] = lockout.ADDRESS
-        counts = await self._attempts.begin(limits)
-        try:
-            user, method = await self._prove(account, login, password)
-        except AndonError as error:
-            if error.code == "bad-credentials":
-                await self._tell_failure(account, counts[key], source)
-            else:
-                await self._attempts.give_back(limits)
-            raise
-        await self._attempts.succeeded(key, set(limits) - {key})
-        return user, method
+        attempt = Attempt.of(account, login, demands=self._demands, source=source, purpose=purpose)
+        return await self._attempts.prove(attempt, lambda: self._prove(account, login, password))
 
     async def recheck(self) -> None:
         """Ask the directory again for everybody with a session or a token; for a loop of a few minutes.
@@ -85,10 +70,6 @@ class Login:
     async def tick(self) -> None:
         """Forget failures that mean nothing any more."""
         await self._attempts.forget()
-
-    def _limits_of(self, account: Account | None) -> Limits:
-        is_sealed = account is not None and account.user.is_break_glass
-        return lockout.ACCOUNT if self._demands.profile.is_unlocked_by_time or is_sealed else lockout.FOR_GOOD
 
     async def _prove(self, account: Account | None, login: str, password: str) -> tuple[User, str]:
         is_local = account is not None and account.user.source is Source.LOCAL
@@ -124,33 +105,6 @@ class Login:
             )
             await change.save(kept)
         return with_age(kept.user, self._demands, self._clock)
-
-    async def _tell_failure(self, account: Account | None, count: Count, source: str) -> None:
-        # What was typed as an unknown login is not told: it may be a password.
-        subject = "user/unknown" if account is None else subject_of(account.user.login)
-        now = self._clock.now()
-        is_locked = count.blocked_until is not None
-        after: dict[str, object] = {"failures": count.failures}
-        if count.blocked_until is not None:
-            after["until"] = count.blocked_until.isoformat()
-        event = Event(
-            "access.locked-out" if is_locked else "access.login-failed",
-            subject,
-            "login",
-            f"{count.failures} failed attempts in a row" if is_locked else "wrong login or password",
-            severity=_severity(count),
-            after=after,
-            source=source,
-        )
-        async with self._store.changing() as change:
-            change.tell(event, now)
-
-
-def _severity(count: Count) -> Severity:
-    """One alert for a row of failures, not one for each."""
-    if count.failures == _ALERT_AT:
-        return Severity.ALERT
-    return Severity.WARNING if count.blocked_until is not None else Severity.INFO
 
 
 def with_age(user: User, demands: Demands, clock: Clock) -> User:

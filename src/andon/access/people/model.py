@@ -19,6 +19,17 @@ class DisabledBy(StrEnum):
     DIRECTORY = "directory"
 
 
+class Purpose(StrEnum):
+    """What a password is checked for. Failures of each are counted apart.
+
+    Anybody can fail to sign in as somebody else; so that this does not hold up the signature of a person who
+    is signed in, which may stop what does damage, failures there count for nothing here.
+    """
+
+    SIGN_IN = "sign-in"
+    SIGN = "sign"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """A person with what only signing in needs.

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from andon.access.model import Principal, User
 from andon.access.people.confirming import signing_suspended
+from andon.access.people.model import Purpose
+from andon.access.people.names import key_of
 from andon.access.policies.model import Policy
 from andon.access.signatures.model import Action, Document, Meaning, Signature, Standing
 from andon.access.signatures.seal import Sealer
@@ -26,8 +28,10 @@ _LONGEST_REASON = 2000
 class Check(Protocol):
     """The one place where a password is checked (`access/people/login.py`); failures count for lockout."""
 
-    async def check(self, login: str, password: str, *, source: str) -> tuple[User, str]:
-        """The person, and the method: `password` or `directory`.
+    async def check(
+        self, login: str, password: str, *, source: str, purpose: Purpose = Purpose.SIGN_IN
+    ) -> tuple[User, str]:
+        """The person, and the method: `password` or `directory`. purpose: whose failures it counts with.
 
         Raises:
             Forbidden: wrong, locked out or disabled. Unavailable: the directory does not answer.
@@ -87,7 +91,10 @@ class Signing:
             Unavailable: the directory does not answer.
         """
         self._check_form(principal, given)
-        user, method = await self._check.check(given.login or principal.name, given.password, source=source)
+        login = given.login or principal.name
+        # Another's login is tried as anybody would try it: else signing were a way to guess it.
+        purpose = Purpose.SIGN if key_of(login) == key_of(principal.name) else Purpose.SIGN_IN
+        user, method = await self._check.check(login, given.password, source=source, purpose=purpose)
         now = self._clock.now()
         if user.id != principal.user_id:
             why = f"{principal.name} tried to sign with the account of {user.login}"

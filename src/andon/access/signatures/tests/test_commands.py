@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from andon.access.model import Principal, PrincipalKind, Source, User
+from andon.access.people.model import Purpose
 from andon.access.policies.model import Policy
 from andon.access.signatures.commands import Given, Signing, is_required
 from andon.access.signatures.model import Action, Document, Meaning, Standing
@@ -31,9 +32,13 @@ class Door:
 
     users: dict[str, User] = field(default_factory=lambda: {"lee": LEE, "root": ROOT})
     asked: list[tuple[str, str]] = field(default_factory=list)
+    purposes: list[Purpose] = field(default_factory=list)
 
-    async def check(self, login: str, password: str, *, source: str) -> tuple[User, str]:
+    async def check(
+        self, login: str, password: str, *, source: str, purpose: Purpose = Purpose.SIGN_IN
+    ) -> tuple[User, str]:
         self.asked.append((login, source))
+        self.purposes.append(purpose)
         if password != f"{login}'s secret":
             raise Forbidden("bad-credentials", "login or password is wrong")
         return self.users[login], "password"
@@ -154,6 +159,14 @@ async def test_a_one_time_password_signs_nothing(desk: Desk) -> None:
     with pytest.raises(Forbidden) as caught:
         await desk.sign()
     assert caught.value.code == "password-change-required"
+
+
+async def test_only_the_own_login_is_counted_as_signing_and_anothers_as_a_sign_in(desk: Desk) -> None:
+    await desk.sign()
+    await desk.sign(login="")
+    with pytest.raises(Forbidden):
+        await desk.sign(login="root", password="a guess")
+    assert desk.door.purposes == [Purpose.SIGN, Purpose.SIGN, Purpose.SIGN_IN]
 
 
 @pytest.mark.part11("11.200(a)(3)")
