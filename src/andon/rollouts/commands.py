@@ -1,6 +1,6 @@
 """What people ask of rollouts. A command checks, writes one transaction, and leaves the rest to the tick."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from andon.rollouts.cords.store import corded
 from andon.rollouts.gates import Answered
 from andon.rollouts.model import Cord, Plan, Request, RequestKind, Rollout
 from andon.rollouts.plan import Current, plan, plan_rollback
+from andon.rollouts.stables.store import Stable
 from andon.rollouts.store import Loaded, RolloutStore
 from andon.rollouts.transitions import Beginning, begin
 from andon.units.model import Manifest, StrategyName
@@ -57,7 +58,7 @@ class _Return:
     current: Current
     to: Version
     aborts: Rollout | None
-    was_stable: bool  # whether `to` finished a rollout there before
+    was_stable: bool  # whether `to` finished there before the present one, and nobody went back from it
 
 
 class Commands:
@@ -220,8 +221,9 @@ class Commands:
     ) -> Rollout:
         """Go back: abort the rollout that is under way, else begin one to a former release.
 
-        to: that release instead of the newest that finished there before the present one. One that never
-        finished there waits at a gate as a deployment does (needs_approval as there).
+        to: that release instead of the newest that finished there before the present one. One that did not
+        finish there before the present one did, or that somebody went back from, waits at a gate as a
+        deployment does (needs_approval as there).
 
         Raises:
             Conflict: there is nothing to go back to, the cord is pulled, or something else was signed.
@@ -320,7 +322,7 @@ class Commands:
         if active is None:
             target = to or await self._former(unit, environment)
             history = await self._store.stables(unit, environment)
-            return _Return(current, target, None, any(each.version == target for each in history))
+            return _Return(current, target, None, _is_back(target, history))
         if to is not None and to != active.stable:
             raise Conflict(
                 "rollout-active",
@@ -399,6 +401,17 @@ class Commands:
             for cord in await self._store.cords():
                 if cord.environment in {None, rollout.environment}:
                     raise corded(cord)
+
+
+def _is_back(target: Version, history: Sequence[Stable]) -> bool:
+    """Whether `target` finished there before the present release ever did, and was not withdrawn since.
+
+    Anything else would be forward by the name of back, perhaps to what is known to be bad.
+    """
+    if not history:
+        return False
+    first = max(number for number, each in enumerate(history) if each.version == history[0].version)
+    return any(each.version == target and not each.is_withdrawn for each in history[first + 1 :])
 
 
 def _rollback_document(unit: UnitName, environment: EnvironmentName, way: _Return) -> Document:

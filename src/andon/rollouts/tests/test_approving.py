@@ -29,7 +29,7 @@ from andon.testing.signing import Hand
 from andon.testing.world import Shelf, an_authority
 from andon.timeline.store import Filter, TimelineStore
 
-ROLES = ("approver",)
+ROLES, NEXT = ("approver",), Version("1.2.0")
 BY: dict[str, Any] = {"actor": "kim", "reason": "because", "proposer_id": "us-kim"}
 TWO = Policy(PRODUCTION, 1, is_production=True, approvals=2, signed=frozenset(Action))
 
@@ -470,6 +470,37 @@ async def test_a_return_to_what_never_finished_there_waits_at_the_gate(desk: Des
     back = await desk.commands.rollback(UNIT, PRODUCTION, to=NEW, **BY, signature=given)
     assert (back.candidate, back.is_gated) == (NEW, True)
     assert "before 1 person" in back.plan.notes[0]
+
+
+async def gone_back(desk: Desk, to: Version) -> None:
+    given = desk.sign(await desk.commands.document_of_rollback(UNIT, PRODUCTION, to))
+    rollout = await desk.commands.rollback(UNIT, PRODUCTION, to=to, **BY, signature=given)
+    assert not rollout.is_gated
+    await desk.do(rollout, Finish(Phase.PROMOTED))
+
+
+async def test_a_return_to_what_somebody_went_back_from_waits_at_the_gate(desk: Desk) -> None:
+    await finished(desk, OLD, NEW)
+    await gone_back(desk, OLD)
+    given = desk.sign(await desk.commands.document_of_rollback(UNIT, PRODUCTION, NEW))
+    again = await desk.commands.rollback(UNIT, PRODUCTION, to=NEW, **BY, signature=given)
+    assert (again.candidate, again.is_gated) == (NEW, True)
+
+
+async def test_back_never_means_forward_without_a_gate(desk: Desk) -> None:
+    await finished(desk, OLD, NEW, NEXT)
+    await gone_back(desk, OLD)  # past NEW, which nobody withdrew
+    given = desk.sign(await desk.commands.document_of_rollback(UNIT, PRODUCTION, NEW))
+    again = await desk.commands.rollback(UNIT, PRODUCTION, to=NEW, **BY, signature=given)
+    assert (again.candidate, again.is_gated) == (NEW, True)
+
+
+async def test_what_was_withdrawn_and_approved_again_is_a_return_like_any_other(desk: Desk) -> None:
+    await finished(desk, OLD, NEW)
+    await gone_back(desk, OLD)
+    await finished(desk, NEW, NEXT)
+    await gone_back(desk, NEW)
+    await gone_back(desk, OLD)
 
 
 @pytest.mark.parametrize("environment", [None, PRODUCTION])
