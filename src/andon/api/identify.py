@@ -20,16 +20,20 @@ from andon.api import callers, problems
 from andon.api.callers import Identity
 from andon.api.guard import Protection, is_loopback, source
 from andon.api.services import Services
+from andon.kernel import logging
 from andon.kernel.addresses import origin_of
 from andon.kernel.errors import AndonError, Unauthenticated
 from andon.timeline.origin import Origin, coming_from
 
+_log = logging.get(__name__)
 REQUEST_ID = "X-Request-Id"
+CLIENT_REQUEST_ID = "X-Client-Request-Id"  # the caller's own, answered back to it
 UNATTENDED = "X-Andon-Unattended"  # a page refreshes itself: nobody sits there, and the session ages
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 _TOKENS = ("andon_pat_", "andon_mat_")
 _UNCOUNTED = ("/health", "/static/")  # a load balancer's look, and what a page of ours brings with it
 _SIGN_IN = "/api/v1/login"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _MINUTE_S = 60
 
 
@@ -75,19 +79,26 @@ class Identify:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        # Always one of our own: a caller could tie its change to the records of another's request.
+        correlation = secrets.token_hex(8)
         asked = headers.get(REQUEST_ID, "")
-        correlation = asked if _SANE_ID.fullmatch(asked) else secrets.token_hex(8)
+        names = {REQUEST_ID: correlation}
+        if _SANE_ID.fullmatch(asked):
+            names[CLIENT_REQUEST_ID] = asked
         origin = Origin(source=source(scope, self._protection), correlation=correlation)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).setdefault(REQUEST_ID, correlation)
+                for name, value in names.items():
+                    MutableHeaders(scope=message).setdefault(name, value)
             await send(message)
 
-        with coming_from(origin):
+        with coming_from(origin), logging.about(request=correlation):
             identity = await self._identity(headers, origin)
             callers.keep(scope, identity)
             is_allowed = await self._limits.is_allowed(identity, scope["path"], scope["method"])
+            if CLIENT_REQUEST_ID in names and is_allowed and scope["method"] not in _SAFE_METHODS:
+                _log.info("request with an id of its caller", client_request=asked)
             await (self._app if is_allowed else _too_often())(scope, receive, send_with_id)
 
     async def _identity(self, headers: Headers, origin: Origin) -> Identity:

@@ -6,6 +6,8 @@ Every record, ours and a vendor's, passes `redaction.py` as the last step before
 import logging
 import logging.handlers
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -83,6 +85,13 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module; pass `__name__`."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
+
+
+@contextmanager
+def about(**keys: str) -> Iterator[None]:
+    """What is logged in this block says these keys, too."""
+    with structlog.contextvars.bound_contextvars(**keys):
+        yield
 
 
 def _redacted(

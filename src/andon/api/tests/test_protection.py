@@ -1,6 +1,9 @@
 """What stands around every request: networks, hosts, limits, CSRF, and secrets that stay secret."""
 
+import contextlib
 import ipaddress
+import json
+import logging as stdlib
 
 import httpx
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from andon.access.model import Grant
 from andon.api.guard import Protection, networks, source
 from andon.api.http import create
+from andon.kernel import logging
 from andon.kernel.errors import InvalidInput
 from andon.testing import scenes
 from andon.testing.access import PASSWORD, client_as, headers_as
@@ -19,6 +23,17 @@ _CANARY = "Xq7-canary-Zw3"
 @pytest.fixture
 def plant() -> FakePlant:
     return scenes.a_busy_morning(FakePlant())
+
+
+@contextlib.contextmanager
+def logging_to(path):
+    root = stdlib.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logging.configure(file=path)
+    try:
+        yield
+    finally:
+        root.handlers[:], root.level = handlers, level
 
 
 def _client(plant: FakePlant, protection: Protection, *, peer: str = "127.0.0.1", **options):
@@ -282,13 +297,34 @@ async def test_no_answer_shows_a_secret_that_was_sent(plant, method, path, body,
     assert _CANARY not in capsys.readouterr().out + caplog.text
 
 
+@pytest.mark.asvs("16.2.1")
+async def test_a_caller_s_own_id_is_answered_back_and_logged_beside_ours(plant, tmp_path):
+    asked, log = "line-a-4711", tmp_path / "andon.log"
+    with logging_to(log):
+        async with client_as(plant, "operator") as client:
+            answers = [
+                await client.post(
+                    "/api/v1/cord",
+                    json={"environment": environment, "reason": "x"},
+                    headers={"X-Request-Id": asked},
+                )
+                for environment in ("staging", "production")
+            ]
+    ours = [each.headers["x-request-id"] for each in answers]
+    assert [each.headers["x-client-request-id"] for each in answers] == [asked, asked]
+    assert len({asked, *ours}) == 3
+    assert [each.event.correlation for each in plant.records[-2:]] == ours
+    lines = [json.loads(each) for each in log.read_text().splitlines()]
+    assert [(each["request"], each["client_request"]) for each in lines] == [(each, asked) for each in ours]
+
+
 @pytest.mark.parametrize("asked", ["", "short", "a b c d e f g h", "x" * 65, "evil\r\nSet-Cookie: a=b"])
-async def test_a_request_id_that_is_not_sane_is_replaced(plant, asked):
+async def test_a_request_id_that_is_not_sane_is_dropped(plant, asked):
     async with client_as(plant, None) as client:
         headers = [("X-Request-Id", asked.encode().replace(b"\r\n", b" "))]
-        made = (await client.get("/health", headers=headers)).headers["x-request-id"]
-    assert made != asked
-    assert len(made) == 16
+        answer = await client.get("/health", headers=headers)
+    assert "x-client-request-id" not in answer.headers
+    assert len(answer.headers["x-request-id"]) == 16
 
 
 @pytest.mark.asvs("8.2.3", "13.4.5")
