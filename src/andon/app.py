@@ -17,7 +17,7 @@ from andon import parts
 from andon.access.ca import authority
 from andon.access.model import Grant
 from andon.access.people import names
-from andon.access_parts import make_keys, people_of
+from andon.access_parts import complete_keys, make_keys, people_of
 from andon.api import guard, http
 from andon.board import pages
 from andon.kernel import files, logging, processes, tls
@@ -52,7 +52,11 @@ async def initialise(settings: Settings, *, port: int | None = None, admin: str 
     """
     home, clock = settings.home.resolve(), SystemClock()
     names.checked_login(admin)
-    _keep_to_ourselves(home)
+    with _to_ourselves(home):
+        return await _made(settings, home, clock, port=port, admin=admin)
+
+
+async def _made(settings: Settings, home: Path, clock: Clock, *, port: int | None, admin: str) -> Initialised:
     made = keys.init_development(home, clock)
     make_keys(home, clock)
     authority.create_authority(home / "ca", clock)
@@ -72,7 +76,7 @@ async def initialise(settings: Settings, *, port: int | None = None, admin: str 
         )
     finally:
         await database.close()
-    # Last, as it is what makes a home: one that was interrupted is begun again.
+    # Last, as it is what makes a home.
     files.write(home / "andon.env", "".join(lines).encode(), mode=0o600)
     return Initialised(home, made.notice, user.login, password)
 
@@ -90,11 +94,15 @@ async def serve(settings: Settings) -> None:
         raise InvalidInput(
             "not-initialised", f"{home} is not a home of Andon", hint=f"andon --home {settings.home} init"
         )
-    _keep_to_ourselves(home)
+    with _to_ourselves(home):
+        await _serve_alone(settings, home, clock)
+
+
+async def _serve_alone(settings: Settings, home: Path, clock: Clock) -> None:
     logging.configure(level=settings.log_level, file=home / "logs" / "andon.log")
     with _alone(home), _listening(settings.host, settings.port) as listening:
         await migrate.upgrade(settings.database())
-        make_keys(home, clock)  # an older home has not got them all
+        await complete_keys(settings, home, clock)
         live = _certificate(settings, home, clock)
         async with parts.assembled(settings, live) as assembled:
             app = http.create(assembled.services, protection=protection(settings))
@@ -115,11 +123,16 @@ async def serve(settings: Settings) -> None:
     _log.info("andon ended", home=str(home))
 
 
-def _keep_to_ourselves(home: Path) -> None:
+@contextlib.contextmanager
+def _to_ourselves(home: Path) -> Iterator[None]:
     """Hashes of passwords and the whole record are in there: nobody else on this machine may read it."""
-    os.umask(0o077)
-    home.mkdir(parents=True, exist_ok=True)
-    home.chmod(0o700)
+    former = os.umask(0o077)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        home.chmod(0o700)
+        yield
+    finally:
+        os.umask(former)
 
 
 def _certificate(settings: Settings, home: Path, clock: Clock) -> tls.Reloading | None:
