@@ -42,7 +42,7 @@ from andon.access.tokens.tokens import Tokens
 from andon.api.auditing import TimelineAudit
 from andon.kernel import logging
 from andon.kernel.clock import Clock
-from andon.kernel.errors import InvalidInput
+from andon.kernel.errors import Damaged, InvalidInput
 from andon.kernel.ids import new_id
 from andon.settings import DirectoryConnection, PasswordSettings, SessionSettings, Settings
 from andon.store.engine import Database
@@ -53,7 +53,7 @@ from andon.timeline.checks import Memory
 from andon.timeline.clock_watch import ClockWatch
 from andon.timeline.export import Exporter
 from andon.timeline.keys import KeyFiles
-from andon.timeline.store import TimelineStore
+from andon.timeline.store import CheckpointStore, TimelineStore
 from andon.timeline.witnesses import Peer, Witnesses
 from andon_wire.note import Key, Malformed
 
@@ -106,6 +106,33 @@ def make_keys(home: Path, clock: Clock) -> None:
     session_keys.load_or_make(_session_key(home), clock.now())
 
 
+async def complete_keys(settings: Settings, home: Path, clock: Clock) -> None:
+    """Make the keys that an older home has not got; one that was lost is not made anew in silence.
+
+    Raises:
+        Damaged: the key of what was signed already is gone.
+    """
+    database = Database.open(settings.database())
+    try:
+        lost = [
+            path
+            for path, signed in (
+                (_seal_key(home), await SignatureStore(database).list(limit=1)),
+                (KeyFiles.at(home).key, await CheckpointStore(database).latest()),
+            )
+            if signed and not path.exists()
+        ]
+    finally:
+        await database.close()
+    if lost:
+        raise Damaged(
+            "key-lost",
+            f"{lost[0]} is gone, and the database holds what it signed",
+            hint="bring it back from where keys are kept; docs/operations/keys.md says what its loss means",
+        )
+    make_keys(home, clock)
+
+
 def people_of(settings: Settings, database: Database, clock: Clock) -> People:
     """People alone, for `andon init` and for recovery while nothing runs."""
     store, wanted = PeopleStore(database), settings.passwords
@@ -143,9 +170,10 @@ def access_of(settings: Settings, home: Path, database: Database, clock: Clock) 
     witnesses = Witnesses(database, peers, clock)
 
     async def memories() -> Sequence[Memory]:
-        found, silent = await witnesses.memories()
-        for each in silent:
-            _log.warning("witness silent", reason=each)
+        found = await witnesses.memories(timeline_keys.public(places)[0].name)
+        for each in found:
+            if each.silence:
+                _log.warning("witness silent", witness=each.name, reason=each.silence)
         return found
 
     return Access(
