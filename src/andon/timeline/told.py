@@ -9,7 +9,8 @@ _TYPES = ", ".join(f"typeof({each})" for each in ("at", *_TEXTS))
 _VALUES = ", ".join(f"'{each}', {each}" for each in _TEXTS)
 _MEMBERS = " || ".join(f"',\"{each}\":' || to_json({each}::text)::text" for each in _TEXTS)
 _STAMP = """to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-_OBJECT = f"json_object('number', number, 'at', replace(at, ' ', 'T') || 'Z', {_VALUES})"
+_AT = "CASE typeof(at) WHEN 'text' THEN replace(at, ' ', 'T') || 'Z' END"  # or bytes would pass for text here
+_OBJECT = f"json_object('number', number, 'at', {_AT}, {_VALUES})"
 
 # SQLite keeps bytes wherever somebody puts them, and stops where it should write them as JSON: then the
 # second form, which is slower.

@@ -75,14 +75,15 @@ class Walk:
 
     def add(self, rows: Sequence[Sequence[Any]]) -> None:
         """The rows that follow; each has the values of a `Row`."""
-        # Numbers of one width at once, so that everything in a body has its place.
-        width = len(str(self._number + 1))
-        cut = 10**width - 1 - self._number
-        for part in (rows[:cut], rows[cut:]):
-            if part:
-                leaves = self._quickly(part) or [self._add(Row(*each)) for each in part]
-                self.walked.hashes += b"".join(leaves)
-                self._grow(leaves)
+        begin = 0
+        while begin < len(rows):
+            # Numbers of one width at once, so that everything in a body has its place.
+            end = begin + 10 ** len(str(self._number + 1)) - 1 - self._number
+            part = rows[begin:end]
+            leaves = self._quickly(part) or [self._add(Row(*each)) for each in part]
+            self.walked.hashes += b"".join(leaves)
+            self._grow(leaves)
+            begin += len(part)
 
     def _quickly(self, rows: Sequence[Sequence[Any]]) -> list[bytes]:
         """The hashes of `rows`; none, and nothing is kept, where any is not what it must be.
