@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from andon.access.directory.model import GroupRole
 from andon.access.model import Grant, Source
@@ -300,6 +301,19 @@ async def test_a_login_that_no_record_could_name_is_refused(plant, directory):
     directory.add_group("quality", [directory.add_person("b" * 120, "sesame open")])
     user, _ = await plant.login.check("b" * 120, "sesame open", source=SOURCE)
     await plant.open(user)
+
+
+@pytest.mark.part11("11.10(e)")
+@pytest.mark.parametrize("login", ["andon", "Timeline", "token:ci"])
+async def test_a_person_whom_the_directory_calls_as_a_part_of_andon_is_refused(plant, directory, login):
+    directory.add_group("quality", [directory.add_person(login, "sesame open")])
+    with capture_logs() as logged:
+        assert (await refused(plant, login, "sesame open")).code == "login-reserved"
+    assert await plant.people.find(login) is None
+    record = (await plant.records("access.login-refused"))[0].event
+    assert (record.actor, "names a part of Andon" in record.reason) == ("directory", True)
+    (line,) = [each for each in logged if each["event"] == "directory login refused"]
+    assert (line["log_level"], line["login"]) == ("error", login)
 
 
 async def test_groups_are_taken_anew_at_each_sign_in_and_cannot_be_overruled_here(plant, directory):

@@ -227,7 +227,7 @@ class People:
             change.tell(_event("access.password-changed", changed, user.login, "own choice"), now)
 
     async def unlock(self, user_id: str, *, actor: Actor, reason: str) -> None:
-        """Forget a person's failed sign-ins and signatures: they may try at once. Raises NotFound, Forbidden."""
+        """Forget a person's failed sign-ins and signatures, so they may try at once; raises as `update`."""
         reason, now = checked_reason(reason), self._clock.now()
         async with self._store.changing() as change:
             account = await change.get(user_id)

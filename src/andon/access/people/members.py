@@ -6,6 +6,7 @@ person's login there is refused here (21 CFR 11.100). A renamed person keeps the
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from andon.access.directory.model import Directory, DirectoryPerson
 from andon.access.model import Grant, Source, User
@@ -39,7 +40,7 @@ class Members:
         """The person, as the directory has them at this moment.
 
         Raises:
-            Forbidden: `bad-credentials`, `account-disabled`, `no-role`, `login-taken`.
+            Forbidden: `bad-credentials`, `account-disabled`, `no-role`, `login-taken`, `login-reserved`.
             Unavailable, Damaged: the directory did not give a usable answer.
         """
         try:
@@ -92,6 +93,8 @@ class Members:
             return await self._refresh(
                 change, await change.get(taken.user.id), person, has_entered=True
             ), None
+        if names.is_reserved(person.login):
+            return None, _reserved(change, person, now)
         if taken is not None:
             why = f"the directory gave login {taken.user.login} to another person"
             event = Event(
@@ -172,6 +175,20 @@ class Members:
             is_off: dict[str, object] = {"is_disabled": True}
             change.tell(_event("access.user-disabled", user, why, {"is_disabled": False}, is_off), now)
         _log.info("person left", user=user.id, reason=why)
+
+
+def _reserved(change: Change, person: DirectoryPerson, now: datetime) -> Forbidden:
+    """Nobody is called as a part of Andon is: their records could not be told from its own."""
+    why = f"login {person.login} of the directory names a part of Andon"
+    _log.error("directory login refused", login=person.login, directory_id=person.id, reason=why)
+    change.tell(
+        Event("access.login-refused", subject_of(person.login), _ACTOR, why, severity=Severity.WARNING), now
+    )
+    return Forbidden(
+        "login-reserved",
+        "this login names a part of Andon, and nobody signs in by it",
+        hint="ask for another in the directory",
+    )
 
 
 def _disabled() -> Forbidden:

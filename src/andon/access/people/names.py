@@ -14,6 +14,14 @@ LONGEST_KEY = 256
 LONGEST_NAMED = 120  # as an actor on the timeline
 LONGEST_DISPLAY = 120
 _MARKS = "._-@"
+# Parts of Andon that act by themselves: on the timeline, nobody may pass for one of them.
+RESERVED = frozenset({
+    "access", "agent", "andon", "backup", "checkpoints", "clock", "cord", "directory", "fleet", "gateway",
+    "judge", "login", "nobody", "pipelines", "policies", "registry", "releases", "rollouts", "secrets",
+    "sessions", "setup", "signatures", "supervisor", "system", "timeline", "tls", "tokens", "unknown",
+    "witness",
+})  # fmt: skip
+_RESERVED_BEGINNINGS = ("token:", "andon ")  # of machines, and of commands on the host
 _LATIN_BESIDE_ASCII = set("ßæœøłđðþ")
 _LOOK_LATIN = set("асеорхуіјѕһԁԛԝкмтвнг") | set("αορνικτυχγ")
 
@@ -25,13 +33,21 @@ def key_of(login: str) -> str:
     return unicodedata.normalize("NFKC", sound).strip()[:LONGEST_KEY].strip()
 
 
+def is_reserved(login: str) -> bool:
+    """Whether the timeline knows something else by this name, whatever its case or form."""
+    key = key_of(login)
+    return key in RESERVED or key.startswith(_RESERVED_BEGINNINGS)
+
+
 def checked_login(login: str) -> str:
     """`login` in NFKC, where it may be given to somebody.
 
     Raises:
-        InvalidInput: its length, a character, or letters that could be taken for others.
+        InvalidInput: its length, a character, letters that could be taken for others, or a part of Andon.
     """
     text = unicodedata.normalize("NFKC", login.strip())
+    if is_reserved(text):
+        raise _bad(login, "it names a part of Andon", "choose another")
     if not SHORTEST <= len(text) <= LONGEST:
         raise _bad(login, f"it has {len(text)} characters", f"use {SHORTEST} to {LONGEST}")
     for each in text:

@@ -1,8 +1,12 @@
+import ast
+from importlib import resources
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.access.people.names import checked_display_name, checked_login, key_of
+from andon.access.people.names import checked_display_name, checked_login, is_reserved, key_of
 from andon.kernel.errors import InvalidInput
 
 
@@ -20,7 +24,7 @@ def test_a_plain_login_is_taken_as_it_is(login):
         ("m", "1 characters"),
         ("m" * 65, "65 characters"),
         ("mina kim", "' ' is not allowed"),
-        ("token:ci", "':' is not allowed"),
+        ("to:ken", "':' is not allowed"),
         ("-mina", "begins with"),
         ("mi\u200bna", "is not allowed"),
         ("miпа", "mixes Cyrillic and Latin"),
@@ -51,3 +55,45 @@ def test_a_display_name_is_one_visible_line():
     for bad in ("", "   ", "x" * 121, "Mina\u202eKim"):
         with pytest.raises(InvalidInput):
             checked_display_name(bad)
+
+
+@pytest.mark.part11("11.10(e)", "11.100(a)")
+@pytest.mark.parametrize(
+    "login", ["andon", "Timeline", "ＡＮＤＯＮ", " setup ", "token:ci", "Token:CI", "andon init"]
+)
+def test_nobody_is_called_as_a_part_of_andon_is(login):
+    assert is_reserved(login)
+    with pytest.raises(InvalidInput, match="names a part of Andon"):
+        checked_login(login)
+
+
+def test_a_login_that_only_begins_like_a_part_of_andon_is_free():
+    for login in ("andon-kim", "clocks", "kim.timeline", "tokens.kim"):
+        assert checked_login(login) == login
+
+
+def acting(tree):
+    """What the calls of `Event` in a module give as actor, where it is written out."""
+    constants = {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Event":
+            given = [each.value for each in node.keywords if each.arg == "actor"] + node.args[2:3]
+            for part in given:
+                for value in part.values if isinstance(part, ast.BoolOp) else [part]:
+                    named = constants.get(getattr(value, "id", ""))
+                    if isinstance(value, ast.Constant) or isinstance(named, str):
+                        yield named or value.value
+
+
+def test_every_part_of_andon_that_acts_by_itself_is_reserved():
+    root = Path(str(resources.files("andon")))
+    files = [each for each in root.rglob("*.py") if not {"tests", "testing"} & set(each.parts[-3:])]
+    found = {name for file in files for name in acting(ast.parse(file.read_text()))}
+    assert {"andon", "timeline", "clock", "directory", "login", "sessions"} <= found
+    assert {name for name in found if not is_reserved(name)} == set()
