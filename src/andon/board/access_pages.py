@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from andon.access.model import Permission, Role, User
+from andon.access.model import EVERYWHERE, Permission, Role, User
 from andon.access.policies.model import Policy
 from andon.access.signatures.model import Action
-from andon.api import model
-from andon.api.declared import needs
+from andon.api.callers import Caller
+from andon.api.declared import everywhere, needs, signed_in
 from andon.api.gather import Gather
 from andon.api.services import Services
 from andon.board import diff, signed
@@ -27,25 +27,28 @@ _RECORDS = 30
 def router(services: Services, gather: Gather, frame: Frame) -> APIRouter:
     """The pages; they change nothing themselves."""
     own = APIRouter(default_response_class=HTMLResponse)
-    view = Permission.USERS_VIEW
+    # As the API's routes of the same data declare it.
+    view, manage = needs(Permission.USERS_VIEW, everywhere), needs(Permission.USERS_MANAGE, everywhere)
 
-    @own.get("/users", dependencies=[needs(view)])
+    @own.get("/users", dependencies=[view])
     async def users(request: Request, fragment: bool = False) -> Response:
         return await frame.show(request, Page("users.html", "timeline"), _users(services), only_live=fragment)
 
-    @own.get("/users/{login}", dependencies=[needs(view)])
+    @own.get("/users/{login}", dependencies=[view])
     async def one_user(request: Request, login: str, fragment: bool = False) -> Response:
         build = _user(services, gather, login)
-        return await frame.show(request, Page("user.html", "timeline"), build, only_live=fragment)
+        return await frame.show(
+            request, Page("user.html", "timeline", personal=True), build, only_live=fragment
+        )
 
-    @own.get("/roles", dependencies=[needs(view)])
+    @own.get("/roles", dependencies=[signed_in()])
     async def roles(
         request: Request, edit: Annotated[str, Query(max_length=80)] = "", fragment: bool = False
     ) -> Response:
         build = _roles(services, edit)
         return await frame.show(request, Page("roles.html", "timeline"), build, only_live=fragment)
 
-    @own.get("/tokens", dependencies=[needs(view)])
+    @own.get("/tokens", dependencies=[manage])
     async def tokens(request: Request, fragment: bool = False) -> Response:
         page = Page("tokens.html", "timeline")
         return await frame.show(request, page, _tokens(services), only_live=fragment)
@@ -53,7 +56,7 @@ def router(services: Services, gather: Gather, frame: Frame) -> APIRouter:
     @own.get("/policies", dependencies=[needs(Permission.FLOOR_VIEW)])
     async def policies(request: Request, fragment: bool = False) -> Response:
         page = Page("policies.html", "timeline")
-        return await frame.show(request, page, _policies(services), only_live=fragment)
+        return await frame.show(request, page, _policies(gather), only_live=fragment)
 
     return own
 
@@ -72,11 +75,12 @@ def _users(services: Services) -> Build:
 def _user(services: Services, gather: Gather, login: str) -> Build:
     async def build(seen: Seen) -> dict[str, Any]:
         user = await _find(services, login)
-        may_manage = seen.viewer.may(Permission.USERS_MANAGE)
-        may_read = seen.viewer.may_somewhere(Permission.TIMELINE_VIEW)
+        may_manage = seen.viewer.may(Permission.USERS_MANAGE, EVERYWHERE, EVERYWHERE)
+        may_read = seen.viewer.may(Permission.TIMELINE_VIEW)
         wanted = Filter(subject=f"user/{user.login}")
         return {
             "user": user,
+            "is_involved": seen.viewer.known.name in {user.login, user.signing_suspended_by},
             "roles": [each.name for each in await ordered_roles(services)],
             "sessions": list(await services.sessions.list(user.id)) if may_manage else None,
             "records": await gather.timeline(seen.viewer.known, wanted, _RECORDS) if may_read else None,
@@ -128,7 +132,7 @@ class Version:
     actor: str
     reason: str
     diff: Sequence[diff.Line]
-    signature: model.View | signed.Shown | None
+    signature: signed.Shown | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,28 +143,23 @@ class Kept:
     history: Sequence[Version]
 
 
-def _policies(services: Services) -> Build:
+def _policies(gather: Gather) -> Build:
     async def build(seen: Seen) -> dict[str, Any]:
-        environments = sorted({each.environment for each in await services.desired.list()})
-        found = [
-            each
-            for each in await services.policies.list(environments)
-            if seen.viewer.may(Permission.FLOOR_VIEW, each.environment)
-        ]
+        caller = seen.viewer.known
+        found = await gather.policies(caller)
+        roles = await ordered_roles(gather.services)
         return {
-            "policies": [Kept(each, await _versions(services, each.environment)) for each in found],
-            "roles": [
-                each.name for each in await ordered_roles(services) if Permission.APPROVE in each.permissions
-            ],
+            "policies": [Kept(each, await _versions(gather, caller, each.environment)) for each in found],
+            "roles": [each.name for each in roles if Permission.APPROVE in each.permissions],
             "actions": [each.value for each in Action],
         }
 
     return build
 
 
-async def _versions(services: Services, environment: str) -> Sequence[Version]:
-    stored = list(await services.policies.history(environment))
-    signatures = {each.id: each for each in await signed.of_subject(services, f"policy/{environment}")}
+async def _versions(gather: Gather, caller: Caller, environment: str) -> Sequence[Version]:
+    stored = list(await gather.services.policies.history(environment))
+    signatures = await signed.by_id(gather, caller, [each.signature for each in stored])
     texts = [_values(each.policy) for each in stored] + [{}]
     return [
         Version(

@@ -15,7 +15,7 @@ from andon.api.services import Services
 from andon.board.frame import Build, Frame, Page, Seen, viewer_of
 from andon.board.story import Phrase
 from andon.board.viewer import local
-from andon.kernel.errors import Conflict, InvalidInput, NotFound
+from andon.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 
 _DEFAULT_PROFILE = "nist"
 
@@ -84,12 +84,16 @@ def _login(services: Services, wanted: str) -> Build:
 
 
 def _device(services: Services, code: str) -> Build:
-    async def build(_seen: Seen) -> dict[str, Any]:
+    async def build(seen: Seen) -> dict[str, Any]:
         if not code:
             return {"code": "", "found": None, "problem": ""}
         try:
-            return {"code": code, "found": await services.devices.look(code), "problem": ""}
-        except (NotFound, Conflict, InvalidInput) as error:
+            return {
+                "code": code,
+                "found": await services.devices.look(code, seen.viewer.known.principal),
+                "problem": "",
+            }
+        except (NotFound, Conflict, InvalidInput, Forbidden) as error:
             return {"code": code, "found": None, "problem": error.message}
 
     return build

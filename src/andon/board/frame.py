@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
-from andon.access.model import Permission
+from andon.access.model import EVERYWHERE, Permission
 from andon.api import callers, model, views
 from andon.api.feed import Feed
 from andon.api.gather import Gather
@@ -190,7 +190,7 @@ class Frame:
             "live": Markup(live),  # noqa: S704
             "theme": theme,
             "csrf": "" if is_broken else await self._csrf(request),
-            "environments": [] if is_broken or viewer.principal is None else await self._environments(),
+            "environments": [] if is_broken else await self._environments(viewer),
             "other_language": _query(request, lang="en" if wishes(request)[0] == "ko" else "ko"),
             "version": self._services.version,
             "hash": assets.version(),
@@ -201,8 +201,12 @@ class Frame:
         secret = callers.identity(request).secret
         return await self._services.sessions.csrf_of(secret) if secret else ""
 
-    async def _environments(self) -> list[str]:
-        return sorted({each.environment for each in await self._services.desired.list()})
+    async def _environments(self, viewer: Viewer) -> Sequence[str]:
+        """Those that the cord's dialog offers: which they see, and which their own grants name."""
+        if viewer.caller is None:
+            return []
+        own = {each.scope.environment for each in viewer.caller.principal.grants} - {EVERYWHERE}
+        return sorted({*await self._gather.environments(viewer.caller), *own})
 
 
 def viewer_of(request: Request) -> Viewer:

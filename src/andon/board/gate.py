@@ -43,7 +43,7 @@ class Shown:
 
 
 def look(view: RolloutView, viewer: Viewer, signatures: Sequence[signed.Shown]) -> Shown | None:
-    """The gate of a rollout; None where it has none. signatures: of the rollout, whatever they sign."""
+    """The gate of a rollout; None where it has none. signatures: its answers, told apart."""
     found = view.gate
     if found is None:
         return None

@@ -42,7 +42,7 @@ def install(app: FastAPI, services: Services) -> None:
         _files(frame),
         account_pages.router(services, frame),
         access_pages.router(services, gather, frame),
-        timeline_pages.router(services, gather, frame),
+        timeline_pages.router(gather, frame),
     ):
         app.include_router(router, include_in_schema=False)
     frame.install(app)
@@ -120,10 +120,10 @@ def _rollout(gather: Gather, rollout: RolloutId) -> Build:
         tiles = (await gather.status(caller)).units
         place = (view.unit, view.environment)
         subject = f"rollout/{rollout}"
-        signatures = await signed.of_subject(gather.services, subject)
+        signatures = await signed.of_subject(gather, caller, subject)
         return {
             "view": view,
-            "gate": gate.look(view, seen.viewer, signatures),
+            "gate": gate.look(view, seen.viewer, await signed.of_gate(gather, view)),
             "signatures": signatures,
             "tile": next((each for each in tiles if (each.unit, each.environment) == place), None),
             "banner": story.banner(view),

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from andon.access.signatures.model import Action, Signature, Standing
-from andon.api.services import Services
+from andon.api.callers import Caller
+from andon.api.gather import Gather
+from andon.api.model import RolloutView
 from andon.kernel.errors import NotFound
 
 _MOST = 200
@@ -55,9 +57,18 @@ def shown(signature: Signature, standing: Standing) -> Shown:
     )
 
 
-async def of_subject(services: Services, subject: str | None, limit: int = _MOST) -> Sequence[Shown]:
-    """The newest first; of one subject, or of all."""
-    return [shown(*each) for each in await services.signing.list(subject, limit)]
+async def of_subject(gather: Gather, caller: Caller, subject: str | None) -> Sequence[Shown]:
+    """Those that the caller may read, the newest first; of one subject, or of all."""
+    return [shown(*each) for each in await gather.signatures(caller, subject, _MOST)]
+
+
+async def of_gate(gather: Gather, view: RolloutView) -> Sequence[Shown]:
+    """The answers at a rollout's gate, which whoever sees the rollout sees with it."""
+    answers = {each.id for each in view.gate.approvals} if view.gate else set()
+    if not answers:
+        return []
+    found = await gather.services.signing.list(f"rollout/{view.id}", _MOST)
+    return [shown(*each) for each in found if each[0].id in answers]
 
 
 def named_by(after: Mapping[str, Any], kind: str) -> str:
@@ -66,12 +77,15 @@ def named_by(after: Mapping[str, Any], kind: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-async def by_id(services: Services, ids: Iterable[str]) -> dict[str, Shown]:
-    """Those of `ids` that exist: a record may name one that somebody removed, which verifying will say."""
+async def by_id(gather: Gather, caller: Caller, ids: Iterable[str]) -> dict[str, Shown]:
+    """Those of `ids` that exist and the caller may read.
+
+    A record may name one that somebody removed, which verifying will say, or one about another place.
+    """
     found = {}
     for each in dict.fromkeys(filter(None, ids)):
         try:
-            found[each] = shown(*await services.signing.get(each))
+            found[each] = shown(*await gather.signature(caller, each))
         except NotFound:
             continue
     return found

@@ -10,14 +10,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from andon.access.model import Permission
-from andon.api import model, places, views
+from andon.api import model, views
+from andon.api.callers import Caller
 from andon.api.declared import needs
 from andon.api.gather import Gather
-from andon.api.services import Services
 from andon.board import diff, signed
 from andon.board.frame import Build, Frame, Page, Seen
 from andon.board.words import WORDS
-from andon.kernel.errors import NotFound
 from andon.timeline.records import Severity
 from andon.timeline.store import Filter
 
@@ -88,7 +87,7 @@ def _time(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def router(services: Services, gather: Gather, frame: Frame) -> APIRouter:
+def router(gather: Gather, frame: Frame) -> APIRouter:
     """The pages; they change nothing themselves."""
     own = APIRouter(default_response_class=HTMLResponse, dependencies=[needs(Permission.TIMELINE_VIEW)])
 
@@ -96,25 +95,26 @@ def router(services: Services, gather: Gather, frame: Frame) -> APIRouter:
     async def timeline(request: Request, fragment: bool = False) -> Response:
         wanted = asked(request.query_params)
         page = Page("timeline.html", "" if wanted.before else "timeline")
-        return await frame.show(request, page, _timeline(services, gather, wanted), only_live=fragment)
+        return await frame.show(request, page, _timeline(gather, wanted), only_live=fragment)
 
     @own.get("/timeline/{number}")
     async def record(request: Request, number: Annotated[int, Path(ge=1, le=2**53)]) -> Response:
-        return await frame.show(request, Page("record.html"), _record(services, gather, number))
+        return await frame.show(request, Page("record.html"), _record(gather, number))
 
     @own.get("/signatures")
     async def signatures(
         request: Request, subject: Annotated[str, Query(max_length=200)] = "", fragment: bool = False
     ) -> Response:
         page = Page("signatures.html", "timeline")
-        return await frame.show(request, page, _signatures(services, subject.strip()), only_live=fragment)
+        return await frame.show(request, page, _signatures(gather, subject.strip()), only_live=fragment)
 
     return own
 
 
-def _timeline(services: Services, gather: Gather, wanted: Asked) -> Build:
+def _timeline(gather: Gather, wanted: Asked) -> Build:
     async def build(seen: Seen) -> dict[str, Any]:
-        found = await gather.timeline(seen.viewer.known, wanted.wanted, _PAGE + 1)
+        caller = seen.viewer.known
+        found = await gather.timeline(caller, wanted.wanted, _PAGE + 1)
         records = found[:_PAGE]
         return {
             "asked": wanted,
@@ -124,41 +124,40 @@ def _timeline(services: Services, gather: Gather, wanted: Asked) -> Build:
             "records": records,
             "older": records[-1].number if len(found) > _PAGE else None,
             "diffs": {each.number: diff.lines(each.before, each.after) for each in records},
-            "signatures": await _signatures_of(services, records),
+            "signatures": await _signatures_of(gather, caller, records),
         }
 
     return build
 
 
-async def _signatures_of(services: Services, records: Sequence[model.RecordView]) -> dict[int, signed.Shown]:
+async def _signatures_of(
+    gather: Gather, caller: Caller, records: Sequence[model.RecordView]
+) -> dict[int, signed.Shown]:
     named = {each.number: signed.named_by(each.after, each.kind) for each in records}
-    found = await signed.by_id(services, named.values())
+    found = await signed.by_id(gather, caller, named.values())
     return {number: found[each] for number, each in named.items() if each in found}
 
 
-def _record(services: Services, gather: Gather, number: int) -> Build:
+def _record(gather: Gather, number: int) -> Build:
     async def build(seen: Seen) -> dict[str, Any]:
-        found = await services.timeline.get(number)
         caller = seen.viewer.known
-        if not caller.may(Permission.TIMELINE_VIEW, places.of_record(found)):
-            raise NotFound("no-such-record", f"there is no record {number}", hint="andon timeline")
+        found = await gather.record(caller, number)
         view = views.record(found)
-        own = view.subject
-        before = await gather.timeline(caller, Filter(subject=own, before=number), 1)
-        after = await services.timeline.list(Filter(subject=own, after=number), limit=1, newest_first=False)
+        previous, following = await gather.neighbours(caller, found)
         return {
             "record": view,
             "lines": diff.lines(view.before, view.after),
-            "previous": before[0].number if before else None,
-            "next": after[0].number if after else None,
-            "signature": (await _signatures_of(services, [view])).get(number),
+            "previous": previous.number if previous else None,
+            "next": following.number if following else None,
+            "signature": (await _signatures_of(gather, caller, [view])).get(number),
         }
 
     return build
 
 
-def _signatures(services: Services, subject: str) -> Build:
-    async def build(_seen: Seen) -> dict[str, Any]:
-        return {"subject": subject, "signatures": await signed.of_subject(services, subject or None)}
+def _signatures(gather: Gather, subject: str) -> Build:
+    async def build(seen: Seen) -> dict[str, Any]:
+        found = await signed.of_subject(gather, seen.viewer.known, subject or None)
+        return {"subject": subject, "signatures": found}
 
     return build

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from andon.access import rights
-from andon.access.model import EVERYWHERE, Grant, Permission, Place, Principal
+from andon.access.model import EVERYWHERE, NOWHERE, Grant, Permission, Place, Principal
 from andon.api.callers import Caller
 from andon.board.words import Language, say, say_or
 
+_ALL = Place(EVERYWHERE, EVERYWHERE)
 _MENU = (
-    ("/", "floor", Permission.FLOOR_VIEW),
-    ("/timeline", "nav.timeline", Permission.TIMELINE_VIEW),
-    ("/signatures", "nav.signatures", Permission.TIMELINE_VIEW),
-    ("/users", "nav.people", Permission.USERS_VIEW),
-    ("/policies", "nav.policies", Permission.FLOOR_VIEW),
+    ("/", "floor", Permission.FLOOR_VIEW, NOWHERE),
+    ("/timeline", "nav.timeline", Permission.TIMELINE_VIEW, NOWHERE),
+    ("/signatures", "nav.signatures", Permission.TIMELINE_VIEW, NOWHERE),
+    ("/users", "nav.people", Permission.USERS_VIEW, _ALL),
+    ("/policies", "nav.policies", Permission.FLOOR_VIEW, NOWHERE),
 )
 
 
@@ -49,13 +50,9 @@ class Viewer:
         return [each.label for each in self.principal.grants] if self.principal else []
 
     def may(self, permission: str, environment: str | None = None, unit: str | None = None) -> bool:
-        """Whether they may do it there; `*` is everywhere at once."""
+        """Whether they may do it there; `*` is everywhere at once, and no place at all is anywhere."""
         place = Place(environment, unit)
         return self.caller is not None and self.caller.may(Permission(permission), place)
-
-    def may_somewhere(self, permission: str) -> bool:
-        """Whether there is any place where they may."""
-        return self.principal is not None and rights.anywhere(self.principal, Permission(permission))
 
     def why_not(
         self, language: Language, permission: str, environment: str | None = None, unit: str | None = None
@@ -67,11 +64,15 @@ class Viewer:
         if environment is None:
             return say(language, "lacks.nowhere", right=right)
         place = say(language, "place.everywhere") if environment == EVERYWHERE else environment
-        return say(language, "lacks", right=right, place=f"{unit} · {place}" if unit else place)
+        is_named = unit not in {None, EVERYWHERE}
+        return say(language, "lacks", right=right, place=f"{unit} · {place}" if is_named else place)
 
     def menu(self) -> Sequence[tuple[str, str]]:
         """Addresses and words of the pages that they may see."""
-        return [(path, word) for path, word, permission in _MENU if self.may_somewhere(permission)]
+        caller = self.caller
+        return [
+            (path, word) for path, word, wanted, at in _MENU if caller is not None and caller.may(wanted, at)
+        ]
 
     def key(self, *, personal: bool) -> str:
         """Viewers with the same key get the same page: same rights; where it is personal, same session."""

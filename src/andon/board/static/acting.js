@@ -159,7 +159,13 @@
     const values = { environment: form.get("environment") || null, return: form.has("return"), reason: form.get("reason") };
     locked(cord, async () => {
       const { ok, status, said } = await request("/api/v1/cord", "POST", values);
-      if (ok) { cord.close(); refresh(); } else if (status === 401) signIn(); else problem(cord, words(said));
+      if (ok) { cord.close(); refresh(); } else if (status === 401) signIn();
+      else if (said.code === "signature-required") { // a return aborts: go on where one signs
+        const named = (at) => $(at, cord).textContent;
+        cord.close();
+        ask({ url: "/api/v1/cord", method: "POST", values, title: named("h2"), say: named(".check span"), verb: named(".pull"), tone: "danger", sign: said.needs });
+        act.task.document = said.needs.document;
+      } else problem(cord, words(said));
     });
   });
   Object.assign(Andon, { request, words, problem, locked, proceed, ask, show });

@@ -215,17 +215,19 @@ async def test_signing_in_shows_no_name_no_menu_and_no_cord(plant):
 async def test_who_may_not_see_people_reads_which_right_is_missing_and_who_gives_it(plant):
     async with person(plant, None) as client:
         for who in ("viewer", "operator", "engineer", "approver", "scoped"):
-            for path in ("/users", "/users/admin", "/roles", "/tokens"):
+            for path in ("/users", "/users/admin"):
                 answer = await client.get(path, headers=headers_as(plant, who))
                 assert answer.status_code == 403, (who, path)
                 for said in ("users.view", "See people and roles", "administrator", ">auditor<"):
                     assert said in answer.text, (who, path, said)
+            tokens = await client.get("/tokens", headers=headers_as(plant, who))
+            assert (tokens.status_code, "users.manage" in tokens.text) == (403, True)
 
 
 async def test_an_auditor_sees_everything_and_is_offered_no_change(plant):
     async with person(plant, "auditor") as client:
         for path in PAGES:
-            if path.startswith(("/me", "/device")):
+            if path.startswith(("/me", "/device", "/tokens")):
                 continue
             text = (await client.get(path, params={"fragment": "true"} if "?" not in path else None)).text
             assert "data-act" not in text, path
@@ -362,3 +364,23 @@ def test_stages_side_by_side_stand_in_one_column():
 
     stages = [stage("a"), stage("b", "a"), stage("c", "a"), stage("d", "a", "b", "c")]
     assert [[each.name for each in column] for column in pages.columns(stages)] == [["a"], ["b", "c"], ["d"]]
+
+
+async def test_an_account_that_was_reset_is_confirmed_by_a_second_person_only(plant):
+    plant.access.add("minseo", signing_suspended_by="admin")
+    plant.access.add("second", *plant.access.users["us-admin"].grants)
+    confirm = 'data-act="/api/v1/users/minseo/confirm"'
+    app = board(plant)
+    async with client_as(plant, None, app=app) as client:
+        shown = {
+            who: (await client.get("/users/minseo", headers=headers_as(plant, who))).text
+            for who in ("second", "admin", "auditor")
+        }
+        assert "may not sign yet" in (await client.get("/users", headers=headers_as(plant, "admin"))).text
+        korean = await client.get("/users/minseo?lang=ko", headers=headers_as(plant, "second"))
+        calm = (await client.get("/users/engineer", headers=headers_as(plant, "second"))).text
+    assert [confirm in each for each in shown.values()] == [True, False, False]
+    assert "Somebody else confirms" in shown["admin"]
+    assert all("admin has set a new password" in each for each in shown.values())
+    assert "본인 확인" in korean.text
+    assert "/confirm" not in calm

@@ -46,6 +46,14 @@ def test_the_menu_has_what_one_may_see(role, pages):
     assert [path for path, _ in viewer(Grant(role)).menu()] == pages
 
 
+def test_the_menu_leaves_out_people_where_they_are_seen_in_one_place_only():
+    narrow = viewer(Grant("admin", Scope("staging", "mes")))
+    assert [path for path, _ in narrow.menu()] == ["/", "/timeline", "/signatures", "/policies"]
+    assert narrow.why_not("en", "users.manage", "*", "*") == (
+        "You lack the right “Manage people, roles and tokens” for every environment"
+    )
+
+
 def test_a_page_of_an_admin_is_never_a_viewers():
     assert viewer(Grant("admin")).key(personal=False) != viewer(Grant("viewer")).key(personal=False)
     assert Viewer().key(personal=False) != viewer(Grant("viewer")).key(personal=False)

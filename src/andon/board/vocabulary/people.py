@@ -21,6 +21,20 @@ WORDS: dict[str, tuple[str, str]] = {
     "user.must_change": ("must change password", "비밀번호 변경 필요"),
     "user.break_glass": ("break-glass", "비상용"),
     "user.locked": ("locked", "잠김"),
+    "user.suspended": ("may not sign yet", "서명 보류"),
+    "user.suspended.say": (
+        "{by} has set a new password. {name} signs nothing until a second person confirms it.",
+        "{by}이(가) 비밀번호를 재설정했습니다. 다른 사람이 확인해야 서명할 수 있습니다: {name}",
+    ),
+    "user.confirm": ("Confirm the person", "본인 확인"),
+    "user.confirm.say": (
+        "You have made sure that {name} uses this account. From then on it may sign.",
+        "{name} 본인이 이 계정을 사용함을 확인합니다. 확인 후 다시 서명할 수 있습니다.",
+    ),
+    "user.confirm.other": (
+        "Somebody else confirms: neither the person nor who reset the password",
+        "본인이나 비밀번호를 재설정한 사람이 아닌 다른 사람이 확인해야 합니다",
+    ),
     "user.new": ("New person", "사용자 추가"),
     "user.create": ("Create", "만들기"),
     "user.created": (

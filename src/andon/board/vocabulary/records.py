@@ -157,6 +157,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "verify.cosignatures": ("Witness signatures", "증인 서명"),
     "verify.witnessed_to": ("Witnessed up to record", "증인이 확인한 마지막 기록"),
     "verify.witnesses": ("Witnesses", "증인"),
+    "verify.silent": ("Witnesses that did not answer", "응답하지 않은 증인"),
     "verify.notes": ("Notes", "참고"),
     "verify.never": ("Not verified on this page yet", "이 화면에서 아직 검증하지 않았습니다"),
     "export.title": ("Export", "내보내기"),
