@@ -8,7 +8,7 @@ Topics: `timeline`, `cord`, `unit/<name>`, `rollout/<id>`, `run/<id>`, `runs`, `
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from andon.access.model import NOWHERE, Permission, Place
@@ -16,14 +16,13 @@ from andon.api import places
 from andon.api.callers import Caller
 from andon.api.rates import Key, Window
 from andon.api.services import Services
-from andon.kernel.errors import Unavailable
+from andon.api.streams import Streams
 from andon.timeline.records import Record
 from andon.timeline.store import Filter
 
 INTERVAL = timedelta(milliseconds=400)
 HEARTBEAT = timedelta(seconds=10)
 _TRAFFIC_SPACING = timedelta(seconds=2)
-_MOST_VIEWERS = 1000
 _PAGE = 500
 Topic = tuple[str, Place]
 
@@ -58,10 +57,18 @@ class Viewer:
 class Feed:
     """The poller, and its viewers. `revision` rises with every change that it saw."""
 
-    def __init__(self, services: Services, window: Window, *, heartbeat: timedelta = HEARTBEAT) -> None:
+    def __init__(
+        self,
+        services: Services,
+        window: Window,
+        *,
+        streams: Streams | None = None,
+        heartbeat: timedelta = HEARTBEAT,
+    ) -> None:
         self.revision = 0
         self._services = services
         self._window = window
+        self._streams = streams or Streams()
         self._heartbeat = heartbeat
         self._viewers: set[Viewer] = set()
         self._number: int | None = None
@@ -93,20 +100,20 @@ class Feed:
     def stream(self, caller: Caller) -> AsyncGenerator[str, None]:
         """Server-sent events: `hello`, then `changed` with topics, and `heartbeat` while nothing happens.
 
-        It ends when the credentials that it was opened with hold no longer; with every heartbeat's length
-        they are asked again.
+        It ends when the credentials that it was opened with hold no longer, or give other rights than then;
+        with every heartbeat's length they are asked again.
 
         Raises:
-            Unavailable: too many viewers are open.
+            Throttled, Unavailable: as `Streams.check`.
         """
-        if len(self._viewers) >= _MOST_VIEWERS:
-            raise Unavailable("too-many-viewers", f"{_MOST_VIEWERS} viewers are open", hint="close some")
+        self._streams.check(caller)
         return self._stream(caller)
 
     async def _stream(self, caller: Caller) -> AsyncGenerator[str, None]:
         viewer, monotonic = Viewer(caller), self._services.clock.monotonic
-        self._viewers.add(viewer)
-        try:
+        with self._streams.held(caller) as is_free, self._watched_by(viewer):
+            if not is_free:
+                return
             yield "retry: 1000\n" + self._event("hello")
             asked = monotonic()
             while True:
@@ -118,6 +125,12 @@ class Feed:
                 with contextlib.suppress(TimeoutError):
                     topics = await asyncio.wait_for(viewer.next(), self._heartbeat.total_seconds())
                 yield self._event("changed", topics) if topics else self._event("heartbeat")
+
+    @contextlib.contextmanager
+    def _watched_by(self, viewer: Viewer) -> Iterator[None]:
+        self._viewers.add(viewer)
+        try:
+            yield
         finally:
             self._viewers.discard(viewer)
 

@@ -32,6 +32,7 @@ from andon.api.routes import (
     users,
 )  # fmt: skip
 from andon.api.services import Services
+from andon.api.streams import Streams
 from andon.kernel.clock import SystemClock
 from andon.kernel.supervise import Loop
 
@@ -52,7 +53,8 @@ def create(services: Services, *, protection: Protection | None = None) -> FastA
     """
     protection = protection or Protection()
     window = Window()
-    feed, gather = Feed(services, window), Gather(services, window)
+    streams = Streams()
+    feed, gather = Feed(services, window, streams=streams), Gather(services, window)
     page = Metrics(services, feed)
     loop = Loop("board feed", feed.tick, interval=INTERVAL, clock=services.clock)
 
@@ -78,7 +80,7 @@ def create(services: Services, *, protection: Protection | None = None) -> FastA
     app.state.services, app.state.protection = services, protection
     app.include_router(system.probes(services))
     app.include_router(system.metrics(page))
-    app.include_router(_v1(services, gather, feed))
+    app.include_router(_v1(services, gather, feed, streams))
     _describe_itself(app)
     problems.install(app, is_nobody=declared.refuses_nobody)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
@@ -114,7 +116,7 @@ def over_nothing() -> FastAPI:
     return create(nothing)
 
 
-def _v1(services: Services, gather: Gather, feed: Feed) -> APIRouter:
+def _v1(services: Services, gather: Gather, feed: Feed, streams: Streams) -> APIRouter:
     api = APIRouter(prefix="/api/v1")
     for each in (
         login.router(services),
@@ -129,7 +131,7 @@ def _v1(services: Services, gather: Gather, feed: Feed) -> APIRouter:
         timeline.router(gather),
         rollouts.router(gather),
         cord.router(gather),
-        pipelines.runs(gather),
+        pipelines.runs(gather, streams),
         pipelines.releases(services),
         system.doctor(services),
     ):

@@ -6,7 +6,8 @@ Credentials that do not hold make nobody; what nobody and what somebody may is `
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
 
 from limits import RateLimitItemPerMinute
@@ -61,6 +62,22 @@ class Limits:
         if identity.principal is None or is_sign_in:
             return await self._counter.hit(self._anonymous, "address", origin_of(identity.origin.source))
         return await self._counter.hit(self._signed_in, "session", identity.principal.session)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """Who a long answer was opened for, and what was production then."""
+
+    principal: Principal
+    production: Collection[str]
+
+    def is_as(self, now: Principal, production: Collection[str]) -> bool:
+        """Whether nothing has changed of what says who may see what."""
+        return set(self.production) == set(production) and _rights(self.principal) == _rights(now)
+
+
+def _rights(principal: Principal) -> tuple[object, ...]:
+    return principal.grants, principal.limits, dict(principal.roles), principal.must_change_password
 
 
 class Identify:
@@ -118,25 +135,32 @@ class Identify:
             secret=secret,
             is_loopback=here,
             production=production,
-            again=self._again(principal, prove, secret),
+            again=self._again(_Opening(principal, production), prove, secret),
         )
 
-    def _again(self, principal: Principal, prove: Prove, cookie: str) -> Callable[[], Awaitable[bool]]:
-        """Asks whether the credentials of a long answer still hold; to look is no use of a session."""
+    def _again(self, opened: "_Opening", prove: Prove, cookie: str) -> Callable[[], Awaitable[bool]]:
+        """Asks whether the credentials of a long answer still hold, and give the rights that they gave then.
+
+        To look is no use of a session.
+        """
+        is_terminal = opened.principal.kind is PrincipalKind.PERSON and not cookie
 
         async def holds() -> bool:
             try:
-                if principal.kind is PrincipalKind.PERSON and not cookie:
-                    # A terminal's access token is over long before the session that gave it.
-                    kept = await self._services.sessions.find(principal.session)
-                    now = self._services.clock.now()
-                    return kept is not None and kept.ended_at is None and kept.expires_at > now
-                await prove(False)
+                now = await (self._of_terminal(opened.principal) if is_terminal else prove(False))
+                return opened.is_as(now, await self._services.policies.production())
             except AndonError:
                 return False
-            return True
 
         return holds
+
+    async def _of_terminal(self, principal: Principal) -> Principal:
+        """Whose terminal it is now: its access token is over long before the session that gave it."""
+        kept = await self._services.sessions.find(principal.session)
+        if kept is None or kept.ended_at is not None or kept.expires_at <= self._services.clock.now():
+            raise Unauthenticated("session-ended", "this session has ended", hint="andon login")
+        user = await self._services.people.get(principal.user_id)
+        return replace(principal, grants=user.grants, roles=await self._services.people.roles())
 
     def _credentials(self, headers: Headers, origin: Origin) -> tuple[Prove, str] | None:
         """How to prove who it is, and the cookie's value where it is one."""

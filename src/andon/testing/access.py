@@ -181,7 +181,7 @@ class FakeAccess:
             user_id=user.id,
             session=session.id,
             must_change_password=user.must_change_password,
-            roles=self.roles,
+            roles=dict(self.roles),
         )
 
 
@@ -192,13 +192,13 @@ def headers_as(plant: "FakePlant", who: str) -> dict[str, str]:
 
 
 def caller_as(plant: "FakePlant", who: str) -> Caller:
-    """`who` as a route sees them; `again` says whether their session still holds."""
+    """`who` as a route sees them; `again` says whether their session still holds, with the same rights."""
     session = plant.access.sign_in(who)
+    principal = plant.access.principal(session)
 
     async def holds() -> bool:
-        return session.secret in plant.access.sessions
+        return session.secret in plant.access.sessions and plant.access.principal(session) == principal
 
-    principal = plant.access.principal(session)
     return Caller(principal, Origin(source="127.0.0.1"), plant.production(), holds)
 
 
@@ -455,7 +455,7 @@ class FakeTokens(Part):
             user_id=found.owner_id,
             session=found.id,
             limits=found.grants if owner else None,
-            roles=self._access.roles,
+            roles=dict(self._access.roles),
         )
 
     async def list(self, owner_id: str | None = None) -> Sequence[FakeToken]:

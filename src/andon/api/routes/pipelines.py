@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from andon.api.declared import needs
 from andon.api.gather import Gather
 from andon.api.problems import documented
 from andon.api.services import Services
+from andon.api.streams import Streams
 from andon.kernel.errors import Forbidden, InvalidInput
 from andon.kernel.ids import RunId
 from andon.pipelines.model import Run, RunState, StageName
@@ -54,7 +55,7 @@ def releases(services: Services) -> APIRouter:
     return api
 
 
-def runs(gather: Gather) -> APIRouter:
+def runs(gather: Gather, streams: Streams) -> APIRouter:
     """Endpoints of runs."""
     api = APIRouter(tags=["runs"])
     services = gather.services
@@ -106,12 +107,14 @@ def runs(gather: Gather) -> APIRouter:
         "/runs/{run}/events",
         summary="A run as it goes: `stage`, `log` and, at its end, `end`",
         response_class=StreamingResponse,
-        responses={200: {"content": {"text/event-stream": {}}}, **documented(404, 422)},
+        responses={200: {"content": {"text/event-stream": {}}}, **documented(404, 422, 429, 503)},
         dependencies=logs,
     )
     async def events(run: inputs.IdPath, caller: Current) -> StreamingResponse:
         await services.runs.get(RunId(run))
-        return StreamingResponse(follow(services, RunId(run), caller), media_type="text/event-stream")
+        return StreamingResponse(
+            follow(services, RunId(run), caller, streams), media_type="text/event-stream"
+        )
 
     @api.post(
         "/runs/{run}/cancel",
@@ -146,11 +149,30 @@ async def _require_start(services: Services, caller: Caller, path: Path) -> None
     caller.require(Permission.RUN_START, Place(unit=await services.ship.unit_of(path)))
 
 
-async def follow(services: Services, run: RunId, caller: Caller) -> AsyncIterator[str]:
+def follow(services: Services, run: RunId, caller: Caller, streams: Streams) -> AsyncGenerator[str, None]:
     """A run as server-sent events until it is over: what changed in its stages, and their output.
 
-    It also ends when the caller's credentials hold no longer.
+    It also ends when the caller's credentials hold no longer, or give other rights than at its beginning.
+
+    Raises:
+        Throttled, Unavailable: as `Streams.check`.
     """
+    streams.check(caller)
+    return _held(services, run, caller, streams)
+
+
+async def _held(
+    services: Services, run: RunId, caller: Caller, streams: Streams
+) -> AsyncGenerator[str, None]:
+    with streams.held(caller) as is_free:
+        if not is_free:
+            return
+        async with contextlib.aclosing(_followed(services, run, caller)) as told:
+            async for each in told:
+                yield each
+
+
+async def _followed(services: Services, run: RunId, caller: Caller) -> AsyncGenerator[str, None]:
     monotonic = services.clock.monotonic
     asked = monotonic()
     told: dict[StageName, model.StageView] = {}

@@ -8,6 +8,7 @@ import pytest
 
 from andon.api.feed import Feed
 from andon.api.rates import Window
+from andon.api.streams import Streams
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Unavailable
 from andon.testing import scenes
@@ -113,9 +114,8 @@ async def test_a_slow_viewer_gets_everything_in_one_message(plant):
     assert {"unit/one", "unit/two", "unit/three"} <= _topics(await anext(stream))
 
 
-async def test_a_viewer_too_many_is_told_to_come_back(plant, monkeypatch):
-    monkeypatch.setattr("andon.api.feed._MOST_VIEWERS", 1)
-    feed = Feed(plant.services(), Window())
+async def test_a_viewer_too_many_is_told_to_come_back(plant):
+    feed = Feed(plant.services(), Window(), streams=Streams(most=1))
     stream = await _open(feed, plant)
     with pytest.raises(Unavailable, match="1 viewers are open"):
         feed.stream(caller_as(plant, "viewer"))

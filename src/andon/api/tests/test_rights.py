@@ -14,6 +14,7 @@ from andon.api.declared import Needs, Open, SignedIn, needs, open_to_all
 from andon.api.guard import Protection
 from andon.api.http import create
 from andon.api.matrix import matrix
+from andon.api.streams import Streams
 from andon.kernel.errors import InvalidInput
 from andon.testing import scenes
 from andon.testing.access import PASSWORD, PEOPLE, client_as, headers_as
@@ -173,7 +174,7 @@ def _is_allowed(answer: httpx.Response, asked: Asked) -> bool:
 @pytest.mark.part11("11.10(d)", "11.10(g)")
 @pytest.mark.parametrize("caller", CALLERS)
 async def test_every_route_is_allowed_exactly_where_the_matrix_says_so(caller, monkeypatch):
-    monkeypatch.setattr("andon.api.feed._MOST_VIEWERS", 0)  # an open stream would never end
+    monkeypatch.setattr("andon.api.http.Streams", lambda: Streams(most=0))  # an open stream would never end
     plant = _plant()
     plant.access.add("target", Grant("viewer"))
     app = create(plant.services(), protection=Protection(anonymous_per_minute=10_000))

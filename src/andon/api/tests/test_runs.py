@@ -8,6 +8,7 @@ from pathlib import Path
 from andon.access.model import Grant, Scope
 from andon.api.http import create
 from andon.api.routes.pipelines import follow
+from andon.api.streams import Streams
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import InvalidInput
 from andon.pipelines.model import RunState, StageName
@@ -44,7 +45,8 @@ async def test_a_run_is_followed_to_its_end():
         plant.runs[scenes.SHIPPING] = replace(run, state=RunState.FAILED, reason="tests failed")
 
     services = replace(plant.services(), clock=Narrated(writes, lambda: None, ends))
-    told = [_parsed(each) async for each in follow(services, scenes.SHIPPING, caller_as(plant, "viewer"))]
+    followed = follow(services, scenes.SHIPPING, caller_as(plant, "viewer"), Streams())
+    told = [_parsed(each) async for each in followed]
     stages = [data["name"] for kind, data in told if kind == "stage"]
     assert stages == [each.value for each in StageName]
     written = "".join(data["text"] for kind, data in told if kind == "log" and data["stage"] == "test")
@@ -56,7 +58,8 @@ async def test_a_run_is_followed_to_its_end():
 async def test_a_run_that_is_over_is_told_at_once():
     plant = scenes.a_busy_morning(FakePlant())
     services = replace(plant.services(), clock=Narrated())
-    kinds = [_parsed(each)[0] async for each in follow(services, scenes.SHIPPED, caller_as(plant, "viewer"))]
+    followed = follow(services, scenes.SHIPPED, caller_as(plant, "viewer"), Streams())
+    kinds = [_parsed(each)[0] async for each in followed]
     assert kinds == ["stage"] * len(StageName) + ["end"]
 
 
