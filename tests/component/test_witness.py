@@ -258,10 +258,10 @@ async def test_each_checkpoint_is_cosigned_and_mirrored(
     latest = await CheckpointStore(log.database).latest()
     assert latest is not None
     assert note.vouched(Note.parse(latest.note), running.signer.key) is not None
-    memories, silent = await asked_of.memories()
+    memories = await asked_of.memories(ORIGIN)
     believed = verify.trust(keys.public(log.places), [running.signer.key])
     found = await verify.verify(log.database, believed, memories, ManualClock(AT))
-    assert (found.is_intact, found.witnessed_to, found.cosignatures, silent) == (True, 404, 3, [])
+    assert (found.is_intact, found.witnessed_to, found.cosignatures, found.silent) == (True, 404, 3, ())
     assert [each.error for each in asked_of.health] == [""]
     over_http = offline.memories_at(f"http://127.0.0.1:{running.port}", ORIGIN, [running.signer.key])
     assert [(each.note, each.hashes) for each in over_http] == [(each.note, each.hashes) for each in memories]
@@ -294,7 +294,7 @@ async def test_one_dead_witness_does_not_stop_the_others_and_is_asked_again(log:
     await log.grow(5)
     await asked_of.tick()
     assert [(each.size, bool(each.error)) for each in asked_of.health] == [(0, True), (5, False)]
-    assert (await asked_of.memories())[1][0].startswith("witness b did not answer")
+    assert (await asked_of.memories(ORIGIN))[0].silence.startswith("did not answer")
     dead.start()
     await asked_of.tick()
     assert [(each.size, each.error) for each in asked_of.health] == [(5, ""), (5, "")]
@@ -359,7 +359,7 @@ async def test_a_history_that_was_rewritten_is_an_alert_and_its_first_record_nam
     )
     await fresh.tick()
     assert await log.kinds() == [witnesses.CONTRADICTED]
-    memories, _ = await fresh.memories()
+    memories = await fresh.memories(ORIGIN)
     await fresh.close()
     believed = verify.trust(keys.public(log.places), [running.signer.key])
     found = await verify.verify(log.database, believed, memories, ManualClock(AT))

@@ -213,13 +213,15 @@ class AuditFinding(View):
 
 
 class VerificationView(View):
-    """What checking the whole timeline found."""
+    """What checking the whole timeline found. silent: witnesses that should have spoken and did not; with
+    one of them `is_intact` says only that nothing that was seen is wrong."""
 
     is_intact: bool
     sentence: str
     first_bad: int | None
     findings: list[AuditFinding]
     notes: list[str]
+    silent: list[str]
     records: int
     checkpoints: int
     signatures: int

@@ -196,6 +196,7 @@ def verification(found: Verification) -> model.VerificationView:
             for each in found.findings
         ],
         notes=list(found.notes),
+        silent=list(found.silent),
         records=found.records,
         checkpoints=found.checkpoints,
         signatures=found.signatures,

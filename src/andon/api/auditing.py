@@ -28,7 +28,8 @@ class TimelineAudit:
     async def verify(self) -> Verification:
         """Check all of it, as it is now."""
         database, clock = self.exporter.database, self.exporter.clock
-        return await verify.verify(database, self.believed(), await self.memories(), clock)
+        places = self.exporter.places
+        return await verify.verify(database, self.believed(), await self.memories(), clock, places)
 
     async def checkpoint(self) -> str:
         """The newest signed checkpoint with its cosignatures, a C2SP note.

@@ -33,7 +33,8 @@ def register(app: typer.Typer) -> None:
     )
     group.command(
         help="Check every record, checkpoint and signature of an export or of this home's database, and name "
-        "the first record that was altered. With witnesses also a rewritten history is found."
+        "the first record that was altered. With witnesses also a rewritten history is found; one that does "
+        "not answer makes the result inconclusive, exit code 3."
         "\n\nExamples:\n\n  andon audit verify\n\n  andon audit verify record.zip --key timeline.vkey\n\n"
         "  andon audit verify timeline.jsonl --key timeline.vkey --witness-key qa-pc.vkey "
         "--witness https://qa-pc.plant:8470"
@@ -77,6 +78,8 @@ def verify(
     typer.echo((offline.as_json if as_json else offline.as_text)(found), nl=False)
     if not found.is_intact:
         raise typer.Exit(exits.BAD)
+    if not found.is_conclusive:
+        raise typer.Exit(exits.INCONCLUSIVE)
 
 
 @needs(Permission.TIMELINE_EXPORT)

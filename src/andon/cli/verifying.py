@@ -91,6 +91,7 @@ def _exported(settings: Settings, file: Path, believed: Believed) -> "Verificati
 async def _live(settings: Settings, believed: Believed) -> "Verification":
     from andon.store.engine import Database
     from andon.timeline import verify
+    from andon.timeline.keys import KeyFiles
     from andon.timeline.witnesses import Peer, Witnesses
 
     keys = keys_of(believed.keys) or _own(settings)
@@ -101,13 +102,13 @@ async def _live(settings: Settings, believed: Believed) -> "Verification":
     database, clock = Database.open(settings.database()), SystemClock()
     asked = Witnesses(database, peers, clock)
     try:
-        remembered, silent = await asked.memories()
+        remembered = await asked.memories(keys[0].name)
         named = await asyncio.to_thread(_memories, believed.witnesses, keys[0].name, cosigners)
-        found = await verify.verify(database, verify.trust(keys, cosigners), [*remembered, *named], clock)
+        trusted, memories = verify.trust(keys, cosigners), [*remembered, *named]
+        return await verify.verify(database, trusted, memories, clock, KeyFiles.at(settings.home.resolve()))
     finally:
         await asked.close()
         await database.close()
-    return replace(found, notes=(*silent, *found.notes))
 
 
 def _own(settings: Settings) -> list[Key]:

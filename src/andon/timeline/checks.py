@@ -19,12 +19,16 @@ _NEAR = 50  # records around a step of the clock in which one that tells of it e
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a witness remembers. hashes: of records 1, 2, ..., 32 bytes each, where it mirrors them."""
+    """What a witness remembers. hashes: of records 1, 2, ..., 32 bytes each, where it mirrors them.
+
+    silence: why it could not say what it remembers; then there is nothing else.
+    """
 
     name: str
-    note: str
+    note: str = ""
     hashes: bytes = b""
     key: Key | None = None
+    silence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Verification:
     """What a verification found. `notes` are worth knowing and nothing is wrong with them.
 
     signed_to, witnessed_to: the records up to here are under a signed checkpoint; a witness knows them.
+    silent: a sentence for each witness that should have spoken and did not; they are among the notes too.
     """
 
     records: int
@@ -44,11 +49,17 @@ class Verification:
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     seconds: float = 0.0
+    silent: tuple[str, ...] = ()
 
     @property
     def is_intact(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether nothing that was seen is wrong."""
         return not self.findings
+
+    @property
+    def is_conclusive(self) -> bool:
+        """Whether nothing more can be asked: something is wrong, or every witness was heard."""
+        return not (self.is_intact and self.silent)
 
     @property
     def first_bad(self) -> int | None:
@@ -58,6 +69,8 @@ class Verification:
     @property
     def sentence(self) -> str:
         """The result for a person."""
+        if not self.is_conclusive:
+            return f"intact as far as can be said, for {self.records} records: {'; '.join(self.silent)}"
         if self.is_intact:
             signed = f"signed up to {self.signed_to}" if self.signed_to else "not under any signed checkpoint"
             witnessed = f", witnessed up to {self.witnessed_to}" if self.witnessed_to else ""
@@ -95,14 +108,15 @@ def conclude(
     judged.hold(notes)
     witnessed, names = 0, []
     findings = [*walked.findings, *judged.findings]
-    told = [*judged.notes]
+    silent: list[str] = []
     for memory in memories:
-        found, sized, note_of = _recalled(walked, memory, trust)
+        found, sized, unsaid = _recalled(walked, memory, trust)
         findings += found
-        told += note_of
+        silent += [f"witness {memory.name} {each}" for each in unsaid]
         if sized:
             names.append(memory.name)
             witnessed = max(witnessed, min(sized, walked.count))
+    told = [*silent, *judged.notes]
     told += list(_of_time(walked))
     if judged.signed_to < walked.count and not findings:
         told.append(f"records {judged.signed_to + 1} to {walked.count} are not under a signed checkpoint yet")
@@ -117,6 +131,7 @@ def conclude(
         findings=tuple(findings),
         notes=tuple(told),
         seconds=seconds,
+        silent=tuple(silent),
     )
 
 
@@ -199,19 +214,37 @@ class _Voucher:
 
 
 def _recalled(walked: Walked, memory: Memory, trust: Trust) -> tuple[list[Finding], int, list[str]]:
-    """What a witness' memory says against the records; the size it remembers, 0 where it is of no use."""
+    """What a witness' memory says against the records; the size it remembers, 0 where it is of no use; why it
+    says nothing.
+
+    That no key we believe signed what it remembers of us is a finding, not a silence: who exchanges the log's
+    key would have the witness left out otherwise.
+    """
+    if memory.silence:
+        return [], 0, [memory.silence]
     checkpoint = _read(memory.note)
     if checkpoint is None:
-        return [], 0, [f"witness {memory.name}: what it remembers cannot be read"]
-    kept = Note.parse(memory.note)
+        return [], 0, ["gave something that cannot be read"]
+    kept, size = Note.parse(memory.note), checkpoint.size
+    try:
+        is_its = memory.key is None or note.vouched(kept, memory.key, trust.check) is not None
+    except Malformed:
+        is_its = False
+    if not is_its:
+        return [], 0, ["gave something that it did not sign"]
+    if checkpoint.origin not in {each.name for each in trust.keys}:
+        return [], 0, [f"remembers another timeline, {checkpoint.origin}"]
     try:
         is_ours = any(note.vouched(kept, each, trust.check) for each in trust.keys)
-        is_its = memory.key is None or note.vouched(kept, memory.key, trust.check) is not None
-    except Malformed as error:
-        return [], 0, [f"witness {memory.name}: {error}"]
-    if not (is_ours and is_its):
-        return [], 0, [f"witness {memory.name}: what it remembers is not signed by this log and by it"]
-    return _differences(walked, memory, checkpoint), checkpoint.size, []
+    except Malformed:
+        is_ours = False
+    if not is_ours:
+        sentence = (
+            f"witness {memory.name} remembers {size} records under another key than those believed here: "
+            "the key, and perhaps the history, was replaced"
+        )
+        return [Finding("other-key", sentence), *_differences(walked, memory, checkpoint)], 0, []
+    return _differences(walked, memory, checkpoint), size, []
 
 
 def _differences(walked: Walked, memory: Memory, checkpoint: Checkpoint) -> list[Finding]:

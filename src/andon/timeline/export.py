@@ -118,7 +118,7 @@ class Exporter:
         """
         last = await self.checkpoint()
         believed = verify.trust(keys.public(self.places), self.cosigners)
-        found = await verify.verify(self.database, believed, memories, self.clock)
+        found = await verify.verify(self.database, believed, memories, self.clock, self.places)
         about = pdf.About(
             origin=_origin(last),
             made_at=self.clock.now(),

@@ -74,7 +74,7 @@ def _got(url: str) -> bytes:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; gives the exit code: 0 intact, 1 not, 2 it could not be checked."""
+    """The command; gives the exit code: 0 intact, 1 not, 2 cannot be checked, 3 a witness is silent."""
     parser = argparse.ArgumentParser(prog="verify.pyz", description="Verify an export of an Andon timeline.")
     parser.add_argument("export", type=Path, help="timeline.jsonl")
     parser.add_argument("--key", action="append", default=[], help="the timeline's public key, or its file")
@@ -91,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"cannot be checked: {error}\n")
         return 2
     sys.stdout.write(as_json(found) if options.json else as_text(found))
+    if found.is_intact and not found.is_conclusive:
+        return 3
     return 0 if found.is_intact else 1
 
 
@@ -154,6 +156,7 @@ def as_json(found: Verification) -> str:
                     for each in found.findings
                 ],
                 "notes": list(found.notes),
+                "silent": list(found.silent),
                 "seconds": round(found.seconds, 3),
             },
             ensure_ascii=False,

@@ -88,18 +88,20 @@ class Witnesses:
         if newest is not None and newest.size:
             await asyncio.gather(*(self._ask(newest, *each) for each in self._peers))
 
-    async def memories(self) -> tuple[list[Memory], list[str]]:
-        """What each witness remembers, for a verification, and a sentence for each that did not answer."""
+    async def memories(self, origin: str) -> list[Memory]:
+        """What each witness remembers of the timeline by this name, for a verification; or why it is silent.
+
+        origin: as our key says it, not as the database does.
+        """
         found: list[Memory] = []
-        silent: list[str] = []
-        newest = await self._checkpoints.latest()
-        origin = Note.parse(newest.note).text.split("\n", 1)[0] if newest else ""
         for peer, client, _ in self._peers:
+            name = peer.key.name
             try:
-                found += await recall(client, peer.key, origin)
+                told = await recall(client, peer.key, origin)
             except (httpx.HTTPError, Malformed) as error:
-                silent.append(f"witness {peer.key.name} did not answer: {error or type(error).__name__}")
-        return found, silent
+                told = [Memory(name, silence=f"did not answer: {error or type(error).__name__}")]
+            found += told or [Memory(name, key=peer.key, silence="does not remember this timeline")]
+        return found
 
     async def _ask(self, newest: Kept, peer: Peer, client: httpx.AsyncClient, health: PeerHealth) -> None:
         name = peer.key.name
@@ -202,6 +204,8 @@ async def recall(client: httpx.AsyncClient, key: Key | None, origin: str) -> lis
     latest = await client.get("/checkpoint", params=asked)
     if latest.status_code == httpx.codes.OK:
         found.append(Memory(name, latest.text, key=key))
+    elif latest.status_code != httpx.codes.NOT_FOUND:
+        latest.raise_for_status()
     mirrored = await client.get("/mirrored", params=asked)
     if mirrored.status_code == httpx.codes.OK:
         hashes = await client.get("/entries", params={**asked, "from": "0"}, timeout=_ENTRIES_TIMEOUT)

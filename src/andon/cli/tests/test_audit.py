@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sqlite3
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from andon.cli import exits
 from andon.cli.main import app
 from andon.kernel import errors
 from andon.kernel.clock import ManualClock
@@ -22,7 +24,7 @@ from andon.timeline.keys import KeyFiles
 from andon.timeline.records import Event
 from andon.timeline.store import TimelineStore
 from andon_wire.cosigning import Signer
-from andon_wire.note import LOG_KEY
+from andon_wire.note import COSIGNER_KEY, LOG_KEY
 
 RECORDS = 12
 
@@ -116,3 +118,35 @@ def test_what_cannot_be_checked_is_neither_good_nor_bad(home: Path, words: tuple
     result = verify(home, str(home / words[0]), *words[1:])
     assert isinstance(result.exception, errors.InvalidInput)
     assert result.exception.exit_code == 2
+
+
+def test_a_witness_that_does_not_answer_leaves_the_result_open(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        witness = {
+            "url": f"http://127.0.0.1:{taken.getsockname()[1]}",
+            "key": str(Signer.generate("qa-pc", COSIGNER_KEY).key),
+        }
+        monkeypatch.setenv("ANDON_TIMELINE__WITNESSES", json.dumps([witness]))
+        result = verify(home)
+        assert result.exit_code == exits.INCONCLUSIVE
+        assert "as far as can be said" in result.stdout
+        assert "witness qa-pc did not answer" in result.stdout
+        told = found(home)
+        assert (told["is_intact"], len(told["silent"])) == (True, 1)
+        alter(home, 5)
+        assert verify(home).exit_code == exits.BAD
+
+
+def test_a_home_whose_end_was_cut_off_with_its_checkpoints_is_not_intact(home: Path) -> None:
+    alter(home, 0)
+    with sqlite3.connect(home / "andon.db") as database:
+        database.execute("delete from timeline where number > 6")
+        database.execute("delete from timeline_checkpoints")
+        database.execute(
+            "update timeline_head set number = 6, hash = (select hash from timeline where number = 6)"
+        )
+    told = found(home)
+    assert (told["is_intact"], told["first_bad"]) == (False, 7)
