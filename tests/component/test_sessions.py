@@ -307,6 +307,32 @@ async def test_an_approval_ends_when_its_person_is_disabled_before_the_terminal_
     assert await polled(accounts, device.device_code) == "access-denied"
 
 
+@pytest.mark.asvs("7.3.2")
+async def test_a_chain_of_terminals_never_outlives_the_password_that_began_it(accounts, mina):
+    browser = await accounts.open(mina)
+    principal = await use(accounts, browser.secret)
+    for _ in range(3):
+        accounts.clock.advance(timedelta(minutes=50))
+        device = await accounts.devices.begin(source="10.1.0.9", agent="")
+        await accounts.devices.approve(device.user_code, principal)
+        opened = await accounts.devices.poll(device.device_code, source="10.1.0.9")
+        assert opened.expires_at == browser.expires_at
+        bearer = await accounts.sessions.bearer(opened.refresh)
+        principal = await accounts.sessions.principal_of_bearer(bearer.access_token)
+    late = await late_terminal(accounts, principal, browser.expires_at)
+    assert await polled(accounts, late.device_code) == "expired-token"
+    assert await accounts.sessions.list() == []
+
+
+async def late_terminal(accounts, principal, until):
+    """One that is approved a minute before the end and asks after it."""
+    accounts.clock.advance(until - accounts.now() - timedelta(minutes=1))
+    device = await accounts.devices.begin(source="10.1.0.9", agent="")
+    await accounts.devices.approve(device.user_code, principal)
+    accounts.clock.advance(timedelta(minutes=1))
+    return device
+
+
 @pytest.mark.asvs("2.4.1", "6.6.3")
 async def test_one_address_cannot_fill_the_house_with_waiting_terminals(accounts):
     for _ in range(20):

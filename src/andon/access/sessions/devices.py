@@ -22,7 +22,7 @@ from andon.access.sessions.sessions import Entry, Sessions, hashed
 from andon.access.sessions.store import DeviceStore, is_early
 from andon.kernel.addresses import origin_of
 from andon.kernel.clock import Clock
-from andon.kernel.errors import Conflict, Forbidden, NotFound, Throttled
+from andon.kernel.errors import Conflict, Forbidden, NotFound, Throttled, Unauthenticated
 from andon.kernel.ids import new_id
 from andon.timeline import origin
 from andon.timeline.records import Event
@@ -86,11 +86,14 @@ class Devices:
         return DeviceSeen(row.source, row.agent, row.begun_at)
 
     async def approve(self, user_code: str, principal: Principal) -> None:
-        """Let the terminal in as `principal`.
+        """Let the terminal in as `principal`, for as long as their own session has at the most.
+
+        Else a chain of terminals, each let in by the one before, would need no password ever again.
 
         Raises:
             NotFound: no such code, or not any more. Conflict: answered already.
             Forbidden: a token, or somebody who must change their password; or too many wrong codes.
+            Unauthenticated: the session ended meanwhile.
         """
         if not principal.may_sign or principal.must_change_password:
             raise Forbidden(
@@ -98,8 +101,15 @@ class Devices:
             )
         row = await self._find(user_code, principal)
         session = await self._sessions.find(principal.session)
-        method = "password" if session is None else session.method
-        answered = replace(row, state=DeviceState.APPROVED, user_id=principal.user_id, method=method)
+        if session is None:
+            raise Unauthenticated("session-ended", "this session has ended", hint="sign in again")
+        answered = replace(
+            row,
+            state=DeviceState.APPROVED,
+            user_id=principal.user_id,
+            method=session.method,
+            session_until=session.expires_at,
+        )
         await self._answer(answered, principal, "access.device-approved")
 
     async def deny(self, user_code: str, principal: Principal) -> None:
@@ -116,13 +126,16 @@ class Devices:
         """
         now = self._clock.now()
         row = await self._store.poll(hashed(device_code), now, _SLOWER_S)
-        if row is None or row.expires_at <= now or row.state is DeviceState.USED:
+        if row is None or min(row.expires_at, row.session_until or row.expires_at) <= now:
+            raise _conflict("expired-token")
+        if row.state is DeviceState.USED:
             raise _conflict("expired-token")
         if is_early(row, now):
             raise _conflict("slow-down")
         if row.state is not DeviceState.APPROVED:
             raise _conflict("authorization-pending" if row.state is DeviceState.PENDING else "access-denied")
-        fresh = await self._sessions.prepare(row.user_id, Entry(TERMINAL, source, row.agent, row.method))
+        entry = Entry(TERMINAL, source, row.agent, row.method, row.session_until)
+        fresh = await self._sessions.prepare(row.user_id, entry)
         is_first = await self._store.use(
             row.id, fresh.row, refresh_hash=hashed(fresh.refresh), told=fresh.told
         )

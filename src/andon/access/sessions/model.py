@@ -94,7 +94,10 @@ class DeviceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """A device sign-in as it is kept. interval: seconds that its program must wait between two questions."""
+    """A device sign-in as it is kept. interval: seconds that its program must wait between two questions.
+
+    session_until: end of the session in which a person approved it; the terminal's ends no later.
+    """
 
     id: str
     state: DeviceState
@@ -106,6 +109,7 @@ class DeviceRow:
     polled_at: datetime | None = None
     user_id: str = ""
     method: str = ""
+    session_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

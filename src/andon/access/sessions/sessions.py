@@ -36,12 +36,16 @@ _SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """How somebody comes in. kind: `browser` or `terminal`; agent: what the program calls itself."""
+    """How somebody comes in. kind: `browser` or `terminal`; agent: what the program calls itself.
+
+    until: the session ends then at the latest.
+    """
 
     kind: str
     source: str
     agent: str
     method: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ class Sessions:
                 "password-change-required", "the password must be changed first", hint="give a new password"
             )
         now = self._clock.now()
+        longest = now + self._limits.longest
         row = SessionRow(
             id=new_id("se", now),
             user_id=user.id,
@@ -120,7 +125,7 @@ class Sessions:
             agent=_printable(entry.agent),
             created_at=now,
             seen_at=now,
-            expires_at=now + self._limits.longest,
+            expires_at=longest if entry.until is None else min(longest, entry.until),
         )
         return Fresh(
             row,

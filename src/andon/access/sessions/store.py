@@ -68,6 +68,7 @@ devices = Table(
     Column("polled_at", UtcDateTime, nullable=True),
     Column("user_id", String(60), ForeignKey("users.id"), nullable=True),
     Column("method", String(20), nullable=False),
+    Column("session_until", UtcDateTime, nullable=True),  # set by the approval
 )
 
 
@@ -237,7 +238,12 @@ class DeviceStore:
                     devices.c.state == DeviceState.PENDING.value,
                     devices.c.expires_at > at,
                 )
-                .values(state=row.state.value, user_id=row.user_id or None, method=row.method)
+                .values(
+                    state=row.state.value,
+                    user_id=row.user_id or None,
+                    method=row.method,
+                    session_until=row.session_until,
+                )
             )
             if result.rowcount:
                 await timeline.append(tx, told, at)
@@ -332,4 +338,5 @@ def _device(row: Row[Any]) -> DeviceRow:
         polled_at=row.polled_at,
         user_id=row.user_id or "",
         method=row.method,
+        session_until=row.session_until,
     )

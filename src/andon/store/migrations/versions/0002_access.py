@@ -133,6 +133,7 @@ def upgrade() -> None:
         sa.Column("polled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("user_id", sa.String(length=60), nullable=True),
         sa.Column("method", sa.String(length=20), nullable=False),
+        sa.Column("session_until", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_device_logins_user_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_device_logins")),
         sa.UniqueConstraint("code_hash", name=op.f("uq_device_logins_code_hash")),
