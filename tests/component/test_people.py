@@ -349,6 +349,7 @@ async def test_who_resets_a_password_cannot_let_the_account_sign_alone(accounts,
         (as_mina, "not-independent"),
         (await accounts.tokens.principal(text, source=SOURCE), "token-cannot-confirm"),
         (await principal_of("viewer", VIEWER), "forbidden"),
+        (await principal_of("tester", Grant("admin", Scope("staging", "mes", "l1"))), "forbidden"),
     ):
         assert await refused(accounts.people.confirm(mina.id, actor=nobody_else, reason="try")) == code
     assert await accounts.records("access.identity-confirmed") == []

@@ -4,16 +4,16 @@ Whoever resets a password knows the next one. So that nobody signs as another wi
 person (21 CFR 11.200(a)(3)), an account that was reset signs nothing until an independent person has spoken.
 """
 
-from andon.access.model import NOWHERE, Permission, Principal, User
+from andon.access.model import EVERYWHERE, Permission, Place, Principal, User
 from andon.access.people.names import key_of
-from andon.access.rights import permitted
+from andon.access.rights import anywhere, permitted
 from andon.kernel.errors import Conflict, Forbidden
 
-_RIGHTS = (Permission.USERS_MANAGE, Permission.APPROVE)
+_PLANT = Place(EVERYWHERE, EVERYWHERE)
 
 
 def check_confirmer(actor: Principal) -> None:
-    """Pass where `actor` is a person who manages people or approves.
+    """Pass where `actor` is a person who manages people in the plant, or approves anywhere.
 
     Raises:
         Forbidden: `token-cannot-confirm`, `password-change-required`, `forbidden`.
@@ -24,10 +24,11 @@ def check_confirmer(actor: Principal) -> None:
         raise Forbidden(
             "password-change-required", "the password must be changed first", hint="give a new password"
         )
-    if not any(permitted(actor, each, NOWHERE).is_allowed for each in _RIGHTS):
+    manages = permitted(actor, Permission.USERS_MANAGE, _PLANT).is_allowed
+    if not manages and not anywhere(actor, Permission.APPROVE):
         raise Forbidden(
             "forbidden",
-            f"{actor.name} lacks {' and '.join(_RIGHTS)}: one of them is needed to confirm a person",
+            f"{actor.name} lacks {Permission.USERS_MANAGE} and {Permission.APPROVE}: it takes one of them",
             hint="ask an administrator or an approver",
         )
 
