@@ -192,6 +192,7 @@ def access_of(settings: Settings, home: Path, database: Database, clock: Clock) 
             Exporter(database, places, clock, cosigners),
             lambda: verify.trust(timeline_keys.public(places), cosigners),
             memories,
+            partial(Database.open, settings.database()),
         ),
         checkpoints=Checkpointer(database, places, clock),
         witnesses=witnesses,

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 
 from andon.access.model import PRODUCTION, Role
+from andon.access.policies import held
 from andon.access.policies.commands import Policies, document
 from andon.access.policies.model import Policy, default
 from andon.access.policies.store import TRIGGERS, PolicyStore, policies
@@ -190,3 +191,19 @@ async def test_a_policy_that_cannot_be_read_is_damage_and_counts_as_production(d
         await desk.policies.get("staging")
     desk.clock.advance(timedelta(seconds=3))
     assert "staging" in await desk.policies.production()
+
+
+@pytest.mark.part11("11.10(a)")
+async def test_a_version_that_is_not_what_the_timeline_tells_is_named(desk: Desk) -> None:
+    made = await desk.put("plant-2")
+    await desk.put("staging", is_production=False)
+    assert await held.policies(desk.database) == []
+    await desk.without_triggers(
+        update(policies).where(policies.c.environment == "plant-2").values(document=_weaker(made))
+    )
+    async with desk.database.transaction() as tx:
+        await tx.execute(delete(policies).where(policies.c.environment == "staging"))
+    found = {each.what: each.sentence for each in await held.policies(desk.database)}
+    assert set(found) == {"policy-altered", "policy-missing"}
+    assert "plant-2, version 1" in found["policy-altered"]
+    assert "staging, version 1" in found["policy-missing"]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
+from andon.access.signatures import held
 from andon.access.signatures import store as tables
 from andon.access.signatures.model import Action, Document, Standing
 from andon.access.signatures.store import TRIGGERS, SignatureStore, append, signatures
@@ -164,3 +165,48 @@ async def test_a_row_that_is_no_signature_any_more_is_said_and_does_not_hide_the
     assert await SignatureStore(any_database).list() == [first]
     with pytest.raises(Damaged, match="cannot be read"):
         await SignatureStore(any_database).get(second.id)
+
+
+async def changed(database: Database, statement: str) -> None:
+    """By whoever owns the database."""
+    async with database.transaction() as tx:
+        for each in ("no_update", "no_delete") if database.is_sqlite else ("no_change ON signatures",):
+            await tx.execute(text(f"DROP TRIGGER signatures_{each}"))
+        await tx.execute(text(statement))
+
+
+HARMS = {
+    "gone": ("DELETE FROM signatures WHERE subject = 'rollout/ro-2'", "signature-missing"),
+    "another's name": (
+        "UPDATE signatures SET signer = 'kim' WHERE subject = 'rollout/ro-2'",
+        "signature-altered",
+    ),
+    "another action": (
+        "UPDATE signatures SET action = 'promote' WHERE subject = 'rollout/ro-2'",
+        "signature-altered",
+    ),
+    "no signature": (
+        "UPDATE signatures SET meaning = 'x' WHERE subject = 'rollout/ro-2'",
+        "signature-altered",
+    ),
+    "no record": ("UPDATE signatures SET id = 'sg-other' WHERE subject = 'rollout/ro-2'", "signature-added"),
+}
+
+
+@pytest.mark.part11("11.10(a)", "11.70")
+@pytest.mark.parametrize("harm", HARMS)
+async def test_a_row_that_is_not_what_the_timeline_tells_is_named(any_database: Database, harm: str) -> None:
+    await stored(any_database)
+    made = await stored(any_database, "ro-2", AT + timedelta(seconds=1))
+    assert await held.signatures(any_database) == []
+    statement, what = HARMS[harm]
+    await changed(any_database, statement)
+    found = {each.what: each.sentence for each in await held.signatures(any_database)}
+    assert what in found
+    assert (made.id if what != "signature-added" else "sg-other") in found[what]
+
+
+async def test_a_row_with_a_time_that_is_none_is_a_finding(database: Database) -> None:
+    await stored(database)
+    await changed(database, "UPDATE signatures SET at = 'noon'")
+    assert [each.what for each in await held.signatures(database)] == ["signature-unreadable"]

@@ -89,6 +89,7 @@ def _exported(settings: Settings, file: Path, believed: Believed) -> "Verificati
 
 
 async def _live(settings: Settings, believed: Believed) -> "Verification":
+    from andon.api import auditing
     from andon.store.engine import Database
     from andon.timeline import verify
     from andon.timeline.keys import KeyFiles
@@ -105,7 +106,8 @@ async def _live(settings: Settings, believed: Believed) -> "Verification":
         remembered = await asked.memories(keys[0].name)
         named = await asyncio.to_thread(_memories, believed.witnesses, keys[0].name, cosigners)
         trusted, memories = verify.trust(keys, cosigners), [*remembered, *named]
-        return await verify.verify(database, trusted, memories, clock, KeyFiles.at(settings.home.resolve()))
+        places = KeyFiles.at(settings.home.resolve())
+        return await auditing.verified(database, auditing.Question(trusted, memories, places, clock))
     finally:
         await asked.close()
         await database.close()

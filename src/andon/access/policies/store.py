@@ -16,6 +16,7 @@ from andon.store.schema import UtcDateTime, metadata
 from andon.timeline import store as timeline
 from andon.timeline.records import Event
 
+CHANGED = "policy.changed"
 policies = Table(
     "policies",
     metadata,
@@ -68,6 +69,21 @@ class PolicyStore:
         async with self._database.reading() as connection:
             return list((await connection.execute(query)).scalars())
 
+    async def contents(self) -> Mapping[str, Any]:
+        """All versions by environment and version, as the timeline tells of them."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(select(policies))).all()
+        return {
+            f"{row.environment}, version {row.version}": {
+                "after": {
+                    **(row.document if isinstance(row.document, dict) else {}),
+                    "signature": row.signature,
+                },
+                "actor": row.actor,
+            }
+            for row in rows
+        }
+
     async def put(self, before: Policy, policy: Policy, signature: Signature, at: datetime) -> None:
         """The next version, its signature and both records, in one transaction.
 
@@ -113,7 +129,7 @@ def moved(environment: str) -> Conflict:
 
 def _changed(before: Policy, policy: Policy, signature: Signature) -> Event:
     return Event(
-        kind="policy.changed",
+        kind=CHANGED,
         subject=f"policy/{policy.environment}",
         actor=signature.signer,
         reason=signature.reason,

@@ -19,6 +19,7 @@ from andon.store.schema import UtcDateTime, metadata
 from andon.timeline import store as timeline
 from andon.timeline.records import Event, Severity
 
+MADE = "signature.made"
 _log = logging.get(__name__)
 
 signatures = Table(
@@ -115,6 +116,12 @@ class SignatureStore:
                 _log.error("signature left out", signature=row.id, reason=error.message)
         return found
 
+    async def contents(self) -> Mapping[str, Any]:
+        """All signatures by their ids, as the timeline tells of them; None where a row is no signature."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(select(signatures))).all()
+        return {row.id: _content(row) for row in rows}
+
     async def record(self, what: Event, at: datetime) -> None:
         """Tell the timeline of a signature that was refused."""
         async with self._database.transaction() as tx:
@@ -138,7 +145,7 @@ def refused(document: Document, actor: str, reason: str) -> Event:
 def _made(signature: Signature) -> Event:
     document = signature.document
     return Event(
-        kind="signature.made",
+        kind=MADE,
         subject=document.subject,
         actor=signature.signer,
         reason=signature.reason,
@@ -159,6 +166,15 @@ def _made(signature: Signature) -> Event:
             "seal": signature.seal,
         },
     )
+
+
+def _content(row: Any) -> dict[str, Any] | None:
+    """What the record of a row says, were it written now."""
+    try:
+        event = _made(_signature(row))
+    except Damaged:
+        return None
+    return {"subject": row.subject, **event.after, "action": row.action}
 
 
 def _row(signature: Signature) -> dict[str, Any]:
