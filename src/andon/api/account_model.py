@@ -131,6 +131,9 @@ class UserView(View):
     is_disabled: bool
     is_break_glass: bool
     must_change_password: bool
+    signing_suspended: bool = Field(
+        description="Its password was reset: it signs nothing until somebody else confirms the person"
+    )
     last_login_at: datetime | None
 
 

@@ -144,6 +144,7 @@ def user(seen: User) -> model.UserView:
         is_disabled=seen.is_disabled,
         is_break_glass=seen.is_break_glass,
         must_change_password=seen.must_change_password,
+        signing_suspended=bool(seen.signing_suspended_by),
         last_login_at=seen.last_login_at,
     )
 

@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from starlette.types import Scope
 
 from andon.access import rights
-from andon.access.model import NOWHERE, Permission, Place, Principal
+from andon.access.model import NOWHERE, Grant, Permission, Place, Principal
 from andon.kernel.errors import AndonError, Forbidden, Unauthenticated
 from andon.timeline.origin import Origin, set_current
 
@@ -71,6 +71,21 @@ class Caller:
                 needs={"permission": permission.value, "environment": place.environment, "unit": place.unit},
             )
         set_current(replace(self.origin, role=answer.grant.label))
+
+    def require_over(self, grants: Collection[Grant], what: str) -> None:
+        """Go on only where the caller has all that `grants` give: nobody acts over who may more than they.
+
+        Raises:
+            Forbidden: somebody, or a token, with these grants may more.
+        """
+        principal = self.principal
+        owned = [principal.grants, *([] if principal.limits is None else [principal.limits])]
+        if not all(rights.is_within(grants, mine, principal.roles) for mine in owned):
+            raise Forbidden(
+                "beyond-own-rights",
+                f"{self.name} may not {what}: it takes rights that {self.name} lacks",
+                hint="ask an administrator",
+            )
 
 
 def _roles_with(principal: Principal, permission: Permission) -> str:

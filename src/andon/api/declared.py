@@ -75,7 +75,7 @@ class SignedIn(Declaration):
 
 @dataclass(frozen=True)
 class Needs(Declaration):
-    """Who has `wanted` at the place that `at` finds may.
+    """Who has `wanted`, or one of `others`, at the place that `at` finds may.
 
     unless: makes an exception for a request, such as a scrape from this machine where the settings allow it.
     """
@@ -83,25 +83,39 @@ class Needs(Declaration):
     wanted: Permission
     at: Locator = nowhere
     unless: Callable[[Request], bool] | None = None
+    others: tuple[Permission, ...] = ()
 
     async def __call__(self, request: Request) -> None:
-        """Let callers with the permission through."""
+        """Let callers with one of the permissions through."""
         if self.unless is not None and self.unless(request):
             return
         caller = await _known(request)
+        usable = [each for each in (self.wanted, *self.others) if caller.may(each)] or [self.wanted]
         # Who has it nowhere is refused before anything is looked up.
-        caller.require(self.wanted)
-        caller.require(self.wanted, await self.at(request, request.app.state.services))
+        caller.require(usable[0])
+        place = await self.at(request, request.app.state.services)
+        caller.require(next((each for each in usable if caller.may(each, place)), usable[0]), place)
 
     @property
     def permission(self) -> Permission:
         """The permission that it asks for."""
         return self.wanted
 
+    @property
+    def permissions(self) -> tuple[Permission, ...]:
+        """Those of which one is enough."""
+        return (self.wanted, *self.others)
 
-def needs(wanted: Permission, at: Locator = nowhere, unless: Callable[[Request], bool] | None = None) -> Any:
+
+def needs(
+    wanted: Permission,
+    at: Locator = nowhere,
+    unless: Callable[[Request], bool] | None = None,
+    *,
+    others: tuple[Permission, ...] = (),
+) -> Any:
     """`Needs` as a route's dependency."""
-    return Depends(Needs(wanted, at, unless))
+    return Depends(Needs(wanted, at, unless, others))
 
 
 def signed_in(*, person: bool = False) -> Any:

@@ -45,8 +45,9 @@ def matrix(app: FastAPI) -> list[Row]:
     for route in declared.routes(app):
         declaration = route.declaration
         match declaration:
-            case Needs(wanted=wanted, at=at):
-                rows.append(_row(route, wanted.value, at.__name__, given[wanted.value]))
+            case Needs(at=at, permissions=wanted):
+                who = _widest([given[each.value] for each in wanted])
+                rows.append(_row(route, " or ".join(wanted), at.__name__, who))
             case SignedIn(person=True):
                 rows.append(_row(route, "signed in, a person", "", _everybody()))
             case SignedIn():
@@ -58,6 +59,18 @@ def matrix(app: FastAPI) -> list[Row]:
 
 def _row(route: declared.Declared, permission: str, place: str, who: dict[str, str]) -> Row:
     return Row(route.methods, route.path, permission, place.replace("_", " "), who)
+
+
+def _widest(given: list[dict[str, str]]) -> dict[str, str]:
+    """The roles that give one of some permissions, and where the widest of them holds."""
+    names = [name for name in BUILTIN if any(name in each for each in given)]
+    anywhere = Where.ANYWHERE.value
+    return {
+        name: anywhere
+        if any(each.get(name) == anywhere for each in given)
+        else Where.OUTSIDE_PRODUCTION.value
+        for name in names
+    }
 
 
 def _everybody() -> dict[str, str]:

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from andon.api import declared, problems
-from andon.api.declared import Declaration, Open
+from andon.api.declared import Declaration, Needs, Open
 from andon.api.identify import cookie_name
 from andon.api.model import Problem
 
@@ -66,4 +66,4 @@ def _complete(method: str, operation: dict[str, Any], declaration: Declaration |
 def _word(declaration: Declaration | None) -> str:
     if declaration is None or isinstance(declaration, Open):
         return "open"
-    return declaration.permission.value if declaration.permission else "signed-in"
+    return " or ".join(declaration.permissions) if isinstance(declaration, Needs) else "signed-in"

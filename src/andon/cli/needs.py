@@ -14,6 +14,7 @@ from andon.kernel.errors import Damaged
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _MARK = "__andon_needs__"
+_JOINED = "__andon_needs_joined__"
 _EXAMPLES = "\n\nExample"
 
 
@@ -27,11 +28,12 @@ class Need(StrEnum):
     STATE = "its own folder, and no Andon"
 
 
-def needs(*needed: Permission | Need) -> Callable[[Command], Command]:
-    """Declare what the decorated command needs."""
+def needs(*needed: Permission | Need, is_any: bool = False) -> Callable[[Command], Command]:
+    """Declare what the decorated command needs; is_any: one of them is enough."""
 
     def declared(command: Command) -> Command:
         setattr(command, _MARK, tuple(needed))
+        setattr(command, _JOINED, " or " if is_any else " and ")
         return command
 
     return declared
@@ -66,6 +68,6 @@ def _with_needs(text: str, command: Callable[..., Any] | None, name: str) -> str
     needed = of(command)
     if not needed:
         raise Damaged("undeclared-command", f"`{name}` does not declare what it needs")
-    words = " and ".join(str(each) for each in needed)
+    words = getattr(command, _JOINED, " and ").join(str(each) for each in needed)
     said, example, rest = text.partition(_EXAMPLES)
     return f"{said}\n\nNeeds: {words}{example}{rest}"

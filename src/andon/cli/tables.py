@@ -76,6 +76,7 @@ def _user_state(view: View) -> str:
         "is_disabled": "[red]disabled[/]",
         "is_break_glass": "[yellow]break-glass[/]",
         "must_change_password": "[yellow]must change the password[/]",
+        "signing_suspended": "[yellow]signs nothing until confirmed[/]",
     }
     return ", ".join(text for key, text in states.items() if view.get(key))
 

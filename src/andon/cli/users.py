@@ -115,6 +115,15 @@ def reset_password(context: typer.Context, login: _Login, reason: Reason = "", a
     _told_once(answer, login, as_json)
 
 
+@needs(Permission.USERS_MANAGE, Permission.APPROVE, is_any=True)
+def confirm(context: typer.Context, login: _Login, reason: Reason = "", as_json: Json = False) -> None:
+    """Say who uses an account that was reset."""
+    why = asked(reason, "How do you know that it is the person?")
+    with client_of(context) as client:
+        answer = client.post(f"/users/{login}/confirm", reason=why)
+    print_json(answer) if as_json else out.print(f"[green]✓[/] {escape(login)} may sign again")
+
+
 @needs(Permission.USERS_MANAGE)
 def unlock(context: typer.Context, login: _Login, reason: Reason = "", as_json: Json = False) -> None:
     """End a lockout."""
@@ -169,6 +178,14 @@ _COMMANDS: dict[str, tuple[Any, str]] = {
         (
             "Make a new one-time password, printed once; the old one ends.\n\n"
             "Example: andon users reset-password kim --reason 'forgot it, asked in person'"
+        ),
+    ),
+    "confirm": (
+        confirm,
+        (
+            "Say that the person themself uses an account whose password was reset: until then it signs "
+            "nothing. Neither they nor who reset it can.\n\n"
+            "Example: andon users confirm kim --reason 'spoke to her at the line'"
         ),
     ),
     "unlock": (

@@ -25,6 +25,7 @@ from andon.access.model import (
     Where,
 )
 from andon.access.people.authority import name_of
+from andon.access.people.confirming import check_confirmer, check_independent
 from andon.access.people.model import Actor, Purpose
 from andon.access.policies.model import Policy
 from andon.access.rights import BUILTIN
@@ -297,7 +298,9 @@ class FakePeople(Part):
         user = await self.get(user_id)
         made = secrets.token_urlsafe(9)
         self._access.passwords[user_id] = made
-        self._access.users[user_id] = replace(user, must_change_password=True)
+        self._access.users[user_id] = replace(
+            user, must_change_password=True, signing_suspended_by=name_of(actor)
+        )
         self._plant.note("user.password-reset", f"user/{user.login}", name_of(actor), reason)
         return made
 
@@ -314,6 +317,15 @@ class FakePeople(Part):
         """Let somebody try again."""
         user = await self.get(user_id)
         self._plant.note("user.unlocked", f"user/{user.login}", name_of(actor), reason)
+
+    async def confirm(self, user_id: str, *, actor: Principal, reason: str) -> User:
+        """Let somebody sign again."""
+        user = await self.get(user_id)
+        check_confirmer(actor)
+        check_independent(user, await self.get(actor.user_id))
+        self._access.users[user_id] = replace(user, signing_suspended_by="")
+        self._plant.note("user.confirmed", f"user/{user.login}", actor.name, reason)
+        return self._access.users[user_id]
 
     async def roles(self) -> Mapping[str, Role]:
         """All roles by name."""
@@ -457,6 +469,13 @@ class FakeTokens(Part):
             limits=found.grants if owner else None,
             roles=dict(self._access.roles),
         )
+
+    async def get(self, token_id: str) -> FakeToken:
+        """One of them."""
+        found = next((each for each in self._access.tokens.values() if each.id == token_id), None)
+        if found is None:
+            raise NotFound("no-such-token", f"there is no token {token_id}")
+        return found
 
     async def list(self, owner_id: str | None = None) -> Sequence[FakeToken]:
         """A person's tokens, or with None the machines'."""

@@ -52,6 +52,9 @@ def tokens(services: Services) -> APIRouter:
         dependencies=_MANAGE,
     )
     async def revoke(token: IdPath, body: Because, caller: Current) -> Response:
+        ended = await services.tokens.get(token)
+        owner = await services.people.get(ended.owner_id) if ended.owner_id else None
+        caller.require_over(owner.grants if owner else ended.grants, f"end token {ended.name}")
         await services.tokens.revoke(token, actor=caller.principal, reason=body.reason)
         return Response(status_code=204)
 

@@ -22,6 +22,7 @@ def router(services: Services) -> APIRouter:
     api = APIRouter(tags=["people"])
     _people(api, services)
     _changes(api, services)
+    _confirmation(api, services)
     _sessions(api, services)
     _roles(api, services)
     return api
@@ -97,6 +98,18 @@ def _changes(api: APIRouter, services: Services) -> None:
         return Response(status_code=204)
 
 
+def _confirmation(api: APIRouter, services: Services) -> None:
+    @api.post(
+        "/users/{user}/confirm",
+        summary="Say that the person themself uses an account that was reset, so that it may sign again",
+        responses=documented(403, 404, 409, 422),
+        dependencies=[needs(Permission.USERS_MANAGE, others=(Permission.APPROVE,))],
+    )
+    async def confirm(user: inputs.UserPath, body: Because, caller: Current) -> model.UserView:
+        own = (await _found(services, user)).id
+        return accounts.user(await services.people.confirm(own, actor=caller.principal, reason=body.reason))
+
+
 def _sessions(api: APIRouter, services: Services) -> None:
     @api.get(
         "/users/{user}/sessions",
@@ -112,12 +125,13 @@ def _sessions(api: APIRouter, services: Services) -> None:
         "/users/{user}/sessions",
         status_code=204,
         summary="Sign a person out everywhere",
-        responses=documented(404, 422),
+        responses=documented(403, 404, 422),
         dependencies=_MANAGE,
     )
     async def end(user: inputs.UserPath, body: Because, caller: Current) -> Response:
-        own = (await _found(services, user)).id
-        await services.sessions.end_all_of(own, actor=caller.name, reason=body.reason)
+        own = await _found(services, user)
+        caller.require_over(own.grants, f"sign out {own.login}")
+        await services.sessions.end_all_of(own.id, actor=caller.name, reason=body.reason)
         return Response(status_code=204)
 
 
