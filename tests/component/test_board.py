@@ -137,16 +137,21 @@ async def test_the_cord_is_pulled_in_two_movements_by_pointer(real, opener):
         await expect(page.locator(".pulled")).to_contain_text("안돈 코드 당김: 전체", timeout=PATIENCE_MS)
 
 
-async def test_the_cord_can_be_pulled_for_one_environment_with_a_return(real, opener):
-    async with opener(real.site, who="operator") as (page, _seen):
+async def test_the_cord_can_be_pulled_for_one_environment_with_a_return_and_a_signature(real, opener):
+    async with opener(real.site, who="approver") as (page, _seen):
         await page.locator("#cord").click()
         await page.locator("#cord-dialog label", has_text="production").click()
         await page.locator("#cord-dialog [name=return]").check()
         await page.locator("#cord-dialog [name=reason]").fill("smoke at EOL")
         await page.locator("#cord-dialog .pull").click()
+        dialog = page.locator("#act-dialog")
+        await expect(dialog.locator("#act-document")).to_contain_text("returns")
+        await dialog.locator("[name=login]").fill("approver")
+        await dialog.locator("[name=password]").fill(PASSWORD)
+        await dialog.locator("button[type=submit]").click()
         await expect(page.locator(".pulled")).to_contain_text("smoke at EOL", timeout=PATIENCE_MS)
         cord = (await real.rollouts.cords())[0]
-        assert (cord.environment, cord.returns, cord.actor) == ("production", True, "operator")
+        assert (cord.environment, cord.returns, cord.actor) == ("production", True, "approver")
 
 
 async def test_who_may_not_pull_the_cord_is_told_why_and_nothing_opens(site, opener):

@@ -224,6 +224,9 @@ async def test_the_cord_is_pulled_once_and_released_with_a_row_each(any_database
     cord = Cord(None, False, "kim", "smoke", AT)
     await store.cord.pull(cord)
     await store.cord.pull(replace(cord, returns=True))
+    for weaker in (cord, replace(cord, returns=True)):
+        with pytest.raises(Conflict, match="pulled everywhere already"):
+            await store.cord.pull(weaker)
     assert await store.cords() == [replace(cord, returns=True)]
     pulled = await store.cord.get(None)
     with pytest.raises(Conflict, match="once more in between"):

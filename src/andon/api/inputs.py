@@ -99,11 +99,16 @@ class TryAgain(Body):
 
 
 class Pull(Body):
-    """Stop an environment, or everything where it is null; `return`: take everything to stable too."""
+    """Stop an environment, or everything where it is null.
+
+    `return`: abort all its rollouts, too. That takes the right to abort there, and a signature where the
+    policy wants aborts signed.
+    """
 
     environment: Annotated[Plain | None, Field(max_length=40)] = None
     returns: bool = Field(False, alias="return")
     reason: Reason
+    signature: SignatureGiven | None = None
 
 
 class Release(Signed):

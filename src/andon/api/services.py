@@ -136,8 +136,15 @@ class Commands(Protocol):
         signature: Signature | None = None,
     ) -> Rollout: ...
     async def pull_cord(
-        self, environment: EnvironmentName | None, *, returns: bool, actor: str, reason: str
+        self,
+        environment: EnvironmentName | None,
+        *,
+        returns: bool,
+        actor: str,
+        reason: str,
+        signature: Signature | None = None,
     ) -> object: ...
+    async def document_of_pull(self, environment: EnvironmentName | None) -> Document: ...
     async def release_cord(
         self,
         environment: EnvironmentName | None,

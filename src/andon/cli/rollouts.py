@@ -52,7 +52,8 @@ def register(app: typer.Typer) -> None:
     )(retry)
     app.command(
         help="Pull the emergency stop: nothing advances until it is released. Anyone may pull it; "
-        f"to release it needs {Permission.CORD_RELEASE}, and a signature where the policy says so.\n\n"
+        f"to release it needs {Permission.CORD_RELEASE}, to take everything back with --return needs "
+        f"{Permission.ABORT} for all of it, and both a signature where the policy says so.\n\n"
         "Examples:\n\n  andon cord --reason 'line 2 stands'\n\n  andon cord --return --reason 'bad parts'\n\n"
         "  andon cord --release --reason 'cleared with quality'"
     )(cord)
@@ -158,8 +159,14 @@ def cord(
                     "/cord", environment=environment, reason=why, signature=signature
                 )
             )
+        elif returns:
+            pen.signed(
+                lambda signature: client.post(
+                    "/cord", environment=environment, **{"return": True}, reason=why, signature=signature
+                )
+            )
         else:
-            client.post("/cord", environment=environment, **{"return": returns}, reason=why)
+            client.post("/cord", environment=environment, **{"return": False}, reason=why)
         cords = client.get("/cord")
     if as_json:
         print_json(cords)

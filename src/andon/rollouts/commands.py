@@ -250,13 +250,36 @@ class Commands:
         return _rollback_document(unit, environment, await self._way_back(unit, environment, to))
 
     async def pull_cord(
-        self, environment: EnvironmentName | None, *, returns: bool, actor: str, reason: str
+        self,
+        environment: EnvironmentName | None,
+        *,
+        returns: bool,
+        actor: str,
+        reason: str,
+        signature: Signature | None = None,
     ) -> Cord:
-        """Freeze every rollout there, or everywhere; `returns` also takes them to stable."""
+        """Freeze every rollout there, or everywhere; `returns` also aborts each of them.
+
+        Where it is pulled already, the one thing left is to let it return as well. signature: of a return,
+        where the policy wants aborts signed; the cord of everywhere counts as production's.
+
+        Raises:
+            InvalidInput: no reason was given. Forbidden: the policy wants a signature.
+            Untrusted: it is forged. Conflict: it is pulled already, or something else was signed.
+        """
         _needs_reason(reason, "pulling")
         cord = Cord(environment, returns, actor, reason, self._clock.now())
-        await self._store.cord.pull(cord)
+        await self._store.cord.check_pull(environment, returns=returns)
+        if returns:
+            present = documents.pull(environment, await self._store.active(environment))
+            await self._authority.demand(Action.ABORT, environment, signature, present)
+        await self._store.cord.pull(cord, signature if returns else None)
         return cord
+
+    async def document_of_pull(self, environment: EnvironmentName | None) -> Document:
+        """What `pull_cord` with a return wants signed; raises Conflict where it is pulled so already."""
+        await self._store.cord.check_pull(environment, returns=True)
+        return documents.pull(environment, await self._store.active(environment))
 
     async def release_cord(
         self,

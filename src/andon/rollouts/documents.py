@@ -1,5 +1,6 @@
 """What exactly people sign about rollouts. Pure. The hash of a document binds a signature to all of it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from andon.access.signatures.model import Action, Document
@@ -47,6 +48,12 @@ def rollback(
     """A return. leaving: what has the environment now; aborts: id of the rollout that it ends, or empty."""
     values = {"unit": unit, "environment": environment, "from": leaving, "to": to, "aborts": aborts}
     return Document(Action.ROLLBACK, f"unit/{unit}", values)
+
+
+def pull(environment: EnvironmentName | None, rollouts: Sequence[RolloutId]) -> Document:
+    """A cord that returns: it aborts each of `rollouts`, those under way there."""
+    values = {"environment": environment, "returns": True, "rollouts": sorted(rollouts)}
+    return Document(Action.ABORT, f"cord/{environment or 'everywhere'}", values)
 
 
 def cord(pulled: Cord) -> Document:

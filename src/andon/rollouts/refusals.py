@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from andon.rollouts.model import Phase, RequestKind, Rollout, Stage
+from andon.rollouts.model import Cord, Phase, RequestKind, Rollout, Stage
 
 
 def outranked(rollout: Rollout, kind: RequestKind) -> str:
@@ -31,6 +31,14 @@ def refusal(rollout: Rollout, kind: RequestKind) -> str:
     if kind is RequestKind.RESUME and not (rollout.is_paused or is_held):
         return "it is not paused"
     return ""
+
+
+def no_pull(before: Cord | None, *, returns: bool) -> str:
+    """Why the cord cannot be pulled there (once more); empty when it can: it may only become stronger."""
+    if before is None or (returns and not before.returns):
+        return ""
+    how = " with a return" if before.returns else ""
+    return f"{before.actor} pulled it{how}: {before.reason}"
 
 
 def no_answer(rollout: Rollout, now: datetime) -> str:

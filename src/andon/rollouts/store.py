@@ -185,13 +185,15 @@ class RolloutStore:
                 _log.warning("rollout left out", rollout=row.id, reason=error.message)
         return found
 
-    async def active(self) -> Sequence[RolloutId]:
-        """Ids of the rollouts that a controller has to look at, oldest first."""
+    async def active(self, environment: EnvironmentName | None = None) -> Sequence[RolloutId]:
+        """Ids of the rollouts that a controller has to look at, oldest first; there, or everywhere."""
         query = (
             select(rollouts.c.id)
             .where(rollouts.c.is_active, rollouts.c.damage == "")
             .order_by(rollouts.c.created_at)
         )
+        if environment is not None:
+            query = query.where(rollouts.c.environment == environment)
         async with self._database.reading() as connection:
             return [RolloutId(each) for each in (await connection.execute(query)).scalars()]
 

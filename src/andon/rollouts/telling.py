@@ -114,9 +114,11 @@ def closed(rollout_id: str, unit: str, environment: str, actor: str, reason: str
     )
 
 
-def cord_pulled(cord: Cord) -> Event:
-    """Everything stands still."""
-    return _cord_event("cord.pulled", cord, cord.actor, cord.reason, Severity.WARNING)
+def cord_pulled(cord: Cord, before: Cord | None = None, signature: str = "") -> Event:
+    """Everything stands still. before: the cord there that only froze, which now returns as well."""
+    event = _cord_event("cord.pulled", cord, cord.actor, cord.reason, Severity.WARNING)
+    former = {} if before is None else _cord_values(before) | {"at": before.at.isoformat()}
+    return replace(event, before=former, after=_cord_values(cord) | _signed(signature))
 
 
 def cord_released(cord: Cord, actor: str, reason: str, signature: str = "") -> Event:
@@ -190,6 +192,10 @@ def _event(kind: str, rollout: Rollout, actor: str, reason: str, *, after: dict[
         after=after,
         correlation=rollout.id,
     )
+
+
+def _cord_values(cord: Cord) -> dict[str, Any]:
+    return {"returns": cord.returns, "pulled_by": cord.actor, "reason": cord.reason}
 
 
 def _cord_event(kind: str, cord: Cord, actor: str, reason: str, severity: Severity) -> Event:

@@ -24,6 +24,7 @@ from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, Unit
 from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
+from andon.rollouts import documents
 from andon.rollouts.gates import Answered, counted, lacks_role
 from andon.rollouts.gates import involved as involved_in
 from andon.rollouts.model import (
@@ -38,6 +39,7 @@ from andon.rollouts.model import (
     Step,
     Trigger,
 )  # fmt: skip
+from andon.rollouts.refusals import no_pull
 from andon.targets.model import Instance, InstanceState
 from andon.targets.retries import Retries
 from andon.testing.access import FakeAccess, FakeDevices, FakeLogin, FakePeople, FakeSessions, FakeTokens
@@ -495,11 +497,24 @@ class _Commands(_Part):
         back = to or Version("1.0.0")
         return await self.deploy(unit, environment, back, actor=actor, reason=reason, proposer_id=proposer_id)
 
+    async def document_of_pull(self, environment: EnvironmentName | None) -> Document:
+        there = [each.id for each in self._active() if environment in {None, each.environment}]
+        return documents.pull(environment, there)
+
     async def pull_cord(
-        self, environment: EnvironmentName | None, *, returns: bool, actor: str, reason: str
+        self,
+        environment: EnvironmentName | None,
+        *,
+        returns: bool,
+        actor: str,
+        reason: str,
+        signature: Signature | None = None,  # noqa: ARG002
     ) -> Cord:
-        if any(each.environment == environment for each in self._plant.cords):
-            raise Conflict("cord-pulled", "the cord is pulled already", hint="andon cord --release")
+        before = next((each for each in self._plant.cords if each.environment == environment), None)
+        if why := no_pull(before, returns=returns):
+            raise Conflict("already-pulled", f"it is pulled already: {why}", hint="andon cord --release")
+        if before is not None:
+            self._plant.cords.remove(before)
         cord = Cord(environment, returns, actor, reason, self._plant.clock.now())
         self._plant.cords.append(cord)
         self._plant.tell(

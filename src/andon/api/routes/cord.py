@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from andon.access.model import Permission
+from andon.access.model import EVERYWHERE, Permission, Place
 from andon.access.signatures.model import Action
 from andon.api import inputs, model, places, signing, views
 from andon.api.callers import Caller, Current
@@ -25,14 +25,24 @@ def router(gather: Gather) -> APIRouter:
 
     @api.post(
         "/cord",
-        summary="Pull: rollouts there stop; everywhere, pipelines too",
+        summary="Pull: rollouts there stop; everywhere, pipelines too. `return` needs rollouts.abort, too",
         responses=documented(409, 422),
         dependencies=[needs(Permission.CORD_PULL, places.cord)],
     )
     async def pull(body: inputs.Pull, caller: Current) -> list[model.CordView]:
         environment = inputs.maybe_environment(body.environment)
+        signature = None
+        if body.returns:
+            # It aborts what others have begun there: pulling must never need a right, aborting does.
+            caller.require(Permission.ABORT, Place(environment=environment or EVERYWHERE, unit=EVERYWHERE))
+            signature = await signing.sign(
+                services,
+                caller,
+                signing.Wanted(Action.ABORT, environment, body.reason, body.signature),
+                lambda: services.commands.document_of_pull(environment),
+            )
         await services.commands.pull_cord(
-            environment, returns=body.returns, actor=caller.name, reason=body.reason
+            environment, returns=body.returns, actor=caller.name, reason=body.reason, signature=signature
         )
         return await pulled(caller)
 

@@ -108,9 +108,12 @@ async def test_a_rollout_is_begun_watched_and_aborted(client, plant):
 
 
 async def test_the_cord_is_pulled_and_released_with_a_reason(client):
-    pulled = await client.request(
-        "POST", "/api/v1/cord", json={"environment": "production", "return": True, "reason": "smoke at EOL"}
-    )
+    body = {"environment": "production", "return": True, "reason": "smoke at EOL"}
+    unsigned = await client.request("POST", "/api/v1/cord", json=body)
+    assert (unsigned.status_code, unsigned.json()["needs"]["action"]) == (403, "abort")
+    assert unsigned.json()["needs"]["document"]["returns"] is True
+    signature = {"login": "admin", "password": PASSWORD, "meaning": "responsible"}
+    pulled = await client.request("POST", "/api/v1/cord", json=body | {"signature": signature})
     assert [(each["environment"], each["returns"], each["actor"]) for each in pulled.json()] == [
         ("production", True, "admin")
     ]
@@ -125,7 +128,7 @@ async def test_the_cord_is_pulled_and_released_with_a_reason(client):
         "action": "release-cord",
         "environment": "production",
         "document": {"environment": "production"},
-        "login": True,
+        "login": False,
         "meanings": ["author", "reviewed", "approved", "responsible"],
     }
     signature = {"login": "admin", "password": PASSWORD, "meaning": "responsible"}

@@ -195,6 +195,18 @@ def test_the_cord_is_released_by_a_signature(andon: FakePlant) -> None:
     assert [each for each in left if each["environment"] == "production"] == []
 
 
+def test_a_cord_that_returns_is_signed(andon: FakePlant) -> None:
+    sign_in("engineer")
+    words = ("cord", "--return", "--environment", "production", *BECAUSE)
+    refused = run(*words).exception
+    assert isinstance(refused, errors.Forbidden)
+    assert refused.code == "signature-required"
+    assert "--password-stdin" in refused.hint
+    told("cord", "--environment", "production", *BECAUSE)  # to stop takes none
+    left = told(*words, *signing("engineer"), stdin=PASSWORD + "\n")
+    assert [each["returns"] for each in left if each["environment"] == "production"] == [True]
+
+
 @pytest.mark.asvs("8.2.3", "13.3.2")
 def test_a_secret_goes_in_and_never_comes_out(andon: FakePlant) -> None:
     sign_in()

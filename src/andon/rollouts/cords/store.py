@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, Column, String, Table, Text, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from andon.access.signatures import store as signatures
 from andon.access.signatures.model import Signature
 from andon.kernel.errors import Conflict, NotFound
 from andon.kernel.ids import EnvironmentName
-from andon.rollouts import telling
+from andon.rollouts import refusals, telling
 from andon.rollouts.model import Cord
 from andon.store.engine import Database
 from andon.store.schema import UtcDateTime, metadata
@@ -47,13 +48,34 @@ class CordStore:
             raise _not_pulled(environment)
         return found
 
-    async def pull(self, cord: Cord) -> None:
-        """Pull the cord; one that is pulled already is replaced."""
+    async def check_pull(self, environment: EnvironmentName | None, *, returns: bool) -> None:
+        """Say early what `pull` would refuse; it checks again in its transaction. Raises Conflict."""
+        found = next((each for each in await self.list() if each.environment == environment), None)
+        _check_pull(found, environment, returns=returns)
+
+    async def pull(self, cord: Cord, signature: Signature | None = None) -> None:
+        """Pull the cord. One that only froze becomes one that returns; nothing else replaces a pulled one.
+
+        signature: of the aborts that a return is.
+
+        Raises:
+            Conflict: it is pulled there already, or the signature was used before.
+        """
+        place = cord.environment or ""
         values = {"returns": cord.returns, "actor": cord.actor, "reason": cord.reason, "at": cord.at}
         async with self._database.transaction() as tx:
-            await tx.execute(delete(cords).where(cords.c.environment == (cord.environment or "")))
-            await tx.execute(insert(cords).values(environment=cord.environment or "", **values))
-            await timeline.append(tx, telling.cord_pulled(cord), cord.at)
+            gone = delete(cords).where(cords.c.environment == place).returning(cords)
+            row = (await tx.execute(gone)).one_or_none()
+            before = None if row is None else _cord(row)
+            _check_pull(before, cord.environment, returns=cord.returns)
+            try:
+                await tx.execute(insert(cords).values(environment=place, **values))
+            except IntegrityError as error:
+                raise _already_pulled(cord.environment, "somebody was faster") from error
+            if signature is not None:
+                await signatures.append(tx, signature, cord.at)
+            signed = "" if signature is None else signature.id
+            await timeline.append(tx, telling.cord_pulled(cord, before, signed), cord.at)
 
     async def release(
         self, pulled: Cord, by: tuple[str, str], at: datetime, signature: Signature | None = None
@@ -91,6 +113,20 @@ def corded(cord: Cord) -> Conflict:
         "corded",
         f"{cord.actor} pulled the cord {where}: {cord.reason}",
         hint="andon cord --release --reason ...",
+    )
+
+
+def _check_pull(before: Cord | None, environment: EnvironmentName | None, *, returns: bool) -> None:
+    if why := refusals.no_pull(before, returns=returns):
+        raise _already_pulled(environment, why)
+
+
+def _already_pulled(environment: EnvironmentName | None, why: str) -> Conflict:
+    where = f"in {environment}" if environment else "everywhere"
+    return Conflict(
+        "already-pulled",
+        f"the cord is pulled {where} already: {why}",
+        hint="it holds; andon cord --release --reason ... before another is pulled",
     )
 
 

@@ -1,6 +1,7 @@
 """Gates and signatures as people meet them: whose yes counts, what it is bound to, and what is refused."""
 
 import asyncio
+import functools
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -516,6 +517,7 @@ async def test_a_cord_is_released_by_a_signature_over_that_cord(desk: Desk, envi
         "returns": False,
     }
     stale = desk.sign(document)
+    await desk.store.cord.release(await desk.store.cord.get(environment), ("max", "toast"), AT)
     await desk.commands.pull_cord(environment, returns=False, actor="kim", reason="more smoke")
     with pytest.raises(Conflict, match="changed since"):
         await desk.commands.release_cord(environment, "lee", "toast", signature=stale)
@@ -523,6 +525,49 @@ async def test_a_cord_is_released_by_a_signature_over_that_cord(desk: Desk, envi
     await desk.commands.release_cord(environment, "lee", "toast", signature=given)
     assert await desk.commands.cords() == []
     assert (await desk.kinds(document.subject))[-2:] == ["signature.made", "cord.released"]
+
+
+async def test_a_cord_that_returns_is_signed_as_the_aborts_that_it_is(desk: Desk) -> None:
+    rollout = await serving(desk)
+    pull = functools.partial(desk.commands.pull_cord, PRODUCTION, returns=True, actor="lee", reason="fire")
+    await refused(pull(), Action.ABORT)
+    assert await desk.commands.cords() == []
+    document = await desk.commands.document_of_pull(PRODUCTION)
+    assert (document.action, document.subject) == (Action.ABORT, "cord/production")
+    assert document.values == {"environment": PRODUCTION, "returns": True, "rollouts": [rollout.id]}
+    elsewhere = desk.sign(await desk.commands.document_of_pull(EnvironmentName("staging")))
+    with pytest.raises(Conflict, match="changed since"):
+        await pull(signature=elsewhere)
+    given = desk.sign(document)
+    assert (await pull(signature=given)).returns
+    assert await SignatureStore(desk.database).get(given.id) == given
+    assert await desk.kinds("cord/production") == ["signature.made", "cord.pulled"]
+
+
+async def test_the_cord_of_everywhere_that_returns_is_signed_as_in_production(desk: Desk) -> None:
+    await refused(desk.commands.pull_cord(None, returns=True, actor="kim", reason="fire"), Action.ABORT, None)
+    staging = EnvironmentName("staging")
+    assert (await desk.commands.pull_cord(staging, returns=True, actor="kim", reason="fire")).returns
+
+
+async def test_a_pulled_cord_only_becomes_stronger_and_the_record_says_from_what(desk: Desk) -> None:
+    desk.policy = Policy(PRODUCTION)
+    pull = functools.partial(desk.commands.pull_cord, PRODUCTION)
+    await pull(returns=False, actor="kim", reason="smoke")
+    with pytest.raises(Conflict, match="pulled in production already: kim pulled it: smoke") as caught:
+        await pull(returns=False, actor="max", reason="mine")
+    assert caught.value.code == "already-pulled"
+    await pull(returns=True, actor="lee", reason="fire")
+    for returns in (False, True):
+        with pytest.raises(Conflict, match="lee pulled it with a return: fire"):
+            await pull(returns=returns, actor="max", reason="mine")
+    with pytest.raises(Conflict, match="already"):
+        await desk.commands.document_of_pull(PRODUCTION)
+    (cord,) = await desk.commands.cords()
+    assert (cord.actor, cord.returns) == ("lee", True)
+    record = (await TimelineStore(desk.database).list(Filter(subject="cord/production")))[0].event
+    assert record.before == {"returns": False, "pulled_by": "kim", "reason": "smoke", "at": AT.isoformat()}
+    assert record.after == {"returns": True, "pulled_by": "lee", "reason": "fire"}
 
 
 async def test_elsewhere_the_cord_is_released_without(desk: Desk) -> None:
