@@ -219,7 +219,7 @@ def _keep_fresh(base: _Base, wakes: _Wakes, certificate: Reloading) -> None:
 def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen, certificate: Reloading | None) -> Parts:
     settings, clock = base.settings, base.clock
     rollouts, access = RolloutStore(base.database), base.access
-    gates = Approvals(access.signatures, access.sealer, base.releases)
+    gates = Approvals(access.signatures, access.sealer, base.releases, access.tokens.maker_of)
     target = seen.target
     gateway = GatewayReconciler(
         envoy,

@@ -34,7 +34,7 @@ from andon.testing import scenes
 from andon.testing.access import FakeLogin
 from andon.testing.services import FakePlant
 from andon.testing.signing import Hand
-from andon.testing.world import Shelf
+from andon.testing.world import Shelf, maker_of
 from andon.timeline.store import TimelineStore
 from andon.units.store import DesiredStore
 
@@ -137,7 +137,7 @@ async def real(tmp_path: Path, plant: FakePlant) -> AsyncIterator[Real]:
     policies = Policies(PolicyStore(database), signatures, hand.sealer, roles, clock)
     signing = Signing(signatures, hand.sealer, FakeLogin(plant), policies, clock)
     rollouts, timeline = RolloutStore(database), TimelineStore(database)
-    authority = Authority(policies, hand.sealer, Approvals(signatures, hand.sealer, shelf))
+    authority = Authority(policies, hand.sealer, Approvals(signatures, hand.sealer, shelf, maker_of))
     services = replace(
         fake,
         rollouts=rollouts,

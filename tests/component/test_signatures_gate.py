@@ -20,6 +20,7 @@ from andon.rollouts.store import RolloutStore
 from andon.store.engine import Database
 from andon.testing.releases import a_release
 from andon.testing.signing import Hand, Set
+from andon.testing.world import maker_of
 
 MES, FIRST, PRODUCTION = UnitName("mes"), Version("1.0.0"), EnvironmentName("production")
 
@@ -36,7 +37,7 @@ async def test_a_yes_is_bound_to_the_bytes_that_the_registry_signed(
     any_database: Database, registry: ReleaseStore, tmp_path: Path
 ) -> None:
     hand, clock = Hand(), SystemClock()
-    approvals = Approvals(SignatureStore(any_database), hand.sealer, registry)
+    approvals = Approvals(SignatureStore(any_database), hand.sealer, registry, maker_of)
     authority = Authority(Set({PRODUCTION: default(PRODUCTION)}), hand.sealer, approvals)
     commands = Commands(RolloutStore(any_database), registry, sequential, clock, authority)
     rollout = await commands.deploy(MES, PRODUCTION, FIRST, actor="kim", reason="new", proposer_id="us-kim")

@@ -4,10 +4,11 @@ A signature counts for the rollout as it is now: its plan, and the bytes of the 
 When a gate is open is said in `gates.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from andon.access.signatures.model import Action, Document, Signature, Standing
+from andon.access.tokens.model import MACHINE_ACTOR
 from andon.kernel.errors import Damaged, NotFound, Untrusted
 from andon.kernel.ids import UnitName, Version
 from andon.releases.model import Release
@@ -46,13 +47,18 @@ class Seals(Protocol):
     def standing(self, signature: Signature, present: Document | None = None) -> Standing: ...
 
 
+# Login of who made the machine token of this name, also of one that ended (`access/tokens/tokens.py`).
+MakerOf = Callable[[str], Awaitable[str | None]]
+
+
 class Approvals:
     """Reads the answers at gates."""
 
-    def __init__(self, written: Written, seals: Seals, shipped: Shipped) -> None:
+    def __init__(self, written: Written, seals: Seals, shipped: Shipped, maker_of: MakerOf) -> None:
         self._written = written
         self._seals = seals
         self._shipped = shipped
+        self._maker_of = maker_of
 
     async def answers(self, rollout: Rollout) -> Answers:
         """What counts at the rollout's gate now; nothing where it waits at none.
@@ -75,7 +81,7 @@ class Approvals:
             for each in await self._written.list(f"rollout/{rollout.id}", _MOST)
             if each.document.action is Action.APPROVE
         ]
-        involved = gates.involved(rollout, await self._shipped.shipper(rollout.unit, rollout.candidate))
+        involved = await self._involved(rollout)
         signatures, problem = await self._weighed(rollout, made) if made else ((), "")
         answers = gates.counted(signatures, involved, problem)
         return Answered(gate, rollout.is_gated, answers, signatures, involved)
@@ -88,6 +94,16 @@ class Approvals:
         """
         release = await self._shipped.signed(rollout.unit, rollout.candidate)
         return documents.answer(rollout, release, is_yes=is_yes)
+
+    async def _involved(self, rollout: Rollout) -> frozenset[str]:
+        """Who shipped the release and who proposed the rollout; behind a machine its maker, too."""
+        shipper = await self._shipped.shipper(rollout.unit, rollout.candidate)
+        makers = [
+            await self._maker_of(each.removeprefix(MACHINE_ACTOR)) or ""
+            for each in (rollout.actor, shipper)
+            if each.startswith(MACHINE_ACTOR)
+        ]
+        return gates.involved(rollout, shipper, *makers)
 
     async def _weighed(
         self, rollout: Rollout, made: Sequence[Signature]

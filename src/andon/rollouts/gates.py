@@ -14,7 +14,8 @@ YES, NO = "yes", "no"
 class Answered:
     """A gate as people see it: its answers, the signatures with what each is worth, and who is involved.
 
-    involved: user ids and logins, in lower case, of who shipped the release and who proposed the rollout.
+    involved: user ids and logins, in lower case, of who shipped the release and who proposed the rollout,
+    and of who made the machine tokens among them.
     """
 
     gate: Gate
@@ -127,9 +128,12 @@ def counting(signatures: Sequence[tuple[Signature, Standing]]) -> tuple[Signatur
     return tuple(by_person.values())
 
 
-def involved(rollout: Rollout, shipper: str) -> frozenset[str]:
-    """User ids and logins, in lower case, of who shipped the release and who proposed the rollout."""
-    names = (rollout.proposer_id, rollout.actor, shipper)
+def involved(rollout: Rollout, shipper: str, *makers: str) -> frozenset[str]:
+    """User ids and logins, in lower case, of who shipped the release and who proposed the rollout.
+
+    makers: logins of who made the machine tokens among them.
+    """
+    names = (rollout.proposer_id, rollout.actor, shipper, *makers)
     return frozenset(each.casefold() for each in names if each)
 
 

@@ -85,7 +85,12 @@ def an_authority(database: Database, shelf: Shelf, hand: Hand | None = None, *po
     """Real approvals over the database; environments demand nothing but what `policies` say."""
     sealer = (hand or Hand()).sealer
     demands = Set({each.environment: each for each in policies})
-    return Authority(demands, sealer, Approvals(SignatureStore(database), sealer, shelf))
+    return Authority(demands, sealer, Approvals(SignatureStore(database), sealer, shelf, maker_of))
+
+
+async def maker_of(name: str) -> str | None:
+    """Who made a machine token: `ci-of-kim` is kim's."""
+    return name.partition("-of-")[2] or None
 
 
 def no_fault(_where: str) -> None:

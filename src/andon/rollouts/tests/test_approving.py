@@ -202,6 +202,25 @@ async def test_the_proposer_is_known_by_id_whatever_they_are_called(desk: Desk) 
         await desk.answer(rollout, "kim")
 
 
+@pytest.mark.parametrize(("actor", "shipped_by"), [("token:ci-of-kim", "ada"), ("max", "token:ci-of-Kim")])
+async def test_nobody_is_the_only_approver_of_what_their_machine_did(
+    desk: Desk, actor: str, shipped_by: str
+) -> None:
+    desk.shelf = replace(desk.shelf, shipped_by=shipped_by)
+    rollout = await desk.gated(actor=actor, proposer_id="")
+    with pytest.raises(Forbidden, match="kim shipped or proposed it") as caught:
+        await desk.answer(rollout, "kim")
+    assert caught.value.code == "separation-of-duty"
+    await desk.answer(rollout, "lee")
+    assert await desk.answers(rollout) == Answers(1, is_separated=True)
+
+
+async def test_a_machine_whose_maker_nobody_knows_holds_up_nobody(desk: Desk) -> None:
+    rollout = await desk.gated(actor="token:ci", proposer_id="")
+    await desk.answer(rollout, "kim")
+    assert (await desk.answers(rollout)).is_separated
+
+
 async def test_a_login_is_compared_without_regard_to_case(desk: Desk) -> None:
     desk.shelf = replace(desk.shelf, shipped_by="LEE")
     rollout = await desk.gated()
