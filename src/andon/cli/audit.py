@@ -11,8 +11,9 @@ import typer
 from rich.markup import escape
 
 from andon.access.model import Permission
-from andon.cli import exits, render
-from andon.cli.context import Json, client_of, out, print_json, settings_of
+from andon.cli import exchanging, exits, render
+from andon.cli.context import Json, Reason, asked, client_of, out, print_json, settings_of
+from andon.cli.exchanging import Of
 from andon.cli.needs import Need, needs
 from andon.kernel import files
 
@@ -48,6 +49,18 @@ def register(app: typer.Typer) -> None:
         help="Print the newest signed checkpoint, a line to keep elsewhere: with it a later copy must agree."
         "\n\nExample: andon audit checkpoint > checkpoint.txt"
     )(checkpoint)
+    group.command(
+        "rotate-key",
+        help="Exchange a key of this home: what it signed stays valid. Stop Andon first; it stands on the "
+        "timeline. Of the timeline's key both sign once, and witnesses need the new public key, which is "
+        "printed.\n\nExample: andon audit rotate-key --of timeline --reason 'yearly exchange'",
+    )(rotate_key)
+    group.command(
+        "accept-restored",
+        help="Go on from a database that was restored from a backup, and answer for what is lost. Stop Andon "
+        "first; it stands on the timeline as an alert. Each witness' operator sets its memory aside too."
+        "\n\nExample: andon audit accept-restored --reason 'disk failed, backup of 02:00'",
+    )(accept_restored)
     app.add_typer(group, name="audit")
 
 
@@ -80,6 +93,36 @@ def verify(
         raise typer.Exit(exits.BAD)
     if not found.is_conclusive:
         raise typer.Exit(exits.INCONCLUSIVE)
+
+
+@needs(Need.HOME)
+def rotate_key(
+    context: typer.Context,
+    of: Annotated[Of, typer.Option("--of", help="Which key")],
+    reason: Reason = "",
+    as_json: Json = False,
+) -> None:
+    """Exchange a key."""
+    why = asked(reason, "Why is it exchanged?")
+    new = exchanging.rotated(settings_of(context), of, why)
+    if as_json:
+        print_json({"of": of.value, "key": new})
+        return
+    out.print(f"[green]✓[/] the key of {of.value} was exchanged; the new one:")
+    typer.echo(new)
+    if of is Of.TIMELINE:
+        out.print("[dim]Give it to auditors, and to each witness: andon witness serve --key[/]")
+
+
+@needs(Need.HOME)
+def accept_restored(context: typer.Context, reason: Reason = "", as_json: Json = False) -> None:
+    """Go on from a restored database."""
+    why = asked(reason, "What was restored, and why?")
+    size = exchanging.accepted(settings_of(context), why)
+    if as_json:
+        print_json({"records": size})
+        return
+    out.print(f"[green]✓[/] the timeline goes on from {size} records; it has an alert of this")
 
 
 @needs(Permission.TIMELINE_EXPORT)

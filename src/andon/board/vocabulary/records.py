@@ -87,6 +87,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind.timeline.contradicted": ("A witness contradicts the record", "증인 기록과 불일치"),
     "kind.timeline.restored": ("Restored from a copy", "사본에서 복원"),
     "kind.timeline.key-rotated": ("Checkpoint key changed", "체크포인트 키 교체"),
+    "kind.signatures.key-rotated": ("Key of signatures changed", "서명 키 교체"),
+    "kind.sessions.key-rotated": ("Key of sessions changed", "세션 키 교체"),
     "kind.timeline.not-signed": ("No checkpoint could be signed", "체크포인트 서명 실패"),
     "kind.timeline.tree-mended": ("The tree of the record was mended", "기록 트리 복구"),
     "kind.timeline.not-cosigned": ("No witness has cosigned", "증인 서명 없음"),
