@@ -85,7 +85,14 @@ class Frame:
             return HTMLResponse(fragment)
         response = HTMLResponse(await self._around(request, viewer, fragment, theme))
         if request.query_params.get("lang") in words.LANGUAGES:
-            response.set_cookie("andon_lang", language, max_age=_YEAR_S, samesite="strict", path="/")
+            response.set_cookie(
+                "andon_lang",
+                language,
+                max_age=_YEAR_S,
+                samesite="strict",
+                path="/",
+                secure=request.url.scheme == "https",
+            )
         return response
 
     def static(self, name: str) -> Response:

@@ -193,7 +193,7 @@ const Andon = (() => {
   function theme() {
     const root = document.documentElement, isDark = getComputedStyle(root).colorScheme === "dark";
     root.dataset.theme = isDark ? "light" : "dark";
-    document.cookie = "andon_theme=" + root.dataset.theme + ";path=/;max-age=31536000;samesite=strict";
+    document.cookie = "andon_theme=" + root.dataset.theme + ";path=/;max-age=31536000;samesite=strict" + (location.protocol === "https:" ? ";secure" : "");
   }
   function open(dialog) { if (dialog && !dialog.open) dialog.showModal(); }
   document.addEventListener("click", (event) => {

@@ -384,3 +384,12 @@ async def test_an_account_that_was_reset_is_confirmed_by_a_second_person_only(pl
     assert all("admin has set a new password" in each for each in shown.values())
     assert "본인 확인" in korean.text
     assert "/confirm" not in calm
+
+
+async def test_pulling_with_a_return_is_offered_to_who_may_abort(plant):
+    async with person(plant, None) as client:
+        offered = {
+            who: 'name="return"' in (await client.get("/", headers=headers_as(plant, who))).text
+            for who in ("operator", "engineer", "approver")
+        }
+    assert offered == {"operator": False, "engineer": True, "approver": True}
