@@ -1,5 +1,8 @@
 """`andon ca`: the certificates of this home, from an authority of its own or the plant's."""
 
+import asyncio
+import os
+import pwd
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -9,11 +12,12 @@ import typer
 from rich.markup import escape
 
 from andon.cli import tables
-from andon.cli.context import Json, out, print_json, settings_of
+from andon.cli.context import Json, err, out, print_json, settings_of
 from andon.cli.needs import Need, needs
 from andon.cli.render import moment
 from andon.kernel.clock import SystemClock
-from andon.kernel.errors import InvalidInput
+from andon.kernel.errors import AndonError, InvalidInput
+from andon.settings import Settings
 
 if TYPE_CHECKING:
     from andon.access.ca.model import Certificate
@@ -45,7 +49,8 @@ def init(
     """Make an authority."""
     from andon.access.ca import authority
 
-    _done(authority.create_authority(_folder(context), SystemClock(), name, permitted=permit or []), as_json)
+    made = authority.create_authority(_folder(context), SystemClock(), name, permitted=permit or [])
+    _done(context, "tls.issued", made, as_json)
 
 
 @needs(Need.HOME)
@@ -68,9 +73,10 @@ def issue(
             "bad-names", "give the names of this server, or --client NAME", hint="andon ca issue andon.plant"
         )
     if client is not None:
-        _done(authority.issue_client(_folder(context), SystemClock(), client, days=days), as_json)
+        made = authority.issue_client(_folder(context), SystemClock(), client, days=days)
     else:
-        _done(authority.issue_server(_folder(context), SystemClock(), names or [], days=days), as_json)
+        made = authority.issue_server(_folder(context), SystemClock(), names or [], days=days)
+    _done(context, "tls.issued", made, as_json)
 
 
 @needs(Need.HOME)
@@ -80,7 +86,7 @@ def renew(context: typer.Context, as_json: Json = False) -> None:
 
     made = authority.renew(_folder(context), SystemClock())
     if made is not None:
-        _done(made, as_json)
+        _done(context, "tls.renewed", made, as_json)
     elif as_json:
         print_json(None)
     else:
@@ -124,7 +130,8 @@ def import_(
     from andon.access.ca import authority
 
     take: Callable[..., Certificate] = authority.import_server if server else authority.import_authority
-    _done(take(_folder(context), SystemClock(), authority.Brought(certificate, key, chain)), as_json)
+    taken = take(_folder(context), SystemClock(), authority.Brought(certificate, key, chain))
+    _done(context, "tls.imported", taken, as_json)
 
 
 _COMMANDS: dict[str, tuple[Any, str]] = {
@@ -165,6 +172,37 @@ def _folder(context: typer.Context) -> Path:
     return home / FOLDER
 
 
+async def _tell(settings: Settings, kind: str, certificate: "Certificate") -> None:
+    """Put it on the timeline of the home, which may be in use by a running Andon meanwhile."""
+    from andon.store.engine import Database
+    from andon.timeline.records import Event
+    from andon.timeline.store import TimelineStore
+
+    what = ", ".join(certificate.names) or certificate.subject
+    verb = "brought" if kind == "tls.imported" else kind.removeprefix("tls.")
+    event = Event(
+        kind,
+        f"tls/{certificate.kind.value}",
+        _operator(),
+        f"{verb} for {what}, until {certificate.expires_at.isoformat()}",
+        after={"fingerprint": certificate.fingerprint, "serial": certificate.serial},
+    )
+    database = Database.open(settings.database())
+    try:
+        await TimelineStore(database).record(event, SystemClock().now())
+    finally:
+        await database.close()
+
+
+def _operator() -> str:
+    """Who is at this machine, as its operating system says, not as the environment does."""
+    own = os.getuid()
+    try:
+        return f"os:{pwd.getpwuid(own).pw_name}"
+    except KeyError:
+        return f"os:{own}"
+
+
 def _plain(certificate: "Certificate") -> dict[str, Any]:
     times = {
         "valid_from": certificate.valid_from.isoformat(),
@@ -173,7 +211,14 @@ def _plain(certificate: "Certificate") -> dict[str, Any]:
     return asdict(certificate) | times
 
 
-def _done(certificate: "Certificate", as_json: bool) -> None:
+def _done(context: typer.Context, kind: str, certificate: "Certificate", as_json: bool) -> None:
+    try:
+        asyncio.run(_tell(settings_of(context), kind, certificate))
+    except AndonError as error:
+        # The certificate is in place: a plant without HTTPS, for want of its record, would be worse off.
+        err.print(
+            f"[yellow]![/] this is not on the timeline, write it down elsewhere: {escape(error.message)}"
+        )
     if as_json:
         print_json(_plain(certificate))
         return

@@ -1,6 +1,8 @@
 """The ways back in work for who holds the home, while Andon is down, and never unseen."""
 
 import json
+import os
+import pwd
 import shutil
 import sqlite3
 from pathlib import Path
@@ -94,3 +96,37 @@ def test_certificates_are_issued_and_shown_without_andon(home: Path) -> None:
     assert json.loads(run(home, "ca", "renew", "--json").stdout) is None
     both = run(home, "ca", "issue", "andon.plant", "--client", "station-7")
     assert isinstance(both.exception, errors.InvalidInput)
+
+
+def tls(home: Path) -> list[tuple[str, str, str]]:
+    with sqlite3.connect(home / "andon.db") as database:
+        rows = database.execute(
+            "select kind, subject, actor from timeline where kind like 'tls.%' order by number"
+        )
+        return [(str(kind), str(subject), str(actor)) for kind, subject, actor in rows.fetchall()]
+
+
+@pytest.mark.part11("11.10(e)")
+def test_every_certificate_that_is_made_or_brought_stands_on_the_timeline(home: Path, tmp_path: Path) -> None:
+    me = f"os:{pwd.getpwuid(os.getuid()).pw_name}"
+    for words in (["issue", "andon.plant"], ["issue", "--client", "station-7"], ["renew"], ["show"]):
+        assert run(home, "ca", *words).exit_code == 0
+    pair = tmp_path / "brought.pem"
+    shutil.copy(home / "ca" / "server.pem", pair)
+    files = ("--certificate", str(pair), "--key", str(pair), "--chain", str(home / "ca" / "trust.crt"))
+    brought = run(home, "ca", "import", "--server", *files)
+    assert brought.exit_code == 0, (brought.exception, brought.output)
+    assert tls(home) == [
+        ("tls.issued", "tls/server", me),
+        ("tls.issued", "tls/client", me),
+        ("tls.imported", "tls/server", me),
+    ]
+    assert run(home, "audit", "verify").exit_code == 0
+
+
+def test_without_the_database_a_certificate_is_issued_with_a_warning(home: Path) -> None:
+    (home / "andon.db").unlink()
+    result = run(home, "ca", "issue", "andon.plant", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["names"] == ["andon.plant"]
+    assert "not on the timeline" in result.stderr
