@@ -234,18 +234,26 @@ class Gather:
         self, caller: Caller, subject: str | None, limit: int
     ) -> list[tuple[Signature, Standing]]:
         """Signatures that the caller may read, newest first; of one subject, or of all."""
-        return await _filtered(
+        found = await _filtered(
             lambda most: self.services.signing.list(subject, most),
             lambda each: reads_document(caller, each[0].document),
             limit,
         )
+        return [(made, await self._standing(made, standing)) for made, standing in found]
 
     async def signature(self, caller: Caller, own: str) -> tuple[Signature, Standing]:
         """One signature; NotFound, too, where the caller may not read it."""
         made, standing = await self.services.signing.get(own)
         if not reads_document(caller, made.document):
             raise NotFound("no-such-signature", f"there is no signature {own}")
-        return made, standing
+        return made, await self._standing(made, standing)
+
+    async def _standing(self, made: Signature, standing: Standing) -> Standing:
+        """What it is worth today: one that is genuine, over what changed since, is no signature on it."""
+        if standing is not Standing.VALID:
+            return standing
+        present = await self.services.commands.present_document(made)
+        return await self.services.signing.standing(made, present)
 
     async def policies(self, caller: Caller) -> list[Policy]:
         """What the environments demand of which the caller sees something."""

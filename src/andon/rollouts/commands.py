@@ -15,6 +15,7 @@ from andon.rollouts.cords.store import corded
 from andon.rollouts.gates import Answered
 from andon.rollouts.model import Cord, Plan, Request, RequestKind, Rollout
 from andon.rollouts.plan import Current, plan, plan_rollback
+from andon.rollouts.present import present
 from andon.rollouts.stables.store import Stable
 from andon.rollouts.store import Loaded, RolloutStore
 from andon.rollouts.transitions import Beginning, begin
@@ -169,8 +170,8 @@ class Commands:
         async def ask(loaded: Loaded) -> Rollout:
             await self._check(loaded.rollout, kind)
             if (action := documents.SIGNED.get(kind)) is not None:
-                present = documents.request(loaded.rollout, kind)
-                await self._authority.demand(action, loaded.rollout.environment, signature, present)
+                wanted = documents.request(loaded.rollout, kind)
+                await self._authority.demand(action, loaded.rollout.environment, signature, wanted)
             return await self._store.ask(loaded, Request(kind, actor, reason), self._clock.now(), signature)
 
         return await self._retried(rollout, ask)
@@ -203,8 +204,8 @@ class Commands:
         place = await self._store.find_damaged(rollout)
         if place is None:
             return False
-        present = documents.closing(rollout, *place)
-        await self._authority.demand(Action.ABORT, place[1], signature, present)
+        wanted = documents.closing(rollout, *place)
+        await self._authority.demand(Action.ABORT, place[1], signature, wanted)
         return await self._store.close_damaged(rollout, (actor, reason), self._clock.now(), signature)
 
     async def rollback(  # noqa: PLR0913  as above
@@ -271,8 +272,8 @@ class Commands:
         cord = Cord(environment, returns, actor, reason, self._clock.now())
         await self._store.cord.check_pull(environment, returns=returns)
         if returns:
-            present = documents.pull(environment, await self._store.active(environment))
-            await self._authority.demand(Action.ABORT, environment, signature, present)
+            wanted = documents.pull(environment, await self._store.active(environment))
+            await self._authority.demand(Action.ABORT, environment, signature, wanted)
         await self._store.cord.pull(cord, signature if returns else None)
         return cord
 
@@ -304,6 +305,10 @@ class Commands:
     async def document_of_cord(self, environment: EnvironmentName | None) -> Document:
         """What `release_cord` wants signed; raises NotFound."""
         return documents.cord(await self._store.cord.get(environment))
+
+    async def present_document(self, signature: Signature) -> Document | None:
+        """What it was made for, as that is today; None where it is past. See `present.py`."""
+        return await present(signature, self._store, self._authority.approvals)
 
     async def cords(self) -> list[Cord]:
         """The cords that are pulled."""

@@ -69,6 +69,12 @@ def cord(pulled: Cord) -> Document:
     return Document(Action.RELEASE_CORD, f"cord/{where}", values)
 
 
+def as_signed(signed: Document, present: Document) -> Document:
+    """`present`, at the point of its rollout where it was signed: going on takes nothing from a signature."""
+    then = {key: value for key, value in signed.values.items() if key in _MOVING}
+    return Document(present.action, present.subject, {**present.values, **then})
+
+
 def means_the_same(signed: Document, present: Document) -> bool:
     """Whether `signed` asks for what `present` does. Only an abort may come while the rollout moves on."""
     if signed.action is not Action.ABORT:

@@ -135,6 +135,7 @@ class FakePlant:
     desired: dict[tuple[str, str], Desired] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     cords: list[Cord] = field(default_factory=list)
+    changed: dict[str, Document] = field(default_factory=dict)  # by subject: what was signed, as it is now
     instances: list[Instance] = field(default_factory=list)
     readings: dict[tuple[str, str], list[Reading]] = field(default_factory=dict)
     counts: dict[tuple[UnitName, EnvironmentName, Version], ReleaseTraffic] = field(default_factory=dict)
@@ -496,6 +497,9 @@ class _Commands(_Part):
             raise Forbidden("signature-required", "a rollback has to be signed")
         back = to or Version("1.0.0")
         return await self.deploy(unit, environment, back, actor=actor, reason=reason, proposer_id=proposer_id)
+
+    async def present_document(self, signature: Signature) -> Document | None:
+        return self._plant.changed.get(signature.document.subject)
 
     async def document_of_pull(self, environment: EnvironmentName | None) -> Document:
         there = [each.id for each in self._active() if environment in {None, each.environment}]

@@ -1,4 +1,4 @@
-"""What a cord that returns takes, and in which role an answer at a gate is given."""
+"""What a cord that returns takes, in which role one answers, and what an edit makes of a signature."""
 
 from dataclasses import replace
 
@@ -55,3 +55,16 @@ async def test_an_administrator_does_not_answer_for_a_role_that_they_lack(plant,
     assert not shown["may_approve"]
     assert shown["why_not"] == "it asks for the role approver, which admin does not hold there"
     assert plant.access.signatures == []
+
+
+async def test_a_signature_over_what_changed_since_is_listed_as_unsigned(plant):
+    signature = {"login": "approver", "password": PASSWORD, "meaning": "responsible"}
+    async with client_as(plant, "approver") as client:
+        await client.post("/api/v1/cord", json=RETURN | {"signature": signature})
+        (made,) = (await client.get("/api/v1/signatures")).json()
+        assert made["standing"] == "valid"
+        (own,) = plant.access.signatures
+        plant.changed[made["subject"]] = replace(own.document, values={"environment": "staging"})
+        (listed,) = (await client.get("/api/v1/signatures")).json()
+        whole = (await client.get(f"/api/v1/signatures/{made['id']}")).json()
+    assert (listed["standing"], whole["standing"]) == ("unsigned", "unsigned")

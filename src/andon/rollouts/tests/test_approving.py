@@ -373,6 +373,51 @@ async def test_after_seven_days_it_is_too_late_unless_it_stood_still(desk: Desk)
     await desk.answer(rollout, "lee")
 
 
+async def standings(desk: Desk) -> list[str]:
+    """Of the promotion, the approval and the abort, in the order of their names from the end."""
+    found = await SignatureStore(desk.database).list()
+    made = sorted(found, key=lambda each: each.document.action, reverse=True)
+    present = [await desk.commands.present_document(each) for each in made]
+    return [desk.hand.sealer.standing(*each).value for each in zip(made, present, strict=True)]
+
+
+@pytest.mark.part11("11.70")
+async def test_a_signature_over_what_changed_since_is_shown_as_unsigned(desk: Desk) -> None:
+    rollout = await serving(desk)
+    for kind in (RequestKind.PROMOTE, RequestKind.ABORT):
+        given = desk.sign(await desk.commands.document_of_request(rollout.id, kind))
+        await desk.commands.request(rollout.id, kind, "lee", "so", signature=given)
+    await desk.do(await desk.store.get(rollout.id), Finish(Phase.RETURNED))
+    assert await standings(desk) == ["valid"] * 3  # going on takes nothing from them
+    genuine = desk.shelf
+    desk.shelf = replace(genuine, bytes_of="b")
+    assert await standings(desk) == ["valid", "unsigned", "valid"]
+    desk.shelf = genuine
+    rows = tables.rollouts
+    async with desk.database.transaction() as tx:
+        document = (await tx.execute(select(rows.c.document))).scalar_one()
+        document["plan"]["notes"] = ["another plan"]
+        await tx.execute(update(rows).values(document=document))
+    assert await standings(desk) == ["unsigned"] * 3
+    async with desk.database.transaction() as tx:
+        await tx.execute(update(rows).values(document=[1]))
+    assert await standings(desk) == ["unsigned"] * 3
+
+
+async def test_what_is_past_is_not_compared_with_today(desk: Desk) -> None:
+    await desk.commands.pull_cord(PRODUCTION, returns=False, actor="kim", reason="smoke")
+    given = desk.sign(await desk.commands.document_of_cord(PRODUCTION))
+    assert await desk.commands.present_document(given) is None
+    pull = desk.sign(await desk.commands.document_of_pull(PRODUCTION))
+    assert await desk.commands.present_document(pull) is None
+
+
+async def test_a_return_is_compared_with_the_rollout_that_it_ended(desk: Desk) -> None:
+    await serving(desk)
+    document = await desk.commands.document_of_rollback(UNIT, PRODUCTION)
+    assert await desk.commands.present_document(desk.sign(document)) == document
+
+
 # Signatures of what people ask
 
 
