@@ -299,11 +299,10 @@ async def test_a_field_that_a_body_does_not_have_is_refused(plant, method, path,
 async def test_a_value_counts_only_where_it_is_declared(plant):
     async with client_as(plant, "admin") as client:
         by_query = await client.post("/api/v1/cord?reason=x")
-        with capture_logs():
-            by_form = await client.post("/api/v1/cord", data={"reason": "x"})
+        by_form = await client.post("/api/v1/cord", data={"reason": "x"})
         other = await client.get("/api/v1/rollouts", params={"unit": "mes"}, headers={"unit": "roastery"})
     assert by_query.status_code == 422
-    assert by_form.status_code >= 400
+    assert by_form.status_code == 422
     assert plant.cords == []
     assert {each["unit"] for each in other.json()} == {"mes"}
 

@@ -131,5 +131,9 @@ async def _visible(request: Request, found: Callable[[], Awaitable[Place]], miss
 
 
 async def _sent(request: Request) -> dict[str, Any]:
-    whole = await request.json() if await request.body() else {}
+    """The body's object; what is no JSON names no place, and the endpoint refuses it for what it is."""
+    try:
+        whole = await request.json() if await request.body() else {}
+    except ValueError:
+        return {}
     return whole if isinstance(whole, dict) else {}

@@ -14,7 +14,8 @@ from starlette.exceptions import HTTPException
 
 from andon.api.model import Problem
 from andon.kernel import logging, redaction
-from andon.kernel.errors import AndonError, Throttled, Unauthenticated, Unavailable
+from andon.kernel.errors import AndonError, Forbidden, Throttled, Unauthenticated, Unavailable
+from andon.timeline import origin
 
 _log = logging.get(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -92,8 +93,18 @@ def of(error: AndonError) -> JSONResponse:
     )
 
 
-async def _family(_request: Request, error: Exception) -> JSONResponse:
+async def _family(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AndonError)
+    if isinstance(error, Unauthenticated | Forbidden):
+        here = origin.current()
+        _log.warning(
+            "request refused",
+            code=error.code,
+            method=request.method,
+            path=request.url.path,
+            source=here.source,
+            correlation=here.correlation,
+        )
     return of(error)
 
 

@@ -23,6 +23,8 @@ from andon.kernel.ids import new_id
 
 LOGIN_AFTER = timedelta(minutes=10)
 _LONGEST_REASON = 2000
+# What an emergency needs; the rest is nobody's to sign: a signature belongs to one person (21 CFR 11.100).
+_TAKES_BACK = frozenset({Action.ABORT, Action.ROLLBACK})
 
 
 class Check(Protocol):
@@ -102,6 +104,12 @@ class Signing:
             raise Forbidden("not-the-signer", "one signs as oneself only", hint="use your own login")
         if user.must_change_password:
             raise _must_change()
+        if user.is_break_glass and document.action not in _TAKES_BACK:
+            raise Forbidden(
+                "nobodys-signature",
+                "the break-glass account is nobody's own: it may take back, but let nothing go on",
+                hint="give somebody access again, and let them sign",
+            )
         if user.signing_suspended_by:
             raise signing_suspended(user)
         made = Signature(

@@ -31,6 +31,9 @@ def router(services: Services) -> APIRouter:
     )
     async def login(body: inputs.SignIn, request: Request, response: Response) -> model.SignedIn:
         opened = await _open(services, request, body, "browser")
+        former = callers.identity(request).principal
+        if former is not None and former.may_sign:
+            await services.sessions.end(former.session, actor=former.name, reason="signed in anew")
         principal = await services.sessions.principal(opened.secret, source=_source(request))
         protection: Protection = request.app.state.protection
         response.set_cookie(
@@ -70,7 +73,7 @@ def router(services: Services) -> APIRouter:
     )
     async def logout(caller: Current, request: Request) -> Response:
         await services.sessions.end(caller.principal.session, actor=caller.name, reason="signed out")
-        response = Response(status_code=204)
+        response = Response(status_code=204, headers={"Clear-Site-Data": '"cache", "storage"'})
         protection: Protection = request.app.state.protection
         response.delete_cookie(
             cookie_name(protection), httponly=True, samesite="strict", secure=protection.is_tls, path="/"

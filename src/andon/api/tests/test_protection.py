@@ -7,6 +7,7 @@ import logging as stdlib
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from andon.access.model import Grant
 from andon.api.guard import Protection, networks, source
@@ -230,8 +231,32 @@ async def test_a_person_signs_in_acts_and_signs_out(plant):
         cookie = client.cookies["andon_session"]
         out = await client.post("/api/v1/logout", headers={"X-Andon-CSRF": said["csrf"]})
         assert out.status_code == 204
+        assert out.headers["clear-site-data"] == '"cache", "storage"'
         again = await client.get("/api/v1/me", headers={"Cookie": f"andon_session={cookie}"})
     assert again.status_code == 401
+
+
+@pytest.mark.asvs("7.2.4")
+async def test_signing_in_again_ends_the_session_that_this_browser_had(plant):
+    body = {"login": "operator", "password": PASSWORD}
+    async with client_as(plant, None) as client:
+        await client.post("/api/v1/login", json=body)
+        former = client.cookies["andon_session"]
+        assert (await client.post("/api/v1/login", json=body)).status_code == 200
+        assert client.cookies["andon_session"] != former
+    async with client_as(plant, None) as client:
+        again = await client.get("/api/v1/me", headers={"Cookie": f"andon_session={former}"})
+    assert again.status_code == 401
+
+
+@pytest.mark.asvs("16.3.2")
+async def test_a_refusal_is_logged_with_who_asked_for_what_from_where(plant):
+    async with client_as(plant, "viewer") as client:
+        with capture_logs() as logged:
+            await client.post("/api/v1/cord", json={"reason": "x"})
+    (refusal,) = [each for each in logged if each["event"] == "request refused"]
+    assert (refusal["method"], refusal["path"], refusal["source"]) == ("POST", "/api/v1/cord", "127.0.0.1")
+    assert refusal["correlation"]
 
 
 @pytest.mark.asvs("6.4.1")

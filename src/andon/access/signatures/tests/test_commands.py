@@ -161,6 +161,18 @@ async def test_a_one_time_password_signs_nothing(desk: Desk) -> None:
     assert caught.value.code == "password-change-required"
 
 
+@pytest.mark.part11("11.100(a)")
+async def test_the_break_glass_account_takes_back_and_lets_nothing_go_on(desk: Desk) -> None:
+    desk.door.users["lee"] = replace(LEE, is_break_glass=True)
+    let_go = replace(DOCUMENT, action=Action.PROMOTE)
+    given = Given(login="lee", password="lee's secret", meaning=Meaning.RESPONSIBLE, reason="directory down")
+    with pytest.raises(Forbidden) as caught:
+        await desk.signing.sign(PERSON, let_go, given, source="10.0.0.7")
+    assert caught.value.code == "nobodys-signature"
+    taken_back = replace(DOCUMENT, action=Action.ABORT)
+    assert (await desk.signing.sign(PERSON, taken_back, given, source="10.0.0.7")).signer == "lee"
+
+
 async def test_only_the_own_login_is_counted_as_signing_and_anothers_as_a_sign_in(desk: Desk) -> None:
     await desk.sign()
     await desk.sign(login="")
