@@ -7,7 +7,6 @@ import ast
 import asyncio
 import contextlib
 import functools
-import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -26,7 +25,6 @@ from andon.access.model import Grant
 from andon.api import declared
 from andon.api.guard import Protection
 from andon.api.http import create
-from andon.app import initialise
 from andon.board import assets, pages
 from andon.kernel import tls
 from andon.kernel.clock import SystemClock
@@ -587,23 +585,3 @@ async def test_a_name_is_decoded_once(plant):
     assert once.status_code in (404, 405)
     assert good.status_code == 200
     assert twice.status_code == 422
-
-
-@pytest.mark.asvs("13.3.2", "16.4.2")
-async def test_a_home_is_for_its_owner_alone_but_for_what_is_public(tmp_path):
-    home, usual = tmp_path / "home", os.umask(0o022)
-    try:
-        made = await initialise(Settings(home=home, _env_file=None))
-    finally:
-        os.umask(usual)
-    open_to_others = {
-        each.relative_to(home).as_posix() for each in home.rglob("*") if each.stat().st_mode & 0o077
-    }
-    # Certificates, a public key, and signed metadata; and nobody else gets into the folder anyway.
-    assert {each for each in open_to_others if not each.startswith(("registry/metadata/", "trust/"))} == {
-        "ca/ca.crt", "ca/trust.crt", "keys/timeline.vkey",
-    }  # fmt: skip
-    assert home.stat().st_mode & 0o077 == 0
-    assert len(made.one_time_password) > 20
-    kept = b"".join(each.read_bytes() for each in home.rglob("*") if each.is_file())
-    assert made.one_time_password.encode() not in kept

@@ -1,7 +1,6 @@
 """A home: made once, its owner's alone, and never given a new key in place of one that was lost."""
 
 import os
-import stat
 
 import pytest
 
@@ -23,21 +22,26 @@ async def settings(tmp_path):
     return made
 
 
-async def test_a_home_is_its_owners_alone_and_the_process_keeps_its_own_umask(tmp_path):
-    (tmp_path / "home").mkdir(mode=0o755)
-    former = os.umask(0o022)
+@pytest.mark.asvs("13.3.2", "16.4.2")
+async def test_a_home_is_for_its_owner_alone_but_for_what_is_public(tmp_path):
+    home, usual = tmp_path / "home", os.umask(0o022)
+    home.mkdir(mode=0o755)
     try:
-        await app.initialise(Settings(home=tmp_path / "home"))
-        assert os.umask(0o022) == 0o022
+        made = await app.initialise(Settings(home=home, _env_file=None))
+        assert os.umask(0o022) == 0o022  # the process keeps its own
     finally:
-        os.umask(former)
-    for path in (
-        tmp_path / "home",
-        *(tmp_path / "home").glob("*.db*"),
-        *(tmp_path / "home" / "keys").iterdir(),
-    ):
-        if path.suffix != ".vkey":  # public, for auditors
-            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+        os.umask(usual)
+    open_to_others = {
+        each.relative_to(home).as_posix() for each in home.rglob("*") if each.stat().st_mode & 0o077
+    }
+    # Certificates, a public key, and signed metadata; and nobody else gets into the folder anyway.
+    assert {each for each in open_to_others if not each.startswith(("registry/metadata/", "trust/"))} == {
+        "ca/ca.crt", "ca/trust.crt", "keys/timeline.vkey",
+    }  # fmt: skip
+    assert home.stat().st_mode & 0o077 == 0
+    assert len(made.one_time_password) > 20
+    kept = b"".join(each.read_bytes() for each in home.rglob("*") if each.is_file())
+    assert made.one_time_password.encode() not in kept
 
 
 async def test_a_lost_key_is_said_and_not_made_anew(settings):
