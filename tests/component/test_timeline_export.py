@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -16,11 +17,13 @@ import pytest
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import InvalidInput
 from andon.store.engine import Database
-from andon.timeline import checks, exported, keys, offline, pdf
+from andon.timeline import checks, exported, keys, manifest, offline, pdf
 from andon.timeline.export import Exporter, verifier, write
 from andon.timeline.exported import verify
 from andon.timeline.records import Event
 from andon.timeline.store import Filter, TimelineStore
+from andon_wire.cosigning import Signer
+from andon_wire.note import LOG_KEY, Note
 from tests.component import timeline_attacks
 from tests.component.timeline_attacks import AT, ORIGIN, Past
 
@@ -200,7 +203,9 @@ async def test_a_folder_has_every_copy_and_verifies_itself(
     )
     await exporter.folder(tmp_path / "copy")
     names = {each.name for each in (tmp_path / "copy").iterdir()}
-    assert names == {"timeline.jsonl", "timeline.csv", "timeline.pdf", "verify.pyz", "README.txt"}
+    assert names == {
+        "timeline.jsonl", "timeline.csv", "timeline.pdf", "manifest.txt", "verify.pyz", "README.txt"
+    }  # fmt: skip
     document = (tmp_path / "copy" / "timeline.pdf").read_bytes()
     assert document.startswith(b"%PDF-")
     assert document.count(b"/Type /Page\n") >= 6
@@ -249,3 +254,83 @@ async def test_a_step_back_is_a_note_that_a_record_explains(database: Database, 
             "the clock went back by 3600.0 s at record 2"
         ]
         assert expected in found.notes[0]
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b' {"hash":"00","previous":"00","record":{"number":121}}\n',
+        b'{"end": 120}\n',
+        b'{"checkpoint": "x", "end": 120}\n',
+        b'{"note": "approved by everybody"}\n',
+        b"\n",
+        b'{"checkpoint":"x"}\n',
+        b"nonsense",
+    ],
+)
+def test_nothing_else_than_an_export_has_stands_behind_its_records(
+    past: Past, lines: Path, line: bytes, where: str
+) -> None:
+    content = lines.read_bytes()
+    end = content.rindex(b'{"end"')
+    lines.write_bytes(content[:end] + line + content[end:] if where == "before" else content + line)
+    found = verify(exported.read(lines), trust(past), [])
+    assert "strange-line" in {each.what for each in found.findings}
+
+
+async def test_an_extracts_line_has_nothing_beside_its_proof(
+    past: Past, exporter: Exporter, tmp_path: Path
+) -> None:
+    await write(tmp_path / "part.jsonl", exporter.jsonl(Filter(after=100)))
+    content = (tmp_path / "part.jsonl").read_bytes()
+    assert verify(exported.read(tmp_path / "part.jsonl"), trust(past), []).is_intact
+    header, rest = content.split(b"\n", 1)
+    (tmp_path / "part.jsonl").write_bytes(header[:-1] + b', "note": "approved"}\n' + rest)
+    with pytest.raises(ValueError, match="not an export"):
+        exported.read(tmp_path / "part.jsonl")
+    rest = rest.replace(b"]}\n", b'], "note": "approved"}\n', 1)
+    (tmp_path / "part.jsonl").write_bytes(header + b"\n" + rest)
+    assert not verify(exported.read(tmp_path / "part.jsonl"), trust(past), []).is_intact
+
+
+def add_to(name: str) -> Callable[[Path], None]:
+    def added(folder: Path) -> None:
+        (folder / name).write_bytes((folder / name).read_bytes() + b" ")
+
+    return added
+
+
+def sign_with_another_key(folder: Path) -> None:
+    other = Signer.generate(ORIGIN, LOG_KEY)
+    add_to("timeline.csv")(folder)
+    text = manifest.text(ORIGIN, [each for each in folder.iterdir() if each.name != manifest.NAME])
+    (folder / manifest.NAME).write_text(str(Note(text, (other.sign(text),))))
+
+
+EDITS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a cell": (add_to("timeline.csv"), "file-altered"),
+    "the document": (add_to("timeline.pdf"), "file-altered"),
+    "the manifest": (add_to("manifest.txt"), "bad-manifest"),
+    "no manifest": (lambda folder: (folder / "manifest.txt").unlink(), "no-manifest"),
+    "a manifest of another key": (sign_with_another_key, "bad-manifest"),
+}
+
+
+@pytest.mark.part11("11.10(b)", "11.10(c)")
+@pytest.mark.parametrize("edit", EDITS)
+async def test_an_edited_copy_in_a_folder_is_found_with_python_alone(
+    past: Past, exporter: Exporter, tmp_path: Path, edit: str
+) -> None:
+    folder = tmp_path / "record"
+    await exporter.folder(folder)
+    arguments = ["--key", str(past.places.vkey), "--json"]
+    code, said = await asyncio.to_thread(run_alone, folder, ".", *arguments)
+    assert (code, json.loads(said)["notes"]) == (0, [])
+    made, what = EDITS[edit]
+    made(folder)
+    packed = shutil.make_archive(str(tmp_path / "record"), "zip", folder)
+    for place in (".", packed):
+        code, said = await asyncio.to_thread(run_alone, folder, place, *arguments)
+        assert code == 1, said
+        assert [each["what"] for each in json.loads(said)["findings"]] == [what]

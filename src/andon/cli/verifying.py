@@ -4,8 +4,6 @@ The rules are in `timeline/checks.py`; nothing here needs a running Andon.
 """
 
 import asyncio
-import tempfile
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +16,7 @@ from andon_wire.note import Key, Malformed
 
 if TYPE_CHECKING:
     from andon.timeline.checks import Memory, Verification
-
-_RECORDS = "timeline.jsonl"
+    from andon.timeline.manifest import Copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +38,13 @@ def verified(settings: Settings, file: Path | None, believed: Believed) -> "Veri
     """
     if file is None:
         return asyncio.run(_live(settings, believed))
-    if not zipfile.is_zipfile(file):
-        return _exported(settings, file, believed)
-    with tempfile.TemporaryDirectory(prefix="andon-verify-") as folder, zipfile.ZipFile(file) as packed:
-        name = next((each for each in packed.namelist() if Path(each).name == _RECORDS), None)
-        if name is None:
-            raise InvalidInput("not-an-export", f"{file} holds no {_RECORDS}", hint="andon audit export")
-        return _exported(settings, Path(packed.extract(name, folder)), believed)
+    from andon.timeline import manifest
+
+    try:
+        with manifest.opened(file) as copy:
+            return _exported(settings, copy, believed)
+    except (ValueError, OSError) as error:
+        raise InvalidInput("not-an-export", f"{file}: {error}", hint="andon audit export") from error
 
 
 def keys_of(texts: Iterable[str]) -> list[Key]:
@@ -69,19 +66,17 @@ def keys_of(texts: Iterable[str]) -> list[Key]:
     return found
 
 
-def _exported(settings: Settings, file: Path, believed: Believed) -> "Verification":
-    from andon.timeline import exported
+def _exported(settings: Settings, copy: "Copy", believed: Believed) -> "Verification":
+    from andon.timeline import exported, manifest
     from andon.timeline.checks import Trust
     from andon_wire import cosigning
 
-    try:
-        export = exported.read(file)
-    except (ValueError, OSError) as error:
-        raise InvalidInput("not-an-export", f"{file}: {error}", hint="andon audit export") from error
+    export = exported.read(copy.lines)
     keys, cosigners = keys_of(believed.keys) or _own(settings), keys_of(believed.cosigners)
     in_it = [] if keys else keys_of(str(each) for each in export.header.get("keys", []))
     memories = _memories(believed.witnesses, str(export.header.get("origin", "")), cosigners)
-    found = exported.verify(export, Trust(keys or in_it, cosigners, cosigning.check), memories)
+    trust = Trust(keys or in_it, cosigners, cosigning.check)
+    found = manifest.held(exported.verify(export, trust, memories), copy, trust)
     if keys:
         return found
     warning = "the key was taken from the export itself: give --key, from elsewhere, to know who signed it"

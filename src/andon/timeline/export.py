@@ -17,7 +17,7 @@ from pathlib import Path
 from andon.kernel import files
 from andon.kernel.clock import Clock
 from andon.store.engine import Database
-from andon.timeline import chain, keys, pdf, verify
+from andon.timeline import chain, keys, manifest, pdf, verify
 from andon.timeline.checkpoints import Checkpointer
 from andon.timeline.checks import Memory
 from andon.timeline.exported import FORMAT
@@ -39,6 +39,7 @@ _MODULES = (
     "andon/timeline/chain.py",
     "andon/timeline/checks.py",
     "andon/timeline/exported.py",
+    "andon/timeline/manifest.py",
     "andon/timeline/offline.py",
     "andon/timeline/records.py",
     "andon/timeline/walk.py",
@@ -47,14 +48,16 @@ _MODULES = (
     "andon_wire/merkle.py",
     "andon_wire/note.py",
 )
+_FILES = ("timeline.jsonl", "timeline.csv", "timeline.pdf", "verify.pyz", "README.txt")
 _README = """This folder is a copy of the record of an Andon plant.
 
 timeline.jsonl   every record with its hash, the signed checkpoints, and the public keys
 timeline.csv     the same records for a spreadsheet
 timeline.pdf     the same records for reading, with the electronic signatures
+manifest.txt     the hashes of these files, signed by the plant's key
 verify.pyz       the verifier; it needs Python 3.11 and nothing else
 
-    python3 verify.pyz timeline.jsonl --key KEY
+    python3 verify.pyz . --key KEY
 
 KEY is the plant's public key, which you should have from elsewhere than this folder. With a witness'
 saved checkpoint, folder or URL behind --witness, also a history that its owner rewrote is found out.
@@ -146,6 +149,13 @@ class Exporter:
         await self.pdf(path / "timeline.pdf", wanted, memories)
         files.write(path / "verify.pyz", verifier())
         files.write(path / "README.txt", _README.encode())
+        await asyncio.to_thread(self._vouch_for, path)
+
+    def _vouch_for(self, folder: Path) -> None:
+        """Sign what was written, so that an edited copy shows."""
+        signer = keys.signers(self.places)[0]
+        text = manifest.text(signer.name, [folder / each for each in _FILES])
+        files.write(folder / manifest.NAME, str(note.Note(text, (signer.sign(text),))).encode())
 
     async def _count(self, wanted: Filter, until: int) -> int:
         store = TimelineStore(self.database)

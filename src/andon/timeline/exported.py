@@ -25,6 +25,7 @@ from andon_wire.merkle import Range
 from andon_wire.note import Checkpoint, Malformed, Note
 
 FORMAT = 1
+_HEADER = {"timeline", "origin", "made_at", "to", "extract", "keys", "cosigners"}
 _RECORD = b'{"hash":"'
 _TAIL = b"}}\n"
 _ANY, _NEVER = b"{}", b"\0}"  # how a body begins: each does, none does
@@ -42,6 +43,7 @@ class Export:
     end: int
     notes: list[str] = field(default_factory=list)
     ended: int | None = None
+    strange: int | None = None  # the first line behind the records that an export does not have
 
     @property
     def is_extract(self) -> bool:
@@ -56,19 +58,35 @@ def read(path: Path) -> Export:
         ValueError: it is not an export of a timeline, or of a later form.
     """
     with path.open("rb") as stream:
-        header = _object(stream.readline(_BLOCK))
-        if header.get("timeline") != FORMAT:
+        first = stream.readline(_BLOCK)
+        header = _object(first)
+        is_header = first[:1] == b"{" and first[-2:] == b"}\n" and header.keys() <= _HEADER
+        if header.get("timeline") != FORMAT or not is_header:
             raise ValueError(f"{path} is not an export of a timeline that this program can read")
         begin = stream.tell()
         end = _end_of_records(stream, begin)
         found = Export(path, header, begin, end)
         stream.seek(end)
-        for line in stream:
-            after = _object(line)
-            if "checkpoint" in after:
-                found.notes.append(str(after["checkpoint"]))
-            found.ended = after.get("end", found.ended)
+        for number, line in enumerate(stream, start=1):
+            if not _is_taken(found, line):
+                found.strange = number
+                break
     return found
+
+
+def _is_taken(export: Export, line: bytes) -> bool:
+    """Whether a line behind the records is one: checkpoints, then one end, each as it is written."""
+    after = _object(line)
+    if export.ended is not None or line != f"{json.dumps(after, ensure_ascii=False)}\n".encode():
+        return False
+    match after:
+        case {"checkpoint": str(kept)} if len(after) == 1:
+            export.notes.append(kept)
+        case {"end": int(count)} if len(after) == 1 and count is not True and count is not False:
+            export.ended = count
+        case _:
+            return False
+    return True
 
 
 def _end_of_records(stream: BinaryIO, begin: int) -> int:
@@ -109,6 +127,8 @@ def verify(export: Export, trust: Trust, memories: Sequence[Memory], processes: 
 
 def _of_export(export: Export, found: Verification) -> Iterator[Finding]:
     """What is wrong with the file around the records."""
+    if export.strange is not None:
+        yield Finding("strange-line", f"line {export.strange} behind the records is none of an export")
     told = export.header.get("to")
     if export.ended is None or export.ended != told or told != found.records:
         first = found.records + 1 if isinstance(told, int) and told > found.records else None
@@ -320,7 +340,9 @@ def _proven(line: bytes, tree: tuple[int, bytes] | None, last: int) -> tuple[int
         number, body = int(record["number"]), text[chain.BODY_AT : end]
         own, previous = text[9:73], text[87:151]
         proof = [note.hash_of(each) for each in json.loads(f"{{{text[end + 1 :]}")["proof"]]
-        is_line = text.startswith(f'{{"hash":"{own}","previous":"{previous}","record":{{"number":{number},')
+        ends = f'"record":{body},"proof":{json.dumps([note.encoded(each) for each in proof])}}}\n'
+        is_line = text == f'{{"hash":"{own}","previous":"{previous}",{ends}'
+        is_line = is_line and body.startswith(f'{{"number":{number},')
         digest = chain.digest(bytes.fromhex(previous), body.encode())
     except (ValueError, KeyError, TypeError):
         return None, f"the line after record {last} cannot be read"

@@ -1,6 +1,6 @@
 """The command that verifies an export with Python alone: no database, nothing installed.
 
-    python3 verify.pyz timeline.jsonl --key KEY [--witness-key KEY] [--witness FOLDER, FILE or URL]
+    python3 verify.pyz FOLDER|ZIP|JSONL --key KEY [--witness-key KEY] [--witness FOLDER, FILE or URL]
 
 Standard library only: it travels with the export. How an export is read is in exported.py.
 """
@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from andon.timeline import exported
+from andon.timeline import exported, manifest
 from andon.timeline.checks import Memory, Trust, Verification
 from andon_wire.merkle import HASH_BYTES
 from andon_wire.note import Checkpoint, Key, Malformed, Note
@@ -76,7 +76,7 @@ def _got(url: str) -> bytes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; gives the exit code: 0 intact, 1 not, 2 cannot be checked, 3 a witness is silent."""
     parser = argparse.ArgumentParser(prog="verify.pyz", description="Verify an export of an Andon timeline.")
-    parser.add_argument("export", type=Path, help="timeline.jsonl")
+    parser.add_argument("export", type=Path, help="the folder, the ZIP, or timeline.jsonl alone")
     parser.add_argument("--key", action="append", default=[], help="the timeline's public key, or its file")
     parser.add_argument("--witness-key", action="append", default=[], help="a witness' public key")
     parser.add_argument(
@@ -97,13 +97,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> Verification:
-    export = exported.read(options.export)
-    keys = _keys(options.key)
-    cosigners = _keys(options.witness_key)
-    own = [] if keys else _keys(map(str, export.header.get("keys", [])))
-    origin = str(export.header.get("origin", ""))
-    memories = [each for place in options.witness for each in memories_at(place, origin, cosigners)]
-    found = exported.verify(export, Trust(keys or own, cosigners), memories, max(1, options.processes))
+    with manifest.opened(options.export) as copy:
+        export = exported.read(copy.lines)
+        keys = _keys(options.key)
+        cosigners = _keys(options.witness_key)
+        trust = Trust(keys or _keys(map(str, export.header.get("keys", []))), cosigners)
+        origin = str(export.header.get("origin", ""))
+        memories = [each for place in options.witness for each in memories_at(place, origin, cosigners)]
+        found = exported.verify(export, trust, memories, max(1, options.processes))
+        found = manifest.held(found, copy, trust)
     if not keys:
         warning = (
             "the key was taken from the export itself: give --key, from elsewhere, to know who signed it"

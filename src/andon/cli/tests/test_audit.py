@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from andon.access.policies.store import policies
+from andon.access.signatures.store import signatures
 from andon.cli import exits
 from andon.cli.main import app
 from andon.kernel import errors
@@ -43,6 +45,7 @@ async def _made(home: Path) -> None:
         ManualClock(),
     )
     async with database.transaction() as tx:
+        assert {policies.name, signatures.name} <= set(metadata.tables)
         await tx.run_sync(metadata.create_all)
     keys.ensure(places, "plant.example/andon")
     timeline = TimelineStore(database)
