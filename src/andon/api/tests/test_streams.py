@@ -72,7 +72,7 @@ def _close_production(plant: FakePlant) -> None:
     plant.access.policies["staging"] = Policy("staging", 1, is_production=True)
 
 
-@pytest.mark.asvs("7.4.1", "8.3.2")
+@pytest.mark.asvs("7.4.1", "8.3.1")
 @pytest.mark.parametrize("by", ["cookie", "terminal", "token"])
 @pytest.mark.parametrize("change", [_lose_a_grant, _change_a_role, _close_production])
 async def test_a_stream_holds_only_while_the_rights_are_those_it_was_opened_with(plant, by, change):
