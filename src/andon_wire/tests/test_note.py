@@ -89,6 +89,14 @@ def test_a_key_is_written_and_read_the_same() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "a+b", str(LOG.key).replace("andon/test", "andon/best"), f"{LOG.key}x", "a b+00000000+AQ==", "a+b+"],
+    ids=[
+        "nothing",
+        "two parts",
+        "another name",
+        "too long",
+        "a space in it",
+        "no key",
+    ],  # a key is new each time
 )
 def test_what_is_not_a_key_is_refused(text: str) -> None:
     with pytest.raises(Malformed):
