@@ -9,7 +9,7 @@ from andon.access.signatures.model import Action, Document, Signature
 from andon.judge import sequential
 from andon.kernel.clock import ManualClock
 from andon.kernel.ids import Version
-from andon.rollouts.actions import Decision
+from andon.rollouts.actions import ConfirmStep, Decision, SetShare
 from andon.rollouts.commands import Commands
 from andon.rollouts.model import Answers, Rollout
 from andon.rollouts.store import Change, RolloutStore
@@ -80,6 +80,13 @@ class Desk:
             decision = Decision(action, "done")
             after = apply(before.rollout, decision, AT)
             await self.store.save(Change(before, after, None, None, AT), decision)
+
+    async def serving(self) -> Rollout:
+        """A rollout that was approved and serves its step."""
+        rollout = await self.gated()
+        await self.answer(rollout, "lee")
+        await self.do(rollout, SetShare(1.0), ConfirmStep())
+        return await self.store.get(rollout.id)
 
     async def kinds(self, subject: str) -> list[str]:
         """Kinds of the records about `subject`, oldest first."""

@@ -317,7 +317,7 @@ async def standings(desk: Desk) -> list[str]:
 
 @pytest.mark.part11("11.70")
 async def test_a_signature_over_what_changed_since_is_shown_as_unsigned(desk: Desk) -> None:
-    rollout = await serving(desk)
+    rollout = await desk.serving()
     for kind in (RequestKind.PROMOTE, RequestKind.ABORT):
         given = desk.sign(await desk.commands.document_of_request(rollout.id, kind))
         await desk.commands.request(rollout.id, kind, "lee", "so", signature=given)
@@ -347,6 +347,6 @@ async def test_what_is_past_is_not_compared_with_today(desk: Desk) -> None:
 
 
 async def test_a_return_is_compared_with_the_rollout_that_it_ended(desk: Desk) -> None:
-    await serving(desk)
+    await desk.serving()
     document = await desk.commands.document_of_rollback(UNIT, PRODUCTION)
     assert await desk.commands.present_document(desk.sign(document)) == document

@@ -16,9 +16,9 @@ from andon.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound, Unt
 from andon.kernel.ids import EnvironmentName, Version
 from andon.rollouts import documents
 from andon.rollouts import store as tables
-from andon.rollouts.actions import ConfirmStep, Decision, Finish, SetShare
+from andon.rollouts.actions import Decision, Finish, SetShare
 from andon.rollouts.commands import Commands
-from andon.rollouts.model import Phase, RequestKind, Rollout, Stage
+from andon.rollouts.model import Phase, RequestKind, Stage
 from andon.rollouts.store import Change
 from andon.store.engine import Database
 from andon.testing.desk import BY, NEXT, TWO, Desk
@@ -47,16 +47,9 @@ async def refused(asking: Any, action: Action, environment: str | None = "produc
     }
 
 
-async def serving(desk: Desk) -> Rollout:
-    rollout = await desk.gated()
-    await desk.answer(rollout, "lee")
-    await desk.do(rollout, SetShare(1.0), ConfirmStep())
-    return await desk.store.get(rollout.id)
-
-
 @pytest.mark.parametrize("kind", [RequestKind.ABORT, RequestKind.PROMOTE])
 async def test_what_the_policy_wants_signed_is_refused_without(desk: Desk, kind: RequestKind) -> None:
-    rollout = await serving(desk)
+    rollout = await desk.serving()
     await refused(
         desk.commands.request(rollout.id, kind, "kim", "so"), documents.SIGNED[kind], rollout.environment
     )
@@ -72,14 +65,14 @@ async def test_what_the_policy_wants_signed_is_refused_without(desk: Desk, kind:
 
 
 async def test_pausing_is_never_signed(desk: Desk) -> None:
-    rollout = await serving(desk)
+    rollout = await desk.serving()
     await desk.commands.request(rollout.id, RequestKind.PAUSE, "kim", "so")
     with pytest.raises(InvalidInput, match="pause is never signed"):
         await desk.commands.document_of_request(rollout.id, RequestKind.PAUSE)
 
 
 async def test_a_promotion_is_for_the_step_that_was_signed_and_an_abort_for_any(desk: Desk) -> None:
-    rollout = await serving(desk)
+    rollout = await desk.serving()
     promote = desk.sign(await desk.commands.document_of_request(rollout.id, RequestKind.PROMOTE))
     abort = desk.sign(await desk.commands.document_of_request(rollout.id, RequestKind.ABORT))
     elsewhere = replace(rollout, stage=Stage.WARM, phase=Phase.FINISHING)
@@ -93,7 +86,7 @@ async def test_a_promotion_is_for_the_step_that_was_signed_and_an_abort_for_any(
 
 
 async def test_a_refused_request_leaves_no_signature_behind(desk: Desk) -> None:
-    rollout = await serving(desk)
+    rollout = await desk.serving()
     given = desk.sign(await desk.commands.document_of_request(rollout.id, RequestKind.ABORT))
     await desk.do(rollout, Finish(Phase.RETURNED))
     with pytest.raises(Conflict, match="it is over"):
@@ -115,7 +108,7 @@ async def test_a_damaged_rollout_is_closed_with_a_signature_too(desk: Desk) -> N
 
 
 async def test_a_return_that_ends_a_rollout_is_signed_where_an_abort_is(desk: Desk) -> None:
-    rollout = await serving(desk)
+    rollout = await desk.serving()
     desk.policy = replace(desk.policy, signed=frozenset({Action.ABORT}))
     await refused(desk.commands.rollback(UNIT, PRODUCTION, **BY), Action.ROLLBACK)
     document = await desk.commands.document_of_rollback(UNIT, PRODUCTION)
@@ -207,7 +200,7 @@ async def test_a_cord_is_released_by_a_signature_over_that_cord(desk: Desk, envi
 
 
 async def test_a_cord_that_returns_is_signed_as_the_aborts_that_it_is(desk: Desk) -> None:
-    rollout = await serving(desk)
+    rollout = await desk.serving()
     pull = functools.partial(desk.commands.pull_cord, PRODUCTION, returns=True, actor="lee", reason="fire")
     await refused(pull(), Action.ABORT)
     assert await desk.commands.cords() == []
@@ -259,7 +252,7 @@ async def test_elsewhere_the_cord_is_released_without(desk: Desk) -> None:
 async def test_a_policy_that_cannot_be_trusted_begins_nothing_and_still_lets_an_abort_through(
     desk: Desk,
 ) -> None:
-    rollout = await serving(desk)
+    rollout = await desk.serving()
 
     class Torn:
         async def get(self, _environment: str) -> Policy:
