@@ -17,7 +17,7 @@ _DOCUMENTS = sorted(
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 _FILE = re.compile(r"`((?:tests|docs|bench|tools|demo|src|apps)/[\w./*-]+)`")
 _MAKE = re.compile(r"`make ([a-z-]+)|^make ([a-z-]+)", re.MULTILINE)
-_ANDON = re.compile(r"(?:`|^\$ |^)andon (?:--home \S+ )?([a-z-]+)", re.MULTILINE)
+_ANDON = re.compile(r"(?:`|^\$ |^)andon (?:--[a-z-]+ \S+ )*([a-z-]+)", re.MULTILINE)
 
 
 def name(path: Path) -> str:
