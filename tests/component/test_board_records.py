@@ -52,6 +52,8 @@ async def test_an_approver_signs_at_the_gate_and_the_signature_is_shown_with_the
         await page.emulate_media(media="print")
         await expect(page.locator("section.manifest .signature")).to_contain_text("검토")
         await expect(page.locator(".top")).to_be_hidden()
+        await page.goto(real.site.url + "/timeline")  # its own record, and that of the approval
+        await expect(page.locator("section.manifest .signature")).to_have_count(1)
         assert [each for each in seen.complaints if "403" not in each] == []
 
 

@@ -116,6 +116,7 @@ def _timeline(gather: Gather, wanted: Asked) -> Build:
         caller = seen.viewer.known
         found = await gather.timeline(caller, wanted.wanted, _PAGE + 1)
         records = found[:_PAGE]
+        signatures = await _signatures_of(gather, caller, records)
         return {
             "asked": wanted,
             "query": wanted.query,
@@ -124,7 +125,9 @@ def _timeline(gather: Gather, wanted: Asked) -> Build:
             "records": records,
             "older": records[-1].number if len(found) > _PAGE else None,
             "diffs": {each.number: diff.lines(each.before, each.after) for each in records},
-            "signatures": await _signatures_of(gather, caller, records),
+            "signatures": signatures,
+            # One signature may stand in several records: its own, and that of what it allowed.
+            "manifest": list({each.id: each for each in signatures.values()}.values()),
         }
 
     return build
