@@ -10,6 +10,7 @@ import time
 
 import uvicorn
 
+from andon.access.model import Grant
 from andon.api.http import create
 from andon.board import pages
 from andon.testing import scenes
@@ -18,12 +19,13 @@ from andon.testing.services import FakePlant
 from andon.timeline.records import Event
 
 CHANGES = 20
+_SCREENS = 10  # of one person
 
 
-async def view(plant: FakePlant, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def view(plant: FakePlant, port: int, login: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A viewer with a session of its own."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    cookie = headers_as(plant, "viewer")["Cookie"]
+    cookie = headers_as(plant, login)["Cookie"]
     writer.write(
         f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n".encode()
     )
@@ -53,7 +55,10 @@ async def measure(viewers: int, seconds: float) -> tuple[float, float, float]:
     running = asyncio.create_task(server._serve())  # noqa: SLF001  its public form takes the signals
     while not server.started:
         await asyncio.sleep(0.01)
-    open_ = [await view(plant, port) for _ in range(viewers)]
+    logins = [f"viewer-{n // _SCREENS}" for n in range(viewers)]
+    for login in dict.fromkeys(logins):
+        plant.access.add(login, Grant("viewer"))
+    open_ = [await view(plant, port, login) for login in logins]
     readers = [reader for reader, _ in open_]
     while not app.state.feed.revision:  # from its first look on, the poller knows what is new
         await asyncio.sleep(0.01)
