@@ -276,7 +276,7 @@ def _not_signed_in() -> Unauthenticated:
 
 
 def _signed_in(user: User, row: SessionRow) -> Event:
-    """Use of the sealed account is an alert, because nobody should need it (SEAMS: break-glass)."""
+    """Use of the sealed account is an alert, because nobody should need it."""
     is_alert = user.is_break_glass
     return Event(
         "access.break-glass-used" if is_alert else "access.signed-in",
