@@ -18,7 +18,7 @@ from tests.system.floor import Floor, View, floor
 from tests.system.ports import free_port
 from tests.system.small_unit import Place
 
-KILLS = int(os.environ.get("ANDON_KILLS", "50"))
+KILLS = int(os.environ.get("ANDON_KILLS", "25"))
 SEED = int(os.environ.get("ANDON_SEED", "20"))
 CLIENTS = 4
 OF_A_START_SECONDS = 2.0  # within it, a kill may meet Andon before it is up
