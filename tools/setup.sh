@@ -69,7 +69,7 @@ setup_python() {
     make_venv
     echo "setup: Python packages into .venv (the first time takes some minutes)"
     local pip=(.venv/bin/python -m pip --quiet --disable-pip-version-check --no-input)
-    "${pip[@]}" install --require-hashes -r requirements.lock
+    "${pip[@]}" install --require-hashes --no-deps -r requirements.lock
     local project editable=()
     for project in . apps/*/; do
         [ -f "$project/pyproject.toml" ] && editable+=(-e "$project")
