@@ -23,16 +23,30 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one metric gained in each arm between two looks. Increments, never totals."""
+    """What one metric gained in each arm between two looks. Increments, never totals.
+
+    *_buckets: of a metric that measures, how many of the exposure fell up to each edge of its policy and
+    above the edge before; they sum to the exposure. Empty for a metric that counts.
+    """
 
     stable: Counts
     candidate: Counts
+    stable_buckets: tuple[int, ...] = ()
+    candidate_buckets: tuple[int, ...] = ()
+
+
+class MetricKind(StrEnum):
+    """What a metric is: bad events of an exposure, or a measured quantity of which less is better."""
+
+    COUNT = "count"
+    LATENCY = "latency"
 
 
 @dataclass(frozen=True, slots=True)
 class MetricPolicy:
     """How one metric is judged.
 
+    edges: of a metric that measures, the upper edges of its buckets, rising; the last is infinite.
     alpha: chance, over the whole release, that a harmless candidate ever fails on this metric.
     beta: chance that a candidate as bad as the margin is ever passed on this metric.
     margin: rate ratio (> 1) from which on a candidate counts as worse for promotion.
@@ -50,12 +64,15 @@ class MetricPolicy:
     guardrail: float | None = None
     guardrail_min_exposure: int = 20
     required: bool = True
+    kind: MetricKind = MetricKind.COUNT
+    edges: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class JudgePolicy:
     """The policy of one rollout, frozen with its plan.
 
+    judge: name of the judge that reads the evidence.
     session_requests: most requests that one sticky session makes; 1 where requests are split one by one.
     The sample-ratio check counts sessions, because a session moves as a whole.
     """
@@ -63,6 +80,7 @@ class JudgePolicy:
     metrics: tuple[MetricPolicy, ...]
     ratio_alpha: float = 0.001
     session_requests: int = 1
+    judge: str = "sequential"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,12 @@ def start(policy: JudgePolicy) -> JudgeState:
     return JudgeState({metric.name: _start_metric(metric) for metric in policy.metrics})
 
 
-def update(state: JudgeState, looks: Mapping[str, Look], policy: JudgePolicy) -> JudgeState:
+def update(
+    state: JudgeState,
+    looks: Mapping[str, Look],
+    policy: JudgePolicy,
+    at: float = 0.0,  # noqa: ARG001  for judges that read windows of time; this one needs none
+) -> JudgeState:
     """Add what each metric gained since the last look. Metrics that the policy does not name are not judged.
 
     A look must end where the candidate's share changes, so that one look has one split.

@@ -21,7 +21,9 @@ class Judge(Protocol):
     """What reads looks and says a verdict; the module `andon.judge.sequential` is one."""
 
     def start(self, policy: JudgePolicy) -> JudgeState: ...
-    def update(self, state: JudgeState, looks: Mapping[str, Look], policy: JudgePolicy) -> JudgeState: ...
+    def update(
+        self, state: JudgeState, looks: Mapping[str, Look], policy: JudgePolicy, at: float = 0.0
+    ) -> JudgeState: ...
     def observe_ratio(
         self, state: JudgeState, requests: Look, share: float, policy: JudgePolicy
     ) -> JudgeState: ...
@@ -53,12 +55,13 @@ class Gained:
     """What one look adds, as the judge is given it and as it is stored.
 
     requests: None where the split was not in force for the whole look, so that it says nothing. share: the
-    candidate's confirmed share at the end of the look.
+    candidate's confirmed share at the end of the look. at: when the look was taken, in seconds since 1970.
     """
 
     looks: Mapping[str, Look]
     requests: Look | None
     share: float
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,8 @@ def look(rollout: Rollout, sources: Sources, judge: Judge, now: datetime) -> tup
     moved, requests = _traffic(replace(before, baselines=baselines), rollout, sources)
     if not looks and requests is None:
         return (before if moved == before else replace(moved, seq=before.seq + 1)), None
-    gained = Gained(looks, requests, 0.0 if sources.route is None else sources.route.share)
+    share = 0.0 if sources.route is None else sources.route.share
+    gained = Gained(looks, requests, share, now.timestamp())
     state = fold(judge, before.judge, gained, policy)
     verdict = judge.judge(state, policy)
     return replace(moved, judge=state, verdict=verdict, seq=before.seq + 1, looked_at=now), gained
@@ -101,7 +105,7 @@ def fold(judge: Judge, state: JudgeState, gained: Gained, policy: JudgePolicy) -
     """Give one look to the judge. The order is part of the promise that a replay gives the same bits."""
     if gained.requests is not None:
         state = judge.observe_ratio(state, gained.requests, gained.share, policy)
-    return judge.update(state, gained.looks, policy)
+    return judge.update(state, gained.looks, policy, gained.at)
 
 
 def _metrics(

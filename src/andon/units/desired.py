@@ -1,6 +1,7 @@
 """What should run of a unit in an environment. A decision writes it; targets and the gateway make it true."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 
@@ -12,6 +13,40 @@ class DesiredRelease:
     version: Version
     instances: int
     share: float
+
+
+class MatchKind(StrEnum):
+    """Where a request says that it belongs to an A/B group."""
+
+    HEADER = "header"
+    COOKIE = "cookie"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Requests whose header or cookie `name` has exactly this value."""
+
+    kind: MatchKind
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What is routed beside the shares. All of it goes to the release on trial, the one that is not stable.
+
+    matches: requests that meet any of these go to it, whatever the shares say. mirror: part (0 to 1) of the
+    requests to the stable release that are sent to it as well, while its answers are dropped. has_preview: it
+    can be reached by a request that asks for its version, before it has any share. None of these requests
+    are evidence for a comparison by share: nobody drew them.
+    """
+
+    matches: tuple[Match, ...] = ()
+    mirror: float = 0.0
+    has_preview: bool = False
+
+
+NO_ROUTING = Routing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +62,7 @@ class Desired:
     revision: int
     stable: Version | None
     releases: tuple[DesiredRelease, ...]
+    routing: Routing = NO_ROUTING
 
     def share_of(self, version: Version) -> float:
         """Share of `version`; 0 when it is not named."""

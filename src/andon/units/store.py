@@ -1,5 +1,6 @@
 """Desired state, one row per unit and environment. Written by decisions, read by reconcilers."""
 
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import JSON, Column, Integer, String, Table, insert, select, update
@@ -9,7 +10,7 @@ from andon.kernel.errors import Conflict
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.store.engine import Database
 from andon.store.schema import metadata
-from andon.units.desired import Desired, DesiredRelease
+from andon.units.desired import NO_ROUTING, Desired, DesiredRelease, Match, MatchKind, Routing
 
 desired = Table(
     "desired",
@@ -19,6 +20,7 @@ desired = Table(
     Column("revision", Integer, nullable=False),
     Column("stable", String(60), nullable=True),
     Column("releases", JSON, nullable=False),
+    Column("routing", JSON, nullable=True),
 )
 
 
@@ -35,6 +37,7 @@ async def write_desired(tx: AsyncConnection, wanted: Desired) -> None:
             {"version": each.version, "instances": each.instances, "share": each.share}
             for each in wanted.releases
         ],
+        "routing": None if wanted.routing == NO_ROUTING else asdict(wanted.routing),
     }
     key = (desired.c.unit == wanted.unit, desired.c.environment == wanted.environment)
     if wanted.revision == 1:
@@ -85,4 +88,10 @@ def _desired(row: Any) -> Desired:
             DesiredRelease(Version(each["version"]), each["instances"], each["share"])
             for each in row.releases
         ),
+        routing=NO_ROUTING if row.routing is None else _routing(row.routing),
     )
+
+
+def _routing(stored: dict[str, Any]) -> Routing:
+    matches = [Match(MatchKind(each["kind"]), each["name"], each["value"]) for each in stored["matches"]]
+    return Routing(tuple(matches), stored["mirror"], stored["has_preview"])

@@ -43,7 +43,7 @@ def test_the_first_reading_only_begins_and_the_next_one_counts() -> None:
     assert rollout.evidence.seq == 1
     rollout, gained = look(rollout, sources(2, (1090, 11), (15, 2)), 2)
     expected = Look(Counts(90, 1), Counts(10, 2))
-    assert gained == Gained({"errors": expected}, Look(Counts(90), Counts(10)), 0.1)
+    assert gained == Gained({"errors": expected}, Look(Counts(90), Counts(10)), 0.1, at(2).timestamp())
     assert rollout.judge.metrics["errors"].candidate == Counts(10, 2)
     assert (rollout.evidence.seq, rollout.evidence.looked_at) == (2, at(2))
     assert (rollout.evidence.step_requests_candidate, rollout.evidence.step_requests_stable) == (10, 90)
