@@ -13,11 +13,12 @@ from andon.rollouts import documents, refusals
 from andon.rollouts.authority import Authority
 from andon.rollouts.cords.store import corded
 from andon.rollouts.gates import Answered
+from andon.rollouts.keeping import Kept
 from andon.rollouts.model import Cord, Plan, Request, RequestKind, Rollout
 from andon.rollouts.plan import Current, plan, plan_rollback
 from andon.rollouts.present import present
 from andon.rollouts.stables.store import Stable
-from andon.rollouts.store import Loaded, RolloutStore
+from andon.rollouts.store import Loaded
 from andon.rollouts.transitions import Beginning, begin
 from andon.units.model import Manifest, StrategyName
 
@@ -69,7 +70,7 @@ class Commands:
     """
 
     def __init__(
-        self, store: RolloutStore, catalog: Catalog, judge: Beginner, clock: Clock, authority: Authority
+        self, store: Kept, catalog: Catalog, judge: Beginner, clock: Clock, authority: Authority
     ) -> None:
         self._store = store
         self._catalog = catalog

@@ -5,18 +5,20 @@ Level-triggered: a tick gives the same answer after any crash, because everythin
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from andon.kernel import logging
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, Damaged, Unavailable
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName
-from andon.rollouts.actions import Wait
+from andon.rollouts.actions import Decision, Wait
 from andon.rollouts.decide import decide
+from andon.rollouts.keeping import Leases, Walked
+from andon.rollouts.model import Observation, Rollout
 from andon.rollouts.observer import Observer
-from andon.rollouts.store import Change, Loaded, RolloutStore
+from andon.rollouts.store import Change, Loaded
 from andon.rollouts.transitions import apply
-from andon.store.leases import Lease, LeaseStore
+from andon.store.leases import Lease
 
 _log = logging.get(__name__)
 LEASE = "rollouts"
@@ -36,18 +38,30 @@ def _nobody(_unit: UnitName, _environment: EnvironmentName) -> None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is decided, and what it makes of a rollout: the pure part. Simulations plant bugs here."""
+
+    decide: Callable[[Rollout, Observation], Decision] = decide
+    apply: Callable[[Rollout, Decision, datetime], Rollout] = apply
+
+
+_RULES = Rules()
+
+
 class RolloutController:
     """Walks all active rollouts. Only the holder of the lease does; writes are fenced by it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  named ones are the parts it is made of
         self,
-        store: RolloutStore,
-        leases: LeaseStore,
+        store: Walked,
+        leases: Leases,
         observer: Observer,
         clock: Clock,
         *,
         holder: Holder,
         changed: Callable[[UnitName, EnvironmentName], None] = _nobody,
+        rules: Rules = _RULES,
     ) -> None:
         self._store = store
         self._leases = leases
@@ -55,6 +69,7 @@ class RolloutController:
         self._clock = clock
         self._holder = holder
         self._changed = changed
+        self._rules = rules
 
     async def tick(self) -> None:
         """Look at each active rollout once. One that cannot be looked at does not stop the others."""
@@ -87,8 +102,8 @@ class RolloutController:
             _log.warning("rollout waits", rollout=before.rollout.id, code=error.code, reason=error.message)
             await self._wait(Change(before, before.rollout, None, lease, now), error.message)
             return False
-        decision = decide(seen.rollout, seen.observation)
-        after = apply(seen.rollout, decision, now)
+        decision = self._rules.decide(seen.rollout, seen.observation)
+        after = self._rules.apply(seen.rollout, decision, now)
         change = Change(before, after, seen.gained, lease, now)
         if isinstance(decision.action, Wait):
             await self._wait(change, decision.reason)

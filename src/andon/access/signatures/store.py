@@ -80,7 +80,7 @@ async def append(tx: AsyncConnection, signature: Signature, at: datetime) -> Non
         Conflict: it was used before; one signature signs one change.
     """
     await tx.execute(insert(signatures).values(_row(signature)))
-    await timeline.append(tx, _made(signature), at)
+    await timeline.append(tx, made(signature), at)
 
 
 class SignatureStore:
@@ -142,7 +142,8 @@ def refused(document: Document, actor: str, reason: str) -> Event:
     )
 
 
-def _made(signature: Signature) -> Event:
+def made(signature: Signature) -> Event:
+    """A signature was made: the record beside the change that it signs."""
     document = signature.document
     return Event(
         kind=MADE,
@@ -171,7 +172,7 @@ def _made(signature: Signature) -> Event:
 def _content(row: Any) -> dict[str, Any] | None:
     """What the record of a row says, were it written now."""
     try:
-        event = _made(_signature(row))
+        event = made(_signature(row))
     except Damaged:
         return None
     return {"subject": row.subject, **event.after, "action": row.action}
