@@ -1,82 +1,14 @@
 """The manifest of a unit: what `andon.toml` may say. `load.py` reads it; its reference is made from here."""
 
 import itertools
-import re
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
-INSTANCE_WORDS = ("host", "port", "data", "version", "instance")
-_WORD = re.compile(r"\{([a-z]+)\}")
-_LONGEST = timedelta(days=366)
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def duration(value: Any) -> Any:
-    """`"300ms"`, `"1s"`, `"5m"`, `"2h"`, `"1d"` as a timedelta; anything else is left to fail."""
-    if isinstance(value, str):
-        for suffix in sorted(_UNITS, key=len, reverse=True):
-            number = value.removesuffix(suffix)
-            if number != value and number.replace(".", "", 1).isdecimal():
-                return _bounded(float(number) * _UNITS[suffix])
-        raise ValueError('write a number with a unit, such as "300ms", "30s", "5m", "1h"')
-    if isinstance(value, int | float):
-        raise ValueError('give the unit too, such as "30s"')  # noqa: TRY004  pydantic wants ValueError
-    return value
-
-
-def _bounded(seconds: float) -> timedelta:
-    if seconds > _LONGEST.total_seconds():
-        raise ValueError("a year is the longest")
-    return timedelta(seconds=seconds)
-
-
-def _more_than_nothing(value: timedelta) -> timedelta:
-    if value <= timedelta():
-        raise ValueError("must be longer than nothing")
-    return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-Interval = Annotated[Duration, AfterValidator(_more_than_nothing)]
-Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
-
-
-def _inner(value: str) -> str:
-    parts = value.replace("\\", "/").split("/")
-    if not value or value.startswith("/") or ".." in parts or "\0" in value:
-        raise ValueError("write a path below the manifest's folder, without `..`")
-    return value
-
-
-InnerPath = Annotated[str, AfterValidator(_inner)]
-
-
-def _filled_in(command: list[str]) -> list[str]:
-    unknown = [word for part in command for word in _WORD.findall(part) if word not in INSTANCE_WORDS]
-    if unknown:
-        known = ", ".join(f"{{{each}}}" for each in INSTANCE_WORDS)
-        raise ValueError(f"{{{unknown[0]}}} is not filled in; known are {known}")
-    return command
-
-
-InstanceCommand = Annotated[list[str], AfterValidator(_filled_in)]
-
-
-class Section(BaseModel):
-    """A table of the manifest; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from andon.units.fields import Duration, InnerPath, InstanceCommand, Interval, Name, Section
+from andon.units.serving import Gateway
 
 
 class StrategyName(StrEnum):
@@ -185,19 +117,6 @@ class Drain(Section):
         timedelta(seconds=30), description="Longest to wait for requests in flight, and then for the process"
     )
     signal: Literal["TERM", "INT"] = Field("TERM", description="Signal that asks it to stop")
-
-
-class Gateway(Section):
-    """How requests reach the instances."""
-
-    sticky: bool = Field(False, description="A session keeps its release by a cookie for the whole rollout")
-    session_requests: int = Field(
-        1,
-        ge=1,
-        le=100_000,
-        description="Most requests that one session makes; the sample-ratio check counts sessions",
-    )
-    timeout: Interval = Field(timedelta(seconds=60), description="Longest a request may take")
 
 
 class Evidence(Section):
