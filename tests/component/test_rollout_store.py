@@ -14,11 +14,12 @@ from andon.judge.sequential import judge
 from andon.judge.sequential import update as update_judge
 from andon.kernel.errors import Conflict, Damaged, NotFound
 from andon.kernel.ids import EnvironmentName, RolloutId, Version
-from andon.rollouts import store as tables
 from andon.rollouts.actions import Decision, Finish, RollBack, SetShare
 from andon.rollouts.gather import Gained
+from andon.rollouts.looks.store import Change
 from andon.rollouts.model import Cord, Phase, Request, RequestKind, Rollout, Stage, Trigger
-from andon.rollouts.store import Change, RolloutStore
+from andon.rollouts.rows import store as tables
+from andon.rollouts.store import RolloutStore
 from andon.rollouts.transitions import apply
 from andon.store.engine import Database
 from andon.store.leases import LeaseStore

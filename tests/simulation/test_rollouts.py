@@ -20,7 +20,7 @@ from andon.kernel.errors import Conflict, Forbidden
 from andon.rollouts.approvals import Approvals
 from andon.rollouts.authority import Authority
 from andon.rollouts.model import Answers, Cord, Phase, RequestKind, Rollout, Stage, Trigger
-from andon.rollouts.store import rollouts
+from andon.rollouts.rows.store import rollouts
 from andon.targets.model import InstanceState
 from andon.testing.plant import Behaviour, Plant, Weather
 from andon.testing.rolling import NEW, OLD, a_manifest

@@ -14,9 +14,10 @@ from andon.kernel.ids import EnvironmentName, RolloutId, UnitName
 from andon.rollouts.actions import Decision, Wait
 from andon.rollouts.decide import decide
 from andon.rollouts.keeping import Leases, Walked
+from andon.rollouts.looks.store import Change
 from andon.rollouts.model import Observation, Rollout
 from andon.rollouts.observer import Observer
-from andon.rollouts.store import Change, Loaded
+from andon.rollouts.rows.store import Loaded
 from andon.rollouts.transitions import apply
 from andon.store.leases import Lease
 

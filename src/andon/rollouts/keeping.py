@@ -10,9 +10,10 @@ from typing import Protocol
 from andon.access.signatures.model import Signature
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts.actions import Decision
+from andon.rollouts.looks.store import Change
 from andon.rollouts.model import Cord, Request, Rollout
+from andon.rollouts.rows.store import Loaded
 from andon.rollouts.stables.store import Stable
-from andon.rollouts.store import Change, Loaded
 from andon.store.leases import Lease
 from andon.units.desired import Desired
 

@@ -11,8 +11,9 @@ from andon.kernel.clock import ManualClock
 from andon.kernel.ids import Version
 from andon.rollouts.actions import ConfirmStep, Decision, SetShare
 from andon.rollouts.commands import Commands
+from andon.rollouts.looks.store import Change
 from andon.rollouts.model import Answers, Rollout
-from andon.rollouts.store import Change, RolloutStore
+from andon.rollouts.store import RolloutStore
 from andon.rollouts.transitions import apply
 from andon.store.engine import Database
 from andon.testing.rolling import AT, NEW, PRODUCTION, UNIT, a_manifest

@@ -21,9 +21,10 @@ from andon.rollouts.approvals import Approvals
 from andon.rollouts.authority import Authority
 from andon.rollouts.commands import Commands
 from andon.rollouts.controller import Holder, RolloutController
+from andon.rollouts.looks.store import Change
 from andon.rollouts.model import Phase, Rollout
 from andon.rollouts.observer import Observer, Views
-from andon.rollouts.store import Change, RolloutStore
+from andon.rollouts.store import RolloutStore
 from andon.store.engine import Database
 from andon.store.leases import LeaseStore
 from andon.testing.plant import Plant

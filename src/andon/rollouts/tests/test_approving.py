@@ -12,10 +12,10 @@ from andon.access.policies.model import Policy
 from andon.access.signatures.store import SignatureStore, signatures
 from andon.kernel.errors import Conflict, Forbidden, NotFound, Untrusted
 from andon.kernel.ids import RolloutId
-from andon.rollouts import store as tables
 from andon.rollouts.actions import Decision, Finish, SetShare
+from andon.rollouts.looks.store import Change
 from andon.rollouts.model import Answers, Phase, RequestKind, Stage
-from andon.rollouts.store import Change
+from andon.rollouts.rows import store as tables
 from andon.store.engine import Database
 from andon.testing.desk import BY, ROLES, TWO, Desk
 from andon.testing.rolling import AT, NEW, PRODUCTION, UNIT, a_manifest

@@ -15,11 +15,11 @@ from andon.judge import sequential
 from andon.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound, Untrusted
 from andon.kernel.ids import EnvironmentName, Version
 from andon.rollouts import documents
-from andon.rollouts import store as tables
 from andon.rollouts.actions import Decision, Finish, SetShare
 from andon.rollouts.commands import Commands
+from andon.rollouts.looks.store import Change
 from andon.rollouts.model import Phase, RequestKind, Stage
-from andon.rollouts.store import Change
+from andon.rollouts.rows import store as tables
 from andon.store.engine import Database
 from andon.testing.desk import BY, NEXT, TWO, Desk
 from andon.testing.rolling import AT, NEW, OLD, PRODUCTION, UNIT

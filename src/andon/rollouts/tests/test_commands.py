@@ -10,7 +10,6 @@ from andon.judge import sequential
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Conflict, Damaged, InvalidInput, NotFound
 from andon.kernel.ids import RolloutId, Version
-from andon.rollouts import store as tables
 from andon.rollouts.actions import (
     ConfirmStep,
     Decision,
@@ -24,8 +23,11 @@ from andon.rollouts.actions import (
     StopStable,
 )
 from andon.rollouts.commands import Commands
+from andon.rollouts.looks.store import Change
 from andon.rollouts.model import Phase, RequestKind, Rollout, Trigger
-from andon.rollouts.store import Change, Loaded, RolloutStore
+from andon.rollouts.rows import store as tables
+from andon.rollouts.rows.store import Loaded
+from andon.rollouts.store import RolloutStore
 from andon.rollouts.transitions import apply
 from andon.store.engine import Database
 from andon.testing.rolling import AT, NEW, OLD, PRODUCTION, UNIT, a_manifest

@@ -13,10 +13,10 @@ from andon.judge import sequential
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Conflict, Unavailable
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName
-from andon.rollouts import store as tables
 from andon.rollouts.controller import Holder, RolloutController
 from andon.rollouts.model import Phase, Rollout, Stage
 from andon.rollouts.observer import Observer, Seen, Views
+from andon.rollouts.rows import store as tables
 from andon.rollouts.store import RolloutStore
 from andon.store.engine import Database
 from andon.store.leases import LeaseStore

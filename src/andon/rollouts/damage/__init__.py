@@ -1,0 +1,1 @@
+"""Rollouts whose rows cannot be read. Open `store.py`."""

@@ -1,0 +1,130 @@
+"""What every command of people stands on: the store, the releases, the judge, the clock, the authority."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from andon.access.signatures.model import Signature
+from andon.judge.model import JudgePolicy, JudgeState
+from andon.kernel.clock import Clock
+from andon.kernel.errors import Conflict
+from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version, new_id
+from andon.rollouts import refusals
+from andon.rollouts.authority import Authority
+from andon.rollouts.cords.store import corded
+from andon.rollouts.keeping import Kept
+from andon.rollouts.model import Plan, RequestKind, Rollout
+from andon.rollouts.plan import Current
+from andon.rollouts.rows.store import Loaded
+from andon.rollouts.transitions import Beginning, begin
+from andon.units.model import Manifest
+
+_TRIES = 5
+
+
+class Catalog(Protocol):
+    """The published releases (`releases/store.py`)."""
+
+    async def manifest(self, unit: UnitName, version: Version) -> Manifest:
+        """The verified manifest of a release.
+
+        Raises:
+            NotFound: there is no such release. Untrusted: it does not verify.
+        """
+        ...
+
+
+class Beginner(Protocol):
+    """The part of a judge that a new rollout needs."""
+
+    def start(self, policy: JudgePolicy) -> JudgeState: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who begins a rollout, and why."""
+
+    actor: str
+    reason: str
+    proposer_id: str = ""
+    signature: Signature | None = None
+
+
+class Desk:
+    """The base of all commands, which `commands.py` puts together."""
+
+    def __init__(
+        self, store: Kept, catalog: Catalog, judge: Beginner, clock: Clock, authority: Authority
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._judge = judge
+        self._clock = clock
+        self._authority = authority
+
+    async def _retried(self, rollout: RolloutId, attempt: Callable[[Loaded], Awaitable[Rollout]]) -> Rollout:
+        """A tick or another person may be faster; then what was asked is looked at anew."""
+        for _ in range(_TRIES):
+            try:
+                return await attempt(await self._store.load(rollout))
+            except Conflict as error:
+                if error.code != "rollout-moved":
+                    raise
+        raise Conflict("rollout-moved", f"rollout {rollout} keeps changing", hint="try again")
+
+    async def _begin(
+        self,
+        what: tuple[UnitName, EnvironmentName, Version],
+        current: Current,
+        made: Plan,
+        asked: Asked,
+    ) -> Rollout:
+        unit, environment, version = what
+        await self._check_free(unit, environment)
+        if version == current.stable:
+            raise Conflict(
+                "already-stable", f"{version} is the stable release of {unit} in {environment} already"
+            )
+        now = self._clock.now()
+        beginning = Beginning(
+            id=RolloutId(new_id("ro", now)),
+            unit=unit,
+            environment=environment,
+            stable=current.stable,
+            candidate=version,
+            actor=asked.actor,
+            reason=asked.reason,
+            proposer_id=asked.proposer_id,
+        )
+        rollout = begin(beginning, made, self._judge.start(made.policy), now)
+        await self._store.create(rollout, now, asked.signature)
+        return rollout
+
+    async def _check_free(self, unit: UnitName, environment: EnvironmentName) -> None:
+        """Say early and clearly what `create` would refuse; it checks again in its transaction."""
+        for cord in await self._store.cords():
+            if cord.environment in {None, environment}:
+                raise corded(cord)
+        active = await self._store.find_active(unit, environment)
+        if active is not None:
+            raise Conflict(
+                "rollout-active",
+                f"rollout {active.id} moves {unit} {active.candidate} into {environment}: {active.reason}",
+                hint=f"andon status; wait for it, or andon abort {active.id}",
+            )
+
+    async def _current(self, unit: UnitName, environment: EnvironmentName) -> Current:
+        stable = await self._store.stable(unit, environment)
+        desired = await self._store.desired(unit, environment)
+        if stable is None or desired is None:
+            return Current()
+        return Current(stable, desired.instances_of(stable))
+
+    async def _check(self, rollout: Rollout, kind: RequestKind) -> None:
+        problem = refusals.outranked(rollout, kind) or refusals.refusal(rollout, kind)
+        if problem:
+            raise Conflict("not-now", f"rollout {rollout.id} cannot {kind}: {problem}", hint="andon status")
+        if kind is RequestKind.PROMOTE:
+            for cord in await self._store.cords():
+                if cord.environment in {None, rollout.environment}:
+                    raise corded(cord)

@@ -1,0 +1,1 @@
+"""The judge's looks, as they were judged. Open `store.py`."""

@@ -1,0 +1,1 @@
+"""The rows of rollouts: tables, how a row is read and written. Open `store.py`."""
