@@ -85,6 +85,12 @@ class NewLotBody(_Body):
     notes: _Notes | None = None
 
 
+class ProductionQuery(_Body):
+    """GET production: of which product model; of all where none is named."""
+
+    product_model: Annotated[str, Field(min_length=1, max_length=50, pattern=_LINE)] | None = None
+
+
 class LotQuery(_Body):
     """GET lots: which page, and which lots. The source's CREATED means those that did not begin."""
 

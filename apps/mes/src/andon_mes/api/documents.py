@@ -162,6 +162,25 @@ class DefectShown(_Document):
     is_active: bool
 
 
+class ProductionOfModel(_Document):
+    """What of one product model is under way."""
+
+    product_model: str
+    open_lots: int
+    running_lots: int
+    serials_in_process: int
+
+
+class ProductionShown(_Document):
+    """What is under way: lots that the line was given and has not ended, those that run among them, serials
+    that are on a machine now. Sums over `models`."""
+
+    open_lots: int
+    running_lots: int
+    serials_in_process: int
+    models: list[ProductionOfModel]
+
+
 class Alive(_Document):
     """The process answers."""
 

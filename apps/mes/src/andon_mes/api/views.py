@@ -1,9 +1,11 @@
 """Stored things as JSON documents. Times leave as UTC with their zone; screens show plant time."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
-from andon_mes.lots.model import Lot, Quantities
+from andon_mes.lots.model import Lot, Production, Quantities
 from andon_mes.serials.model import Serial
 
 
@@ -30,6 +32,16 @@ def lot_view(lot: Lot, quantities: Quantities) -> dict[str, Any]:
         "completed_at": _at(lot.completed_at),
         "created_by": lot.created_by,
         "notes": lot.notes,
+    }
+
+
+def production_view(models: Sequence[Production]) -> dict[str, Any]:
+    """What is under way, summed and by product model."""
+    return {
+        "open_lots": sum(each.open_lots for each in models),
+        "running_lots": sum(each.running_lots for each in models),
+        "serials_in_process": sum(each.serials_in_process for each in models),
+        "models": [asdict(each) for each in models],
     }
 
 

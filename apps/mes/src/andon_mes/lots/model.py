@@ -34,6 +34,21 @@ class LotAction(StrEnum):
     CANCEL = "cancel"
 
 
+RUNNING = frozenset({LotStatus.IN_PROGRESS, LotStatus.CLOSING})
+OPEN = RUNNING | {LotStatus.RELEASED, LotStatus.HOLD}
+"""A lot of one of these was given to the line, and is not over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Production:
+    """What of a product model is under way: lots by how far they are, serials that are on a machine now."""
+
+    product_model: str
+    open_lots: int
+    running_lots: int
+    serials_in_process: int
+
+
 @dataclass(frozen=True, slots=True)
 class NewLot:
     """A lot to be made. The plant's calendar has already said `production_date` and `shift`."""

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from andon_mes.kernel.errors import NotFound, Problem, Words, invalid
 from andon_mes.lots.decide import may_close
-from andon_mes.lots.model import Lot, LotStatus, NewLot, Priority, Quantities
+from andon_mes.lots.model import OPEN, RUNNING, Lot, LotStatus, NewLot, Priority, Production, Quantities
 from andon_mes.numbers.patterns import LotKey, lot_number
 from andon_mes.serials.model import DONE, SerialStatus
 from andon_mes.store import counters, history
@@ -31,6 +31,22 @@ _UNFINISHED = (
         serials.c.status.in_([status for status in SerialStatus if status not in DONE]),
     )
     .limit(1)
+)
+_BY_MODEL = (
+    sa.select(
+        product_models.c.code,
+        sa.func.count(lots.c.id).label("open_lots"),
+        sa.func.count(sa.case((lots.c.status.in_(sorted(RUNNING)), 1))).label("running_lots"),
+    )
+    .outerjoin(lots, sa.and_(lots.c.product_model_id == product_models.c.id, lots.c.status.in_(sorted(OPEN))))
+    .group_by(product_models.c.code)
+    .order_by(product_models.c.code)
+)
+_IN_PROCESS = (
+    sa.select(product_models.c.code, sa.func.count().label("serials"))
+    .select_from(serials.join(lots).join(product_models))
+    .where(lots.c.status.in_(sorted(OPEN)), serials.c.status == SerialStatus.IN_PROCESS)
+    .group_by(product_models.c.code)
 )
 _GENERATED = sa.select(sa.func.count()).where(serials.c.lot_id == sa.bindparam("lot_id"))
 
@@ -156,6 +172,22 @@ def quantities(connection: sa.Connection, lot_id: int) -> Quantities:
             count if status not in _FINISHED and (is_defective or status == SerialStatus.SCRAPPED) else 0
         )
     return Quantities(generated, actual, defect)
+
+
+def production(connection: sa.Connection, product_model: str | None = None) -> list[Production]:
+    """What is under way, by product model; of one alone where it is named.
+
+    Raises: InvalidInput when there is no such model: a misspelt one must not look as if nothing ran.
+    """
+    in_process = {row.code: row.serials for row in connection.execute(_IN_PROCESS)}
+    found = [
+        Production(row.code, row.open_lots, row.running_lots, in_process.get(row.code, 0))
+        for row in connection.execute(_BY_MODEL)
+        if product_model in {None, row.code}
+    ]
+    if product_model is not None and not found:
+        raise _unknown_model(connection, product_model)
+    return found
 
 
 def _lot(row: sa.Row[Any]) -> Lot:
