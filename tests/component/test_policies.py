@@ -10,9 +10,10 @@ from sqlalchemy import delete, insert, select, text, update
 
 from andon.access.model import PRODUCTION, Role
 from andon.access.policies import held
+from andon.access.policies.calendar import Calendar
 from andon.access.policies.commands import Policies, document
 from andon.access.policies.model import Policy, default
-from andon.access.policies.store import TRIGGERS, PolicyStore, policies
+from andon.access.policies.store import TRIGGERS, PolicyStore, policies, values
 from andon.access.rights import BUILTIN
 from andon.access.signatures.model import Action
 from andon.access.signatures.store import SignatureStore
@@ -113,6 +114,34 @@ async def test_a_signature_over_another_text_changes_nothing(desk: Desk) -> None
         await desk.policies.put(drafted, replace(given, signer="eve"))
     assert await desk.policies.history(PRODUCTION) == []
     assert await SignatureStore(desk.database).list() == []
+
+
+async def test_a_calendar_is_kept_signed_and_taken_away_like_the_rest(desk: Desk) -> None:
+    plant = Calendar("Asia/Seoul", ("night", "Sun 08:00-18:00"), ("2026-12-24 stock",), _NIGHT)
+    with_it = await desk.put(calendar=plant)
+    assert (await desk.policies.get(PRODUCTION)).calendar == plant
+    later = await desk.put(approvals=3, keeps_calendar=True)
+    assert (later.version, later.calendar) == (with_it.version + 1, plant)
+    await desk.without_triggers(
+        update(policies)
+        .where(policies.c.version == later.version)
+        .values(document={**values(later), "calendar": {"zone": "UTC"}})
+    )
+    with pytest.raises(Untrusted):
+        await desk.policies.get(PRODUCTION)
+    assert (await desk.put()).calendar is None
+
+
+_NIGHT = (("night", ("Mon-Fri 22:00-06:00",)),)
+
+
+async def test_a_calendar_that_cannot_be_read_is_damage_not_always_open(desk: Desk) -> None:
+    kept = await desk.put(calendar=Calendar("Asia/Seoul"))
+    await desk.without_triggers(
+        update(policies).values(document={**values(kept), "calendar": {"zone": "Mars/Olympus"}})
+    )
+    with pytest.raises(Damaged, match="Mars/Olympus"):
+        await desk.policies.get(PRODUCTION)
 
 
 async def test_a_change_of_an_older_version_is_refused(desk: Desk) -> None:

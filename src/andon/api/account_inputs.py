@@ -90,13 +90,26 @@ class PutRole(Because):
     description: Plain = Field("", max_length=200)
 
 
+class CalendarGiven(Body):
+    """When rollouts may begin: windows in the plant's own time, closed days and spans, named shifts."""
+
+    zone: Plain = Field(max_length=60)
+    open: list[Plain] = Field(default_factory=list, max_length=100)
+    closed: list[Plain] = Field(default_factory=list, max_length=1000)
+    shifts: dict[Plain, list[Plain]] = Field(default_factory=dict, max_length=50)
+
+
 class PutPolicy(Signed):
-    """What an environment demands; changing it is signed."""
+    """What an environment demands; changing it is signed.
+
+    calendar: left out, the present one stays; null takes it away.
+    """
 
     approvals: int = Field(ge=0, le=10)
     approver_role: Plain = Field("approver", max_length=60)
     is_production: bool
     signed: list[Action] = Field(max_length=20)
+    calendar: CalendarGiven | None = None
 
 
 class PutSecret(Because):

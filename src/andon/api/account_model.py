@@ -165,6 +165,15 @@ class WholeSignature(SignatureView):
     document: dict[str, Any]
 
 
+class CalendarView(View):
+    """When rollouts may begin in an environment, as it was written and signed."""
+
+    zone: str
+    open: list[str]
+    closed: list[str]
+    shifts: dict[str, list[str]]
+
+
 class PolicyView(View):
     """What an environment demands; version 0 is built in."""
 
@@ -174,6 +183,7 @@ class PolicyView(View):
     approvals: int
     approver_role: str
     signed: list[str]
+    calendar: CalendarView | None = None
 
 
 class StoredPolicyView(View):

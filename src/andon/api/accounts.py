@@ -5,6 +5,7 @@ from datetime import datetime
 
 from andon.access import rights
 from andon.access.model import Grant, Permission, Principal, PrincipalKind, Role, Scope, User, Where
+from andon.access.policies import calendar
 from andon.access.policies.model import Policy
 from andon.access.signatures.model import Signature, Standing
 from andon.api import account_model as model
@@ -176,6 +177,7 @@ def policy(seen: Policy) -> model.PolicyView:
         approvals=seen.approvals,
         approver_role=seen.approver_role,
         signed=sorted(each.value for each in seen.signed),
+        calendar=None if seen.calendar is None else model.CalendarView(**calendar.to_values(seen.calendar)),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from andon.access.model import Grant, Principal, Role, User
 from andon.access.people.model import Actor
+from andon.access.policies.calendar import Calendar
 from andon.access.policies.model import Policy
 from andon.access.secrets.model import Rotation, Secret
 from andon.access.signatures.commands import Given
@@ -246,7 +247,7 @@ class Policies(Protocol):
     async def list(self, environments: Sequence[str] = ()) -> Sequence[Policy]: ...
     async def history(self, environment: str) -> Sequence[StoredPolicySeen]: ...
     async def production(self) -> Collection[str]: ...
-    async def draft(
+    async def draft(  # noqa: PLR0913  as the command
         self,
         environment: str,
         *,
@@ -254,6 +255,8 @@ class Policies(Protocol):
         approvals: int,
         approver_role: str,
         signed: Collection[Action],
+        calendar: Calendar | None = None,
+        keeps_calendar: bool = False,
     ) -> Policy: ...
     def document(self, policy: Policy) -> Document: ...
     async def put(self, policy: Policy, signature: Signature) -> Policy: ...

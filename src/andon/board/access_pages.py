@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from andon.access.model import EVERYWHERE, Permission, Role, User
+from andon.access.policies import calendar
 from andon.access.policies.model import Policy
 from andon.access.signatures.model import Action
 from andon.api.callers import Caller
@@ -180,4 +181,5 @@ def _values(policy: Policy) -> dict[str, Any]:
         "approver_role": policy.approver_role,
         "is_production": policy.is_production,
         "signed": sorted(each.value for each in policy.signed),
+        **({} if policy.calendar is None else {"calendar": calendar.to_values(policy.calendar)}),
     }

@@ -1,15 +1,18 @@
 """`andon policy`: what an environment demands before and while something changes there."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from andon.access.model import Permission
+from andon.access.policies import calendar
 from andon.access.signatures.model import Action
 from andon.cli import tables
 from andon.cli.context import Json, Reason, asked, client_of, out, print_json
 from andon.cli.needs import needs
 from andon.cli.signing import MeaningOption, PasswordStdin, Pen, UserOption
+from andon.kernel.errors import InvalidInput
 
 _Environment = Annotated[str, typer.Argument(help="Environment, such as production")]
 
@@ -27,7 +30,8 @@ def register(app: typer.Typer) -> None:
         help="Change what an environment demands; it asks for your signature. What is left out stays."
         "\n\nExamples:\n\n  andon policy set production --approvals 2 --reason 'four eyes and one more'\n\n"
         "  andon policy set staging --sign abort --sign release-cord --reason 'as in production'\n\n"
-        "  andon policy set sandbox --no-approvals --sign-nothing --reason 'for trying out'",
+        "  andon policy set sandbox --no-approvals --sign-nothing --reason 'for trying out'\n\n"
+        "  andon policy set production --calendar plant.toml --reason 'nights, and never at stock-taking'",
     )(set_)
     group.command(
         help="Show every version of an environment's policy, with who signed it.\n\n"
@@ -75,6 +79,11 @@ def set_(
     sign_nothing: Annotated[
         bool, typer.Option("--sign-nothing", help="Nothing asks for a signature except this policy")
     ] = False,
+    calendar_file: Annotated[
+        Path | None,
+        typer.Option("--calendar", help="Calendar as TOML: rollouts begin only within its windows"),
+    ] = None,
+    no_calendar: Annotated[bool, typer.Option("--no-calendar", help="Rollouts may begin always")] = False,
     meaning: MeaningOption = None,
     user: UserOption = None,
     password_stdin: PasswordStdin = False,
@@ -92,6 +101,7 @@ def set_(
     with client_of(context) as client:
         there = client.get(f"/policies/{environment}")["policy"]
         body = {name: there[name] if value is None else value for name, value in changes.items()}
+        body["calendar"] = _calendar(calendar_file, there.get("calendar"), taken=no_calendar)
         answer = pen.signed(
             lambda signature: client.put(f"/policies/{environment}", **body, reason=why, signature=signature)
         )
@@ -104,6 +114,19 @@ def history(context: typer.Context, environment: _Environment, as_json: Json = F
     with client_of(context) as client:
         found = client.get(f"/policies/{environment}")["history"]
     print_json(found) if as_json else out.print(tables.policy_history(found))
+
+
+def _calendar(file: Path | None, present: Any, *, taken: bool) -> Any:
+    """What the policy will have: that of the file, none, or the present one."""
+    if file is None:
+        return None if taken else present
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            "bad-calendar", f"{file} cannot be read: {error}", hint="docs/operations/gates.md has an example"
+        ) from error
+    return calendar.to_values(calendar.parse(text))
 
 
 def _signed(actions: list[Action] | None, *, nothing: bool) -> list[str] | None:

@@ -155,15 +155,23 @@ def standing(value: str) -> str:
 
 def policies(found: Sequence[View]) -> RenderableType:
     """What environments demand, one a line."""
-    shown = table("environment", "version", "kind", "approvals", "signatures for")
+    shown = table("environment", "version", "kind", "approvals", "signatures for", "begins")
     for each in found:
         approvals = f"{each['approvals']} of {each['approver_role']}" if each["approvals"] else "none"
         shown.add_row(
             f"[bold]{escape(each['environment'])}[/]", str(each["version"]),
             "production" if each["is_production"] else "", escape(approvals),
-            ", ".join(sorted(each["signed"])) or "nothing",
+            ", ".join(sorted(each["signed"])) or "nothing", escape(_begins(each.get("calendar"))),
         )  # fmt: skip
     return shown
+
+
+def _begins(calendar: Mapping[str, Any] | None) -> str:
+    """When rollouts may begin there."""
+    if calendar is None:
+        return "always"
+    closed = f", closed on {len(calendar['closed'])} spans" if calendar["closed"] else ""
+    return f"{'; '.join(calendar['open']) or 'always'} ({calendar['zone']}){closed}"
 
 
 def policy_history(found: Sequence[View]) -> RenderableType:

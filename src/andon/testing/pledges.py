@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from andon.access.model import PRODUCTION, Principal
+from andon.access.policies.calendar import Calendar
 from andon.access.policies.model import Policy, default
 from andon.access.signatures.commands import Given
 from andon.access.signatures.model import Action, Document, Signature, Standing
@@ -101,7 +102,7 @@ class FakePolicies(Part):
         """Which environments are production."""
         return self._plant.production()
 
-    async def draft(
+    async def draft(  # noqa: PLR0913  as the real one
         self,
         environment: str,
         *,
@@ -109,10 +110,20 @@ class FakePolicies(Part):
         approvals: int,
         approver_role: str,
         signed: Collection[Action],
+        calendar: Calendar | None = None,
+        keeps_calendar: bool = False,
     ) -> Policy:
         """The next version."""
-        version = self._plant.policy(environment).version + 1
-        return Policy(environment, version, is_production, approvals, approver_role, frozenset(signed))
+        before = self._plant.policy(environment)
+        return Policy(
+            environment,
+            before.version + 1,
+            is_production,
+            approvals,
+            approver_role,
+            frozenset(signed),
+            before.calendar if keeps_calendar else calendar,
+        )
 
     def document(self, policy: Policy) -> Document:
         """What is signed."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from andon.access.model import PRODUCTION, Permission, Role
 from andon.access.policies import rules
+from andon.access.policies.calendar import Calendar
 from andon.access.policies.model import Policy, default
 from andon.access.policies.store import PolicyStore, StoredPolicy, moved, values
 from andon.access.signatures.model import Action, Document, Signature, Standing
@@ -66,7 +67,7 @@ class Policies:
             self._production = (now, await self._find_production())
         return self._production[1]
 
-    async def draft(
+    async def draft(  # noqa: PLR0913  named ones are the policy's own words
         self,
         environment: str,
         *,
@@ -74,8 +75,12 @@ class Policies:
         approvals: int,
         approver_role: str,
         signed: Collection[Action],
+        calendar: Calendar | None = None,
+        keeps_calendar: bool = False,
     ) -> Policy:
         """The next version of a policy, to be signed; nothing is written.
+
+        keeps_calendar: the present calendar stays, whatever `calendar` is.
 
         Raises:
             InvalidInput: it may not say that. Damaged: the present one cannot be read.
@@ -83,7 +88,13 @@ class Policies:
         ids.name(environment, what="environment")
         before = await self._newest(environment)
         drafted = Policy(
-            environment, before.version + 1, is_production, approvals, approver_role, frozenset(signed)
+            environment=environment,
+            version=before.version + 1,
+            is_production=is_production,
+            approvals=approvals,
+            approver_role=approver_role,
+            signed=frozenset(signed),
+            calendar=before.calendar if keeps_calendar else calendar,
         )
         await self._check(drafted)
         return drafted

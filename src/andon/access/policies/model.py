@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from andon.access.model import PRODUCTION
+from andon.access.policies.calendar import Calendar
 from andon.access.signatures.model import Action
 
 
@@ -11,7 +12,7 @@ class Policy:
     """One environment's demands. `version` rises with each signed change; 0 is the built-in default.
 
     approvals: signatures that a rollout needs before it begins; approver_role: held by who signs.
-    signed: the actions that ask for a signature.
+    signed: the actions that ask for a signature. calendar: when rollouts may begin there; None: always.
     """
 
     environment: str
@@ -20,6 +21,7 @@ class Policy:
     approvals: int = 0
     approver_role: str = "approver"
     signed: frozenset[Action] = frozenset()
+    calendar: Calendar | None = None
 
 
 def default(environment: str) -> Policy:

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import JSON, Column, Integer, String, Table, func, insert, select
 
+from andon.access.policies import calendar
 from andon.access.policies.model import Policy
 from andon.access.signatures import store as signatures
 from andon.access.signatures.model import Action, Signature
-from andon.kernel.errors import Conflict, Damaged
+from andon.kernel.errors import Conflict, Damaged, InvalidInput
 from andon.store.engine import Database
 from andon.store.schema import UtcDateTime, metadata
 from andon.timeline import store as timeline
@@ -109,8 +110,11 @@ class PolicyStore:
 
 
 def values(policy: Policy) -> dict[str, Any]:
-    """The policy as JSON: what is stored, and what is signed."""
-    return {
+    """The policy as JSON: what is stored, and what is signed.
+
+    Without a calendar none is named: what was signed before there were calendars must stay what it was.
+    """
+    made = {
         "environment": policy.environment,
         "version": policy.version,
         "is_production": policy.is_production,
@@ -118,6 +122,9 @@ def values(policy: Policy) -> dict[str, Any]:
         "approver_role": policy.approver_role,
         "signed": sorted(each.value for each in policy.signed),
     }
+    if policy.calendar is not None:
+        made["calendar"] = calendar.to_values(policy.calendar)
+    return made
 
 
 def moved(environment: str) -> Conflict:
@@ -142,7 +149,7 @@ def _changed(before: Policy, policy: Policy, signature: Signature) -> Event:
 def _stored(row: Any) -> StoredPolicy:
     try:
         policy = _policy(row.document)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, InvalidInput) as error:
         raise Damaged("damaged-row", f"the policy of {row.environment} cannot be read: {error}") from error
     return StoredPolicy(policy, row.signature, row.at, row.actor)
 
@@ -155,4 +162,5 @@ def _policy(document: Mapping[str, Any]) -> Policy:
         approvals=document["approvals"],
         approver_role=document["approver_role"],
         signed=frozenset(Action(each) for each in document["signed"]),
+        calendar=calendar.from_values(document["calendar"]) if "calendar" in document else None,
     )

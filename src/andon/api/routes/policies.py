@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from andon.access.model import Permission
+from andon.access.policies import calendar
 from andon.access.signatures.model import Action
 from andon.api import account_inputs as inputs
 from andon.api import account_model as model
@@ -56,6 +57,8 @@ def router(gather: Gather) -> APIRouter:
             approvals=body.approvals,
             approver_role=body.approver_role,
             signed=body.signed,
+            calendar=None if body.calendar is None else calendar.from_values(body.calendar.model_dump()),
+            keeps_calendar="calendar" not in body.model_fields_set,
         )
         signature = await signing.must_sign(
             services,
