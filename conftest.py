@@ -1,9 +1,10 @@
 """What every test shares: tiers by folder, and the databases."""
 
+import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -75,16 +76,28 @@ def postgres() -> Iterator[object]:
             yield server
 
 
+@pytest.fixture
+async def database_of(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Callable[[str], Awaitable[Database]]]:
+    """Makes an empty database, sqlite or postgresql, with the tables that have been imported."""
+    with contextlib.ExitStack() as servers:
+        async with contextlib.AsyncExitStack() as opened:
+
+            async def make(kind: str) -> Database:
+                url = f"sqlite:///{tmp_path / 'andon.db'}"
+                if kind == "postgresql":
+                    url = servers.enter_context(request.getfixturevalue("postgres").fresh_database())
+                made = await _with_schema(url)
+                opened.push_async_callback(made.close)
+                return made
+
+            yield make
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """The same test on both databases, with the tables that have been imported."""
-    if request.param == "sqlite":
-        opened = await _with_schema(f"sqlite:///{tmp_path / 'andon.db'}")
-        yield opened
-        await opened.close()
-        return
-    server = request.getfixturevalue("postgres")
-    with server.fresh_database() as url:
-        opened = await _with_schema(url)
-        yield opened
-        await opened.close()
+async def any_database(
+    request: pytest.FixtureRequest, database_of: Callable[[str], Awaitable[Database]]
+) -> Database:
+    """The same test on both databases."""
+    return await database_of(request.param)

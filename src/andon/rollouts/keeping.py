@@ -1,6 +1,6 @@
 """What controller and commands ask of where rollouts are kept. `store.py` keeps them in the database.
 
-`andon/testing/memory.py` keeps them in memory, for simulations; both pass one suite (tests/contract).
+`andon/testing/simulation/` keeps them in memory, for simulations; both pass one suite (tests/contract).
 """
 
 from collections.abc import Sequence

@@ -22,6 +22,7 @@ from andon.kernel.errors import Conflict, Damaged, NotFound
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts import codec, telling
 from andon.rollouts.actions import Decision
+from andon.rollouts.cords.rules import forbids
 from andon.rollouts.cords.store import CordStore, corded, find_cord
 from andon.rollouts.damage.store import DamageStore
 from andon.rollouts.looks import store as looks
@@ -154,7 +155,7 @@ class RolloutStore(DamageStore):
         except Conflict as error:
             if error.code != "already-there":
                 raise
-            raise _busy(rollout) from error
+            raise rows.busy(rollout) from error
 
     async def ask(
         self, before: Loaded, request: Request, at: datetime, signature: Signature | None = None
@@ -188,11 +189,14 @@ class RolloutStore(DamageStore):
         """A decision, what it changes and the look it was made on, in one transaction.
 
         Raises:
-            Conflict: the rollout moved in between, or the lease was lost; nothing is written.
+            Conflict: the rollout moved in between, the lease was lost, or the cord was pulled after the look
+                that it goes on from; nothing is written.
         """
         before, after = change.before.rollout, change.after
         async with self._database.transaction() as tx:
             await _guard(tx, change.lease)
+            if forbids(before, decision.action) and (pulled := await find_cord(tx, after.environment)):
+                raise corded(pulled)
             await rows.write(tx, after, change.before.revision)
             await looks.write_evidence(tx, change)
             await rows.write_wanted(tx, after)
@@ -238,11 +242,3 @@ async def _sign(tx: AsyncConnection, signature: Signature | None, at: datetime) 
 async def _guard(tx: AsyncConnection, lease: Lease | None) -> None:
     if lease is not None:
         await leases.guard(tx, lease)
-
-
-def _busy(rollout: Rollout) -> Conflict:
-    return Conflict(
-        "rollout-active",
-        f"a rollout of {rollout.unit} in {rollout.environment} is under way",
-        hint="andon status; wait for it, or andon abort it",
-    )

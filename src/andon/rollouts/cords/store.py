@@ -45,7 +45,7 @@ class CordStore:
         """The cord of `environment`, or the one that is pulled everywhere; raises NotFound."""
         found = next((each for each in await self.list() if each.environment == environment), None)
         if found is None:
-            raise _not_pulled(environment)
+            raise not_pulled(environment)
         return found
 
     async def check_pull(self, environment: EnvironmentName | None, *, returns: bool) -> None:
@@ -71,7 +71,7 @@ class CordStore:
             try:
                 await tx.execute(insert(cords).values(environment=place, **values))
             except IntegrityError as error:
-                raise _already_pulled(cord.environment, "somebody was faster") from error
+                raise already_pulled(cord.environment, "somebody was faster") from error
             if signature is not None:
                 await signatures.append(tx, signature, cord.at)
             signed = "" if signature is None else signature.id
@@ -90,7 +90,7 @@ class CordStore:
         async with self._database.transaction() as tx:
             row = (await tx.execute(gone)).one_or_none()
             if row is None:
-                raise _not_pulled(pulled.environment)
+                raise not_pulled(pulled.environment)
             if _cord(row) != pulled:
                 raise Conflict("cord-moved", "it was pulled once more in between", hint="andon status")
             if signature is not None:
@@ -118,10 +118,11 @@ def corded(cord: Cord) -> Conflict:
 
 def _check_pull(before: Cord | None, environment: EnvironmentName | None, *, returns: bool) -> None:
     if why := refusals.no_pull(before, returns=returns):
-        raise _already_pulled(environment, why)
+        raise already_pulled(environment, why)
 
 
-def _already_pulled(environment: EnvironmentName | None, why: str) -> Conflict:
+def already_pulled(environment: EnvironmentName | None, why: str) -> Conflict:
+    """What who pulls it once more hears."""
     where = f"in {environment}" if environment else "everywhere"
     return Conflict(
         "already-pulled",
@@ -130,7 +131,8 @@ def _already_pulled(environment: EnvironmentName | None, why: str) -> Conflict:
     )
 
 
-def _not_pulled(environment: EnvironmentName | None) -> NotFound:
+def not_pulled(environment: EnvironmentName | None) -> NotFound:
+    """What who wants to release it there hears."""
     where = f"in {environment}" if environment else "everywhere"
     return NotFound("no-cord", f"the cord is not pulled {where}", hint="andon status")
 

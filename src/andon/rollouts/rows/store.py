@@ -86,6 +86,15 @@ def unreadable(row: Any) -> str:
     return ""
 
 
+def busy(rollout: Rollout) -> Conflict:
+    """What who wants to begin `rollout` hears while another is under way there."""
+    return Conflict(
+        "rollout-active",
+        f"a rollout of {rollout.unit} in {rollout.environment} is under way",
+        hint="andon status; wait for it, or andon abort it",
+    )
+
+
 def values(rollout: Rollout) -> dict[str, Any]:
     """The columns of a rollout; its evidence has a row of its own."""
     document = codec.encode(replace(rollout, evidence=Evidence(JudgeState({}))))

@@ -1,19 +1,27 @@
-"""Rollouts in the database: one transaction for a decision, guarded by revision, number and lease."""
+"""Where rollouts are kept: one transaction for a decision, guarded by revision, number, lease and cord.
 
+Run against the databases, and against the memory that simulations use in their place.
+"""
+
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from sqlalchemy import update
 
+from andon.access.signatures.model import Action, Document
+from andon.access.signatures.store import SignatureStore
 from andon.judge.model import Counts, Look, Outcome
 from andon.judge.replay import StoredLook as Replayed
 from andon.judge.replay import replay
 from andon.judge.sequential import judge
 from andon.judge.sequential import update as update_judge
+from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Conflict, Damaged, NotFound
 from andon.kernel.ids import EnvironmentName, RolloutId, Version
+from andon.rollouts import codec, telling
 from andon.rollouts.actions import Decision, Finish, RollBack, SetShare
 from andon.rollouts.gather import Gained
 from andon.rollouts.looks.store import Change
@@ -24,9 +32,59 @@ from andon.rollouts.transitions import apply
 from andon.store.engine import Database
 from andon.store.leases import LeaseStore
 from andon.testing.rolling import AT, NEW, OLD, PRODUCTION, UNIT, a_plan, a_rollout
+from andon.testing.signing import Hand
+from andon.testing.simulation.memory import MemoryRollouts
+from andon.testing.simulation.tables import Memory, MemoryLeases, MemorySignatures
+from andon.timeline.records import Event
 from andon.timeline.store import Filter, TimelineStore
 
 GO = Decision(SetShare(0.1), "ready")
+
+
+class Kept(Protocol):
+    """A store, and what a test does to it from outside."""
+
+    store: Any
+    leases: Any
+    signatures: Any
+
+    async def records(self) -> list[Event]: ...
+    async def damage(self, rollout: str, document: Any) -> None: ...
+
+
+class InDatabase:
+    def __init__(self, database: Database) -> None:
+        self.store, self.leases = RolloutStore(database), LeaseStore(database)
+        self.signatures = SignatureStore(database)
+        self._database = database
+
+    async def records(self) -> list[Event]:
+        found = await TimelineStore(self._database).list(Filter(), newest_first=False)
+        return [each.event for each in found]
+
+    async def damage(self, rollout: str, document: Any) -> None:
+        rows = tables.rollouts
+        async with self._database.transaction() as tx:
+            await tx.execute(update(rows).where(rows.c.id == rollout).values(document=document))
+
+
+class InMemory:
+    def __init__(self) -> None:
+        self._memory = Memory(ManualClock().monotonic)
+        self.store, self.leases = MemoryRollouts(self._memory), MemoryLeases(self._memory)
+        self.signatures = MemorySignatures(self._memory)
+
+    async def records(self) -> list[Event]:
+        return [each.event for each in self._memory.tables.timeline]
+
+    async def damage(self, rollout: str, document: Any) -> None:
+        rows = self._memory.tables.rollouts
+        rows[RolloutId(rollout)] = replace(rows[RolloutId(rollout)], document=document, read=[])
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+async def kept(request: pytest.FixtureRequest, database_of: Callable[[str], Awaitable[Database]]) -> Kept:
+    return InMemory() if request.param == "memory" else InDatabase(await database_of(request.param))
 
 
 def first(**changes: Any) -> Rollout:
@@ -38,9 +96,7 @@ def look(bad: int) -> Gained:
     return Gained({"errors": counts}, Look(Counts(900), Counts(100)), 0.1)
 
 
-async def change(
-    store: RolloutStore, decision: Decision, gained: Gained | None = None, lease: Any = None
-) -> Change:
+async def change(store: Any, decision: Decision, gained: Gained | None = None, lease: Any = None) -> Change:
     before = await store.load(RolloutId("ro-1"))
     after = apply(before.rollout, decision, AT)
     if gained is not None:
@@ -51,24 +107,20 @@ async def change(
     return Change(before, after, gained, lease, AT)
 
 
-async def events(database: Database) -> list[str]:
-    return [each.event.kind for each in await TimelineStore(database).list(Filter(), newest_first=False)]
-
-
-async def test_a_rollout_begins_with_its_desired_state_and_its_event(any_database: Database) -> None:
-    store = RolloutStore(any_database)
+async def test_a_rollout_begins_with_its_desired_state_and_its_event(kept: Kept) -> None:
+    store = kept.store
     await store.create(first(), AT)
     assert await store.get(RolloutId("ro-1")) == first()
     desired = await store.desired(UNIT, PRODUCTION)
     assert desired is not None
     assert (desired.revision, desired.instances_of(NEW), desired.share_of(NEW)) == (1, 3, 0.0)
-    assert await events(any_database) == ["rollout.created"]
+    assert [each.kind for each in await kept.records()] == ["rollout.created"]
     assert await store.active() == [RolloutId("ro-1")]
 
 
 @pytest.mark.asvs("2.3.2")
-async def test_one_rollout_per_unit_and_environment(any_database: Database) -> None:
-    store = RolloutStore(any_database)
+async def test_one_rollout_per_unit_and_environment(kept: Kept) -> None:
+    store = kept.store
     await store.create(first(), AT)
     with pytest.raises(Conflict, match="under way") as caught:
         await store.create(first(id=RolloutId("ro-2")), AT)
@@ -78,12 +130,12 @@ async def test_one_rollout_per_unit_and_environment(any_database: Database) -> N
     assert [each.id for each in await store.list()] == ["ro-3", "ro-1"]
     assert [each.id for each in await store.list(UNIT, PRODUCTION)] == ["ro-1"]
     assert (await store.find_active(UNIT, PRODUCTION)) == first()
-    assert await events(any_database) == ["rollout.created"] * 2
+    assert [each.kind for each in await kept.records()] == ["rollout.created"] * 2
 
 
 @pytest.mark.asvs("2.3.3")
-async def test_a_decision_is_one_transaction(any_database: Database) -> None:
-    store = RolloutStore(any_database)
+async def test_a_decision_is_one_transaction(kept: Kept) -> None:
+    store = kept.store
     await store.create(first(), AT)
     await store.save(
         await change(store, Decision(SetShare(1.0), "ready"), look(2)), Decision(SetShare(1.0), "ready")
@@ -93,13 +145,13 @@ async def test_a_decision_is_one_transaction(any_database: Database) -> None:
     desired = await store.desired(UNIT, PRODUCTION)
     assert desired is not None
     assert (desired.revision, desired.share_of(NEW)) == (2, 1.0)
-    assert await events(any_database) == ["rollout.created", "rollout.share"]
+    assert [each.kind for each in await kept.records()] == ["rollout.created", "rollout.share"]
     assert [each.seq for each in await store.looks(RolloutId("ro-1"))] == [1]
     assert await store.looks(RolloutId("ro-1"), after_seq=1) == []
 
 
-async def test_a_decision_that_comes_second_writes_nothing(any_database: Database) -> None:
-    store = RolloutStore(any_database)
+async def test_a_decision_that_comes_second_writes_nothing(kept: Kept) -> None:
+    store = kept.store
     await store.create(first(), AT)
     late = await change(store, GO, look(2))
     await store.ask(await store.load(RolloutId("ro-1")), Request(RequestKind.ABORT, "kim", "no"), AT)
@@ -107,11 +159,11 @@ async def test_a_decision_that_comes_second_writes_nothing(any_database: Databas
         await store.save(late, GO)
     assert (await store.get(RolloutId("ro-1"))).stage is Stage.SCALING
     assert await store.looks(RolloutId("ro-1")) == []
-    assert await events(any_database) == ["rollout.created", "rollout.requested"]
+    assert [each.kind for each in await kept.records()] == ["rollout.created", "rollout.requested"]
 
 
-async def test_a_look_does_not_collide_with_what_a_person_asks(any_database: Database) -> None:
-    store = RolloutStore(any_database)
+async def test_a_look_does_not_collide_with_what_a_person_asks(kept: Kept) -> None:
+    store = kept.store
     await store.create(first(), AT)
     seen = await store.load(RolloutId("ro-1"))
     await store.save_look(await change(store, GO, look(2)))
@@ -122,8 +174,8 @@ async def test_a_look_does_not_collide_with_what_a_person_asks(any_database: Dat
     assert after.stage is Stage.SCALING  # a look moves nothing else
 
 
-async def test_two_looks_at_once_count_once(any_database: Database) -> None:
-    store = RolloutStore(any_database)
+async def test_two_looks_at_once_count_once(kept: Kept) -> None:
+    store = kept.store
     await store.create(first(), AT)
     one, two = await change(store, GO, look(2)), await change(store, GO, look(2))
     await store.save_look(one)
@@ -133,8 +185,8 @@ async def test_two_looks_at_once_count_once(any_database: Database) -> None:
 
 
 @pytest.mark.asvs("2.3.4")
-async def test_who_lost_the_lease_writes_nothing(any_database: Database) -> None:
-    store, leases = RolloutStore(any_database), LeaseStore(any_database)
+async def test_who_lost_the_lease_writes_nothing(kept: Kept) -> None:
+    store, leases = kept.store, kept.leases
     await store.create(first(), AT)
     mine = await leases.acquire("rollouts", "a", timedelta(seconds=-1))
     await leases.acquire("rollouts", "b", timedelta(seconds=60))
@@ -142,11 +194,11 @@ async def test_who_lost_the_lease_writes_nothing(any_database: Database) -> None
         await store.save(await change(store, GO, None, mine), GO)
     with pytest.raises(Conflict, match="took over"):
         await store.save_look(await change(store, GO, look(1), mine))
-    assert await events(any_database) == ["rollout.created"]
+    assert [each.kind for each in await kept.records()] == ["rollout.created"]
 
 
-async def test_stored_looks_give_the_same_verdict_bit_for_bit(any_database: Database) -> None:
-    store = RolloutStore(any_database)
+async def test_stored_looks_give_the_same_verdict_bit_for_bit(kept: Kept) -> None:
+    store = kept.store
     await store.create(a_stable_is(await finished(store)), AT)
     for bad in (1, 0, 3, 2, 9, 14):
         await store.save_look(await change(store, GO, look(bad)))
@@ -162,7 +214,7 @@ async def test_stored_looks_give_the_same_verdict_bit_for_bit(any_database: Data
     assert findings["log_e_harm"] > findings["log_harm_boundary"]
 
 
-async def finished(store: RolloutStore) -> Version:
+async def finished(store: Any) -> Version:
     """1.0.0 becomes stable."""
     before = first(id=RolloutId("ro-0"), candidate=OLD)
     await store.create(before, AT - timedelta(days=1))
@@ -176,8 +228,8 @@ def a_stable_is(version: Version, **changes: Any) -> Rollout:
     return a_rollout(stable=version, **changes)
 
 
-async def test_the_stable_release_is_the_newest_that_finished(any_database: Database) -> None:
-    store = RolloutStore(any_database)
+async def test_the_stable_release_is_the_newest_that_finished(kept: Kept) -> None:
+    store = kept.store
     assert await store.stable(UNIT, PRODUCTION) is None
     await finished(store)
     assert await store.stable(UNIT, PRODUCTION) == OLD
@@ -193,8 +245,8 @@ async def test_the_stable_release_is_the_newest_that_finished(any_database: Data
     assert [(each.version, each.instances, each.share) for each in desired.releases] == [(OLD, 3, 1.0)]
 
 
-async def test_a_release_that_was_gone_back_from_is_marked(any_database: Database) -> None:
-    store = RolloutStore(any_database)
+async def test_a_release_that_was_gone_back_from_is_marked(kept: Kept) -> None:
+    store = kept.store
     await finished(store)
     plan = replace(a_plan(), is_rollback=True)
     await store.create(a_rollout(plan, stable=OLD, candidate=Version("0.9.0")), AT)
@@ -204,13 +256,13 @@ async def test_a_release_that_was_gone_back_from_is_marked(any_database: Databas
     assert [(each.version, each.is_withdrawn) for each in history] == [("0.9.0", False), (OLD, True)]
 
 
-async def test_a_rollout_begins_only_from_the_release_that_is_stable(any_database: Database) -> None:
+async def test_a_rollout_begins_only_from_the_release_that_is_stable(kept: Kept) -> None:
     with pytest.raises(Conflict, match="stable release of mes changed"):
-        await RolloutStore(any_database).create(a_stable_is(OLD), AT)
+        await kept.store.create(a_stable_is(OLD), AT)
 
 
-async def test_nothing_begins_under_the_cord(any_database: Database) -> None:
-    store = RolloutStore(any_database)
+async def test_nothing_begins_under_the_cord(kept: Kept) -> None:
+    store = kept.store
     for environment in (None, PRODUCTION):
         await store.cord.pull(Cord(environment, False, "kim", "smoke", AT))
         with pytest.raises(Conflict, match="kim pulled the cord"):
@@ -220,8 +272,8 @@ async def test_nothing_begins_under_the_cord(any_database: Database) -> None:
     await store.create(first(), AT)
 
 
-async def test_the_cord_is_pulled_once_and_released_with_a_row_each(any_database: Database) -> None:
-    store = RolloutStore(any_database)
+async def test_the_cord_is_pulled_once_and_released_with_a_row_each(kept: Kept) -> None:
+    store = kept.store
     cord = Cord(None, False, "kim", "smoke", AT)
     await store.cord.pull(cord)
     await store.cord.pull(replace(cord, returns=True))
@@ -239,29 +291,98 @@ async def test_the_cord_is_pulled_once_and_released_with_a_row_each(any_database
     with pytest.raises(NotFound):
         await store.cord.get(None)
     assert caught.value.hint == "andon status"  # `andon cord` would pull it
-    assert await events(any_database) == ["cord.pulled", "cord.pulled", "cord.released"]
+    assert [each.kind for each in await kept.records()] == ["cord.pulled", "cord.pulled", "cord.released"]
 
 
-async def test_a_damaged_row_stops_that_rollout_only_with_one_alert(any_database: Database) -> None:
-    store = RolloutStore(any_database)
+async def test_a_damaged_row_stops_that_rollout_only_with_one_alert(kept: Kept) -> None:
+    store = kept.store
     await store.create(first(), AT)
     await store.create(first(id=RolloutId("ro-2"), environment=EnvironmentName("staging")), AT)
-    async with any_database.transaction() as tx:
-        rows = tables.rollouts
-        await tx.execute(update(rows).where(rows.c.id == "ro-1").values(document={"id": "ro-1"}))
+    await kept.damage("ro-1", {"id": "ro-1"})
     with pytest.raises(Damaged):
         await store.get(RolloutId("ro-1"))
     for _ in range(2):
         await store.quarantine(RolloutId("ro-1"), "cannot be read", AT)
     assert await store.active() == [RolloutId("ro-2")]
     assert [each.id for each in await store.list()] == ["ro-2"]
-    assert (await events(any_database)).count("rollout.damaged") == 1
-    async with any_database.transaction() as tx:
-        await tx.execute(update(rows).where(rows.c.id == "ro-2").values(document=[1]))
+    assert ([each.kind for each in await kept.records()]).count("rollout.damaged") == 1
+    await kept.damage("ro-2", [1])
     with pytest.raises(Damaged):
         await store.get(RolloutId("ro-2"))
 
 
-async def test_what_is_not_there_is_not_found(any_database: Database) -> None:
+async def test_what_is_not_there_is_not_found(kept: Kept) -> None:
     with pytest.raises(NotFound, match="no rollout ro-9"):
-        await RolloutStore(any_database).get(RolloutId("ro-9"))
+        await kept.store.get(RolloutId("ro-9"))
+
+
+async def test_nothing_goes_on_that_was_decided_before_the_cord_was_pulled(kept: Kept) -> None:
+    store = kept.store
+    await store.create(first(), AT)
+    late = await change(store, GO)
+    await store.cord.pull(Cord(None, False, "kim", "smoke", AT))
+    with pytest.raises(Conflict, match="kim pulled the cord"):
+        await store.save(late, GO)
+    assert (await store.get(RolloutId("ro-1"))).stage is Stage.SCALING
+    back = Decision(RollBack(Trigger.ABORT), "no")
+    await store.save(await change(store, back), back)
+    assert (await store.get(RolloutId("ro-1"))).phase is Phase.RETURNING
+
+
+async def test_a_lease_is_one_holders_until_it_runs_out(kept: Kept) -> None:
+    minute = timedelta(minutes=1)
+    mine = await kept.leases.acquire("rollouts", "a", minute)
+    assert await kept.leases.acquire("rollouts", "b", minute) is None
+    assert await kept.leases.acquire("rollouts", "a", minute) == mine
+    await kept.leases.release(mine)
+    other = await kept.leases.acquire("rollouts", "b", minute)
+    assert (other.holder, other.token) == ("b", mine.token + 1)
+    await kept.leases.release(mine)  # it is not theirs any more
+    assert await kept.leases.acquire("rollouts", "a", minute) is None
+
+
+async def test_a_signature_comes_with_what_it_signs_and_signs_once(kept: Kept) -> None:
+    store = kept.store
+    await store.create(first(), AT)
+    document = Document(Action.ABORT, "rollout/ro-1", {"rollout": "ro-1"})
+    signed = Hand().sign(document, "kim", AT)
+    await store.ask(await store.load(RolloutId("ro-1")), Request(RequestKind.ABORT, "kim", "no"), AT, signed)
+    assert list(await kept.signatures.list("rollout/ro-1")) == [signed]
+    assert (await store.get(RolloutId("ro-1"))).request.signature == signed.id
+    before = await store.load(RolloutId("ro-1"))
+    with pytest.raises(Conflict):
+        await store.answer(before, signed, AT, is_yes=False)
+    assert (await store.load(RolloutId("ro-1"))).revision == before.revision
+    kinds = [each.kind for each in await kept.records()]
+    assert kinds == ["rollout.created", "signature.made", "rollout.requested"]
+
+
+async def test_a_damaged_rollout_is_closed_once_and_its_place_is_free(kept: Kept) -> None:
+    store, by = kept.store, ("kim", "it is lost")
+    await store.create(first(), AT)
+    assert not await store.close_damaged(RolloutId("ro-1"), by, AT)
+    assert await store.find_damaged(RolloutId("ro-1")) is None
+    await store.quarantine(RolloutId("ro-1"), "cannot be read", AT)
+    with pytest.raises(Damaged, match="cannot be read"):
+        await store.load(RolloutId("ro-1"))
+    assert await store.find_damaged(RolloutId("ro-1")) == (UNIT, PRODUCTION)
+    assert await store.close_damaged(RolloutId("ro-1"), by, AT)
+    assert not await store.close_damaged(RolloutId("ro-1"), by, AT)
+    over = await store.get(RolloutId("ro-1"))
+    assert (over.phase, over.trigger) == (Phase.RETURNED, Trigger.ABORT)
+    await store.create(first(id=RolloutId("ro-2")), AT)
+    assert (await store.find_active(UNIT, PRODUCTION)).id == "ro-2"
+
+
+async def test_every_event_is_told_in_the_same_words(kept: Kept) -> None:
+    """What a store writes of one story is what `telling` says of it, whoever keeps it."""
+    store, told = kept.store, []
+    await store.create(first(), AT)
+    told.append(telling.created(first()))
+    for decision in (Decision(SetShare(1.0), "ready"), Decision(RollBack(Trigger.ABORT), "no")):
+        made = await change(store, decision, look(2))
+        await store.save(made, decision)
+        told.append(telling.decided(made.before.rollout, made.after, decision))
+    assert [(each.kind, each.before, each.after) for each in await kept.records()] == [
+        (each.kind, each.before, codec.encode(each.after)) for each in told
+    ]
