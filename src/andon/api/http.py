@@ -78,9 +78,12 @@ def create(services: Services, *, protection: Protection | None = None) -> FastA
     )
     app.state.gather, app.state.feed = gather, feed
     app.state.services, app.state.protection = services, protection
-    app.include_router(system.probes(services))
-    app.include_router(system.metrics(page))
-    app.include_router(_v1(services, gather, feed, streams))
+    for each in (
+        system.probes(services),
+        system.metrics(page),
+        *_v1(services, gather, feed, streams),
+    ):
+        add(app, each)
     _describe_itself(app)
     problems.install(app, is_nobody=declared.refuses_nobody)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
@@ -116,9 +119,13 @@ def over_nothing() -> FastAPI:
     return create(nothing)
 
 
-def _v1(services: Services, gather: Gather, feed: Feed, streams: Streams) -> APIRouter:
-    api = APIRouter(prefix="/api/v1")
-    for each in (
+def add(app: FastAPI, router: APIRouter) -> None:
+    """Serve what `router` has, as it stands there: `include_router` would make every route twice more."""
+    app.router.routes.extend(router.routes)
+
+
+def _v1(services: Services, gather: Gather, feed: Feed, streams: Streams) -> tuple[APIRouter, ...]:
+    return (
         login.router(services),
         login.devices(services),
         account.router(services),
@@ -134,6 +141,4 @@ def _v1(services: Services, gather: Gather, feed: Feed, streams: Streams) -> API
         pipelines.runs(gather, streams),
         pipelines.releases(services),
         system.doctor(services),
-    ):
-        api.include_router(each)
-    return api
+    )

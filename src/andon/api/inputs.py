@@ -12,6 +12,7 @@ from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.units.model import StrategyName
 
+V1 = "/api/v1"  # where every router of the API begins
 LARGEST = 2**53 - 1  # what JavaScript and SQLite both hold
 
 

@@ -27,7 +27,7 @@ _RECORDS = 30
 
 def router(services: Services, gather: Gather, frame: Frame) -> APIRouter:
     """The pages; they change nothing themselves."""
-    own = APIRouter(default_response_class=HTMLResponse)
+    own = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     # As the API's routes of the same data declare it.
     view, manage = needs(Permission.USERS_VIEW, everywhere), needs(Permission.USERS_MANAGE, everywhere)
 

@@ -50,7 +50,7 @@ def rules_in_force(settings: Mapping[str, Any]) -> Rules:
 
 def router(services: Services, frame: Frame) -> APIRouter:
     """The pages; they change nothing themselves."""
-    own = APIRouter(default_response_class=HTMLResponse)
+    own = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @own.get("/login", dependencies=[open_to_all("one cannot be signed in before one signs in")])
     async def login(request: Request, next: Annotated[str, Query(max_length=500)] = "/") -> Response:  # noqa: A002

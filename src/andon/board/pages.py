@@ -13,6 +13,7 @@ from andon.access.model import Permission
 from andon.api import model, places, views
 from andon.api.declared import needs, open_to_all
 from andon.api.gather import Gather
+from andon.api.http import add
 from andon.api.inputs import EnvironmentPath, IdPath, UnitPath, environment
 from andon.api.inputs import unit as unit_name
 from andon.api.services import Services
@@ -44,12 +45,12 @@ def install(app: FastAPI, services: Services) -> None:
         access_pages.router(services, gather, frame),
         timeline_pages.router(gather, frame),
     ):
-        app.include_router(router, include_in_schema=False)
+        add(app, router)
     frame.install(app)
 
 
 def _floor_pages(gather: Gather, frame: Frame) -> APIRouter:
-    router = APIRouter(default_response_class=HTMLResponse)
+    router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     view = Permission.FLOOR_VIEW
 
     @router.get("/", dependencies=[needs(view)])
@@ -80,7 +81,9 @@ def _floor_pages(gather: Gather, frame: Frame) -> APIRouter:
 
 
 def _files(frame: Frame) -> APIRouter:
-    router = APIRouter(dependencies=[open_to_all("style and script, the same for everybody")])
+    router = APIRouter(
+        include_in_schema=False, dependencies=[open_to_all("style and script, the same for everybody")]
+    )
 
     @router.get("/static/{name}")
     async def static(name: str) -> Response:

@@ -89,7 +89,11 @@ def _time(text: str) -> datetime | None:
 
 def router(gather: Gather, frame: Frame) -> APIRouter:
     """The pages; they change nothing themselves."""
-    own = APIRouter(default_response_class=HTMLResponse, dependencies=[needs(Permission.TIMELINE_VIEW)])
+    own = APIRouter(
+        include_in_schema=False,
+        default_response_class=HTMLResponse,
+        dependencies=[needs(Permission.TIMELINE_VIEW)],
+    )
 
     @own.get("/timeline")
     async def timeline(request: Request, fragment: bool = False) -> Response:

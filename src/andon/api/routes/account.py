@@ -10,7 +10,7 @@ from andon.api import account_model as model
 from andon.api import accounts
 from andon.api.callers import Current
 from andon.api.declared import signed_in
-from andon.api.inputs import IdPath
+from andon.api.inputs import V1, IdPath
 from andon.api.problems import documented
 from andon.api.services import Services
 from andon.kernel.errors import NotFound
@@ -21,7 +21,7 @@ Said = Annotated[inputs.MaybeBecause | None, Body()]
 
 def router(services: Services) -> APIRouter:
     """Endpoints of `/me`."""
-    api = APIRouter(tags=["me"])
+    api = APIRouter(prefix=V1, tags=["me"])
 
     @api.get("/me", summary="Who calls, and what they may do where", dependencies=_ME)
     async def me(caller: Current) -> model.Me:

@@ -8,12 +8,13 @@ from andon.api import inputs, model, places, signing, views
 from andon.api.callers import Caller, Current
 from andon.api.declared import needs
 from andon.api.gather import Gather
+from andon.api.inputs import V1
 from andon.api.problems import documented
 
 
 def router(gather: Gather) -> APIRouter:
     """Endpoints of the cord."""
-    api = APIRouter(tags=["cord"])
+    api = APIRouter(prefix=V1, tags=["cord"])
     services = gather.services
 
     async def pulled(caller: Caller) -> list[model.CordView]:

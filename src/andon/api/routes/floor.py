@@ -11,6 +11,7 @@ from andon.api.callers import Current
 from andon.api.declared import needs
 from andon.api.feed import Feed
 from andon.api.gather import Gather, sees
+from andon.api.inputs import V1
 from andon.api.problems import documented
 from andon.kernel.ids import InstanceId
 from andon.targets.model import Instance
@@ -20,7 +21,7 @@ _VIEW = [needs(Permission.FLOOR_VIEW)]
 
 def router(gather: Gather, feed: Feed) -> APIRouter:
     """Endpoints of the floor."""
-    api = APIRouter(tags=["floor"])
+    api = APIRouter(prefix=V1, tags=["floor"])
     services = gather.services
 
     @api.get("/status", summary="Every unit in every environment, and the pulled cords", dependencies=_VIEW)

@@ -10,7 +10,7 @@ from andon.api import account_model as model
 from andon.api import accounts
 from andon.api.callers import Current
 from andon.api.declared import everywhere, needs
-from andon.api.inputs import Because, IdPath
+from andon.api.inputs import V1, Because, IdPath
 from andon.api.problems import documented
 from andon.api.services import Services
 
@@ -20,7 +20,7 @@ _SECRETS = [needs(Permission.SECRETS_MANAGE, everywhere)]
 
 def tokens(services: Services) -> APIRouter:
     """Endpoints of machine tokens."""
-    api = APIRouter(tags=["tokens"])
+    api = APIRouter(prefix=V1, tags=["tokens"])
 
     @api.get("/tokens", summary="Tokens of machines", dependencies=_MANAGE)
     async def some() -> list[model.TokenView]:
@@ -63,7 +63,7 @@ def tokens(services: Services) -> APIRouter:
 
 def secrets(services: Services) -> APIRouter:
     """Endpoints of secrets; a value goes in and never comes out."""
-    api = APIRouter(tags=["secrets"])
+    api = APIRouter(prefix=V1, tags=["secrets"])
 
     @api.get("/secrets", summary="Names and ages", dependencies=_SECRETS)
     async def some() -> list[model.SecretView]:

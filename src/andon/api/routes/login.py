@@ -10,6 +10,7 @@ from andon.api.callers import Current
 from andon.api.declared import open_to_all, signed_in
 from andon.api.guard import Protection
 from andon.api.identify import cookie_name
+from andon.api.inputs import V1
 from andon.api.people import Opened
 from andon.api.problems import documented
 from andon.api.services import Services
@@ -21,7 +22,7 @@ _AGENT_LENGTH = 200
 
 def router(services: Services) -> APIRouter:
     """Endpoints of signing in and out."""
-    api = APIRouter(tags=["sign-in"])
+    api = APIRouter(prefix=V1, tags=["sign-in"])
 
     @api.post(
         "/login",
@@ -85,7 +86,7 @@ def router(services: Services) -> APIRouter:
 
 def devices(services: Services) -> APIRouter:
     """Endpoints of signing a terminal in from elsewhere."""
-    api = APIRouter(tags=["sign-in"])
+    api = APIRouter(prefix=V1, tags=["sign-in"])
 
     @api.post(
         "/login/device",

@@ -14,6 +14,7 @@ from andon.api import inputs, model, places, views
 from andon.api.callers import Caller, Current
 from andon.api.declared import needs
 from andon.api.gather import Gather
+from andon.api.inputs import V1
 from andon.api.problems import documented
 from andon.api.services import Services
 from andon.api.streams import Streams
@@ -27,7 +28,7 @@ _STILL = timedelta(seconds=10)
 
 def releases(services: Services) -> APIRouter:
     """Endpoints of releases."""
-    api = APIRouter(tags=["releases"])
+    api = APIRouter(prefix=V1, tags=["releases"])
 
     @api.get(
         "/releases",
@@ -57,7 +58,7 @@ def releases(services: Services) -> APIRouter:
 
 def runs(gather: Gather, streams: Streams) -> APIRouter:
     """Endpoints of runs."""
-    api = APIRouter(tags=["runs"])
+    api = APIRouter(prefix=V1, tags=["runs"])
     services = gather.services
     own, logs = [needs(Permission.FLOOR_VIEW, places.run)], [needs(Permission.LOGS_VIEW, places.run)]
 

@@ -14,6 +14,7 @@ from andon.api import inputs as common
 from andon.api.callers import Current
 from andon.api.declared import needs
 from andon.api.gather import Gather
+from andon.api.inputs import V1
 from andon.api.model import SignatureView
 from andon.api.problems import documented
 
@@ -22,7 +23,7 @@ _P = Permission
 
 def router(gather: Gather) -> APIRouter:
     """Endpoints of policies."""
-    api = APIRouter(tags=["policies"])
+    api = APIRouter(prefix=V1, tags=["policies"])
     services = gather.services
 
     @api.get("/policies", summary="What environments demand", dependencies=[needs(_P.FLOOR_VIEW)])
@@ -73,7 +74,7 @@ def router(gather: Gather) -> APIRouter:
 
 def signatures(gather: Gather) -> APIRouter:
     """Endpoints of signatures; making one is part of what it signs."""
-    api = APIRouter(tags=["signatures"])
+    api = APIRouter(prefix=V1, tags=["signatures"])
 
     @api.get(
         "/signatures",

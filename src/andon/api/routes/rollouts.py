@@ -12,6 +12,7 @@ from andon.api import inputs, model, places, signing, views
 from andon.api.callers import Current
 from andon.api.declared import needs
 from andon.api.gather import Gather
+from andon.api.inputs import V1
 from andon.api.problems import documented
 from andon.kernel.errors import Forbidden
 from andon.kernel.ids import RolloutId
@@ -30,7 +31,7 @@ _Act = Callable[..., Coroutine[Any, Any, model.RolloutView | Response]]
 
 def router(gather: Gather) -> APIRouter:
     """All endpoints of rollouts."""
-    api = APIRouter(tags=["rollouts"])
+    api = APIRouter(prefix=V1, tags=["rollouts"])
     _begin(api, gather)
     _look(api, gather)
     for verb, permission in _PERMISSIONS.items():

@@ -6,6 +6,7 @@ from andon.access.model import Permission
 from andon.api import callers, model, views
 from andon.api.declared import needs, open_to_all
 from andon.api.guard import Protection
+from andon.api.inputs import V1
 from andon.api.metrics import Metrics
 from andon.api.problems import documented
 from andon.api.services import Probe, Services
@@ -61,7 +62,7 @@ def metrics(page: Metrics) -> APIRouter:
 
 def doctor(services: Services) -> APIRouter:
     """`/api/v1/doctor`."""
-    router = APIRouter(tags=["system"])
+    router = APIRouter(prefix=V1, tags=["system"])
 
     @router.get(
         "/doctor",

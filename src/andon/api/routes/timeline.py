@@ -20,6 +20,7 @@ from andon.api.account_model import VerificationView
 from andon.api.callers import Current
 from andon.api.declared import everywhere, needs
 from andon.api.gather import Gather
+from andon.api.inputs import V1
 from andon.api.problems import documented
 from andon.timeline.records import Severity
 from andon.timeline.store import Filter
@@ -81,7 +82,7 @@ Wanted = Annotated[Filter, Depends(_wanted)]
 
 def router(gather: Gather) -> APIRouter:
     """Endpoints of the timeline."""
-    api = APIRouter(tags=["timeline"])
+    api = APIRouter(prefix=V1, tags=["timeline"])
 
     @api.get(
         "/timeline",

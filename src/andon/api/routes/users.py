@@ -8,7 +8,7 @@ from andon.api import account_model as model
 from andon.api import accounts
 from andon.api.callers import Current
 from andon.api.declared import everywhere, needs, signed_in
-from andon.api.inputs import Because
+from andon.api.inputs import V1, Because
 from andon.api.problems import documented
 from andon.api.services import Services
 from andon.kernel.errors import NotFound
@@ -19,7 +19,7 @@ _MANAGE = [needs(Permission.USERS_MANAGE, everywhere)]
 
 def router(services: Services) -> APIRouter:
     """Endpoints of people and roles."""
-    api = APIRouter(tags=["people"])
+    api = APIRouter(prefix=V1, tags=["people"])
     _people(api, services)
     _changes(api, services)
     _confirmation(api, services)
