@@ -4,14 +4,15 @@ The loops fill it; the rollouts' observer and the board read it. It adapts value
 not know each other, and holds no rule.
 """
 
+import itertools
 from collections.abc import Sequence
 
 from andon.evidence.gateway import GatewayEvidence, RequestCounts
 from andon.evidence.http import HttpEvidence, Place
-from andon.evidence.model import Reading, Tally
+from andon.evidence.model import Reading, Tally, measured
 from andon.evidence.sources import Sources
 from andon.gateway.controller import GatewayReconciler
-from andon.gateway.model import Acknowledged, Endpoint, HealthCheck, Traffic
+from andon.gateway.model import EDGES_S, Acknowledged, Endpoint, HealthCheck, ReleaseTraffic, Traffic
 from andon.gateway.plan import Service
 from andon.gateway.stats import Scraper
 from andon.kernel import logging
@@ -87,6 +88,11 @@ def _check(manifest: Manifest) -> HealthCheck:
         timeout=manifest.health.timeout,
         unhealthy_after=manifest.health.failures,
     )
+
+
+def _latency(counted: ReleaseTraffic) -> Tally:
+    cumulative = [count for _, count in counted.latency_ms]
+    return measured(now - before for before, now in itertools.pairwise([0, *cumulative]))
 
 
 class Seen:
@@ -177,12 +183,18 @@ class Seen:
         traffic = self.last_traffic
         if traffic is None:
             return None
-        tallies = {
-            version: Tally(each.requests, each.errors)
+        own = {
+            version: each
             for (of_unit, there, version), each in traffic.releases.items()
             if (of_unit, there) == (unit, environment)
         }
-        return RequestCounts(traffic.at, traffic.epoch, tallies)
+        return RequestCounts(
+            traffic.at,
+            traffic.epoch,
+            {version: Tally(each.requests, each.errors) for version, each in own.items()},
+            {version: _latency(each) for version, each in own.items()},
+            EDGES_S,
+        )
 
     async def _places(self, unit: UnitName, environment: EnvironmentName) -> list[Place]:
         """Ready instances, the stable release's first: one on trial should not tell of itself."""

@@ -1,6 +1,7 @@
 """Evidence over real HTTP: what a source says, and what it cannot say."""
 
 import asyncio
+import math
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -12,16 +13,18 @@ import pytest
 from andon.evidence.gateway import GatewayEvidence, RequestCounts
 from andon.evidence.http import HttpEvidence, Place
 from andon.evidence.increments import advance
-from andon.evidence.model import Reading, Tally
+from andon.evidence.model import ONE_SERIES, Reading, Tally, measured
 from andon.evidence.sources import Sources
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Unavailable
 from andon.kernel.ids import EnvironmentName, UnitName, Version
-from andon.units.model import Evidence
+from andon.units.evidence import Evidence
 
 MES, PRODUCTION = UnitName("mes"), EnvironmentName("production")
 ONE, TWO = Version("1.0.0"), Version("1.1.0")
 BY_UNIT = Evidence(source="http", scope="unit", exposure="parts_total", bad='parts_total{result="fail"}')
+ERRORS = Evidence(source="gateway")
+TIMES = Evidence(source="http", kind="latency", scope="unit", histogram="cycle_seconds", edges=[15.0, 60.0])
 BY_INSTANCE = BY_UNIT.model_copy(update={"scope": "instance"})
 
 
@@ -30,6 +33,7 @@ class Page:
     """One instance's metrics page, as a test wants it."""
 
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    times: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     status: int = 200
     padding: int = 0
     hangs: threading.Event | None = None
@@ -42,6 +46,12 @@ class Page:
             lines += [
                 f'parts_total{{release="{release}",result="pass"}} {good}',
                 f'parts_total{{release="{release}",result="fail"}} {bad}',
+            ]
+        lines += ["# TYPE cycle_seconds histogram"]
+        for release, cumulative in self.times.items():
+            lines += [
+                f'cycle_seconds_bucket{{release="{release}",le="{edge}"}} {count}'
+                for edge, count in zip(("15.0", "60.0", "+Inf"), cumulative, strict=True)
             ]
         return "\n".join([*lines, "# " + "x" * self.padding, ""]).encode()
 
@@ -235,6 +245,43 @@ async def test_all_sources_answer_together_each_for_its_metric(pages, asker):
     await sources.close()
 
 
+async def test_a_histogram_of_the_unit_is_read_with_its_edges(pages, asker):
+    pages[0].times = {ONE: (4, 9, 10), TWO: (0, 1, 1)}
+    reading = await asker.ask(TIMES)
+    assert reading.tallies == {ONE: measured((4, 5, 1)), TWO: measured((0, 1, 0))}
+    assert reading.edges == (15.0, 60.0, math.inf)
+    assert reading.epoch == ONE_SERIES
+
+
+async def test_histograms_of_instances_are_summed_over_a_restart(pages, asker):
+    wanted = TIMES.model_copy(update={"scope": "instance"})
+    pages[0].times, pages[1].times = {ONE: (4, 9, 10)}, {TWO: (1, 1, 1)}
+    await asker.ask(wanted)
+    pages[0].times, pages[1].times = {ONE: (1, 2, 2)}, {TWO: (1, 2, 3)}
+    asker.clock.advance(timedelta(seconds=1))
+    reading = await asker.ask(wanted)
+    assert reading.tallies == {ONE: measured((1, 1, 0)), TWO: measured((0, 1, 1))}
+
+
+async def test_an_edge_that_the_page_has_not_is_a_problem(pages, asker):
+    pages[0].times = pages[1].times = {ONE: (4, 9, 10)}
+    assert "no bucket" in (await asker.ask(TIMES.model_copy(update={"edges": [15.0, 50.0]}))).problem
+
+
+async def test_the_gateways_latencies_are_a_metric_of_their_own():
+    clock = ManualClock()
+    counted = RequestCounts(clock.now(), "e1", {ONE: Tally(7, 2)}, {ONE: measured((6, 1))}, (0.1, math.inf))
+
+    async def counts(unit: UnitName, environment: EnvironmentName) -> RequestCounts:
+        return counted
+
+    wanted = Evidence(source="gateway", kind="latency")
+    reading = await GatewayEvidence(counts, clock).read(MES, PRODUCTION, "latency", wanted)
+    assert reading == Reading(
+        "latency", clock.now(), {ONE: measured((6, 1))}, epoch="e1", edges=(0.1, math.inf)
+    )
+
+
 async def test_a_gateway_that_does_not_answer_is_a_problem():
     async def silent(unit: UnitName, environment: EnvironmentName) -> RequestCounts:
         raise Unavailable("gateway", "the gateway does not answer")
@@ -243,6 +290,6 @@ async def test_a_gateway_that_does_not_answer_is_a_problem():
         return None
 
     for counts in (silent, unread):
-        reading = await GatewayEvidence(counts, ManualClock()).read(MES, PRODUCTION, "errors")
+        reading = await GatewayEvidence(counts, ManualClock()).read(MES, PRODUCTION, "errors", ERRORS)
         assert reading.problem
         assert reading.tallies == {}

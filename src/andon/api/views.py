@@ -15,7 +15,8 @@ from andon.rollouts.gates import Answered
 from andon.rollouts.model import Cord, Phase, Plan, Rollout, Stage
 from andon.targets.model import Instance
 from andon.timeline.records import Record
-from andon.units.model import Evidence, Manifest
+from andon.units.evidence import Evidence
+from andon.units.model import Manifest
 
 _GATEWAY_TITLES = {"errors": ("Request errors", "요청 오류")}
 

@@ -3,9 +3,11 @@
 What is not here: fetching the page (http.py).
 """
 
+import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,7 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from andon.evidence.model import Tally
+from andon.evidence.model import Tally, measured
 from andon.kernel.errors import InvalidInput, Unavailable
 from andon.kernel.ids import Version
 
@@ -77,6 +79,53 @@ def read(text: str, *, exposure: str, bad: str, release_label: str) -> dict[Vers
         Version(release): Tally(exposures.get(release, 0), bads.get(release, 0))
         for release in sorted({*exposures, *bads})
     }
+
+
+def read_histogram(
+    text: str, histogram: str, edges: Sequence[float], release_label: str
+) -> dict[Version, Tally]:
+    """The selected histogram by release, in buckets up to each of `edges`; finer ones are put together.
+
+    Raises:
+        InvalidInput: the selector is malformed.
+        Unavailable: the page cannot be parsed, does not declare the histogram, lacks one of the edges, or a
+            value is no count.
+    """
+    wanted = selector(histogram)
+    bucket = Selector(f"{wanted.name}_bucket", wanted.labels)
+    own = [each for each in _parse(text) if each.name == wanted.name or bucket.is_of(each)]
+    if not own:
+        raise Unavailable("no-series", f"the metrics page has no histogram {wanted.name}")
+    cumulative: dict[str, dict[float, int]] = defaultdict(lambda: defaultdict(int))
+    for sample in (each for family in own for each in family.samples if bucket.matches(each)):
+        release = sample.labels.get(release_label)
+        if release:
+            cumulative[release][_edge(sample)] += _count(sample)
+    if len(cumulative) > _MOST_RELEASES:
+        raise Unavailable("bad-page", f"{histogram} names more than {_MOST_RELEASES} releases")
+    return {Version(each): _buckets(cumulative[each], edges, wanted.name) for each in sorted(cumulative)}
+
+
+def _edge(sample: Sample) -> float:
+    try:
+        return float(sample.labels["le"])
+    except (KeyError, ValueError) as error:
+        raise Unavailable("bad-page", f"a sample of {sample.name} has no edge `le`") from error
+
+
+def _buckets(cumulative: Mapping[float, int], edges: Sequence[float], name: str) -> Tally:
+    missing = next((each for each in edges if each not in cumulative), None)
+    if missing is not None:
+        raise Unavailable(
+            "no-bucket",
+            f"the metrics page has no bucket of {name} up to {missing:g}",
+            hint="`edges` in andon.toml must name edges that the page has",
+        )
+    totals = [cumulative[each] for each in edges]
+    buckets = [now - before for before, now in itertools.pairwise([0, *totals])]
+    if min(buckets) < 0:
+        raise Unavailable("bad-page", f"the buckets of {name} do not rise")
+    return measured(buckets)
 
 
 def _labels(text: str, whole: str) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from andon.evidence.gateway import GatewayEvidence
 from andon.evidence.http import HttpEvidence
 from andon.evidence.model import Reading
 from andon.kernel.ids import EnvironmentName, UnitName
-from andon.units.model import Evidence
+from andon.units.evidence import Evidence
 
 
 class Sources:
@@ -24,7 +24,7 @@ class Sources:
 
         def ask(metric: str, evidence: Evidence) -> "asyncio.Future[Reading]":
             if evidence.source == "gateway":
-                return asyncio.ensure_future(self._gateway.read(unit, environment, metric))
+                return asyncio.ensure_future(self._gateway.read(unit, environment, metric, evidence))
             return asyncio.ensure_future(self._http.read(unit, environment, metric, evidence))
 
         return await asyncio.gather(*(ask(metric, evidence) for metric, evidence in wanted.items()))

@@ -5,6 +5,15 @@ from datetime import datetime, timedelta
 
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 
+# Every edge is an edge of Envoy's own bins (two significant digits), so no count is split or guessed.
+EDGES_MS: tuple[float, ...] = (
+    *(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90),
+    *(100, 120, 140, 160, 180, 200, 250, 300, 350, 400, 450, 500, 600, 700, 800, 900),
+    *(1000, 1200, 1400, 1600, 1800, 2000, 2500, 3000, 4000, 5000, 7000, 10000, 15000, 20000, 30000, 60000),
+    float("inf"),
+)
+EDGES_S: tuple[float, ...] = tuple(each / 1000 for each in EDGES_MS)
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:

@@ -27,12 +27,25 @@ class Look:
 
     *_buckets: of a metric that measures, how many of the exposure fell up to each edge of its policy and
     above the edge before; they sum to the exposure. Empty for a metric that counts.
+    stable_before: with the first look of a metric that measures, what the stable release had in each bucket
+    before anything counted; it says where its slowest lie, and is no evidence.
     """
 
     stable: Counts
     candidate: Counts
     stable_buckets: tuple[int, ...] = ()
     candidate_buckets: tuple[int, ...] = ()
+    stable_before: tuple[int, ...] = ()
+
+
+class Combine(StrEnum):
+    """How the tests of a release share its chance of a false fail.
+
+    SPLIT: each test has a part of it. AVERAGE: the weighted mean of their e-values is tested as one.
+    """
+
+    SPLIT = "split"
+    AVERAGE = "average"
 
 
 class MetricKind(StrEnum):
@@ -49,9 +62,11 @@ class MetricPolicy:
     edges: of a metric that measures, the upper edges of its buckets, rising; the last is infinite.
     alpha: chance, over the whole release, that a harmless candidate ever fails on this metric.
     beta: chance that a candidate as bad as the margin is ever passed on this metric.
-    margin: rate ratio (> 1) from which on a candidate counts as worse for promotion.
+    margin: rate ratio (> 1) from which on a candidate counts as worse for promotion; of a metric that
+    measures, how many times as long it may take.
     acceptable: absolute rate below which a candidate is good enough whatever the stable does; None = none.
     guardrail: absolute rate above which the candidate fails whatever the stable does; None = none.
+    Of a metric that measures, both are limits of its 95th percentile, in the unit of its edges (seconds).
     guardrail_min_exposure: events before the guardrail may speak.
     required: promotion waits for this metric's evidence.
     """
@@ -73,6 +88,7 @@ class JudgePolicy:
     """The policy of one rollout, frozen with its plan.
 
     judge: name of the judge that reads the evidence.
+    combine: how the metrics share the chance of a false fail; the alphas of the metrics sum to it.
     session_requests: most requests that one sticky session makes; 1 where requests are split one by one.
     The sample-ratio check counts sessions, because a session moves as a whole.
     """
@@ -81,6 +97,7 @@ class JudgePolicy:
     ratio_alpha: float = 0.001
     session_requests: int = 1
     judge: str = "sequential"
+    combine: Combine = Combine.SPLIT
 
 
 @dataclass(frozen=True, slots=True)

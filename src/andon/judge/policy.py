@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from andon.judge.model import JudgePolicy, MetricPolicy
+from andon.judge.model import JudgePolicy, MetricKind, MetricPolicy
 from andon.kernel.errors import InvalidInput
 
 # A metric with a guardrail has two ways to fail a candidate; together they keep to alpha. A tenth costs the
@@ -58,10 +58,32 @@ def _check_metric(metric: MetricPolicy) -> None:
     _within(f"{metric.name}: beta", metric.beta)
     if not 1.0 < metric.margin < math.inf:
         raise InvalidInput("judge.policy", f"{metric.name}: margin is {metric.margin}; it must be above 1")
+    if metric.kind is MetricKind.LATENCY:
+        _check_measure(metric)
+        return
     if metric.acceptable is not None:
         _within(f"{metric.name}: acceptable", metric.acceptable)
     if metric.guardrail is not None:
         _within(f"{metric.name}: guardrail", metric.guardrail)
+
+
+def _check_measure(metric: MetricPolicy) -> None:
+    """A limit between two edges cannot be seen, so each needs an edge on its safe side."""
+    edges = metric.edges
+    if len(edges) < 2 or edges[-1] != math.inf or list(edges) != sorted(set(edges)) or edges[0] <= 0.0:
+        raise InvalidInput(
+            "judge.policy", f"{metric.name}: the edges must be above 0 and rise, the last infinite"
+        )
+    if metric.acceptable is not None and metric.acceptable < edges[0]:
+        raise InvalidInput(
+            "judge.policy",
+            f"{metric.name}: acceptable is {metric.acceptable:g} s, below the first edge, {edges[0]:g} s",
+        )
+    if metric.guardrail is not None and metric.guardrail > edges[-2]:
+        raise InvalidInput(
+            "judge.policy",
+            f"{metric.name}: guardrail is {metric.guardrail:g} s, above the last edge, {edges[-2]:g} s",
+        )
 
 
 def _within(name: str, value: float) -> None:

@@ -16,6 +16,7 @@ from andon.judge.model import (
     JudgePolicy,
     JudgeState,
     Look,
+    MetricKind,
     MetricPolicy,
     MetricState,
     Outcome,
@@ -48,7 +49,7 @@ def update(
     """
     metrics = dict(state.metrics)
     for metric in policy.metrics:
-        if metric.name in looks:
+        if metric.name in looks and metric.kind is MetricKind.COUNT:
             metrics[metric.name] = _update_metric(metrics[metric.name], looks[metric.name], metric)
     return replace(state, metrics=metrics)
 
@@ -179,6 +180,8 @@ def _finding(state: MetricState, policy: MetricPolicy, share: float) -> Finding:
         harm_boundary=1.0 / harm_alpha(policy),
         safe_boundary=1.0 / policy.beta,
     )
+    if policy.kind is MetricKind.LATENCY:
+        return replace(finding, reason=f"{policy.name}: latency is not judged yet")
     if policy.guardrail is not None and state.max_log_e_guardrail >= log_boundary(guardrail_alpha(policy)):
         return _crossed(finding, state, policy, policy.guardrail)
     if state.max_log_e_harm >= log_harm:

@@ -14,8 +14,6 @@ from andon.judge.model import Counts, JudgePolicy, JudgeState, Look, Verdict
 from andon.kernel.ids import Version
 from andon.rollouts.model import Evidence, Phase, Rollout, Stage
 
-_NOTHING = Look(Counts(), Counts())
-
 
 class Judge(Protocol):
     """What reads looks and says a verdict; the module `andon.judge.sequential` is one."""
@@ -115,14 +113,44 @@ def _metrics(
     since = rollout.evidence.counts_from
     for reading in readings:
         before = baselines.get(reading.metric)
-        if reading.problem or since is None or reading.at < since:
+        if reading.problem or since is None or reading.at < since or is_other_measure(rollout, reading):
             continue
         after, gained = advance(before, reading)
         if after is not None and not _is_same(before, after):
             baselines[reading.metric] = after
-        if (look := _by_arm(rollout, gained)) != _NOTHING:
+        look = _measured(rollout, gained, reading, before) if reading.edges else _by_arm(rollout, gained)
+        if not _is_nothing(look):
             looks[reading.metric] = look
     return baselines, looks
+
+
+def _measured(
+    rollout: Rollout, gained: Mapping[Version, Tally], reading: Reading, before: Baseline | None
+) -> Look:
+    """A look in buckets. Where a baseline only begins, it says what the stable release had before."""
+    size = len(reading.edges)
+    begins = before is None or before.edges != reading.edges
+    return replace(
+        _by_arm(rollout, gained),
+        stable_buckets=_buckets(gained, rollout.stable, size),
+        candidate_buckets=_buckets(gained, rollout.candidate, size),
+        stable_before=_buckets(reading.tallies, rollout.stable, size) if begins else (),
+    )
+
+
+def _buckets(tallies: Mapping[Version, Tally], version: Version | None, size: int) -> tuple[int, ...]:
+    tally = None if version is None else tallies.get(version)
+    return (0,) * size if tally is None or not tally.buckets else tally.buckets
+
+
+def _is_nothing(look: Look) -> bool:
+    return (look.stable, look.candidate) == (Counts(), Counts()) and not any(look.stable_before)
+
+
+def is_other_measure(rollout: Rollout, reading: Reading) -> bool:
+    """Whether its source measures in other buckets than the plan was made for; then it cannot be judged."""
+    edges = next((each.edges for each in rollout.plan.policy.metrics if each.name == reading.metric), ())
+    return edges != reading.edges
 
 
 def _traffic(evidence: Evidence, rollout: Rollout, sources: Sources) -> tuple[Evidence, Look | None]:
@@ -147,7 +175,7 @@ def _traffic(evidence: Evidence, rollout: Rollout, sources: Sources) -> tuple[Ev
         step_requests_candidate=evidence.step_requests_candidate + look.candidate.exposure,
         step_requests_stable=evidence.step_requests_stable + look.stable.exposure,
     )
-    return counted, None if look == _NOTHING else look
+    return counted, None if _is_nothing(look) else look
 
 
 def _is_same(before: Baseline | None, after: Baseline) -> bool:

@@ -162,6 +162,8 @@ def _problems(rollout: Rollout, readings: Sequence[Reading], now: datetime) -> t
             said.append(f"{metric.name}: its source has said nothing yet")
         elif reading.problem:
             said.append(f"{metric.name}: {reading.problem}")
+        elif gather.is_other_measure(rollout, reading):
+            said.append(f"{metric.name}: its source measures in other buckets than the plan was made for")
         elif now - reading.at > _STALE:
             said.append(
                 f"{metric.name}: its source last answered {(now - reading.at).total_seconds():.0f} s ago"

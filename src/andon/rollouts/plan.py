@@ -1,18 +1,24 @@
 """From manifest, strategy and what runs now to a plan with its hash. Pure: the same inputs, the same plan."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from andon.judge.model import JudgePolicy, MetricPolicy
+from andon.gateway.model import EDGES_S
+from andon.judge.model import Combine, JudgePolicy, MetricKind, MetricPolicy
 from andon.judge.policy import split
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName, Version
 from andon.rollouts import codec, strategies
 from andon.rollouts.model import Gate, Plan, Step
 from andon.rollouts.strategies import Pace, Sizes
-from andon.units.model import Environment, Manifest, StrategyName
+from andon.units.evidence import Evidence
+from andon.units.model import Environment, Manifest, Policy, StrategyName
 
+# Absolute limits where the manifest names none, of what the gateway sees.
+_ERROR_RATE = 0.05
+_RESPONSE_P95_S = 2.0
 _RATIO_ALPHA = 0.001  # enough to see a broken split within some hundred sessions
 
 
@@ -44,7 +50,12 @@ def plan(
     pace = Pace(where.policy.soak, where.policy.max_wait, can_judge=any(each.required for each in metrics))
     walked = strategies.steps(chosen, _sizes(where, current), where.policy.steps, pace)
     made = _frame(manifest, where, current, walked)
-    policy = JudgePolicy(metrics, _ratio_alpha(where), manifest.gateway.session_requests)
+    policy = JudgePolicy(
+        metrics,
+        _ratio_alpha(where),
+        manifest.gateway.session_requests,
+        combine=Combine(where.policy.combine),
+    )
     keeps_warm = chosen in {StrategyName.CANARY, StrategyName.BLUE_GREEN} and current.stable is not None
     return _sealed(
         replace(
@@ -129,19 +140,35 @@ def _frame(manifest: Manifest, where: Environment, current: Current, steps: tupl
 
 
 def _metrics(manifest: Manifest, where: Environment) -> tuple[MetricPolicy, ...]:
-    metrics = [
-        MetricPolicy(
-            name=name,
-            alpha=where.policy.alpha,
-            beta=where.policy.beta,
-            margin=where.policy.margin,
-            acceptable=each.acceptable,
-            guardrail=each.guardrail,
-            required=each.required,
-        )
-        for name, each in sorted(manifest.evidence.items())
-    ]
+    metrics = [_metric(name, each, where.policy) for name, each in sorted(manifest.evidence.items())]
     return split(where.policy.alpha - _ratio_alpha(where), metrics) if metrics else ()
+
+
+def _metric(name: str, wanted: Evidence, policy: Policy) -> MetricPolicy:
+    metric = MetricPolicy(name, policy.alpha, policy.beta, required=wanted.required)
+    at_gateway = wanted.source == "gateway"
+    if wanted.kind == "latency":
+        return replace(
+            metric,
+            kind=MetricKind.LATENCY,
+            edges=EDGES_S if at_gateway else (*wanted.edges, math.inf),
+            margin=policy.latency_margin,
+            acceptable=_seconds(wanted.acceptable_p95),
+            guardrail=_guardrail(wanted, _seconds(wanted.guardrail_p95), _RESPONSE_P95_S),
+        )
+    guardrail = _guardrail(wanted, wanted.guardrail, _ERROR_RATE)
+    return replace(metric, margin=policy.margin, acceptable=wanted.acceptable, guardrail=guardrail)
+
+
+def _guardrail(wanted: Evidence, named: float | None, usual: float) -> float | None:
+    """As the manifest says; else the usual limit of what the gateway sees, unless as much is acceptable."""
+    acceptable = wanted.acceptable or _seconds(wanted.acceptable_p95)
+    is_usual = named is None and wanted.source == "gateway" and (acceptable is None or acceptable < usual)
+    return usual if is_usual else named
+
+
+def _seconds(limit: timedelta | None) -> float | None:
+    return None if limit is None else limit.total_seconds()
 
 
 def _ratio_alpha(where: Environment) -> float:

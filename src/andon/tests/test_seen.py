@@ -1,9 +1,11 @@
 """Whose manifest is in force for what, and that one unit's cannot stop the evidence of the others."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from andon.gateway.model import EDGES_MS, ReleaseTraffic, Traffic
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import AndonError, Untrusted
 from andon.kernel.ids import EnvironmentName, UnitName, Version
@@ -11,6 +13,7 @@ from andon.seen import Manifests, Seen
 from andon.units.desired import Desired, DesiredRelease
 from andon.units.load import parse
 
+AT = datetime(2026, 3, 1, tzinfo=UTC)
 PRODUCTION = EnvironmentName("production")
 MES, OTHER = UnitName("mes"), UnitName("other")
 OLD, NEW = Version("1.0.0"), Version("1.1.0")
@@ -33,6 +36,19 @@ port = {port}
 TRIAL = Desired(MES, PRODUCTION, 1, OLD, (DesiredRelease(NEW, 1, 0.0), DesiredRelease(OLD, 1, 1.0)))
 
 
+TIMED = TEXT.replace('source = "gateway"', 'source = "gateway"\nkind = "latency"')
+
+
+class Counts:
+    """Three requests of the old release, of which two took up to 5 ms."""
+
+    async def scrape(self):
+        latency = tuple((edge, 2 if edge < 100 else 3) for edge in EDGES_MS if edge >= 5)
+        first = tuple((edge, 0) for edge in EDGES_MS if edge < 5)
+        counted = ReleaseTraffic(3, 1, 0, first + latency)
+        return Traffic("e", AT, {(MES, PRODUCTION, OLD): counted, (OTHER, PRODUCTION, OLD): counted})
+
+
 class Releases:
     """Released manifests; those in `unreadable` do not verify."""
 
@@ -42,6 +58,9 @@ class Releases:
             OLD: parse(TEXT.format(path="/health", metric="errors", port=9000), source="old"),
             NEW: parse(TEXT.format(path="/healthz", metric="requests", port=9001), source="new"),
         }
+
+    def read_as(self, version, manifest):
+        self._manifests[version] = manifest
 
     async def manifest(self, unit, version):
         if (unit, version) in self.unreadable:
@@ -108,3 +127,16 @@ async def test_evidence_is_that_of_the_release_on_trial_and_one_unreadable_manif
     await seen.close()
     assert seen.last_readings(MES, PRODUCTION) == []
     assert [each.metric for each in seen.last_readings(OTHER, PRODUCTION)] == ["requests"]
+
+
+async def test_the_gateways_latencies_are_read_in_seconds_bucket_by_bucket():
+    releases, rows = Releases(), Rows(replace(TRIAL, releases=()))
+    releases.read_as(OLD, parse(TIMED.format(path="/health", metric="latency", port=9000), source="old"))
+    seen = Seen(Counts(), rows, Manifests(releases, rows), None, ManualClock())
+    await seen.scrape()
+    await seen.read()
+    (reading,) = seen.last_readings(MES, PRODUCTION)
+    (tally,) = reading.tallies.values()
+    assert (tally.exposure, tally.bad) == (3, 0)
+    found = {edge: n for edge, n in zip(reading.edges, tally.buckets, strict=True) if n}
+    assert found == {0.005: 2, 0.1: 1}

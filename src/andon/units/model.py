@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from andon.units.evidence import Evidence
 from andon.units.fields import Duration, InnerPath, InstanceCommand, Interval, Name, Section
 from andon.units.serving import Gateway
 
@@ -119,43 +120,6 @@ class Drain(Section):
     signal: Literal["TERM", "INT"] = Field("TERM", description="Signal that asks it to stop")
 
 
-class Evidence(Section):
-    """One metric that the judge reads: bad events of an exposure, per release."""
-
-    source: Literal["gateway", "http"] = Field(
-        description="gateway: requests and errors as Envoy counted them; http: the unit's own metrics page"
-    )
-    path: str = Field("/metrics", pattern="^/", description="Page in Prometheus' text format (source http)")
-    scope: Literal["unit", "instance"] = Field(
-        "instance", description="unit: any one instance answers for all; instance: the sum over instances"
-    )
-    release_label: str = Field("release", description="Label that holds the release version (source http)")
-    exposure: str = Field("", description="Series summed as exposure, such as serials_total (source http)")
-    bad: str = Field(
-        "", description='Series summed as bad events, such as serials_total{result="fail"} (source http)'
-    )
-    title: str = Field("", max_length=60, description="Name on the board, English")
-    title_ko: str = Field("", max_length=60, description="Name on the board, Korean")
-    acceptable: float | None = Field(
-        None,
-        gt=0,
-        lt=1,
-        description="Rate below which the candidate is good enough whatever the stable release does",
-    )
-    guardrail: float | None = Field(
-        None, gt=0, lt=1, description="Rate above which the candidate fails whatever the stable release does"
-    )
-    required: bool = Field(True, description="Promotion waits for this metric's evidence")
-
-    @model_validator(mode="after")
-    def _can_be_read(self) -> Self:
-        if self.source == "http" and not (self.exposure and self.bad):
-            raise ValueError("source http needs `exposure` and `bad`, the series to read")
-        if self.acceptable and self.guardrail and self.acceptable >= self.guardrail:
-            raise ValueError("`acceptable` must be below `guardrail`")
-        return self
-
-
 class Policy(Section):
     """How the judge decides in an environment."""
 
@@ -170,6 +134,14 @@ class Policy(Section):
     )
     margin: float = Field(
         1.5, gt=1, le=100, description="Rate ratio from which on a candidate counts as worse"
+    )
+    latency_margin: float = Field(
+        1.1, gt=1, le=100, description="How many times as long, from which on a candidate counts as slower"
+    )
+    combine: Literal["split", "average"] = Field(
+        "split",
+        description="How the metrics share alpha; split: each has its part; average: the mean of their "
+        "evidence is tested as one",
     )
     soak: Duration = Field(timedelta(seconds=60), description="Shortest time at each share")
     max_wait: Duration = Field(timedelta(minutes=30), description="Longest to wait at a share for evidence")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.evidence.increments import add, advance, begin
-from andon.evidence.model import ONE_SERIES, Reading, Tally
+from andon.evidence.model import ONE_SERIES, Reading, Tally, measured
 from andon.kernel.ids import Version
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -139,3 +139,61 @@ def test_two_views_of_one_series_never_sum_to_more_than_it_grew(growth, asked):
 )
 def test_gains_are_never_negative_whatever_a_source_says(series):
     run([a_reading(n, epoch=epoch, **of(A, (x, y))) for n, (x, y, epoch) in enumerate(series)])
+
+
+def timed(second: int = 0, *, epoch: str = "", edges=(1.0, 2.0, float("inf")), **buckets) -> Reading:
+    named = {Version(name): measured(each) for name, each in buckets.items()}
+    return Reading("latency", AT + timedelta(seconds=second), named, epoch=epoch, edges=edges)
+
+
+def test_buckets_gain_what_came_on_top_of_each():
+    baseline = begin(timed(**{A: (10, 5, 1)}))
+    gained = advance(baseline, timed(1, **{A: (12, 5, 2), B: (1, 0, 0)}))[1]
+    assert gained == {A: Tally(3, 0, (2, 0, 1)), B: Tally(1, 0, (1, 0, 0))}
+
+
+def test_a_histogram_that_began_anew_is_gained_whole_though_it_is_larger_in_all():
+    baseline = begin(timed(**{A: (10, 5, 1)}))
+    assert advance(baseline, timed(1, **{A: (30, 2, 0)}))[1] == {A: Tally(32, 0, (30, 2, 0))}
+
+
+def test_within_an_epoch_one_bucket_that_fell_gains_nothing_and_counting_goes_on_from_there():
+    baseline = begin(timed(epoch="one", **{A: (10, 5, 1)}))
+    baseline, gained = advance(baseline, timed(1, epoch="one", **{A: (30, 2, 0)}))
+    assert gained == {A: Tally(0, 0)}
+    assert advance(baseline, timed(2, epoch="one", **{A: (31, 2, 1)}))[1] == {A: Tally(2, 0, (1, 0, 1))}
+
+
+def test_an_older_view_of_one_series_gains_nothing_in_any_bucket():
+    baseline = begin(timed(epoch=ONE_SERIES, **{A: (10, 5, 1)}))
+    baseline, gained = advance(baseline, timed(1, epoch=ONE_SERIES, **{A: (9, 5, 1)}))
+    assert gained == {A: Tally(0, 0, (0, 0, 0))}
+    assert advance(baseline, timed(2, epoch=ONE_SERIES, **{A: (12, 5, 1)}))[1] == {A: Tally(2, 0, (2, 0, 0))}
+
+
+def test_other_edges_begin_anew_and_gain_nothing():
+    baseline = begin(timed(**{A: (10, 5, 1)}))
+    moved, gained = advance(baseline, timed(1, edges=(1.0, 3.0, float("inf")), **{A: (20, 5, 1)}))
+    assert gained == {}
+    assert moved is not None
+    assert moved.edges == (1.0, 3.0, float("inf"))
+
+
+def test_buckets_are_added_and_a_sum_with_nothing_is_the_same():
+    assert add(measured((1, 2)), measured((3, 4))) == Tally(10, 0, (4, 6))
+    assert add(Tally(0, 0), measured((3, 4))) == measured((3, 4))
+
+
+@given(st.lists(st.lists(st.integers(0, 5), min_size=3, max_size=3), min_size=2, max_size=12), st.data())
+def test_a_histogram_that_restarts_anywhere_never_gains_more_than_it_counted(steps, data):
+    total, now, baseline, gained = [0, 0, 0], [0, 0, 0], begin(timed(**{A: (0, 0, 0)})), [0, 0, 0]
+    for second, step in enumerate(steps, start=1):
+        if data.draw(st.booleans()):
+            now = [0, 0, 0]
+        now = [one + more for one, more in zip(now, step, strict=True)]
+        total = [one + more for one, more in zip(total, step, strict=True)]
+        baseline, found = advance(baseline, timed(second, **{A: tuple(now)}))
+        tally = found[A]
+        assert tally.exposure == sum(tally.buckets)
+        gained = [one + more for one, more in zip(gained, tally.buckets, strict=True)]
+    assert all(one <= most for one, most in zip(gained, total, strict=True))

@@ -1,12 +1,13 @@
 import contextlib
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
-from andon.evidence.model import Tally
-from andon.evidence.page import Selector, read, selector
+from andon.evidence.model import Tally, measured
+from andon.evidence.page import Selector, read, read_histogram, selector
 from andon.kernel.errors import InvalidInput, Unavailable
 
 PAGE = """\
@@ -140,3 +141,50 @@ def test_what_the_usual_library_writes_is_read_exactly(counted):
     for release in {each for each, _ in counted}:
         fails = counted.get((release, "fail"), 0)
         assert found[release] == Tally(counted.get((release, "pass"), 0) + fails, fails)
+
+
+TIMES = """\
+# TYPE cycle_seconds histogram
+cycle_seconds_bucket{release="1.0.0",process="10",le="15.0"} 4
+cycle_seconds_bucket{release="1.0.0",process="10",le="30.0"} 9
+cycle_seconds_bucket{release="1.0.0",process="10",le="60.0"} 10
+cycle_seconds_bucket{release="1.0.0",process="10",le="+Inf"} 12
+cycle_seconds_sum{release="1.0.0",process="10"} 240
+cycle_seconds_count{release="1.0.0",process="10"} 12
+cycle_seconds_bucket{release="1.0.0",process="20",le="15.0"} 1
+cycle_seconds_bucket{release="1.0.0",process="20",le="30.0"} 1
+cycle_seconds_bucket{release="1.0.0",process="20",le="60.0"} 1
+cycle_seconds_bucket{release="1.0.0",process="20",le="+Inf"} 1
+cycle_seconds_bucket{le="+Inf"} 7
+"""
+
+
+def read_times(text: str = TIMES, histogram: str = "cycle_seconds", edges=(15.0, 60.0, math.inf)):
+    return read_histogram(text, histogram, edges, "release")
+
+
+def test_a_histogram_is_summed_by_release_in_the_buckets_that_are_asked_for():
+    assert read_times() == {"1.0.0": measured((5, 6, 2))}
+    assert read_times(histogram='cycle_seconds{process="20"}') == {"1.0.0": measured((1, 0, 0))}
+
+
+def test_a_histogram_without_a_sample_is_empty_and_no_problem():
+    assert read_times("# TYPE cycle_seconds histogram\n") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("# TYPE other histogram\n", "has no histogram cycle_seconds"),
+        (TIMES.replace("60.0", "70.0"), "no bucket of cycle_seconds up to 60"),
+        (TIMES.replace("} 10\n", "} 100\n"), "do not rise"),
+        (TIMES.replace('le="15.0"', 'at="15.0"'), "has no edge"),
+        (
+            "".join(f'cycle_seconds_bucket{{release="{i}",le="+Inf"}} 1\n' for i in range(101)),
+            "more than 100 releases",
+        ),
+    ],
+)
+def test_a_histogram_that_is_not_as_it_should_be_is_a_problem(text, says):
+    with pytest.raises(Unavailable, match=says):
+        read_times(text)

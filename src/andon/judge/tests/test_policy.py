@@ -5,10 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from andon.judge.model import JudgePolicy, MetricPolicy
+from andon.judge.model import JudgePolicy, MetricKind, MetricPolicy
 from andon.judge.policy import check, split
 from andon.kernel.errors import InvalidInput
 
+LATENCY = MetricPolicy(
+    "latency", alpha=0.01, margin=1.1, kind=MetricKind.LATENCY, edges=(0.1, 0.5, 2.0, math.inf), guardrail=2.0
+)
 METRIC = MetricPolicy("errors", alpha=0.01, acceptable=0.01, guardrail=0.05)
 
 
@@ -24,7 +27,27 @@ def test_no_metrics_share_nothing():
 
 
 def test_a_sound_policy_is_accepted():
-    check(JudgePolicy((METRIC, MetricPolicy("fails", alpha=0.01))))
+    check(JudgePolicy((METRIC, MetricPolicy("fails", alpha=0.01), LATENCY, replace(LATENCY, name="cycles"))))
+    check(JudgePolicy((replace(LATENCY, acceptable=0.1, guardrail=None),)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"edges": ()}, "latency: the edges must be above 0 and rise, the last infinite"),
+        ({"edges": (math.inf,)}, "latency: the edges"),
+        ({"edges": (0.1, 2.0)}, "latency: the edges"),
+        ({"edges": (2.0, 0.1, math.inf)}, "latency: the edges"),
+        ({"edges": (0.1, 0.1, math.inf)}, "latency: the edges"),
+        ({"edges": (0.0, 2.0, math.inf)}, "latency: the edges"),
+        ({"acceptable": 0.09}, "latency: acceptable is 0.09 s, below the first edge, 0.1 s"),
+        ({"guardrail": 2.1}, "latency: guardrail is 2.1 s, above the last edge, 2 s"),
+        ({"margin": 1.0}, "latency: margin is 1.0"),
+    ],
+)
+def test_a_measure_that_its_edges_cannot_show_is_refused(fields, says):
+    with pytest.raises(InvalidInput, match=says):
+        check(JudgePolicy((replace(LATENCY, **fields),)))
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,15 @@
 """What counts as evidence: from the confirmed share on, once, with exposure as it was observed."""
 
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from andon.evidence.model import Reading, Tally
+from andon.evidence.model import Reading, Tally, measured
 from andon.judge import sequential
-from andon.judge.model import Counts, Look
+from andon.judge.model import Counts, JudgePolicy, Look, MetricKind, MetricPolicy
 from andon.rollouts import gather
 from andon.rollouts.gather import Gained, Requests, Route, Sources
 from andon.rollouts.model import Evidence, Phase, Rollout, Stage
@@ -134,3 +135,47 @@ def test_a_look_waits_for_its_interval() -> None:
     assert gather.is_due(Evidence(looked.judge), AT, timedelta(seconds=1))
     assert not gather.is_due(looked, at(0.9), timedelta(seconds=1))
     assert gather.is_due(looked, at(1), timedelta(seconds=1))
+
+
+EDGES = (0.1, 0.5, math.inf)
+
+
+def timing() -> Rollout:
+    metric = MetricPolicy("latency", alpha=0.01, margin=1.1, kind=MetricKind.LATENCY, edges=EDGES)
+    rollout, policy = serving(), JudgePolicy((metric,))
+    evidence = replace(rollout.evidence, judge=sequential.start(policy))
+    return replace(rollout, plan=replace(rollout.plan, policy=policy), evidence=evidence)
+
+
+def timed(seconds: float, **buckets: Any) -> Sources:
+    tallies = {{"old": OLD, "new": NEW}[name]: measured(each) for name, each in buckets.items()}
+    return Sources([Reading("latency", at(seconds), tallies, edges=EDGES)], None, ROUTE)
+
+
+def test_a_measured_metric_begins_with_what_the_stable_release_had_before() -> None:
+    _, gained = look(timing(), timed(1, old=(900, 90, 10)), 1)
+    assert gained is not None
+    assert gained.looks["latency"] == Look(Counts(), Counts(), (0, 0, 0), (0, 0, 0), (900, 90, 10))
+
+
+def test_a_measured_metric_gains_buckets_and_an_arm_without_any_gains_zeros() -> None:
+    rollout, _ = look(timing(), timed(1, old=(900, 90, 10)), 1)
+    rollout, gained = look(rollout, timed(2, old=(910, 92, 10)), 2)
+    assert gained is not None
+    assert gained.looks["latency"] == Look(Counts(12), Counts(), (10, 2, 0), (0, 0, 0))
+    _, gained = look(rollout, timed(3, old=(910, 92, 10), new=(3, 0, 1)), 3)
+    assert gained is not None
+    assert gained.looks["latency"] == Look(Counts(), Counts(4), (0, 0, 0), (3, 0, 1))
+
+
+def test_a_measured_metric_of_which_nothing_was_there_before_begins_in_silence() -> None:
+    rollout, gained = look(timing(), timed(1), 1)
+    assert gained is None
+    assert look(rollout, timed(2), 2)[1] is None
+
+
+def test_a_source_that_measures_in_other_buckets_than_planned_is_not_judged() -> None:
+    other = Sources([Reading("latency", at(1), {}, edges=(0.2, math.inf))], None, ROUTE)
+    rollout, gained = look(timing(), other, 1)
+    assert gained is None
+    assert rollout.evidence.baselines == {}

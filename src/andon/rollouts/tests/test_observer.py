@@ -160,6 +160,10 @@ async def test_between_two_looks_the_last_verdict_stands() -> None:
         ([], "errors: its source has said nothing yet"),
         ([Reading("errors", AT, {}, problem="timed out")], "errors: timed out"),
         ([Reading("errors", AT - timedelta(seconds=60), {})], "errors: its source last answered 60 s ago"),
+        (
+            [Reading("errors", AT, {}, edges=(1.0,))],
+            "errors: its source measures in other buckets than the plan was made for",
+        ),
     ],
 )
 async def test_a_required_source_that_does_not_answer_is_a_problem(read: list[Reading], problem: str) -> None:

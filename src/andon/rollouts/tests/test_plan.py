@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from andon.gateway.model import EDGES_S
+from andon.judge.model import Combine, MetricKind, MetricPolicy
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName
 from andon.rollouts import codec
@@ -116,6 +118,52 @@ def test_an_unknown_environment_names_the_known_ones() -> None:
     with pytest.raises(InvalidInput, match="'staging' is not in the manifest of mes") as caught:
         plan(a_manifest(), EnvironmentName("staging"), Current())
     assert "production" in caught.value.hint
+
+
+def metric(**evidence: Any) -> MetricPolicy:
+    dumped = a_manifest().model_dump()
+    dumped["evidence"] = {"it": evidence}
+    return plan(Manifest.model_validate(dumped), PRODUCTION, Current(OLD, 3)).policy.metrics[0]
+
+
+CYCLES = {"source": "http", "kind": "latency", "histogram": "cycle_seconds", "edges": [15.0, 60.0]}
+PARTS = {"source": "http", "exposure": "parts", "bad": "bad"}
+
+
+def test_what_the_gateway_times_is_judged_in_its_buckets_with_ten_percent_of_margin() -> None:
+    made = metric(source="gateway", kind="latency")
+    assert (made.kind, made.edges, made.margin) == (MetricKind.LATENCY, EDGES_S, 1.1)
+    assert EDGES_S[-1] == float("inf")
+
+
+def test_what_the_unit_times_is_judged_in_the_buckets_that_its_manifest_names() -> None:
+    made = metric(**CYCLES, acceptable_p95="45s", guardrail_p95="1m")
+    assert made.edges == (15.0, 60.0, float("inf"))
+    assert (made.acceptable, made.guardrail) == (45.0, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "limit"),
+    [
+        ({"source": "gateway"}, 0.05),
+        ({"source": "gateway", "guardrail": 0.2}, 0.2),
+        ({"source": "gateway", "acceptable": 0.06}, None),
+        (PARTS, None),
+        ({"source": "gateway", "kind": "latency"}, 2.0),
+        ({"source": "gateway", "kind": "latency", "guardrail_p95": "500ms"}, 0.5),
+        ({"source": "gateway", "kind": "latency", "acceptable_p95": "3s"}, None),
+        (CYCLES, None),
+    ],
+)
+def test_what_the_gateway_sees_has_the_usual_guardrail_where_none_is_named(
+    evidence: dict[str, Any], limit: float | None
+) -> None:
+    assert metric(**evidence).guardrail == limit
+
+
+def test_the_plan_says_how_the_metrics_share_alpha() -> None:
+    assert a_plan().policy.combine is Combine.SPLIT
+    assert a_plan(combine="average").policy.combine is Combine.AVERAGE
 
 
 def test_the_hash_covers_everything_and_nothing_else() -> None:

@@ -60,6 +60,36 @@ def test_a_manifest_is_read_with_its_defaults() -> None:
         (("evidence.errors", 'evidence."A b"'), "line 7: evidence.A b: not a name", "lower-case"),
         (('"gateway"', '"http"'), "line 7: evidence.errors: source http needs `exposure` and `bad`", ""),
         (
+            ('"gateway"', '"gateway"\nkind = "latency"\nedges = [1]'),
+            "line 7: evidence.errors: the gateway has buckets of its own",
+            "",
+        ),
+        (
+            ('"gateway"', '"gateway"\nkind = "latency"\nguardrail = 0.05'),
+            "line 7: evidence.errors: kind latency has no bad events",
+            "",
+        ),
+        (
+            ('"gateway"', '"gateway"\nkind = "latency"\nacceptable_p95 = "2s"\nguardrail_p95 = "1s"'),
+            "line 7: evidence.errors: `acceptable_p95` must be below `guardrail_p95`",
+            "",
+        ),
+        (
+            ('"gateway"', '"http"\nkind = "latency"\nhistogram = "x"'),
+            "line 7: evidence.errors: source http needs `histogram` and `edges`",
+            "",
+        ),
+        (
+            ('"gateway"', '"http"\nkind = "latency"\nhistogram = "x"\nedges = [2, 1]'),
+            "line 7: evidence.errors: `edges` must rise",
+            "",
+        ),
+        (
+            ('"gateway"', '"gateway"\nguardrail_p95 = "1s"'),
+            "line 7: evidence.errors: `histogram`, `edges` and limits of a percentile are for kind latency",
+            "",
+        ),
+        (
             ("port = 9000", "policy = { steps = [0.5, 0.1] }\nport = 1"),
             "line 11: environments.production.p",
             "",
