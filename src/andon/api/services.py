@@ -16,7 +16,8 @@ from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, StageName
 from andon.releases.model import Release
 from andon.rollouts.gates import Answered
-from andon.rollouts.model import Cord, Plan, RequestKind, Rollout
+from andon.rollouts.model import Cord, RequestKind, Rollout
+from andon.rollouts.steps import Plan
 from andon.targets.model import Instance
 from andon.timeline.records import Record
 from andon.timeline.store import Filter

@@ -12,7 +12,8 @@ from andon.judge.model import Counts, Finding, MetricPolicy, Verdict
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
 from andon.rollouts.gates import Answered
-from andon.rollouts.model import Cord, Phase, Plan, Rollout, Stage
+from andon.rollouts.model import Cord, Phase, Rollout, Stage
+from andon.rollouts.steps import Plan
 from andon.targets.model import Instance
 from andon.timeline.records import Record
 from andon.units.evidence import Evidence

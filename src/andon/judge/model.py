@@ -1,7 +1,9 @@
 """What the judge reads and says. Pure values: counts come in, a verdict with its reason goes out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from andon.kernel.later import LATER
 
 
 class Outcome(StrEnum):
@@ -79,8 +81,8 @@ class MetricPolicy:
     guardrail: float | None = None
     guardrail_min_exposure: int = 20
     required: bool = True
-    kind: MetricKind = MetricKind.COUNT
-    edges: tuple[float, ...] = ()
+    kind: MetricKind = field(default=MetricKind.COUNT, metadata=LATER)
+    edges: tuple[float, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ class JudgePolicy:
     metrics: tuple[MetricPolicy, ...]
     ratio_alpha: float = 0.001
     session_requests: int = 1
-    judge: str = "sequential"
-    combine: Combine = Combine.SPLIT
+    judge: str = field(default="sequential", metadata=LATER)
+    combine: Combine = field(default=Combine.SPLIT, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

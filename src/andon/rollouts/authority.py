@@ -16,7 +16,8 @@ from andon.kernel.errors import Conflict, Damaged, Forbidden, Untrusted
 from andon.kernel.ids import EnvironmentName
 from andon.rollouts import documents, gates, refusals
 from andon.rollouts.approvals import Approvals, Seals
-from andon.rollouts.model import Gate, Rollout
+from andon.rollouts.model import Rollout
+from andon.rollouts.steps import Gate
 
 
 class Demands(Protocol):

@@ -1,8 +1,10 @@
 """Frozen dataclasses to plain JSON values and back, exactly: a float comes back bit for bit.
 
 Types come from the annotations. A key that is missing takes its field's default, so that an older row can
-be read; a key that is unknown is left out, so that a newer row can be read after a downgrade. Not here:
-where the values are stored.
+be read; a key that is unknown is left out, so that a newer row can be read after a downgrade. A field that
+came later (`kernel/later.py`) is written only where it says something. Of a union of dataclasses each has
+a field `kind` with an enum of its own; the first is meant where there is none. Not here: where the values
+are stored.
 """
 
 import dataclasses
@@ -11,7 +13,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -42,7 +44,8 @@ def encode(value: Any) -> Any:
             return {str(key): encode(each) for key, each in value.items()}
         case list() | tuple():
             return [encode(each) for each in value]
-    return {each.name: encode(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    fields = ((each, getattr(value, each.name)) for each in dataclasses.fields(value))
+    return {each.name: encode(own) for each, own in fields if not _is_left_out(each, own)}
 
 
 def decode(kind: type[T], data: Any) -> T:
@@ -69,13 +72,17 @@ def sha256(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
+def _is_left_out(field: dataclasses.Field[Any], value: Any) -> bool:
+    return bool(field.metadata.get("is_later")) and value == field.default
+
+
 def _decode(kind: Any, data: Any) -> Any:
     if isinstance(kind, typing.NewType):
         return _decode(kind.__supertype__, data)
     origin = typing.get_origin(kind)
     if origin in {typing.Union, types.UnionType}:
-        inner = next(each for each in typing.get_args(kind) if each is not types.NoneType)
-        return None if data is None else _decode(inner, data)
+        inner = [each for each in typing.get_args(kind) if each is not types.NoneType]
+        return None if data is None else _decode(_meant(inner, data), data)
     if origin is tuple:
         return _decode_tuple(typing.get_args(kind), data)
     if origin is not None:
@@ -84,6 +91,15 @@ def _decode(kind: Any, data: Any) -> Any:
     if dataclasses.is_dataclass(kind):
         return _decode_fields(cast("type[Any]", kind), data)
     return _decode_plain(kind, data)
+
+
+def _meant(kinds: Sequence[Any], data: Any) -> Any:
+    if len(kinds) == 1 or "kind" not in data:
+        return kinds[0]
+    found = [each for each in kinds if data["kind"] in set(_hints(each)["kind"])]
+    if not found:
+        raise ValueError(f"{data['kind']!r} is none of its kinds")
+    return found[0]
 
 
 def _decode_tuple(kinds: tuple[Any, ...], data: Any) -> tuple[Any, ...]:

@@ -7,9 +7,10 @@ from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.rollouts.asking import Asking
 from andon.rollouts.cords.commands import CordCommands
 from andon.rollouts.desk import Asked
-from andon.rollouts.model import Plan, Rollout
+from andon.rollouts.model import Rollout
 from andon.rollouts.plan import plan
 from andon.rollouts.returning import Returning
+from andon.rollouts.steps import Plan
 from andon.units.model import StrategyName
 
 

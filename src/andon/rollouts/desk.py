@@ -13,9 +13,10 @@ from andon.rollouts import refusals
 from andon.rollouts.authority import Authority
 from andon.rollouts.cords.store import corded
 from andon.rollouts.keeping import Kept
-from andon.rollouts.model import Plan, RequestKind, Rollout
+from andon.rollouts.model import RequestKind, Rollout
 from andon.rollouts.plan import Current
 from andon.rollouts.rows.store import Loaded
+from andon.rollouts.steps import Plan
 from andon.rollouts.transitions import Beginning, begin
 from andon.units.model import Manifest
 

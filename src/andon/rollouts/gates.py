@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from andon.access.rights import is_separated
 from andon.access.signatures.model import Signature, Standing
-from andon.rollouts.model import UNANSWERED, Answers, Gate, Rollout
+from andon.rollouts.model import UNANSWERED, Answers, Rollout
+from andon.rollouts.steps import Gate
 
 YES, NO = "yes", "no"
 

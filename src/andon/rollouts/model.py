@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from andon.evidence.increments import Baseline
-from andon.judge.model import JudgePolicy, JudgeState, Verdict
+from andon.judge.model import JudgeState, Verdict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
+from andon.rollouts.steps import Gate, GateKind, Plan, Step, Task, together
 from andon.targets.model import InstanceState
-from andon.units.model import StrategyName
 
 
 class Phase(StrEnum):
@@ -39,7 +39,9 @@ class Stage(StrEnum):
     SERVING = "serving"  # the step's share is confirmed: it soaks and is judged
     RESTORING = "restoring"  # the stable release was started again; its route is not confirmed yet
     WARM = "warm"  # the candidate has everything; the former release is kept ready to take it back
-    GATED = "gated"  # people have not said yes yet: nothing of the candidate is there
+    GATED = "gated"  # somebody or something has not said yes yet; what serves stays as it is
+    CHECKING = "checking"  # the step's instances are ready, and a task runs before its share is asked for
+    VERIFYING = "verifying"  # the return is done: it is looked at once more
 
 
 class Trigger(StrEnum):
@@ -57,22 +59,9 @@ class Trigger(StrEnum):
     TIMEOUT = "timeout"  # gateway or target did not do in time what was asked; nobody blames the candidate
     ABORT = "abort"
     CORD = "cord"
-    GATE = "gate"  # not approved: a person said no, or nobody answered in time
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """People must say yes before step `before_step`; so far that is always the first.
-
-    approvals: signatures of so many different people, at least one of whom neither shipped the release nor
-    proposed the rollout. approver_role: held by who signs. expires_after: an answer that is not given by
-    then is a no.
-    """
-
-    approvals: int
-    approver_role: str
-    before_step: int = 0
-    expires_after: timedelta = timedelta(days=7)
+    GATE = "gate"  # not approved: somebody or something said no, or nobody answered in time
+    CHECK = "check"  # a smoke test or a command failed
+    ALERT = "alert"  # an alert rule asked for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,50 +82,47 @@ class Answers:
 UNANSWERED = Answers()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One element of a plan: from its start the candidate has `share`, with so many instances of each.
+class GateState(StrEnum):
+    """What a gate says now."""
 
-    It lasts at least `soak`. `is_judged`: it ends only with a verdict, at the latest after `max_wait`,
-    which is never shorter than `soak`.
-    """
-
-    share: float
-    candidate_instances: int
-    stable_instances: int
-    soak: timedelta
-    is_judged: bool
-    max_wait: timedelta
+    OPEN = "open"
+    WAITING = "waiting"
+    REFUSED = "refused"  # a final no
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What will happen, frozen when the rollout begins. `hash` is the SHA-256 of all the rest.
+class GateSeen:
+    """A gate as it was seen at this look. reason: the rest of a sentence about the gate, for people.
 
-    instances: of the candidate when it has everything; stable_instances: of the stable release before and
-    after. needs_gap: the two cannot run at once, so the stable one is stopped first. install_deadline:
-    longest until the very first instances run, on top of `ready_deadline`. notes: what a person should know
-    before it begins, one sentence each. gate: who must approve before anything of the candidate is there.
+    Silence of whoever is asked is WAITING, with what is known of it as the reason.
     """
 
-    strategy: StrategyName
-    steps: tuple[Step, ...]
-    instances: int
-    require_evidence: bool
-    ready_deadline: timedelta
-    drain_timeout: timedelta
-    warm: timedelta
-    health_failures: int
-    policy: JudgePolicy
-    hash: str
-    stable_instances: int = 0
-    needs_gap: bool = False
-    is_rollback: bool = False
-    install_deadline: timedelta = timedelta(minutes=5)
-    confirm_deadline: timedelta = timedelta(seconds=30)
-    stop_deadline: timedelta = timedelta(seconds=60)
-    notes: tuple[str, ...] = ()
-    gate: Gate | None = None
+    state: GateState
+    reason: str
+
+
+UNSEEN = GateSeen(GateState.WAITING, "was not looked at yet")
+
+
+class TaskState(StrEnum):
+    """How far a task is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PASSED = "passed"
+    FAILED = "failed"  # at its last try: final
+    LOST = "lost"  # what ran it is gone and left no result; it is run again
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSeen:
+    """The task that the rollout wants now, as its row says. reason: the rest of a sentence about the task."""
+
+    state: TaskState
+    reason: str = ""
+
+
+NOT_BEGUN = TaskSeen(TaskState.PENDING)
 
 
 class RequestKind(StrEnum):
@@ -190,6 +176,8 @@ class Rollout:
     acknowledged by the gateway, None before. deadline_at: when the present stage gives up. held_from: the
     phase that a hold interrupted. paused_at, frozen_at: since when a person, or the cord, stops it.
     proposer_id: the user's id of who began it; empty for a token, and in rows from before there were users.
+    at: index into what stands before the step (`plan.before`) of what it waits for or does now; behind the
+    last where nothing is left. back_at: when the gateway confirmed share 0 of a return.
     """
 
     id: RolloutId
@@ -215,6 +203,8 @@ class Rollout:
     paused_at: datetime | None = None
     frozen_at: datetime | None = None
     proposer_id: str = ""
+    at: int = 0
+    back_at: datetime | None = None
 
     @property
     def judge(self) -> JudgeState:
@@ -238,8 +228,43 @@ class Rollout:
 
     @property
     def is_gated(self) -> bool:
-        """Whether it waits for people to say yes."""
-        return self.phase is Phase.PREPARING and self.stage is Stage.GATED
+        """Whether it stands at gates."""
+        return self.phase in {Phase.PREPARING, Phase.STEPPING} and self.stage is Stage.GATED
+
+    @property
+    def gates(self) -> tuple[Gate, ...]:
+        """The gates at which it stands, all of which must be open at once; none where it stands at none."""
+        return together(self.plan.before(self.step)[self.at :]) if self.stage is Stage.GATED else ()
+
+    @property
+    def approval(self) -> Gate | None:
+        """The gate at which it waits for people's signatures now."""
+        mine = self.gates if self.is_gated else ()
+        return next((each for each in mine if each.kind is GateKind.APPROVAL), None)
+
+    @property
+    def task(self) -> Task | None:
+        """The task that comes next before the step's share, or runs now; None where a gate comes first."""
+        rest = self.plan.before(self.step)[self.at :]
+        return rest[0] if rest and isinstance(rest[0], Task) else None
+
+    @property
+    def has_asked_for_instances(self) -> bool:
+        """Whether the step's own instances are asked for: behind its gates, before its first task."""
+        done = self.plan.before(self.step)[: self.at]
+        return self.stage is not Stage.GATED or any(isinstance(each, Task) for each in done)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing of the candidate was asked for yet, and nothing of the stable release changed."""
+        return self.is_gated and self.step == 0 and not self.has_asked_for_instances
+
+    @property
+    def step_in_force(self) -> Step | None:
+        """The step whose share and routing the gateway is asked for; None before the first."""
+        before = {Stage.SCALING, Stage.GATED, Stage.CHECKING}
+        index = self.step - 1 if self.stage in before else self.step
+        return self.plan.steps[index] if index >= 0 else None
 
     @property
     def is_last_step(self) -> bool:
@@ -260,8 +285,7 @@ class Rollout:
             case Phase.FINISHING | Phase.PROMOTED:
                 return 1.0
             case Phase.STEPPING:
-                index = self.step - 1 if self.stage is Stage.SCALING else self.step
-                return self.plan.steps[index].share if index >= 0 else 0.0
+                return self.step_in_force.share if self.step_in_force else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +307,10 @@ class Observation:
     confirmed, with the shares of candidate and stable release (None: nothing confirmed yet).
     active_requests: in flight at the candidate and at the stable release, as counted at traffic_at.
     requests: candidate and stable requests since the step's share was acknowledged.
-    evidence_problems: sentences of required sources that do not answer. answers: at the gate, if it has one.
+    evidence_problems: sentences of required sources that do not answer. answers: at the approval at which
+    it stands. gates: what the other gates at which it stands say, by key. task: the one that it wants now.
+    clock_step: how far the clock was set forward (or back) since the look before, beyond the time that
+    passed.
     """
 
     now: datetime
@@ -303,6 +330,9 @@ class Observation:
     cord_returns: bool = False
     cord_reason: str = ""
     answers: Answers = UNANSWERED
+    gates: Mapping[str, GateSeen] = field(default_factory=dict)
+    task: TaskSeen = NOT_BEGUN
+    clock_step: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ worth is in `gather.py`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,7 +15,17 @@ from andon.judge.model import Counts, Look, Outcome, Verdict
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.rollouts import gather
 from andon.rollouts.gather import Gained, Judge, Requests, Route, Sources
-from andon.rollouts.model import Answers, Cord, Observation, Rollout, SeenInstance
+from andon.rollouts.model import (
+    NOT_BEGUN,
+    Answers,
+    Cord,
+    GateSeen,
+    Observation,
+    Rollout,
+    SeenInstance,
+    Stage,
+    TaskSeen,
+)
 from andon.targets.model import Instance
 from andon.units.desired import Desired
 
@@ -69,6 +79,46 @@ class GateView(Protocol):
         ...
 
 
+class OutsideView(Protocol):
+    """What gates other than approvals say."""
+
+    async def seen(self, rollout: Rollout) -> Mapping[str, GateSeen]:
+        """What each of `rollout.gates` that is no approval and no hold says now, by its key.
+
+        Who is asked and does not answer is WAITING, with that as the reason; raises Unavailable only where
+        our own database does not answer. A gate that is left out counts as waiting.
+        """
+        ...
+
+
+class TaskView(Protocol):
+    """How far tasks are."""
+
+    async def seen(self, rollout: Rollout) -> TaskSeen:
+        """The row of the task that `wanted.task(rollout)` names; PENDING where there is none.
+
+        Raises:
+            Unavailable: our own database does not answer.
+        """
+        ...
+
+
+class Nobody:
+    """Looks at no gates and no tasks: what waits for them waits until its deadline."""
+
+    async def seen(self, _rollout: Rollout) -> Mapping[str, GateSeen]:
+        """Nothing."""
+        return {}
+
+
+class NoTasks:
+    """Runs no tasks."""
+
+    async def seen(self, _rollout: Rollout) -> TaskSeen:
+        """Nothing has begun."""
+        return NOT_BEGUN
+
+
 @dataclass(frozen=True, slots=True)
 class Views:
     """Everything that is looked at."""
@@ -78,6 +128,8 @@ class Views:
     evidence: EvidenceView
     state: StateView
     gates: GateView
+    outside: OutsideView = field(default_factory=Nobody)
+    tasks: TaskView = field(default_factory=NoTasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +184,8 @@ class Observer:
             cord_returns=cord is not None and cord.returns,
             cord_reason="" if cord is None else cord.reason,
             answers=await self._views.gates.answers(rollout),
+            gates=await self._views.outside.seen(rollout) if rollout.is_gated else {},
+            task=await self._views.tasks.seen(rollout) if rollout.stage is Stage.CHECKING else NOT_BEGUN,
         )
         return Seen(observation, looked, gained)
 

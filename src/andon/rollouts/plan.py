@@ -11,7 +11,7 @@ from andon.judge.policy import split
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName, Version
 from andon.rollouts import codec, strategies
-from andon.rollouts.model import Gate, Plan, Step
+from andon.rollouts.steps import Gate, Plan, Step
 from andon.rollouts.strategies import Pace, Sizes
 from andon.units.evidence import Evidence
 from andon.units.model import Environment, Manifest, Policy, StrategyName

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-from andon.rollouts.model import Step
+from andon.rollouts.steps import Step
 from andon.units.model import StrategyName
 
 

@@ -28,7 +28,8 @@ from andon.rollouts.actions import (
     Thaw,
     Wait,
 )
-from andon.rollouts.model import Evidence, Phase, Plan, RequestKind, Rollout, Stage, Trigger
+from andon.rollouts.model import Evidence, Phase, RequestKind, Rollout, Stage, Trigger
+from andon.rollouts.steps import Plan
 
 _Turn = Pause | Resume | Freeze | Thaw | Dismiss | RollBack | Hold
 _Move = (
@@ -170,27 +171,38 @@ def _entered(rollout: Rollout, stage: Stage, now: datetime) -> Rollout:
     return replace(rollout, deadline_at=now + _lasts(rollout))
 
 
+# On top of a task's own time: until it is taken up, and until its result is seen.
+_TASK_GRACE = timedelta(seconds=30)
+
+
 def _lasts(rollout: Rollout) -> timedelta:
     plan = rollout.plan
     match rollout.stage:
+        case Stage.GATED | Stage.CHECKING | Stage.SCALING:
+            return _lasts_before_its_share(rollout)
         case Stage.ROUTING | Stage.RESTORING:
             return plan.confirm_deadline
         case Stage.DRAINING:
             return plan.drain_timeout
         case Stage.STOPPING:
             return plan.stop_deadline
-        case Stage.SCALING if rollout.phase is Phase.STEPPING:
-            return plan.ready_deadline
-        case Stage.SCALING:
-            return plan.install_deadline + plan.ready_deadline
         case Stage.SERVING:
             return plan.steps[rollout.step].max_wait
         case Stage.WARM:
             return plan.warm
-        case Stage.GATED:
-            return timedelta() if plan.gate is None else plan.gate.expires_after
+        case Stage.VERIFYING:
+            return plan.verify_after + plan.confirm_deadline
         case _ as never:
             assert_never(never)
+
+
+def _lasts_before_its_share(rollout: Rollout) -> timedelta:
+    if rollout.stage is Stage.GATED:
+        return max((each.expires_after for each in rollout.gates), default=timedelta())
+    if rollout.stage is Stage.CHECKING and rollout.task is not None:
+        return rollout.task.longest + _TASK_GRACE
+    ready = rollout.plan.ready_deadline
+    return ready if rollout.phase is Phase.STEPPING else rollout.plan.install_deadline + ready
 
 
 def _confirmed(rollout: Rollout, now: datetime) -> Rollout:

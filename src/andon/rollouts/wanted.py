@@ -4,9 +4,12 @@ So desired state can never contradict the phase, and a restart has nothing to wo
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
+from andon.kernel.ids import RolloutId
 from andon.rollouts.model import Phase, Rollout, Stage
+from andon.rollouts.steps import Task
 from andon.units.desired import Desired, DesiredRelease
 
 
@@ -40,6 +43,33 @@ def wanted(rollout: Rollout) -> Wanted:
             return Wanted(0, plan.stable_instances, *_shares(rollout))
         case _ as never:
             assert_never(never)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTask:
+    """The task that should be running, and done once. Its key is the rollout, the step and the name.
+
+    may_start: whether a try may begin now; one that runs may end. deadline_at: when the rollout gives up.
+    """
+
+    rollout: RolloutId
+    step: int
+    task: Task
+    may_start: bool
+    deadline_at: datetime | None
+
+
+def task(rollout: Rollout) -> WantedTask | None:
+    """The task that the rollout wants now; None where it wants none, and one that still runs must be ended.
+
+    A cord or a pause lets no try begin. A promise of this function to who runs tasks: the same rows, the
+    same task, so that after a crash nothing is remembered that is not in a row.
+    """
+    wants = rollout.phase in {Phase.PREPARING, Phase.STEPPING} and rollout.stage is Stage.CHECKING
+    if not wants or rollout.task is None:
+        return None
+    is_stopped = rollout.is_paused or rollout.frozen_at is not None
+    return WantedTask(rollout.id, rollout.step, rollout.task, not is_stopped, rollout.deadline_at)
 
 
 def desired(rollout: Rollout, revision: int) -> Desired:

@@ -7,8 +7,9 @@ from typing import Any
 from andon.judge import sequential
 from andon.judge.model import Outcome, Verdict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
-from andon.rollouts.model import Answers, Gate, Observation, Plan, Rollout, SeenInstance
+from andon.rollouts.model import Answers, Observation, Rollout, SeenInstance
 from andon.rollouts.plan import Current, plan
+from andon.rollouts.steps import Gate, Plan
 from andon.rollouts.transitions import Beginning, begin
 from andon.rollouts.wanted import wanted
 from andon.targets.model import InstanceState

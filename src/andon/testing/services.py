@@ -30,16 +30,14 @@ from andon.rollouts.gates import involved as involved_in
 from andon.rollouts.model import (
     Cord,
     Evidence,
-    Gate,
     Phase,
-    Plan,
     RequestKind,
     Rollout,
     Stage,
-    Step,
     Trigger,
-)  # fmt: skip
+)
 from andon.rollouts.refusals import no_pull
+from andon.rollouts.steps import Gate, Plan, Step
 from andon.targets.model import Instance, InstanceState
 from andon.targets.retries import Retries
 from andon.testing.access import FakeAccess, FakeDevices, FakeLogin, FakePeople, FakeSessions, FakeTokens

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from andon.access.model import Grant, Scope
-from andon.rollouts.model import Gate, Phase, Stage
+from andon.rollouts.model import Phase, Stage
+from andon.rollouts.steps import Gate
 from andon.testing import scenes
 from andon.testing.access import PASSWORD, client_as
 from andon.testing.services import FakePlant

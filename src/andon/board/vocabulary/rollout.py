@@ -40,6 +40,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "trigger.no-evidence": ("no evidence in time", "근거 부족"),
     "trigger.timeout": ("a part that did not act in time", "제한 시간 초과"),
     "trigger.gate": ("not approved", "승인되지 않음"),
+    "trigger.check": ("a failed smoke test or command", "스모크 시험 또는 명령 실패"),
+    "trigger.alert": ("an alert rule", "경보 규칙"),
     "trigger.abort": ("a person", "사람"),
     "trigger.cord": ("the cord", "안돈 코드"),
     # the rollout

@@ -11,8 +11,8 @@ from andon.judge.model import Combine, MetricKind, MetricPolicy
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName
 from andon.rollouts import codec
-from andon.rollouts.model import Plan
 from andon.rollouts.plan import Current, plan, plan_rollback
+from andon.rollouts.steps import Plan
 from andon.testing.rolling import OLD, PRODUCTION, a_manifest, a_plan
 from andon.units.model import Manifest, StrategyName
 
