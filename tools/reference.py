@@ -255,7 +255,7 @@ def _default(value: Any) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
-        for unit, size in (("h", 3600), ("m", 60), ("s", 1)):
+        for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
             if seconds >= size and seconds % size == 0:
                 return f"{seconds / size:g}{unit}"
         return f"{seconds * 1000:g}ms"

@@ -20,6 +20,7 @@ from andon.kernel.clock import Clock
 from andon.kernel.errors import AndonError
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.releases.store import ReleaseStore
+from andon.served import check_of, service_of
 from andon.targets.local import LocalTarget
 from andon.targets.model import Instance, InstanceState
 from andon.units.desired import Desired
@@ -59,14 +60,7 @@ class Manifests:
         place = manifest.environments.get(environment)
         if place is None:
             return None
-        return Service(
-            port=place.port,
-            host=place.host,
-            sticky=manifest.gateway.sticky,
-            timeout=manifest.gateway.timeout,
-            health=await self._checks(desired),
-            default_health=_check(manifest),
-        )
+        return service_of(manifest, place, await self._checks(desired))
 
     async def _checks(self, desired: Desired) -> dict[Version, HealthCheck]:
         """The check of each release. One that nobody should reach may be unreadable: its cannot be known,
@@ -74,20 +68,11 @@ class Manifests:
         made = {}
         for each in desired.releases:
             try:
-                made[each.version] = _check(await self._releases.manifest(desired.unit, each.version))
+                made[each.version] = check_of(await self._releases.manifest(desired.unit, each.version))
             except AndonError:
                 if each.share > 0:
                     raise
         return made
-
-
-def _check(manifest: Manifest) -> HealthCheck:
-    return HealthCheck(
-        path=manifest.health.path,
-        interval=manifest.health.interval,
-        timeout=manifest.health.timeout,
-        unhealthy_after=manifest.health.failures,
-    )
 
 
 def _latency(counted: ReleaseTraffic) -> Tally:

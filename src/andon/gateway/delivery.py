@@ -14,9 +14,9 @@ from andon.gateway import refusal, render
 from andon.gateway.admin import Admin
 from andon.gateway.folder import Folder
 from andon.gateway.model import Acknowledged, Route
-from andon.gateway.names import CDS, LDS, ClusterName, rds, route_name
+from andon.gateway.names import CDS, LDS, rds, route_name
+from andon.gateway.reading import beside_in, clusters_in, receiving_in, weights_in
 from andon.gateway.retirement import Retirement
-from andon.gateway.routing import clusters_in, weights_in
 from andon.kernel import logging
 from andon.kernel.clock import Clock
 from andon.kernel.errors import AndonError, Unavailable
@@ -180,20 +180,15 @@ class Delivery:
 
     def _hindrance(self, made: Json, unhealthy: set[str]) -> str:
         known = _by_name(self._folder.documents()[CDS])
-        if missing := [each for each in clusters_in(made["resources"][0]) if each not in known]:
+        if missing := sorted(clusters_in(made["resources"][0]) - set(known)):
             return f"{', '.join(missing)} not yet known to Envoy"
         return f"{', '.join(sorted(unhealthy))} not healthy" if unhealthy else ""
 
     def _gaining(self, name: str, made: Json) -> set[str]:
-        """Clusters of the releases that would receive requests and do not now."""
+        """Clusters that would receive requests and do not now."""
         old = self._folder.documents().get(rds(name))
-        now = weights_in(old["resources"][0]) if old else {}
-        unit, _, environment = name.partition("~")
-        return {
-            str(ClusterName(UnitName(unit), EnvironmentName(environment), version))
-            for version, weight in weights_in(made["resources"][0]).items()
-            if weight > 0 and now.get(version, 0) == 0
-        }
+        now = receiving_in(old["resources"][0]) if old else set()
+        return receiving_in(made["resources"][0]) - now
 
     async def _healthy(self, names: set[str]) -> set[str]:
         if not names:
@@ -214,7 +209,7 @@ class Delivery:
         routed: set[str] = set()
         for key, made in self._folder.documents().items():
             if key.startswith("rds/"):
-                routed |= set(clusters_in(made["resources"][0]))
+                routed |= clusters_in(made["resources"][0])
         for name in await self._retirement.still_needed(set(present) - set(resources), routed):
             resources[name] = present[name]
         return render.document(sorted(resources.values(), key=lambda each: str(each["name"])))
@@ -335,6 +330,7 @@ class Delivery:
                     render.revision_in(made["version_info"]),
                     weights,
                     now,
+                    beside_in(made["resources"][0]),
                 )
             )
         waiting = tuple(f"{name}: {reason}" for name, reason in sorted(call.waiting.items()))

@@ -18,8 +18,8 @@ from andon.gateway.folder import Folder
 from andon.gateway.model import Route
 from andon.gateway.names import rds, route_name
 from andon.gateway.program import Program, find_program
+from andon.gateway.reading import weights_in
 from andon.gateway.render import RenderOptions, to_bytes
-from andon.gateway.routing import weights_in
 from andon.kernel import files, logging, processes
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Unavailable
@@ -125,7 +125,7 @@ class Envoy:
 
     async def _render_options(self) -> RenderOptions:
         program = await self._find_program()
-        return RenderOptions(str(self._folder.rds_folder), counts_cut_answers=program.version >= MODERN)
+        return RenderOptions(str(self._folder.root), is_modern=program.version >= MODERN)
 
     async def _find_program(self) -> Program:
         if self._program is None:

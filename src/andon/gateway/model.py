@@ -1,9 +1,15 @@
 """What the gateway should do and what it does. Values only; `render.py` turns them into Envoy's words."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 
 from andon.kernel.ids import EnvironmentName, UnitName, Version
+from andon.units.desired import NO_ROUTING, Routing
+
+LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 # Every edge is an edge of Envoy's own bins (two significant digits), so no count is split or guessed.
 EDGES_MS: tuple[float, ...] = (
@@ -50,11 +56,60 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """How many requests one client address may make: `requests` at once, and as many in each `per`."""
+
+    requests: int = 100
+    per: timedelta = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Outliers:
+    """When an instance of the stable release gets a rest: after `failures` answers in a row that were 502,
+    503, 504 or none, for `rest` (longer each time), and never more than `most` of them (0 to 1) at once."""
+
+    failures: int = 5
+    rest: timedelta = timedelta(seconds=30)
+    most: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The listener speaks TLS. redirect_port: where requests without it are told the way; None: nowhere."""
+
+    redirect_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the gateway does with requests beside bringing them to a release.
+
+    timeouts: of paths that begin so; the longest beginning counts, and the route's own for all others.
+    cached: beginnings of paths whose good answers browsers may keep for `cached_for`. compress_above: bytes.
+    allow_origins: sites whose pages may call. preview_from: networks that may ask for a preview.
+    mirrors_writes: also mirror requests that are not GET, HEAD or OPTIONS.
+    """
+
+    timeouts: tuple[tuple[str, timedelta], ...] = ()
+    retries: int = 2
+    limit: Limit | None = None
+    outliers: Outliers | None = None
+    compress_above: int | None = None
+    has_security_headers: bool = True
+    allow_origins: tuple[str, ...] = ()
+    cached: tuple[str, ...] = ()
+    cached_for: timedelta = timedelta(days=30)
+    preview_from: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
+    mirrors_writes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One unit of one environment behind one listening port.
 
     `revision` is the revision of the desired state that this was made from; it comes back as
-    acknowledged once Envoy serves it. `sticky`: a session keeps its release by a cookie.
+    acknowledged once Envoy serves it. `sticky`: a session keeps its release by a cookie. `routing`: what
+    the release on trial gets beside its weight; nothing where none has an endpoint.
     """
 
     unit: UnitName
@@ -65,17 +120,38 @@ class Route:
     backends: tuple[Backend, ...]
     sticky: bool = False
     timeout: timedelta = timedelta(seconds=60)
+    routing: Routing = NO_ROUTING
+    features: Features = Features()
+    tls: Tls | None = None
+
+
+class Beside(StrEnum):
+    """What a release gets beside its weight."""
+
+    MATCHED = "matched"
+    MIRRORED = "mirrored"
+    PREVIEWED = "previewed"
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """What Envoy has confirmed to serve for one unit: the revision and the weights in force."""
+    """What Envoy has confirmed to serve for one unit: the revision, the weights in force, and what the
+    release on trial gets beside them."""
 
     unit: UnitName
     environment: EnvironmentName
     revision: int
     weights: dict[Version, int]
     at: datetime
+    beside: frozenset[Beside] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Finished requests and those of them that failed."""
+
+    requests: int = 0
+    errors: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +161,15 @@ class ReleaseTraffic:
     requests: finished requests that were meant for this release, probes and retries not counted.
     errors: those that ended 5xx, were reset or could not be delivered to it (also when the retry on the
     stable release saved them). active: requests in flight. latency_ms: (upper edge in ms, cumulative
-    count) pairs, the last edge is inf.
+    count) pairs, the last edge is inf. aside: what came by match, mirror or preview; it is in none of
+    requests, errors and latency_ms, because nobody drew it.
     """
 
     requests: int
     errors: int
     active: int
     latency_ms: tuple[tuple[float, int], ...]
+    aside: Mapping[Beside, Count] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,17 @@
 """Desired releases, ready instances and services to the routes of the gateway. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fractions import Fraction
 
-from andon.gateway.model import Backend, Endpoint, HealthCheck, Route
-from andon.gateway.render import collision
+from andon.gateway.aside import is_expressible
+from andon.gateway.model import Backend, Endpoint, Features, HealthCheck, Route, Tls
+from andon.gateway.render import collision, places
 from andon.gateway.routing import TOTAL_WEIGHT
-from andon.kernel.errors import AndonError
+from andon.kernel.errors import AndonError, InvalidInput
 from andon.kernel.ids import EnvironmentName, UnitName, Version
-from andon.units.desired import Desired
+from andon.units.desired import NO_ROUTING, Desired, Match, Routing
 
 UnitKey = tuple[UnitName, EnvironmentName]
 ReleaseKey = tuple[UnitName, EnvironmentName, Version]
@@ -29,6 +30,8 @@ class Service:
     timeout: timedelta = timedelta(seconds=60)
     health: Mapping[Version, HealthCheck] = field(default_factory=dict)
     default_health: HealthCheck = field(default_factory=HealthCheck)
+    features: Features = field(default_factory=Features)
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def routes_of(
     `endpoints`: of ready instances. None, or a release that is not there, means not known (yet), which is
     not the same as none: such a unit keeps the route it has.
     """
-    routes, keep = [], set()
+    routes, keep, problems = [], set(), []
     for each in desired:
         key = (each.unit, each.environment)
         service = services.get(key)
@@ -63,19 +66,52 @@ def routes_of(
             keep.add(key)
         else:
             routes.append(_route(each, ready, service))
-    return _without_collisions(routes, keep)
+            problems += [_inexpressible(each, match) for match in _left_out(each.routing)]
+    return _without_collisions(routes, keep, problems)
 
 
-def _without_collisions(routes: Sequence[Route], keep: set[UnitKey]) -> Routes:
+def _without_collisions(
+    routes: Sequence[Route], keep: set[UnitKey], problems: Sequence[AndonError]
+) -> Routes:
     """One unit with a port that another has must not stop the gateway of all."""
     taken: dict[tuple[str, int], Route] = {}
-    problems: list[AndonError] = []
+    made: list[Route] = []
+    found = list(problems)
     for route in routes:
-        other = taken.setdefault((route.host, route.port), route)
-        if other is not route:
+        others = [(taken[place], place) for place in places(route) if place in taken]
+        if others:
             keep.add((route.unit, route.environment))
-            problems.append(collision(route, other))
-    return Routes(tuple(taken.values()), frozenset(keep), tuple(problems))
+            found.append(collision(route, *others[0]))
+        else:
+            taken |= dict.fromkeys(places(route), route)
+            made.append(route)
+    return Routes(tuple(made), frozenset(keep), tuple(found))
+
+
+def _left_out(routing: Routing) -> list[Match]:
+    return [each for each in routing.matches if not is_expressible(each)]
+
+
+def _inexpressible(desired: Desired, match: Match) -> AndonError:
+    return InvalidInput(
+        "gateway-match",
+        f"{desired.unit} in {desired.environment} goes without the {match.kind} match {match.name!r}:"
+        " no request can carry it",
+        hint="name a header or cookie by letters, digits and hyphens, not x-andon-..., with a plain value",
+    )
+
+
+def routing_of(desired: Desired, ready: set[Version]) -> Routing:
+    """What the release on trial gets beside its weight: nothing while it is not ready.
+
+    A match that no request could meet is left out. A mirror needs a stable release to mirror.
+    """
+    trial = [each.version for each in desired.releases if each.version != desired.stable]
+    if desired.stable is None or not trial or trial[-1] not in ready:
+        return NO_ROUTING
+    matches = tuple(each for each in dict.fromkeys(desired.routing.matches) if is_expressible(each))
+    mirror = min(1.0, max(0.0, desired.routing.mirror)) if desired.stable in ready else 0.0
+    return replace(desired.routing, matches=matches, mirror=mirror)
 
 
 def weights_of(desired: Desired, ready: set[Version]) -> dict[Version, int]:
@@ -110,7 +146,8 @@ def _rounded(shares: Mapping[Version, Fraction]) -> dict[Version, int]:
 
 
 def _route(desired: Desired, ready: Mapping[Version, tuple[Endpoint, ...]], service: Service) -> Route:
-    weights = weights_of(desired, {version for version, found in ready.items() if found})
+    serving = {version for version, found in ready.items() if found}
+    weights = weights_of(desired, serving)
     stable = desired.stable
     ordered = sorted(desired.releases, key=lambda each: each.version != stable)
     return Route(
@@ -131,4 +168,7 @@ def _route(desired: Desired, ready: Mapping[Version, tuple[Endpoint, ...]], serv
         ),
         sticky=service.sticky,
         timeout=service.timeout,
+        routing=routing_of(desired, serving),
+        features=service.features,
+        tls=service.tls,
     )

@@ -11,16 +11,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from andon.gateway.model import Backend, HealthCheck, Route
-from andon.gateway.names import IDLE, ClusterName, route_name
-from andon.gateway.routing import (
-    SESSION_HEADER,
-    TOTAL_WEIGHT,
-    cluster_of,
-    duration,
-    route_configuration,
-    serving,
-)
+from andon.gateway.aside import on_trial, roles_of
+from andon.gateway.filters import duration, http_filters
+from andon.gateway.model import Backend, HealthCheck, Outliers, Route
+from andon.gateway.names import IDLE, ClusterName, Role, redirect_name, route_name, sds
+from andon.gateway.routing import SESSION_HEADER, TOTAL_WEIGHT, route_configuration, serving
 from andon.kernel.errors import InvalidInput
 
 Json = dict[str, Any]
@@ -31,6 +26,7 @@ _CLUSTER = f"{_API}config.cluster.v3.Cluster"
 _LISTENER = f"{_API}config.listener.v3.Listener"
 _HCM = f"{_API}extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _ROUTER = f"{_API}extensions.filters.http.router.v3.Router"
+_TLS = f"{_API}extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 _AGGREGATE = f"{_API}extensions.clusters.aggregate.v3.ClusterConfig"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _EARLY = f"{_API}extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
@@ -43,22 +39,31 @@ _LIMITS = {
     "max_requests": 65536,
     "max_retries": 65536,
 }
+# Mirrored requests are dropped rather than piled up before a release that is too slow for them.
+_MIRROR_LIMITS = _LIMITS | {"max_pending_requests": 100, "max_requests": 1000}
+# For TLS 1.2; those of 1.3 are all good. Forward secrecy and authenticated encryption only (RFC 9325, 4.2).
+_CIPHERS = [
+    f"ECDHE-{kind}-{cipher}"
+    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+    for kind in ("ECDSA", "RSA")
+]
 
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
     """What all routes have in common.
 
-    `rds_folder`: where Envoy finds the route documents. `upstream_idle`: shorter than the servers' own
-    keep-alive (uvicorn: 5 s), or a request meets a connection that is just being closed. `stream_idle`:
-    how long a WebSocket or event stream may be silent. `counts_cut_answers`: needs Envoy 1.40.
+    `folder`: where Envoy finds route documents (`rds/`) and certificates (`sds/`). `upstream_idle`: shorter
+    than the servers' own keep-alive (uvicorn: 5 s), or a request meets a connection that is just being
+    closed. `stream_idle`: how long a WebSocket or event stream may be silent. `is_modern`: Envoy 1.40 or
+    newer, which counts cut answers, reads cookies, and marks mirrored requests.
     """
 
-    rds_folder: str
+    folder: str
     connect_timeout: timedelta = timedelta(seconds=1)
     upstream_idle: timedelta = timedelta(seconds=4)
     stream_idle: timedelta = timedelta(hours=1)
-    counts_cut_answers: bool = True
+    is_modern: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +84,11 @@ def render(routes: Sequence[Route], options: RenderOptions) -> Documents:
     _check(routes)
     ordered = sorted(routes, key=lambda each: route_name(each.unit, each.environment))
     return Documents(
-        lds=document(_listener(each, options) for each in ordered),
+        lds=document(listener for each in ordered for listener in listeners(each, options)),
         cds=cluster_document(cluster for each in ordered for cluster in clusters(each, options)),
         rds={
             route_name(each.unit, each.environment): document(
-                [route_configuration(each)], revision=each.revision
+                [route_configuration(each, is_modern=options.is_modern)], revision=each.revision
             )
             for each in ordered
         },
@@ -113,12 +118,21 @@ def revision_in(version_info: str) -> int:
 
 
 def clusters(route: Route, options: RenderOptions) -> list[Json]:
-    """One static cluster for each release with an endpoint, and a failover slot for each candidate."""
+    """One static cluster for each release with an endpoint, and a failover slot for each candidate; those
+    that the release on trial has beside them."""
     backends = serving(route)
     stable = [each for each in backends if not each.is_candidate]
-    made = [_release_cluster(route, each, options) for each in backends]
-    slots = [_slot(route, each, stable, options) for each in backends if each.is_candidate]
-    return made + slots
+    made = [_release_cluster(route, each, Role.DRAWN, options) for each in backends]
+    made += [_slot(route, each, Role.SLOT, stable, options) for each in backends if each.is_candidate]
+    trial = on_trial(route)
+    if trial is not None:
+        made += [
+            _slot(route, trial, role, stable, options)
+            if role is Role.MATCHED_SLOT
+            else _release_cluster(route, trial, role, options)
+            for role in roles_of(route)
+        ]
+    return made
 
 
 def _check(routes: Sequence[Route]) -> None:
@@ -134,17 +148,23 @@ def _check(routes: Sequence[Route]) -> None:
             )
     taken: dict[tuple[str, int], Route] = {}
     for route in routes:
-        other = taken.setdefault((route.host, route.port), route)
-        if other is not route:
-            raise collision(route, other)
+        for place in places(route):
+            if (other := taken.setdefault(place, route)) is not route:
+                raise collision(route, other, place)
 
 
-def collision(route: Route, other: Route) -> InvalidInput:
+def places(route: Route) -> list[tuple[str, int]]:
+    """Addresses and ports that a route listens on."""
+    redirect = route.tls.redirect_port if route.tls else None
+    return [(route.host, port) for port in (route.port, redirect) if port is not None]
+
+
+def collision(route: Route, other: Route, place: tuple[str, int]) -> InvalidInput:
     """The error for two routes that want one port."""
     return InvalidInput(
         "gateway-port-twice",
         f"{route.unit} in {route.environment} and {other.unit} in {other.environment}"
-        f" both want {route.host}:{route.port}",
+        f" both want {place[0]}:{place[1]}",
         hint="give one of them another port in its andon.toml",
     )
 
@@ -153,16 +173,16 @@ def _idle() -> Json:
     return {"@type": _CLUSTER, "name": IDLE, "type": "STATIC", "connect_timeout": "1s"}
 
 
-def _release_cluster(route: Route, backend: Backend, options: RenderOptions) -> Json:
-    name = str(ClusterName(route.unit, route.environment, backend.version))
+def _release_cluster(route: Route, backend: Backend, role: Role, options: RenderOptions) -> Json:
+    name = str(ClusterName(route.unit, route.environment, backend.version, role))
     endpoints = [{"endpoint": {"address": address(each.host, each.port)}} for each in backend.endpoints]
-    return {
+    made = {
         "@type": _CLUSTER,
         "name": name,
         "type": "STATIC",
         # A session stays on its instance too, for units that keep state in memory.
         "lb_policy": "RING_HASH" if route.sticky else "LEAST_REQUEST",
-        **_common(options),
+        **_common(options, _MIRROR_LIMITS if role is Role.MIRRORED else _LIMITS),
         # A removed endpoint goes at once, and does not linger until a health check notices.
         "ignore_health_on_host_removal": True,
         "health_checks": [_health_check(backend.health)],
@@ -177,30 +197,49 @@ def _release_cluster(route: Route, backend: Backend, options: RenderOptions) -> 
         },
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
     }
+    # Never of a candidate: it would hide the failures that the judge has to see.
+    if route.features.outliers is not None and not backend.is_candidate:
+        made["outlier_detection"] = _outliers(route.features.outliers)
+    return made
 
 
-def _slot(route: Route, candidate: Backend, stable: Sequence[Backend], options: RenderOptions) -> Json:
+def _outliers(outliers: Outliers) -> Json:
+    """Only answers that say that an instance cannot serve; a 500 may be the fault of a request."""
+    return {
+        "consecutive_gateway_failure": outliers.failures,
+        "enforcing_consecutive_gateway_failure": 100,
+        "enforcing_consecutive_5xx": 0,
+        "enforcing_success_rate": 0,
+        "interval": "1s",
+        "base_ejection_time": duration(outliers.rest.total_seconds()),
+        "max_ejection_percent": int(outliers.most * 100),
+    }
+
+
+def _slot(
+    route: Route, candidate: Backend, role: Role, stable: Sequence[Backend], options: RenderOptions
+) -> Json:
     """The candidate first, the stable release behind it. Requests are counted on the slot."""
-    behind = [candidate, *stable]
-    members = [str(ClusterName(route.unit, route.environment, each.version)) for each in behind]
+    name = ClusterName(route.unit, route.environment, candidate.version, role)
+    behind = [name.own, *(ClusterName(route.unit, route.environment, each.version) for each in stable)]
     return {
         "@type": _CLUSTER,
-        "name": str(cluster_of(route, candidate)),
+        "name": str(name),
         "lb_policy": "CLUSTER_PROVIDED",
-        **_common(options),
+        **_common(options, _LIMITS),
         "cluster_type": {
             "name": "envoy.clusters.aggregate",
-            "typed_config": {"@type": _AGGREGATE, "clusters": members},
+            "typed_config": {"@type": _AGGREGATE, "clusters": [str(each) for each in behind]},
         },
     }
 
 
-def _common(options: RenderOptions) -> Json:
+def _common(options: RenderOptions, limits: Mapping[str, int]) -> Json:
     return {
         "connect_timeout": duration(options.connect_timeout.total_seconds()),
         # Half of the endpoints down must not bring the dead half back into rotation.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
-        "circuit_breakers": {"thresholds": [dict(_LIMITS)]},
+        "circuit_breakers": {"thresholds": [dict(limits)]},
     }
 
 
@@ -217,20 +256,63 @@ def _health_check(health: HealthCheck) -> Json:
     }
 
 
-def _listener(route: Route, options: RenderOptions) -> Json:
+def listeners(route: Route, options: RenderOptions) -> list[Json]:
+    """The listener of a route, and the one that sends requests without TLS to it."""
     name = route_name(route.unit, route.environment)
-    manager = {
-        "name": "envoy.filters.network.http_connection_manager",
-        "typed_config": _connection_manager(route, name, options),
-    }
+    chain: Json = {"filters": [_manager(_connection_manager(route, name, options))]}
+    if route.tls is not None:
+        chain["transport_socket"] = _transport_socket(name, options)
+    made = [_listener(name, address(route.host, route.port), chain)]
+    if route.tls is not None and route.tls.redirect_port is not None:
+        plain = redirect_name(name)
+        chain = {"filters": [_manager(_redirecting(plain, route.port))]}
+        made.append(_listener(plain, address(route.host, route.tls.redirect_port), chain))
+    return made
+
+
+def _listener(name: str, where: Json, chain: Json) -> Json:
     return {
         "@type": _LISTENER,
         "name": name,
-        "address": address(route.host, route.port),
+        "address": where,
         # With reuse a second Envoy on this port would start silently and take half of the connections.
         "enable_reuse_port": False,
-        "filter_chains": [{"filters": [manager]}],
+        "filter_chains": [chain],
     }
+
+
+def _manager(typed: Json) -> Json:
+    return {"name": "envoy.filters.network.http_connection_manager", "typed_config": typed}
+
+
+def _transport_socket(name: str, options: RenderOptions) -> Json:
+    """TLS with a certificate that Envoy takes up from its file while connections go on."""
+    secret = {"name": sds(name), "sds_config": _watched(f"{options.folder}/{sds(name)}.json")}
+    parameters = {"tls_minimum_protocol_version": "TLSv1_2", "cipher_suites": _CIPHERS}
+    common = {
+        "alpn_protocols": ["h2", "http/1.1"],
+        "tls_params": parameters,
+        "tls_certificate_sds_secret_configs": [secret],
+    }
+    typed = {"@type": _TLS, "common_tls_context": common}
+    return {"name": "envoy.transport_sockets.tls", "typed_config": typed}
+
+
+def _redirecting(name: str, port: int) -> Json:
+    """Nothing but the way to the same address by TLS. 308: the method stays."""
+    action = {"https_redirect": True, "port_redirect": port, "response_code": "PERMANENT_REDIRECT"}
+    host = {"name": name, "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "redirect": action}]}
+    return {
+        "@type": _HCM,
+        "stat_prefix": name,
+        "route_config": {"name": name, "virtual_hosts": [host]},
+        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}}],
+        "request_headers_timeout": "30s",
+    }
+
+
+def _watched(path: str) -> Json:
+    return {"resource_api_version": "V3", "path_config_source": {"path": path}}
 
 
 def _connection_manager(route: Route, name: str, options: RenderOptions) -> Json:
@@ -239,17 +321,9 @@ def _connection_manager(route: Route, name: str, options: RenderOptions) -> Json
         "stat_prefix": name,
         "rds": {
             "route_config_name": name,
-            "config_source": {
-                "resource_api_version": "V3",
-                "path_config_source": {"path": f"{options.rds_folder}/{name}.json"},
-            },
+            "config_source": _watched(f"{options.folder}/rds/{name}.json"),
         },
-        "http_filters": [
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {"@type": _ROUTER, "suppress_envoy_headers": True},
-            }
-        ],
+        "http_filters": http_filters(route.features),
         "use_remote_address": True,
         # Nobody's x-envoy-* headers may change timeouts and retries: no address counts as internal.
         "internal_address_config": {"unix_sockets": False},
@@ -262,7 +336,7 @@ def _connection_manager(route: Route, name: str, options: RenderOptions) -> Json
     }
     if route.sticky:
         made["early_header_mutation_extensions"] = [_fresh_session()]
-    if options.counts_cut_answers:
+    if options.is_modern:
         made["access_log"] = [_cut_answers()]
     return made
 

@@ -1,6 +1,5 @@
 """When a cluster that no route wants any more may go: nothing is in flight on it, or its time is up."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from andon.gateway.admin import Admin
@@ -39,4 +38,4 @@ class Retirement:
 def _own(name: str) -> str:
     """The release's own cluster, for its slot as for itself."""
     found = find_cluster(name)
-    return str(replace(found, is_slot=False)) if found else name
+    return str(found.own) if found else name

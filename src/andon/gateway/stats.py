@@ -14,14 +14,22 @@ from datetime import timedelta
 from typing import Any
 
 from andon.gateway.envoy import Envoy
-from andon.gateway.model import EDGES_MS, ReleaseTraffic, Traffic
-from andon.gateway.names import ClusterName, find_cluster
+from andon.gateway.model import EDGES_MS, Beside, Count, ReleaseTraffic, Traffic
+from andon.gateway.names import ClusterName, Role, find_cluster
 from andon.gateway.render import CUT
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Unavailable
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 
 Release = tuple[UnitName, EnvironmentName, Version]
+
+_DRAWN = (Role.DRAWN, Role.SLOT)
+_BESIDE = {
+    Role.MATCHED: Beside.MATCHED,
+    Role.MATCHED_SLOT: Beside.MATCHED,
+    Role.MIRRORED: Beside.MIRRORED,
+    Role.PREVIEWED: Beside.PREVIEWED,
+}
 
 _WANTED = (
     r"^(cluster\.[^.]+\.(upstream_rq_(completed|5xx|active|pending_active|retry_success|time|total"
@@ -46,7 +54,7 @@ class Scraper:
         self._envoy = envoy
         self._clock = clock
         self._epoch = ""
-        self._diverted: dict[Release, int] = {}
+        self._diverted: dict[ClusterName, int] = {}
         self._memory: dict[str, _Bins] = {}
         self._totals: dict[Release, Steady] = {}
 
@@ -82,10 +90,8 @@ class Scraper:
 
     def _note_diverted(self, first: Mapping[str, Numbers], second: Mapping[str, Numbers]) -> None:
         now = diverted(first, second)
-        # It never falls while the release is there: requests in flight make the estimate too small.
-        self._diverted = {
-            release: max(count, self._diverted.get(release, 0)) for release, count in now.items()
-        }
+        # It never falls while the slot is there: requests in flight make the estimate too small.
+        self._diverted = {slot: max(count, self._diverted.get(slot, 0)) for slot, count in now.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +147,8 @@ def _plus(one: ReleaseTraffic, other: ReleaseTraffic | None) -> ReleaseTraffic:
         (edge, count + more)
         for (edge, count), (_, more) in zip(one.latency_ms, other.latency_ms, strict=True)
     )
-    return ReleaseTraffic(one.requests + other.requests, one.errors + other.errors, one.active, latency)
+    requests, errors = one.requests + other.requests, one.errors + other.errors
+    return ReleaseTraffic(requests, errors, one.active, latency, one.aside)
 
 
 def _minus(one: ReleaseTraffic, other: ReleaseTraffic) -> ReleaseTraffic:
@@ -178,18 +185,21 @@ def numbers_of(listed: Iterable[Mapping[str, Any]]) -> dict[str, Numbers]:
     return dict(found)
 
 
-def traffic_of(found: Mapping[str, Numbers], lost: Mapping[Release, int]) -> dict[Release, ReleaseTraffic]:
-    """Counts per release; `lost`: requests that never reached their candidate, because it was unhealthy."""
+def traffic_of(
+    found: Mapping[str, Numbers], lost: Mapping[ClusterName, int]
+) -> dict[Release, ReleaseTraffic]:
+    """Counts per release; `lost`: requests of a slot that never reached their candidate, because it was
+    unhealthy."""
     grouped: dict[Release, list[tuple[ClusterName, Numbers]]] = defaultdict(list)
     for name, numbers in found.items():
         cluster = find_cluster(name)
         if cluster is not None:
             grouped[_release(cluster)].append((cluster, numbers))
-    return {release: _release_traffic(parts, lost.get(release, 0)) for release, parts in grouped.items()}
+    return {release: _release_traffic(parts, lost) for release, parts in grouped.items()}
 
 
-def diverted(first: Mapping[str, Numbers], second: Mapping[str, Numbers]) -> dict[Release, int]:
-    """Requests of a candidate that Envoy gave to the stable release at once, because it was unhealthy.
+def diverted(first: Mapping[str, Numbers], second: Mapping[str, Numbers]) -> dict[ClusterName, int]:
+    """Requests, by slot, that Envoy gave to the stable release at once, because the candidate was unhealthy.
 
     They leave no error behind: they are those that finished on the slot and never began on the candidate.
     The end is read before the beginning, so that a request between two readings is not taken for one.
@@ -199,9 +209,9 @@ def diverted(first: Mapping[str, Numbers], second: Mapping[str, Numbers]) -> dic
         cluster = find_cluster(name)
         if cluster is None or not cluster.is_slot:
             continue
-        own = second.get(str(ClusterName(cluster.unit, cluster.environment, cluster.version)), Numbers())
+        own = second.get(str(cluster.own), Numbers())
         began = own.values["upstream_rq_total"] + own.values["upstream_rq_pending_failure_eject"]
-        made[_release(cluster)] = max(0, slot.values["upstream_rq_completed"] - began)
+        made[cluster] = max(0, slot.values["upstream_rq_completed"] - began)
     return made
 
 
@@ -222,15 +232,32 @@ def _release(cluster: ClusterName) -> Release:
     return cluster.unit, cluster.environment, cluster.version
 
 
-def _release_traffic(parts: Iterable[tuple[ClusterName, Numbers]], lost: int) -> ReleaseTraffic:
-    requests = errors = active = 0
+def _release_traffic(
+    parts: Iterable[tuple[ClusterName, Numbers]], lost: Mapping[ClusterName, int]
+) -> ReleaseTraffic:
+    drawn, active = Count(), 0
+    aside: dict[Beside, Count] = {}
     bins: list[tuple[float, int]] = []
     for cluster, numbers in parts:
-        values = numbers.values
-        requests += values["upstream_rq_completed"]
-        # A 5xx that a retry hid is in no code: the retry that ended well stands for it.
-        errors += values["upstream_rq_5xx"] + values["upstream_rq_retry_success"] + values["cut"]
-        bins += numbers.bins
+        counted = _count(numbers, lost.get(cluster, 0))
+        if cluster.role in _DRAWN:
+            drawn = _together(drawn, counted)
+            bins += numbers.bins
+        else:
+            kind = _BESIDE[cluster.role]
+            aside[kind] = _together(aside.get(kind, Count()), counted)
         if not cluster.is_slot:
-            active += values["upstream_rq_active"] + values["upstream_rq_pending_active"]
-    return ReleaseTraffic(requests, min(errors + lost, requests), active, cumulative(bins))
+            active += numbers.values["upstream_rq_active"] + numbers.values["upstream_rq_pending_active"]
+    errors = min(drawn.errors, drawn.requests)
+    return ReleaseTraffic(drawn.requests, errors, active, cumulative(bins), aside)
+
+
+def _count(numbers: Numbers, lost: int) -> Count:
+    values = numbers.values
+    # A 5xx that a retry hid is in no code: the retry that ended well stands for it.
+    errors = values["upstream_rq_5xx"] + values["upstream_rq_retry_success"] + values["cut"] + lost
+    return Count(values["upstream_rq_completed"], errors)
+
+
+def _together(one: Count, other: Count) -> Count:
+    return Count(one.requests + other.requests, one.errors + other.errors)

@@ -120,7 +120,8 @@ def _explained(error: ErrorDetails, place: Place) -> tuple[str, str]:
         return f"{key}{_told(error['input'])}: no such key", _nearest(str(place[-1]), section)
     if error["type"] == "missing":
         return f"{key} is missing", f"add {_described(names, section)}"
-    if error["loc"][-1:] == ("[key]",) or error["type"] == "string_pattern_mismatch":
+    is_name = error["loc"][-1:] == ("[key]",) and error["type"] != "value_error"
+    if is_name or error["type"] == "string_pattern_mismatch":
         return _misspelled(error, key)
     said = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if error["type"] == "value_error" and isinstance(error["input"], dict):

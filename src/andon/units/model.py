@@ -178,8 +178,23 @@ class Environment(Section):
     instances: int = Field(1, ge=1, le=64, description="Instances of a release that takes everything")
     host: str = Field("127.0.0.1", description="Address the gateway listens on for this unit")
     port: int = Field(ge=1, le=65535, description="Port the gateway listens on for this unit")
+    tls: bool = Field(
+        False,
+        description="That port speaks TLS 1.2 or 1.3, with a certificate of the plant",
+    )
+    redirect_port: int | None = Field(
+        None, ge=1, le=65535, description="Port where requests without TLS are sent on to the other"
+    )
     strategy: StrategyName = Field(StrategyName.ROLLING, description="How a rollout walks from share 0 to 1")
     policy: Policy = Field(Policy(), description="How the judge decides here")
+
+    @model_validator(mode="after")
+    def _redirects_to_tls(self) -> Self:
+        if self.redirect_port is not None and not self.tls:
+            raise ValueError("`redirect_port` needs `tls = true`")
+        if self.redirect_port == self.port:
+            raise ValueError("`redirect_port` must be another than `port`")
+        return self
 
 
 class Manifest(Section):
@@ -201,7 +216,8 @@ class Manifest(Section):
     def _has_its_own_ports(self) -> Self:
         taken: dict[int, str] = {}
         for name, environment in self.environments.items():
-            other = taken.setdefault(environment.port, name)
-            if other != name:
-                raise ValueError(f"environments {other} and {name} both want port {environment.port}")
+            for port in filter(None, (environment.port, environment.redirect_port)):
+                other = taken.setdefault(port, name)
+                if other != name:
+                    raise ValueError(f"environments {other} and {name} both want port {port}")
         return self

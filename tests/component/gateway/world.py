@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from andon.gateway.delivery import Patience
 from andon.gateway.envoy import Envoy, EnvoyOptions
@@ -31,6 +34,8 @@ class Upstream:
         self.resets = False
         self.requests = 0
         self.probes = 0
+        self.headers: tuple[str, ...] = ()  # of its answers
+        self.heads: list[str] = []  # of the requests it got
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> "Upstream":
@@ -60,6 +65,7 @@ class Upstream:
             self._write(writer, 200 if is_right else 503, "probe")
             return
         self.requests += 1
+        self.heads.append(head.lower())
         if self.resets:
             writer.transport.abort()
             raise ConnectionResetError
@@ -73,11 +79,14 @@ class Upstream:
             await asyncio.sleep(0.02)
             raise ConnectionResetError
         else:
-            self._write(writer, self.status, self.name)
+            await asyncio.sleep(0.5 if path.endswith("/slow") else 0)
+            body = self.name * 1000 if path.endswith("/big") else self.name
+            self._write(writer, 404 if path.endswith("/missing") else self.status, body, *self.headers)
             await writer.drain()
 
-    def _write(self, writer: asyncio.StreamWriter, status: int, body: str) -> None:
-        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+    def _write(self, writer: asyncio.StreamWriter, status: int, body: str, *headers: str) -> None:
+        lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers, "", body]
+        writer.write("\r\n".join(lines).encode())
 
     async def _stream(self, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -93,39 +102,69 @@ class Upstream:
             writer.write(data)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`headers` by lower-case name; of several with one name the last."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
 class Client:
     """One keep-alive connection to the gateway, with the session cookie that it was given."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, context: ssl.SSLContext | None = None) -> None:
         self.port = port
         self.cookie = ""
+        self._context = context
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def open(self, head: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self.port)
+            name = None if self._context is None else "localhost"
+            self._streams = await asyncio.open_connection(
+                "127.0.0.1", self.port, ssl=self._context, server_hostname=name
+            )
         self._streams[1].write(head.encode())
         return self._streams
 
     async def ask(self, method: str = "GET", path: str = "/", *headers: str) -> tuple[int, str]:
+        answer = await self.answer(method, path, *headers)
+        return answer.status, answer.body.decode()
+
+    async def answer(self, method: str = "GET", path: str = "/", *headers: str) -> Answer:
         lines = [f"{method} {path} HTTP/1.1", "Host: shop", *headers]
         lines += [f"Cookie: other=1; {self.cookie}"] if self.cookie else []
         reader, _ = await self.open("\r\n".join([*lines, "", ""]))
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        length = 0
-        for line in head.split("\r\n")[1:]:
-            key, _, value = line.partition(": ")
-            if key.lower() == "content-length":
-                length = int(value)
-            if key.lower() == "set-cookie":
-                self.cookie = value.partition(";")[0]
-        body = (await reader.readexactly(length)).decode()
-        return int(head.split(" ")[1]), body
+        pairs = (line.partition(": ") for line in head.split("\r\n")[1:])
+        found = {key.lower(): value for key, _, value in pairs}
+        if "set-cookie" in found:
+            self.cookie = found["set-cookie"].partition(";")[0]
+        if "transfer-encoding" in found:
+            return Answer(int(head.split(" ")[1]), found, await _chunks(reader))
+        body = await reader.readexactly(int(found.get("content-length", 0)))
+        return Answer(int(head.split(" ")[1]), found, body)
+
+    def certificate(self) -> dict[str, Any]:
+        """The server's, of the open connection."""
+        assert self._streams is not None
+        made: dict[str, Any] = self._streams[1].get_extra_info("ssl_object").getpeercert()
+        return made
 
     def close(self) -> None:
         if self._streams is not None:
             self._streams[1].transport.abort()
             self._streams = None
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while size := int(await reader.readline(), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    await reader.readline()
+    return body
 
 
 class Load:
@@ -186,29 +225,22 @@ class Plant:
         self.port = free_port()
         self.revision = 0
 
-    def route(self, share: int, *, sticky: bool = False) -> Route:
+    def route(self, share: int, **changes: Any) -> Route:
         self.revision += 1
         backends = (
             Backend(OLD, 1000 - share, (self.old.endpoint,), health=QUICK_HEALTH),
             Backend(NEW, share, (self.new.endpoint,), is_candidate=True, health=QUICK_HEALTH),
         )
-        return Route(
-            SHOP,
-            PRODUCTION,
-            self.revision,
-            "127.0.0.1",
-            self.port,
-            backends,
-            sticky=sticky,
-        )
+        route = Route(SHOP, PRODUCTION, self.revision, "127.0.0.1", self.port, backends)
+        return replace(route, **changes)
 
-    async def share(self, share: int, *, sticky: bool = False) -> Acknowledged:
-        """Bring the candidate's share (of 1000) into force."""
-        route = self.route(share, sticky=sticky)
+    async def share(self, share: int, **changes: Any) -> Acknowledged:
+        """Bring the candidate's share (of 1000) into force, on a route with these changes."""
+        route = self.route(share, **changes)
         async with asyncio.timeout(15):
             while True:
                 applied = (await self.envoy.apply([route])).check()
-                if applied.acknowledged and applied.acknowledged[0].weights[NEW] == share:
+                if applied.acknowledged and applied.acknowledged[0].revision == route.revision:
                     return applied.acknowledged[0]
 
     async def counts(self) -> dict[str, ReleaseTraffic]:

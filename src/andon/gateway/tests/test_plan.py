@@ -1,13 +1,14 @@
 """Desired shares, ready instances and services become routes."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
-from andon.gateway.model import Endpoint, HealthCheck
-from andon.gateway.plan import Service, routes_of, weights_of
+from andon.gateway.model import Endpoint, Features, HealthCheck, Tls
+from andon.gateway.plan import Service, routes_of, routing_of, weights_of
 from andon.kernel.ids import EnvironmentName, UnitName, Version
-from andon.units.desired import Desired, DesiredRelease
+from andon.units.desired import NO_ROUTING, Desired, DesiredRelease, Match, MatchKind, Routing
 
 SHOP, PRODUCTION = UnitName("shop"), EnvironmentName("production")
 OLD, NEW, OTHER = Version("1.0.0"), Version("1.1.0"), Version("1.2.0")
@@ -104,3 +105,43 @@ def test_two_units_on_one_port_do_not_stop_the_gateway_of_all():
     assert [each.unit for each in made.routes] == [SHOP]
     assert made.keep == {(other.unit, PRODUCTION)}
     assert [each.code for each in made.problems] == ["gateway-port-twice"]
+
+
+GROUP = Match(MatchKind.HEADER, "x-group", "b")
+BESIDE = Routing((GROUP,), 0.5, has_preview=True)
+
+
+@pytest.mark.parametrize(
+    ("desired", "ready", "expected"),
+    [
+        (a_desired(old=1.0, new=0.0), {OLD, NEW}, BESIDE),
+        (a_desired(old=0.5, new=0.5), {OLD, NEW}, BESIDE),
+        (a_desired(old=1.0, new=0.0), {OLD}, NO_ROUTING),
+        (a_desired(old=1.0, new=0.0), {NEW}, replace(BESIDE, mirror=0.0)),
+        (a_desired(old=1.0), {OLD}, NO_ROUTING),
+        (a_desired(stable=None, new=1.0), {NEW}, NO_ROUTING),
+    ],
+)
+def test_only_a_ready_release_on_trial_gets_anything_beside_its_share(desired, ready, expected):
+    assert routing_of(replace(desired, routing=BESIDE), ready) == expected
+
+
+def test_a_match_that_no_request_can_carry_is_left_out_and_said():
+    found = {(SHOP, PRODUCTION, each): [HERE] for each in (OLD, NEW)}
+    bad = Match(MatchKind.COOKIE, "group", "a;b")
+    desired = replace(a_desired(old=1.0, new=0.0), routing=Routing((GROUP, bad, GROUP), 7.0))
+    made = routes_of([desired], found, SERVICES)
+    assert made.routes[0].routing == Routing((GROUP,), 1.0)
+    assert [each.code for each in made.problems] == ["gateway-match"]
+    assert "cookie match 'group'" in made.problems[0].message
+
+
+def test_a_route_is_treated_as_its_service_says_and_its_redirect_is_a_port_like_another():
+    service = Service(8080, features=Features(retries=0), tls=Tls(8081))
+    other = Desired(UnitName("mes"), PRODUCTION, 1, OLD, (DesiredRelease(OLD, 1, 1.0),))
+    found = {(unit, PRODUCTION, OLD): [HERE] for unit in (SHOP, other.unit)}
+    services = {(SHOP, PRODUCTION): service, (other.unit, PRODUCTION): Service(8081)}
+    made = routes_of([a_desired(old=1.0), other], found, services)
+    (route,) = made.routes
+    assert (route.features, route.tls) == (service.features, service.tls)
+    assert made.keep == {(other.unit, PRODUCTION)}

@@ -1,6 +1,7 @@
 """Envoy's statistics become counts per release."""
 
-from andon.gateway.model import ReleaseTraffic
+from andon.gateway.model import Beside, Count, ReleaseTraffic
+from andon.gateway.names import ClusterName, Role
 from andon.gateway.stats import (
     EDGES_MS,
     Numbers,
@@ -15,6 +16,7 @@ from andon.gateway.stats import (
 
 STABLE, CANDIDATE, SLOT = "shop~production~1_0_0", "shop~production~1_1_0", "shop~production~1_1_0~slot"
 OLD, NEW = ("shop", "production", "1.0.0"), ("shop", "production", "1.1.0")
+OF_SLOT = ClusterName("shop", "production", "1.1.0", Role.SLOT)
 
 
 def counter(cluster, name, value):
@@ -42,7 +44,7 @@ def test_a_request_is_counted_on_the_release_it_was_meant_for():
         counter("andon~idle", "upstream_rq_completed", 5),
         histogram(SLOT, (0, 0, 60), (5, 1, 39)),
     ]
-    traffic = traffic_of(numbers_of(listed), {NEW: 4})
+    traffic = traffic_of(numbers_of(listed), {OF_SLOT: 4})
     assert set(traffic) == {OLD, NEW}
     assert (traffic[OLD].requests, traffic[OLD].errors, traffic[OLD].active) == (900, 3, 2)
     assert (traffic[NEW].requests, traffic[NEW].errors, traffic[NEW].active) == (100, 1 + 7 + 2 + 4, 2)
@@ -52,7 +54,7 @@ def test_a_request_is_counted_on_the_release_it_was_meant_for():
 
 def test_errors_never_exceed_requests():
     listed = [counter(SLOT, "upstream_rq_completed", 3), counter(SLOT, "upstream_rq_5xx", 3)]
-    assert traffic_of(numbers_of(listed), {NEW: 2})[NEW].errors == 3
+    assert traffic_of(numbers_of(listed), {OF_SLOT: 2})[NEW].errors == 3
 
 
 def test_requests_that_never_reached_an_unhealthy_candidate_are_found():
@@ -63,13 +65,13 @@ def test_requests_that_never_reached_an_unhealthy_candidate_are_found():
             counter(CANDIDATE, "upstream_rq_pending_failure_eject", 10),
         ]
     )
-    assert diverted(first, second) == {NEW: 30}
+    assert diverted(first, second) == {OF_SLOT: 30}
     assert diverted(numbers_of([counter(STABLE, "upstream_rq_completed", 9)]), second) == {}
 
 
 def test_requests_in_flight_are_never_taken_for_diverted_ones():
     first = numbers_of([counter(SLOT, "upstream_rq_completed", 100)])
-    assert diverted(first, numbers_of([counter(CANDIDATE, "upstream_rq_total", 108)])) == {NEW: 0}
+    assert diverted(first, numbers_of([counter(CANDIDATE, "upstream_rq_total", 108)])) == {OF_SLOT: 0}
 
 
 def test_every_edge_is_an_edge_of_envoys_bins():
@@ -102,7 +104,7 @@ def test_bins_go_on_when_a_cluster_gets_other_endpoints_and_begin_again_with_its
 
 
 def counted(requests: int, errors: int = 0) -> ReleaseTraffic:
-    return ReleaseTraffic(requests, errors, 1, cumulative([(5.0, requests)]))
+    return ReleaseTraffic(requests, errors, 1, cumulative([(5.0, requests)]), {})
 
 
 def test_the_removal_of_a_cluster_takes_no_request_back() -> None:
@@ -116,3 +118,32 @@ def test_the_removal_of_a_cluster_takes_no_request_back() -> None:
 
 def test_counts_that_rise_are_left_alone() -> None:
     assert steady(Steady(counted(5)), counted(7, 1)) == Steady(counted(7, 1))
+
+
+def test_what_nobody_drew_is_counted_apart_and_only_what_is_in_flight_counts_for_a_drain():
+    matched, mirrored, previewed = (f"{CANDIDATE}~{each}" for each in ("matched", "mirrored", "previewed"))
+    listed = [
+        counter(SLOT, "upstream_rq_completed", 100),
+        counter(f"{matched}-slot", "upstream_rq_completed", 10),
+        counter(f"{matched}-slot", "upstream_rq_retry_success", 2),
+        counter(matched, "upstream_rq_active", 3),
+        counter(mirrored, "upstream_rq_completed", 20),
+        counter(mirrored, "upstream_rq_5xx", 20),
+        counter(mirrored, "upstream_rq_active", 4),
+        counter(previewed, "upstream_rq_completed", 5),
+        histogram(mirrored, (5, 1, 20)),
+    ]
+    numbers = numbers_of(listed)
+    traffic = traffic_of(numbers, {})[NEW]
+    assert (traffic.requests, traffic.errors, traffic.active) == (100, 0, 7)
+    assert traffic.latency_ms[-1] == (float("inf"), 0)
+    assert traffic.aside == {
+        Beside.MATCHED: Count(10, 2),
+        Beside.MIRRORED: Count(20, 20),
+        Beside.PREVIEWED: Count(5, 0),
+    }
+    matches = ClusterName("shop", "production", "1.1.0", Role.MATCHED_SLOT)
+    assert diverted(numbers, numbers_of([counter(matched, "upstream_rq_total", 4)])) == {
+        OF_SLOT: 100,
+        matches: 6,
+    }

@@ -235,3 +235,49 @@ def test_any_toml_document_is_a_manifest_or_the_callers_mistake(data: dict[str, 
 
     with contextlib.suppress(InvalidInput):
         parse(tomlkit.dumps(data), source="x")
+
+
+GATEWAY = """
+[unit]
+name = "shop"
+
+[run]
+command = ["shop", "--port", "{port}"]
+
+[gateway]
+%s
+
+[environments.production]
+port = 8443
+%s
+"""
+
+
+@pytest.mark.parametrize(
+    ("gateway", "place", "words"),
+    [
+        ('cors = ["https://board.plant.local/"]', "", "scheme, name and port alone"),
+        ('cors = ["*"]', "", "scheme, name and port alone"),
+        ('preview_from = ["10.20.0.5/16"]', "", "write a network"),
+        ('timeouts = { "reports" = "5m" }', "", "write the beginning of a path"),
+        ('timeouts = { "/reports" = "0s" }', "", "longer than nothing"),
+        ('[gateway.limit]\nper = "1ms"', "", '"50ms" or longer'),
+        ("[gateway.outliers]\nmost = 1.0", "", "less than 1"),
+        ("retries = 6", "", "less than or equal to 5"),
+        ("", "redirect_port = 8080", "needs `tls = true`"),
+        ("", "tls = true\nredirect_port = 8443", "another than `port`"),
+        ("", "[environments.staging]\nport = 8080\ntls = true\nredirect_port = 8443", "both want port 8443"),
+    ],
+)
+def test_what_is_asked_of_the_gateway_is_checked_with_words_that_help(gateway, place, words):
+    with pytest.raises(InvalidInput) as refused:
+        parse(GATEWAY % (gateway, place), source="andon.toml")
+    assert words in str(refused.value)
+
+
+def test_an_empty_table_asks_for_the_usual_limit():
+    manifest = parse(GATEWAY % ('cors = ["http://[::1]:80"]\n[gateway.limit]', ""), source="andon.toml")
+    limit = manifest.gateway.limit
+    assert limit is not None
+    assert (limit.requests, limit.per.total_seconds()) == (100, 60)
+    assert manifest.gateway.outliers is None
