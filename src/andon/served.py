@@ -1,7 +1,6 @@
 """What manifests ask of the gateway, in the gateway's words. It holds no rule."""
 
 from collections.abc import Mapping
-from ipaddress import ip_network
 
 from andon.gateway.model import Features, HealthCheck, Limit, Outliers, Tls
 from andon.gateway.plan import Service
@@ -47,6 +46,6 @@ def features_of(asked: Gateway) -> Features:
         allow_origins=tuple(asked.cors),
         cached=tuple(asked.cache),
         cached_for=asked.cache_for,
-        preview_from=tuple(ip_network(each) for each in asked.preview_from),
+        preview_from=tuple(asked.preview_from),
         mirrors_writes=asked.mirror_writes,
     )

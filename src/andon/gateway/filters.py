@@ -60,10 +60,8 @@ def turned_on(features: Features) -> Json:
 
 def only_from(features: Features) -> Json:
     """The filter that lets a preview be asked for from some networks only."""
-    near = [
-        {"remote_ip": {"address_prefix": str(each.network_address), "prefix_len": each.prefixlen}}
-        for each in features.preview_from
-    ]
+    split = (each.split("/") for each in features.preview_from)
+    near = [{"remote_ip": {"address_prefix": first, "prefix_len": int(bits)}} for first, bits in split]
     policies = {"near": {"permissions": [{"any": True}], "principals": near}} if near else {}
     rules = {"action": "ALLOW", "policies": policies}
     return {_PREVIEW: _per_route("rbac.v3.RBACPerRoute", {"rbac": {"rules": rules}})}

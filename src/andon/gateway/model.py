@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network
 
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.units.desired import NO_ROUTING, Routing
 
-LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 # Every edge is an edge of Envoy's own bins (two significant digits), so no count is split or guessed.
 EDGES_MS: tuple[float, ...] = (
@@ -86,7 +85,7 @@ class Features:
 
     timeouts: of paths that begin so; the longest beginning counts, and the route's own for all others.
     cached: beginnings of paths whose good answers browsers may keep for `cached_for`. compress_above: bytes.
-    allow_origins: sites whose pages may call. preview_from: networks that may ask for a preview.
+    allow_origins: sites whose pages may call. preview_from: networks that may preview.
     mirrors_writes: also mirror requests that are not GET, HEAD or OPTIONS.
     """
 
@@ -99,7 +98,7 @@ class Features:
     allow_origins: tuple[str, ...] = ()
     cached: tuple[str, ...] = ()
     cached_for: timedelta = timedelta(days=30)
-    preview_from: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
+    preview_from: tuple[str, ...] = LOOPBACK
     mirrors_writes: bool = False
 
 

@@ -1,7 +1,6 @@
 """What a manifest asks of the gateway arrives there."""
 
 from datetime import timedelta
-from ipaddress import ip_network
 
 from andon.gateway.model import Features, Limit, Outliers, Tls
 from andon.served import service_of
@@ -73,7 +72,7 @@ def test_everything_that_is_asked_for_arrives():
         allow_origins=("https://board.plant.local",),
         cached=("/static/",),
         cached_for=timedelta(days=1),
-        preview_from=(ip_network("10.20.0.0/16"),),
+        preview_from=("10.20.0.0/16",),
         mirrors_writes=True,
     )
     assert (service.tls, service.host, service.sticky) == (Tls(8080), "0.0.0.0", True)
