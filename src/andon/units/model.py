@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from andon.units.evidence import Evidence
 from andon.units.fields import Duration, InnerPath, InstanceCommand, Interval, Name, Section
+from andon.units.gating import Production, Webhook
 from andon.units.serving import Gateway
 
 
@@ -210,6 +211,10 @@ class Manifest(Section):
     drain: Drain = Drain()
     gateway: Gateway = Gateway()
     evidence: dict[Name, Evidence] = Field({}, description="Metrics that the judge reads, by name")
+    production: dict[Name, Production] = Field(
+        {}, description="States of production that gates wait for, by name"
+    )
+    webhooks: dict[Name, Webhook] = Field({}, description="Outside systems that gates ask, by name")
     environments: dict[Name, Environment] = Field(min_length=1, description="Where it runs, by name")
 
     @model_validator(mode="after")

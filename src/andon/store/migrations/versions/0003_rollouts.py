@@ -12,8 +12,19 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("desired") as batch:
         batch.add_column(sa.Column("routing", sa.JSON(), nullable=True))
+    op.create_table(
+        "gate_answers",
+        sa.Column("rollout", sa.String(length=60), nullable=False),
+        sa.Column("gate", sa.String(length=60), nullable=False),
+        sa.Column("word", sa.String(length=10), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(length=120), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("rollout", "gate", name=op.f("pk_gate_answers")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("gate_answers")
     with op.batch_alter_table("desired") as batch:
         batch.drop_column("routing")

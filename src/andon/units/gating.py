@@ -1,0 +1,86 @@
+"""What gates of a unit's rollouts ask beyond people: the state of production, and outside systems."""
+
+from datetime import timedelta
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from andon.units.fields import Interval, Name, Section
+
+_LONGEST = timedelta(minutes=1)
+
+
+def _short(value: timedelta) -> timedelta:
+    if value > _LONGEST:
+        raise ValueError(f"{_LONGEST.seconds} s is the longest")
+    return value
+
+
+def _whole_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if value and not (is_good and "@" not in parts.netloc and value.isprintable() and " " not in value):
+        raise ValueError("write a whole address such as https://changes.plant.example/andon, without a login")
+    return value
+
+
+Patience = Annotated[Interval, AfterValidator(_short)]
+FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=200)]
+
+
+class Production(Section):
+    """A state of production that a gate waits for, as a unit says it over HTTP in a JSON document."""
+
+    unit: Name | None = Field(
+        None,
+        description="Unit that is asked, in the same environment; unset: this one",
+    )
+    path: str = Field(
+        pattern=r"^/[^\s#?]*$",
+        max_length=500,
+        description="The document's path, such as /api/v1/production",
+    )
+    query: dict[str, str] = Field(
+        {}, max_length=20, description='What is asked, such as { product_model = "NH-F2X-001" }'
+    )
+    field: FieldPath = Field(
+        description="Value in the document, such as data.running_lots; a number names a place in a list"
+    )
+    equals: bool | int | float | str | None = Field(None, description="The gate is open while it equals this")
+    below: float | None = Field(None, description="The gate is open while it is a number below this")
+    timeout: Patience = Field(timedelta(seconds=2), description="Longest to wait for one answer")
+
+    @model_validator(mode="after")
+    def _says_what_is_wanted(self) -> Self:
+        if (self.equals is None) == (self.below is None):
+            raise ValueError("say either `equals` or `below`")
+        return self
+
+
+class Webhook(Section):
+    """An outside system that says yes or no at a gate: it is asked, or it answers by itself, or both."""
+
+    url: Annotated[str, AfterValidator(_whole_url)] = Field(
+        "",
+        max_length=500,
+        description="Where it is asked; its origin must stand in ANDON_ROLLOUTS__WEBHOOKS. "
+        "Empty: it is not asked, and answers by itself",
+    )
+    secret: Name | None = Field(
+        None,
+        description="Signs what is sent: the secret `webhook.<secret>` of `andon secrets`. Needed with `url`",
+    )
+    every: Patience = Field(
+        timedelta(seconds=10), description="Time between two questions until it says yes or no"
+    )
+    timeout: Patience = Field(timedelta(seconds=5), description="Longest to wait for one answer")
+
+    @model_validator(mode="after")
+    def _is_signed(self) -> Self:
+        if self.url and self.secret is None:
+            raise ValueError("with `url` it needs `secret`, by which the other side knows who asks")
+        return self
