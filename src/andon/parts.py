@@ -18,6 +18,7 @@ from typing import Any
 from andon.access.ca import authority
 from andon.access_parts import Access, access_of
 from andon.api.services import Probe, Services
+from andon.gate_parts import Gates, Whereabouts, gates_of
 from andon.gateway.controller import GatewayReconciler
 from andon.gateway.controller import Sources as GatewaySources
 from andon.gateway.envoy import Envoy, EnvoyOptions
@@ -135,11 +136,13 @@ async def assembled(settings: Settings, certificate: Reloading | None = None) ->
     wakes = _Wakes()
     envoy, target = _envoy(base), _target(base, lambda: wakes.wake("instances", "gateway", "rollouts"))
     seen = Seen(Scraper(envoy, base.clock), base.desired, base.manifests, target, base.clock)
+    gates = _gates(base, seen, lambda: wakes.wake("rollouts"))
     try:
         if certificate is not None:
             _keep_fresh(base, wakes, certificate)
-        yield _wired(base, wakes, envoy, seen, certificate)
+        yield _wired(base, wakes, envoy, (seen, gates), certificate)
     finally:
+        await gates.asker.close()
         await seen.close()
         await target.close()
         await envoy.close()
@@ -203,6 +206,20 @@ def _target(base: _Base, wake: Callable[[], None]) -> LocalTarget:
     return LocalTarget(settings, base.releases.fetch, base.clock, wake)
 
 
+def _gates(base: _Base, seen: Seen, changed: Callable[[], None]) -> Gates:
+    wanted = base.settings.rollouts
+    where = Whereabouts(
+        database=base.database,
+        clock=base.clock,
+        releases=base.releases,
+        access=base.access,
+        seen=seen,
+        origins=wanted.webhooks,
+        ca=wanted.webhook_ca,
+    )
+    return gates_of(where, changed)
+
+
 def _keep_fresh(base: _Base, wakes: _Wakes, certificate: Reloading) -> None:
     folder, clock = base.home / "ca", base.clock
 
@@ -216,8 +233,11 @@ def _keep_fresh(base: _Base, wakes: _Wakes, certificate: Reloading) -> None:
     wakes.add(Loop("certificates", renew, interval=_RENEW_INTERVAL, clock=clock))
 
 
-def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen, certificate: Reloading | None) -> Parts:
+def _wired(
+    base: _Base, wakes: _Wakes, envoy: Envoy, looking: tuple[Seen, Gates], certificate: Reloading | None
+) -> Parts:
     settings, clock = base.settings, base.clock
+    seen, outside = looking
     rollouts, access = RolloutStore(base.database), base.access
     gates = Approvals(access.signatures, access.sealer, base.releases, access.tokens.maker_of)
     target = seen.target
@@ -229,7 +249,7 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen, certificate: Re
     )
     seen.confirmed_by(gateway)
     observer = Observer(
-        Views(instances=seen, gateway=seen, evidence=seen, state=rollouts, gates=gates),
+        Views(instances=seen, gateway=seen, evidence=seen, state=rollouts, gates=gates, outside=outside.view),
         sequential,
         interval=settings.rollouts.interval,
     )
@@ -255,6 +275,7 @@ def _wired(base: _Base, wakes: _Wakes, envoy: Envoy, seen: Seen, certificate: Re
     loop("evidence", seen.read, settings.gateway.scrape)
     loop("instances", targets.tick, settings.local.interval)
     loop("rollouts", controller.tick, settings.rollouts.interval)
+    loop("gates", outside.asker.tick, settings.rollouts.interval)
     loop("pipelines", pipelines.tick, _PIPELINE_INTERVAL)
     loop("registry", base.releases.refresh, _REGISTRY_INTERVAL)
     loop("checkpoints", access.checkpoints.tick, settings.timeline.checkpoint)

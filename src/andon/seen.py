@@ -154,6 +154,14 @@ class Seen:
             if manifest is not None:
                 self._readings[key] = {each.metric: each for each in read}
 
+    async def stable_addresses(self, unit: UnitName, environment: EnvironmentName) -> list[str]:
+        """Where the ready instances of the stable release listen: what gates ask about production."""
+        desired = await self._desired.find(unit, environment)
+        if desired is None or desired.stable is None:
+            return []
+        found = await self.endpoints(unit, environment, desired.stable)
+        return [f"http://{each.host}:{each.port}" for each in found]
+
     def _note_unread(self, key: Key, error: AndonError) -> None:
         if self._unread.get(key) != error.message:
             unit, environment = key

@@ -66,6 +66,14 @@ class RolloutSettings(BaseModel):
     lease: timedelta = Field(
         timedelta(seconds=3), description="After so long without a sign of life another process takes over"
     )
+    webhooks: list[str] = Field(
+        [],
+        description="Origins that gates may ask, as JSON list, such as https://changes.plant.example. "
+        "A manifest names addresses; only those at one of these are asked",
+    )
+    webhook_ca: Path | None = Field(
+        None, description="Certificates that those are verified by; unset: the system's"
+    )
 
 
 class TlsSettings(BaseModel):

@@ -1,14 +1,17 @@
 """What gates of a unit's rollouts ask beyond people: the state of production, and outside systems."""
 
+import re
 from datetime import timedelta
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
 from andon.units.fields import Interval, Name, Section
 
 _LONGEST = timedelta(minutes=1)
+_URL = re.compile(
+    r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:(?P<port>[0-9]{1,5}))?(/[!-~]*)?"
+)
 
 
 def _short(value: timedelta) -> timedelta:
@@ -18,12 +21,8 @@ def _short(value: timedelta) -> timedelta:
 
 
 def _whole_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_good = False
-    if value and not (is_good and "@" not in parts.netloc and value.isprintable() and " " not in value):
+    found = _URL.fullmatch(value)
+    if value and (found is None or not 0 < int(found["port"] or 1) < 1 << 16):
         raise ValueError("write a whole address such as https://changes.plant.example/andon, without a login")
     return value
 
