@@ -44,6 +44,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind.rollout.opened": ("Gate opened", "게이트 통과"),
     "kind.rollout.approved": ("Approved", "승인"),
     "kind.rollout.rejected": ("Rejected", "반려"),
+    "kind.gate.answered": ("Outside system answered", "외부 시스템 응답"),
     "kind.rollout.answered": ("Answered at the gate", "게이트 응답"),
     "kind.signature.made": ("Signed", "전자서명"),
     "kind.signature.refused": ("Signature refused", "전자서명 거부"),
