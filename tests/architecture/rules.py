@@ -34,7 +34,10 @@ VENDORS = {
     "defusedxml": ("andon.pipelines.*",),
     "detect_secrets": ("andon.pipelines.*",),
     "fastapi": ("andon.api.*", "andon.board.*", "andon.app", "andon_mes.api.*", "andon_mes.app"),
-    "httpx": ("andon.cli.*", "andon.evidence.*", "andon.gateway.*", "andon.targets.*", "andon.timeline.*"),
+    "httpx": (
+        "andon.cli.*", "andon.evidence.*", "andon.gateway.*", "andon.rollouts.outside.*",
+        "andon.rollouts.tasks.*", "andon.targets.*", "andon.timeline.*",
+    ),
     "jinja2": ("andon.board.*",),
     "markupsafe": ("andon.board.*",),
     "jwt": ("andon.access.sessions.*",),
@@ -51,7 +54,7 @@ VENDORS = {
     "typer": ("andon.cli.*", "andon_mes.cli"),
     "uvicorn": ("andon.app", "andon.cli.*", "andon_mes.cli"),
     "zxcvbn": ("andon.access.people.*",),
-}
+}  # fmt: skip
 _ENVOY = ("andon.gateway.*", "andon.settings", "andon.doctor", "andon.testing.*")
 
 
