@@ -19,6 +19,7 @@ from andon.access.ca import authority
 from andon.access_parts import Access, access_of
 from andon.api.services import Probe, Services
 from andon.gate_parts import Gates, Whereabouts, gates_of
+from andon.gateway.certificates import Places
 from andon.gateway.controller import GatewayReconciler
 from andon.gateway.controller import Sources as GatewaySources
 from andon.gateway.envoy import Envoy, EnvoyOptions
@@ -138,8 +139,7 @@ async def assembled(settings: Settings, certificate: Reloading | None = None) ->
     seen = Seen(Scraper(envoy, base.clock), base.desired, base.manifests, target, base.clock)
     gates = _gates(base, seen, lambda: wakes.wake("rollouts"))
     try:
-        if certificate is not None:
-            _keep_fresh(base, wakes, certificate)
+        _keep_fresh(base, wakes, certificate)
         yield _wired(base, wakes, envoy, (seen, gates), certificate)
     finally:
         await gates.asker.close()
@@ -195,7 +195,9 @@ def _base(settings: Settings) -> _Base:
 
 
 def _envoy(base: _Base) -> Envoy:
-    options = EnvoyOptions(folder=base.home / "gateway", program=base.settings.gateway.envoy)
+    settings = base.settings.gateway
+    places = Places(settings.certificates, authority.Layout(base.home / "ca").server)
+    options = EnvoyOptions(folder=base.home / "gateway", program=settings.envoy, certificates=places)
     return Envoy(options, base.clock)
 
 
@@ -220,7 +222,8 @@ def _gates(base: _Base, seen: Seen, changed: Callable[[], None]) -> Gates:
     return gates_of(where, changed)
 
 
-def _keep_fresh(base: _Base, wakes: _Wakes, certificate: Reloading) -> None:
+def _keep_fresh(base: _Base, wakes: _Wakes, certificate: Reloading | None) -> None:
+    """Units may speak TLS by the same certificate where API and board do not."""
     folder, clock = base.home / "ca", base.clock
 
     async def renew() -> None:
@@ -229,7 +232,8 @@ def _keep_fresh(base: _Base, wakes: _Wakes, certificate: Reloading) -> None:
             said = f"renewed until {renewed.expires_at.isoformat()}"
             await base.publish(Event("tls.renewed", "tls/server", "tls", said))
 
-    wakes.add(Loop("tls", certificate.tick, interval=base.settings.tls.interval, clock=clock))
+    if certificate is not None:
+        wakes.add(Loop("tls", certificate.tick, interval=base.settings.tls.interval, clock=clock))
     wakes.add(Loop("certificates", renew, interval=_RENEW_INTERVAL, clock=clock))
 
 

@@ -18,6 +18,11 @@ class GatewaySettings(BaseModel):
     envoy: Path | None = Field(
         None, description="Envoy program, 1.30 or newer; unset: one on the PATH, else the installed wheel's"
     )
+    certificates: Path | None = Field(
+        None,
+        description="Folder with certificates of units that speak TLS, each UNIT.ENVIRONMENT.pem or UNIT.pem "
+        "with chain and key; all others have that of `andon ca issue`",
+    )
     scrape: timedelta = Field(
         timedelta(milliseconds=200),
         description="Time between two readings of Envoy's counters; shorter catches harm earlier, for CPU",

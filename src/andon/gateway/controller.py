@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from andon.gateway import certificates
 from andon.gateway.delivery import Applied
 from andon.gateway.envoy import Envoy
 from andon.gateway.model import Acknowledged, Endpoint
@@ -158,7 +159,9 @@ class GatewayReconciler:
         for problem in self.problems:
             if problem.message not in self._said.problems:
                 _log.error("gateway problem", code=problem.code, reason=problem.message, hint=problem.hint)
-                self._said.untold.append(_event("gateway.rejected", problem.message, Severity.ALERT))
+                is_certificate = problem.code.startswith(certificates.CODE)
+                kind = "gateway.certificate" if is_certificate else "gateway.rejected"
+                self._said.untold.append(_event(kind, problem.message, Severity.ALERT))
         for reason in self.waiting:
             if reason not in self._said.waiting:
                 _log.warning("gateway waits", reason=reason)

@@ -6,13 +6,14 @@ What is not here: which documents it serves (`delivery.py`), its numbers (`stats
 import asyncio
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 from andon.gateway import launch
 from andon.gateway.admin import Admin
 from andon.gateway.bootstrap import MODERN, bootstrap
+from andon.gateway.certificates import Certificates, Places
 from andon.gateway.delivery import Applied, Delivery, Key, Patience
 from andon.gateway.folder import Folder
 from andon.gateway.model import Route
@@ -36,7 +37,8 @@ _STEP = timedelta(milliseconds=10)
 class EnvoyOptions:
     """`folder`: the gateway's own. `program`: a certain Envoy; None finds the system's or the wheel's.
 
-    `concurrency`: worker threads; None lets Envoy take one for each core.
+    `concurrency`: worker threads; None lets Envoy take one for each core. `certificates`: of listeners that
+    speak TLS.
     """
 
     folder: Path
@@ -44,6 +46,7 @@ class EnvoyOptions:
     concurrency: int | None = None
     start_within: timedelta = timedelta(seconds=20)
     patience: Patience = field(default_factory=Patience)
+    certificates: Places = field(default_factory=Places)
 
 
 class Envoy:
@@ -60,6 +63,7 @@ class Envoy:
         self._not_before = 0.0
         self._admin: Admin | None = None
         self._delivery: Delivery | None = None
+        self._certificates = Certificates(self._folder, options.certificates, clock)
 
     @property
     def admin(self) -> Admin:
@@ -104,10 +108,15 @@ class Envoy:
         return running
 
     async def apply(self, routes: Sequence[Route], *, keep: Collection[Key] = ()) -> Applied:
-        """Make `routes` true; see Delivery.apply."""
+        """Make `routes` true; see Delivery.apply. A route whose certificate is missing stays as it is."""
         if self._delivery is None:
             self._delivery = Delivery(self._folder, self.admin, self._clock, self._options.patience)
-        return await self._delivery.apply(routes, await self._render_options(), keep=keep)
+        brought = await self._certificates.bring(routes)
+        names = {route_name(each.unit, each.environment): each for each in routes}
+        kept = {(names[each].unit, names[each].environment) for each in brought.without}
+        able = [each for name, each in names.items() if name not in brought.without]
+        applied = await self._delivery.apply(able, await self._render_options(), keep=kept | set(keep))
+        return replace(applied, problems=(*applied.problems, *brought.problems))
 
     async def stop(self, *, patience: timedelta = timedelta(seconds=5)) -> None:
         """End the Envoy of this folder, if one runs."""

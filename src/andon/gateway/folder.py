@@ -1,6 +1,7 @@
 """The gateway's folder: where each document lies, and reading and replacing it.
 
 cds.json lds.json rds/NAME.json   what Envoy watches; also the persisted state it starts from
+sds/NAME.json                     certificate and key of a listener, for Envoy alone (`certificates.py`)
 bootstrap.json envoy.json envoy.lock envoy.log admin.sock
 """
 
@@ -30,11 +31,13 @@ class Folder:
         self.bootstrap = self.root / "bootstrap.json"
         self.pid_file = self.root / launch.PID_FILE
         self.rds_folder = self.root / "rds"
+        self.sds_folder = self.root / "sds"
         self._cached: dict[str, dict[str, Any]] | None = None
 
     def prepare(self) -> None:
         """Before a start: make the folder and, where they are missing, documents of an idle gateway."""
         self.rds_folder.mkdir(parents=True, exist_ok=True)
+        self.sds_folder.mkdir(exist_ok=True)
         self.root.chmod(0o700)
         if not self.documents()[CDS]["version_info"]:
             self.replace(CDS, render.cluster_document([]))

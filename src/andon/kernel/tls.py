@@ -54,6 +54,16 @@ def server_context(
     return _context(_read(cert_file, key_file), client_ca)
 
 
+def read_pair(cert_file: Path, key_file: Path | None = None) -> "Pair":
+    """Certificate chain and key for another server than our own, seen to work together.
+
+    Raises what `server_context` raises.
+    """
+    pair = _read(cert_file, key_file)
+    _context(pair, None)
+    return pair
+
+
 class Reloading:
     """A server context that takes up new files while connections go on.
 
@@ -142,8 +152,11 @@ class Reloading:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class _Pair:
-    """Certificate chain and key as they were read once: what is checked is what is used."""
+class Pair:
+    """Certificate chain and key as they were read once: what is checked is what is used.
+
+    content: PEM; `digest` is its SHA-256.
+    """
 
     content: bytes
     digest: str
@@ -152,7 +165,7 @@ class _Pair:
     source: Path
 
 
-def _read(cert_file: Path, key_file: Path | None) -> _Pair:
+def _read(cert_file: Path, key_file: Path | None) -> Pair:
     private = key_file or cert_file
     if private.exists() and private.stat().st_mode & 0o077:
         raise Forbidden(
@@ -161,7 +174,7 @@ def _read(cert_file: Path, key_file: Path | None) -> _Pair:
     content = _bytes(cert_file)
     if key_file is not None and key_file != cert_file:
         content += b"\n" + _bytes(key_file)
-    return _Pair(content, hashlib.sha256(content).hexdigest(), *_life(content, cert_file), cert_file)
+    return Pair(content, hashlib.sha256(content).hexdigest(), *_life(content, cert_file), cert_file)
 
 
 def _life(content: bytes, source: Path) -> tuple[datetime, datetime]:
@@ -176,7 +189,7 @@ def _life(content: bytes, source: Path) -> tuple[datetime, datetime]:
     return leaf.not_valid_before_utc, leaf.not_valid_after_utc
 
 
-def _context(pair: _Pair, client_ca: Path | None) -> ssl.SSLContext:
+def _context(pair: Pair, client_ca: Path | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE

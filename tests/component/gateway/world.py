@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from andon.gateway.certificates import Places
 from andon.gateway.delivery import Patience
 from andon.gateway.envoy import Envoy, EnvoyOptions
 from andon.gateway.model import Acknowledged, Backend, Endpoint, HealthCheck, ReleaseTraffic, Route
@@ -20,6 +21,7 @@ from andon.kernel.ids import EnvironmentName, UnitName, Version
 
 SHOP, PRODUCTION = UnitName("shop"), EnvironmentName("production")
 OLD, NEW = Version("1.0.0"), Version("1.1.0")
+NOWHERE = Places()
 QUICK_HEALTH = HealthCheck(interval=timedelta(milliseconds=200), timeout=timedelta(seconds=2))
 
 
@@ -114,8 +116,10 @@ class Answer:
 class Client:
     """One keep-alive connection to the gateway, with the session cookie that it was given."""
 
-    def __init__(self, port: int, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, port: int, context: ssl.SSLContext | None = None, source: str = "127.0.0.1") -> None:
+        """`source`: the address that it comes from."""
         self.port = port
+        self._source = source
         self.cookie = ""
         self._context = context
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
@@ -124,7 +128,7 @@ class Client:
         if self._streams is None:
             name = None if self._context is None else "localhost"
             self._streams = await asyncio.open_connection(
-                "127.0.0.1", self.port, ssl=self._context, server_hostname=name
+                "127.0.0.1", self.port, ssl=self._context, server_hostname=name, local_addr=(self._source, 0)
             )
         self._streams[1].write(head.encode())
         return self._streams
@@ -170,10 +174,10 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
 class Load:
     """Clients that ask without pause until the block ends."""
 
-    def __init__(self, port: int, clients: int = 8) -> None:
+    def __init__(self, port: int, clients: int = 8, context: ssl.SSLContext | None = None) -> None:
         self.answers: Counter[str] = Counter()
         self.failed: list[str] = []
-        self._clients = [Client(port) for _ in range(clients)]
+        self._clients = [Client(port, context) for _ in range(clients)]
         self._over = False
 
     @property
@@ -247,6 +251,7 @@ class Plant:
         return {key[2]: each for key, each in (await self.scraper.scrape()).releases.items()}
 
 
-def envoy_in(folder: Path) -> Envoy:
+def envoy_in(folder: Path, certificates: Places = NOWHERE) -> Envoy:
     patience = Patience(refused=timedelta(0))
-    return Envoy(EnvoyOptions(folder, concurrency=2, patience=patience), SystemClock())
+    options = EnvoyOptions(folder, concurrency=2, patience=patience, certificates=certificates)
+    return Envoy(options, SystemClock())
