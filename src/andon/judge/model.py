@@ -1,8 +1,10 @@
 """What the judge reads and says. Pure values: counts come in, a verdict with its reason goes out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from andon.judge.options import MannWhitney, Threshold
 from andon.kernel.later import LATER
 
 
@@ -90,6 +92,8 @@ class JudgePolicy:
     """The policy of one rollout, frozen with its plan.
 
     judge: name of the judge that reads the evidence.
+    mann_whitney, threshold: how those two judge, where one of them is chosen.
+    options: numbers for a judge of the plant's own.
     combine: how the metrics share the chance of a false fail; the alphas of the metrics sum to it.
     session_requests: most requests that one sticky session makes; 1 where requests are split one by one.
     The sample-ratio check counts sessions, because a session moves as a whole.
@@ -100,6 +104,9 @@ class JudgePolicy:
     session_requests: int = 1
     judge: str = field(default="sequential", metadata=LATER)
     combine: Combine = field(default=Combine.SPLIT, metadata=LATER)
+    mann_whitney: MannWhitney | None = field(default=None, metadata=LATER)
+    threshold: Threshold | None = field(default=None, metadata=LATER)
+    options: Mapping[str, float] = field(default_factory=dict, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +151,52 @@ class RatioState:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """One metric in intervals of time, for judges that read values of intervals.
+
+    stable, candidate: a value for each closed interval, the oldest first; None where there was no exposure.
+    open_*: what the interval still open has gained, with bad events that wait for their exposure. seen:
+    intervals that ended. passed, failed, inconclusive: checks so far, of a judge that checks; silent:
+    intervals without a value in a row. said: the last word of a judge that compares, and whether it is
+    critical; low, high, estimate: the shift between the arms then; effect: in its measure, None where
+    unknown.
+    """
+
+    stable: tuple[float | None, ...] = ()
+    candidate: tuple[float | None, ...] = ()
+    open_stable: Counts = Counts()
+    open_candidate: Counts = Counts()
+    open_stable_buckets: tuple[int, ...] = ()
+    open_candidate_buckets: tuple[int, ...] = ()
+    seen: int = 0
+    passed: int = 0
+    failed: int = 0
+    inconclusive: int = 0
+    silent: int = 0
+    said: str = ""
+    is_critical: bool = False
+    low: float = 0.0
+    high: float = 0.0
+    estimate: float = 0.0
+    effect: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeState:
-    """Everything the judge remembers of a rollout, by metric name."""
+    """Everything the judge remembers of a rollout, by metric name.
+
+    series: the metrics in intervals; closes_at: when the open interval ends, in seconds since 1970 (0: none
+    has begun). is_final: such a judge has failed the candidate, and looks no further. memory: what a judge of
+    the plant's own remembers, lists of numbers by names of its choice; problem: why it can judge no more.
+    """
 
     metrics: dict[str, MetricState]
     ratio: RatioState = RatioState()
+    series: dict[str, Series] = field(default_factory=dict)
+    closes_at: float = 0.0
+    is_final: bool = False
+    memory: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,10 @@ def sha256(value: Any) -> str:
 
 
 def _is_left_out(field: dataclasses.Field[Any], value: Any) -> bool:
-    return bool(field.metadata.get("is_later")) and value == field.default
+    if not field.metadata.get("is_later"):
+        return False
+    makes = field.default_factory
+    return bool(value == (field.default if makes is dataclasses.MISSING else makes()))
 
 
 def _decode(kind: Any, data: Any) -> Any:
