@@ -22,13 +22,23 @@ apt_install() {
     apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# Debian starts slapd when it is installed, and at each boot. The tests run their own.
-leave_no_slapd() {
-    if command -v systemctl >/dev/null && systemctl is-active --quiet slapd 2>/dev/null; then
-        systemctl --quiet disable --now slapd
-    elif command -v service >/dev/null; then
-        service slapd stop >/dev/null 2>&1 || true
-    fi
+# Debian starts these when they are installed, and at each boot. The tests run their own.
+leave_none_running() {
+    local each service
+    for each in "$@"; do
+        case $each in
+        slapd) service=(slapd) ;;
+        prometheus) service=(prometheus prometheus-node-exporter) ;;
+        *) continue ;;
+        esac
+        if command -v systemctl >/dev/null && systemctl is-active --quiet "$each" 2>/dev/null; then
+            systemctl --quiet disable --now "${service[@]}" || true
+        elif command -v service >/dev/null; then
+            for each in "${service[@]}"; do
+                service "$each" stop >/dev/null 2>&1 || true
+            done
+        fi
+    done
 }
 
 # The first Python that is new enough; PYTHON=... names another.
@@ -86,14 +96,13 @@ setup_system() {
     compgen -G '/usr/share/fonts/*/noto/*CJK*' >/dev/null || missing+=(fonts-noto-cjk)
     PATH=$PATH:/usr/sbin command -v slapd >/dev/null || missing+=(slapd)
     command -v ldapmodify >/dev/null || missing+=(ldap-utils)
+    command -v prometheus >/dev/null || missing+=(prometheus)
     if [ ${#missing[@]} = 0 ]; then
         return
     fi
     as_root_with_apt || fail "the tests need ${missing[*]}: sudo apt-get install ${missing[*]}"
     apt_install "${missing[@]}"
-    if [[ " ${missing[*]} " == *" slapd "* ]]; then
-        leave_no_slapd
-    fi
+    leave_none_running "${missing[@]}"
 }
 
 setup_python

@@ -18,6 +18,7 @@ from typing import Any
 from andon.access.ca import authority
 from andon.access_parts import Access, access_of
 from andon.api.services import Probe, Services
+from andon.evidence_parts import outside_of
 from andon.gate_parts import Gates, Whereabouts, gates_of
 from andon.gateway.certificates import Places
 from andon.gateway.controller import GatewayReconciler
@@ -136,7 +137,8 @@ async def assembled(settings: Settings, certificate: Reloading | None = None) ->
     await _tell_start(base)
     wakes = _Wakes()
     envoy, target = _envoy(base), _target(base, lambda: wakes.wake("instances", "gateway", "rollouts"))
-    seen = Seen(Scraper(envoy, base.clock), base.desired, base.manifests, target, base.clock)
+    outside = outside_of(base.settings.evidence, base.clock)
+    seen = Seen(Scraper(envoy, base.clock), base.desired, base.manifests, target, base.clock, outside=outside)
     gates = _gates(base, seen, lambda: wakes.wake("rollouts"))
     try:
         _keep_fresh(base, wakes, certificate)

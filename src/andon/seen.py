@@ -6,11 +6,14 @@ not know each other, and holds no rule.
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from andon.evidence.gateway import GatewayEvidence, RequestCounts
 from andon.evidence.http import HttpEvidence, Place
 from andon.evidence.model import Reading, Tally, measured
-from andon.evidence.sources import Sources
+from andon.evidence.prometheus import PrometheusEvidence
+from andon.evidence.sources import Adapters, Sources
+from andon.evidence.sql import SqlEvidence
 from andon.gateway.controller import GatewayReconciler
 from andon.gateway.model import EDGES_S, Acknowledged, Endpoint, HealthCheck, ReleaseTraffic, Traffic
 from andon.gateway.plan import Service
@@ -80,17 +83,33 @@ def _latency(counted: ReleaseTraffic) -> Tally:
     return measured(now - before for before, now in itertools.pairwise([0, *cumulative]))
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Sources of the plant that are not ours, as the settings name them."""
+
+    sql: SqlEvidence
+    prometheus: PrometheusEvidence
+
+
 class Seen:
     """The last counts and readings. Its methods are those of the observer's protocols."""
 
     def __init__(
-        self, scraper: Scraper, desired: DesiredStore, manifests: Manifests, target: LocalTarget, clock: Clock
+        self,
+        scraper: Scraper,
+        desired: DesiredStore,
+        manifests: Manifests,
+        target: LocalTarget,
+        clock: Clock,
+        *,
+        outside: Outside,
     ) -> None:
         self._scraper = scraper
         self._desired = desired
         self._manifests = manifests
         self.target = target
-        self._evidence = Sources(GatewayEvidence(self._requests, clock), HttpEvidence(self._places, clock))
+        own = GatewayEvidence(self._requests, clock), HttpEvidence(self._places, clock)
+        self._evidence = Sources(Adapters(*own, outside.sql, outside.prometheus), clock)
         self._gateway: GatewayReconciler | None = None
         self._readings: dict[Key, dict[str, Reading]] = {}
         self._unread: dict[Key, str] = {}

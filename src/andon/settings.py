@@ -62,6 +62,29 @@ class PipelineSettings(BaseModel):
     use_index: bool = Field(True, description="Whether a build may ask the configured package index")
 
 
+class EvidenceSettings(BaseModel):
+    """Where the plant keeps what says how a release does, beside the gateway and the units themselves."""
+
+    databases: dict[str, SecretStr] = Field(
+        {},
+        description='Databases that `source = "sql"` may read, as JSON object of names and URLs '
+        "(postgresql://reader@host/name, sqlite:////path); give accounts that can only read",
+    )
+    prometheus: str = Field(
+        "", description="Address of the plant's Prometheus, such as http://prometheus:9090; empty: none"
+    )
+    prometheus_token_file: Path | None = Field(
+        None, description="File with the bearer token that it wants; unset: none"
+    )
+    prometheus_ca: Path | None = Field(
+        None, description="Certificates, PEM, that its own is verified by; needed for https"
+    )
+    patience: timedelta = Field(
+        timedelta(seconds=2),
+        description="Longest to wait for an answer; a slow source delays all of a unit's",
+    )
+
+
 class RolloutSettings(BaseModel):
     """Moving releases into environments."""
 
@@ -278,6 +301,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     local: LocalTargetSettings = LocalTargetSettings()
     pipelines: PipelineSettings = PipelineSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     rollouts: RolloutSettings = RolloutSettings()
 
     def database(self) -> str:

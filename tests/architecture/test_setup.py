@@ -70,7 +70,7 @@ def test_packages_come_from_the_hashed_lock_and_the_second_run_does_nothing(
 ) -> None:
     assert set_up(checkout).returncode == 0
     asked = calls.read_text()
-    assert "install --require-hashes -r requirements.lock" in asked
+    assert "install --require-hashes --no-deps -r requirements.lock" in asked
     assert "install --no-deps --no-build-isolation -e ." in asked
     assert "apps/mes" in asked
     calls.unlink()

@@ -14,7 +14,9 @@ from andon.evidence.gateway import GatewayEvidence, RequestCounts
 from andon.evidence.http import HttpEvidence, Place
 from andon.evidence.increments import advance
 from andon.evidence.model import ONE_SERIES, Reading, Tally, measured
-from andon.evidence.sources import Sources
+from andon.evidence.prometheus import PrometheusEvidence, Server
+from andon.evidence.sources import Adapters, Sources
+from andon.evidence.sql import SqlEvidence
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Unavailable
 from andon.kernel.ids import EnvironmentName, UnitName, Version
@@ -236,7 +238,8 @@ async def test_all_sources_answer_together_each_for_its_metric(pages, asker):
     async def counts(unit: UnitName, environment: EnvironmentName) -> RequestCounts:
         return RequestCounts(at, "e1", {ONE: Tally(7, 2)})
 
-    sources = Sources(GatewayEvidence(counts, asker.clock), asker.http)
+    outside = SqlEvidence({}, asker.clock), PrometheusEvidence(Server(), asker.clock)
+    sources = Sources(Adapters(GatewayEvidence(counts, asker.clock), asker.http, *outside), asker.clock)
     errors, parts = await sources.read(
         MES, PRODUCTION, {"errors": Evidence(source="gateway"), "yield": BY_UNIT}
     )

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from andon.testing.ports import free_port
 from demo.plant import ADMIN, Plant
 from tests.system import small_unit
 from tests.system.load import Load
-from tests.system.ports import free_port
 from tests.system.small_unit import Place
 
 View = dict[str, Any]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from andon.testing.ports import free_port
 from tests.system.floor import Floor, floor
-from tests.system.ports import free_port
 from tests.system.small_unit import Place
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="module")]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from andon.testing.ports import free_port
 from tests.system.floor import Floor, View, floor
-from tests.system.ports import free_port
 from tests.system.small_unit import Place
 
 KILLS = int(os.environ.get("ANDON_KILLS", "25"))

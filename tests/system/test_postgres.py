@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from andon.testing.ports import free_port
 from tests.system.floor import Floor, floor
-from tests.system.ports import free_port
 from tests.system.small_unit import Place
 
 

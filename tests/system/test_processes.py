@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from andon.testing.ports import free_port
 from tests.system import small_unit
 from tests.system.floor import Floor, floor
-from tests.system.ports import free_port
 from tests.system.small_unit import Place
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]

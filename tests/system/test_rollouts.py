@@ -9,9 +9,9 @@ from datetime import datetime
 import pytest
 import pytest_asyncio
 
+from andon.testing.ports import free_port
 from tests.system.floor import Floor, View, floor
 from tests.system.load import Load
-from tests.system.ports import free_port
 from tests.system.small_unit import Place
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="module")]

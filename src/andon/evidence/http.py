@@ -1,18 +1,17 @@
-"""Evidence from the unit's own metrics page, such as failed serials and how long each took.
+"""Evidence that the unit itself answers, as metrics page or JSON: failed serials, how long each took.
 
 A source that fails or is slow gives a problem, never an exception and never zeros.
-What is not here: what a page says (page.py).
+What is not here: what a page says (page.py), or rows (rows.py).
 """
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import httpx
 
-from andon.evidence import page
+from andon.evidence import page, rows
 from andon.evidence.increments import Baseline, add, advance
 from andon.evidence.model import ONE_SERIES, Reading, Tally
 from andon.kernel.clock import Clock
@@ -114,7 +113,7 @@ class HttpEvidence:
             if last is not None and place.id != last.place and at - last.at < _CATCHING_UP:
                 _refuse_behind(place, tallies, last)
             self._answered[key] = _Answered(place.id, at, tallies)
-            return Reading(key[2], at, tallies, epoch=ONE_SERIES, edges=_edges(wanted))
+            return Reading(key[2], at, tallies, epoch=ONE_SERIES, edges=wanted.upper_edges)
         raise problem
 
     async def _of_all(self, key: Key, places: Sequence[Place], wanted: Evidence) -> Reading:
@@ -130,14 +129,14 @@ class HttpEvidence:
             if isinstance(answer, Unavailable):
                 continue
             before = summed.baselines.get(place.id)
-            after, gained = advance(before, Reading(key[2], at, answer, edges=_edges(wanted)))
+            after, gained = advance(before, Reading(key[2], at, answer, edges=wanted.upper_edges))
             if after is not None:
                 summed.baselines[place.id] = after
             for version in {*answer, *gained}:
                 gain = gained.get(version, Tally(0, 0))
                 summed.total[version] = add(summed.total.get(version, Tally(0, 0)), gain)
         summed.forget(at, {each.id for each in places})
-        return Reading(key[2], at, dict(summed.total), epoch=self._epoch, edges=_edges(wanted))
+        return Reading(key[2], at, dict(summed.total), epoch=self._epoch, edges=wanted.upper_edges)
 
     async def _answer(self, place: Place, wanted: Evidence) -> Tallies | Unavailable:
         try:
@@ -147,8 +146,10 @@ class HttpEvidence:
 
     async def _ask(self, place: Place, wanted: Evidence) -> Tallies:
         text = await self._fetch(f"{place.url}{wanted.path}")
+        if wanted.source == "json":
+            return rows.read_json(text, wanted)
         if wanted.kind == "latency":
-            return page.read_histogram(text, wanted.histogram, _edges(wanted), wanted.release_label)
+            return page.read_histogram(text, wanted.histogram, wanted.upper_edges, wanted.release_label)
         return page.read(text, exposure=wanted.exposure, bad=wanted.bad, release_label=wanted.release_label)
 
     async def _fetch(self, url: str) -> str:
@@ -169,10 +170,6 @@ class HttpEvidence:
         except httpx.HTTPError as error:
             raise Unavailable("no-page", f"{url} did not answer: {error or type(error).__name__}") from error
         return content.decode(errors="replace")
-
-
-def _edges(wanted: Evidence) -> tuple[float, ...]:
-    return (*wanted.edges, math.inf) if wanted.kind == "latency" else ()
 
 
 def _refuse_behind(place: Place, tallies: Tallies, last: _Answered) -> None:

@@ -100,20 +100,26 @@ def read_histogram(
     for sample in (each for family in own for each in family.samples if bucket.matches(each)):
         release = sample.labels.get(release_label)
         if release:
-            cumulative[release][_edge(sample)] += _count(sample)
+            cumulative[release][edge_of(sample.labels.get("le"), sample.name)] += _count(sample)
     if len(cumulative) > _MOST_RELEASES:
         raise Unavailable("bad-page", f"{histogram} names more than {_MOST_RELEASES} releases")
-    return {Version(each): _buckets(cumulative[each], edges, wanted.name) for each in sorted(cumulative)}
+    return {Version(each): buckets_of(cumulative[each], edges, wanted.name) for each in sorted(cumulative)}
 
 
-def _edge(sample: Sample) -> float:
+def edge_of(text: str | None, name: str) -> float:
+    """The upper edge of a bucket, as its label `le` says; raises Unavailable where it says none."""
     try:
-        return float(sample.labels["le"])
-    except (KeyError, ValueError) as error:
-        raise Unavailable("bad-page", f"a sample of {sample.name} has no edge `le`") from error
+        return float(text or "")
+    except ValueError as error:
+        raise Unavailable("bad-page", f"a sample of {name} has no edge `le`") from error
 
 
-def _buckets(cumulative: Mapping[float, int], edges: Sequence[float], name: str) -> Tally:
+def buckets_of(cumulative: Mapping[float, int], edges: Sequence[float], name: str) -> Tally:
+    """The tally of a histogram's cumulative counts by edge; finer buckets are put together.
+
+    Raises:
+        Unavailable: one of `edges` is not there, or the counts do not rise.
+    """
     missing = next((each for each in edges if each not in cumulative), None)
     if missing is not None:
         raise Unavailable(

@@ -1,6 +1,8 @@
 """What the manifest says of the evidence: one metric, where it is read and what is too much of it."""
 
 import itertools
+import math
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -11,29 +13,62 @@ from andon.units.fields import Interval, Section
 class Evidence(Section):
     """One metric that the judge reads, per release: bad events of an exposure, or how long each took."""
 
-    source: Literal["gateway", "http"] = Field(
-        description="gateway: requests as Envoy counted and timed them; http: the unit's own metrics page"
+    source: Literal["gateway", "http", "json", "sql", "prometheus"] = Field(
+        description="gateway: requests as Envoy counted and timed them; http: the unit's own metrics page; "
+        "json: rows that the unit answers; sql: rows of a database; prometheus: queries to the plant's "
+        "Prometheus"
     )
     kind: Literal["count", "latency"] = Field(
         "count",
         description="count: bad events of an exposure; latency: durations in buckets, less is better",
     )
-    path: str = Field("/metrics", pattern="^/", description="Page in Prometheus' text format (source http)")
+    path: str = Field(
+        "/metrics",
+        pattern="^/",
+        description="Page in Prometheus' text format (source http), or JSON (source json)",
+    )
     scope: Literal["unit", "instance"] = Field(
         "instance", description="unit: any one instance answers for all; instance: the sum over instances"
     )
-    release_label: str = Field("release", description="Label that holds the release version (source http)")
-    exposure: str = Field("", description="Series summed as exposure, such as serials_total (source http)")
+    release_label: str = Field(
+        "release",
+        description="Label, or field of a row, that holds the release version (every source but gateway)",
+    )
+    exposure: str = Field(
+        "",
+        description="Series summed as exposure, such as serials_total (source http); query of cumulative "
+        "counters (source prometheus); field of a row, unset: exposure (sources json, sql)",
+    )
     bad: str = Field(
-        "", description='Series summed as bad events, such as serials_total{result="fail"} (source http)'
+        "",
+        description='Series summed as bad events, such as serials_total{result="fail"} (source http); query '
+        "(source prometheus); field of a row, unset: bad (sources json, sql)",
     )
     histogram: str = Field(
-        "", description="Histogram to read, such as cycle_time_seconds (source http, kind latency)"
+        "",
+        description="Histogram to read, such as cycle_time_seconds (source http, kind latency); query of its "
+        "cumulative buckets (source prometheus)",
     )
     edges: list[Annotated[float, Field(gt=0)]] = Field(
         [],
         max_length=100,
-        description="Upper edges of the histogram's buckets to read, in seconds (source http, kind latency)",
+        description="Upper edges of the buckets to read, in seconds (kind latency, every source but gateway)",
+    )
+    rows: str = Field(
+        "",
+        description="Keys that lead to the list of rows, such as data.releases; unset: all of it (json)",
+    )
+    database: str = Field("", description="Database by its name in ANDON_EVIDENCE__DATABASES (source sql)")
+    query: str = Field(
+        "",
+        max_length=4000,
+        description="One SELECT that gives cumulative rows: release, exposure, bad; for kind latency "
+        "release, edge (seconds, null: above all), count (source sql)",
+    )
+    every: Interval | None = Field(
+        None,
+        le=timedelta(seconds=15),
+        description="Shortest time between two questions; unset: each look, for sql and prometheus 5 s",
     )
     title: str = Field("", max_length=60, description="Name on the board, English")
     title_ko: str = Field("", max_length=60, description="Name on the board, Korean")
@@ -63,24 +98,48 @@ class Evidence(Section):
 
     @model_validator(mode="after")
     def _can_be_read(self) -> Self:
+        if self.source == "sql" and not (self.database and self.query):
+            raise ValueError("source sql needs `database` and `query`")
+        if self.source != "sql" and (self.database or self.query):
+            raise ValueError("`database` and `query` are for source sql")
+        if self.rows and self.source != "json":
+            raise ValueError("`rows` is for source json")
         if self.kind == "latency":
             self._can_be_timed()
-            return self
-        if self.source == "http" and not (self.exposure and self.bad):
-            raise ValueError("source http needs `exposure` and `bad`, the series to read")
+        else:
+            self._can_be_counted()
+        return self
+
+    @property
+    def upper_edges(self) -> tuple[float, ...]:
+        """Upper edges of the buckets of a metric that measures, in seconds; the last is infinite."""
+        return (*self.edges, math.inf) if self.kind == "latency" else ()
+
+    @property
+    def pause(self) -> timedelta:
+        """Shortest time between two questions."""
+        if self.every is not None:
+            return self.every
+        return timedelta(seconds=5) if self.source in {"sql", "prometheus"} else timedelta()
+
+    def _can_be_counted(self) -> None:
+        if self.source in {"http", "prometheus"} and not (self.exposure and self.bad):
+            raise ValueError(f"source {self.source} needs `exposure` and `bad`, the series to read")
         if self.acceptable and self.guardrail and self.acceptable >= self.guardrail:
             raise ValueError("`acceptable` must be below `guardrail`")
         if self.acceptable_p95 or self.guardrail_p95 or self.histogram or self.edges:
             raise ValueError("`histogram`, `edges` and limits of a percentile are for kind latency")
-        return self
 
     def _can_be_timed(self) -> None:
         if self.acceptable or self.guardrail or self.exposure or self.bad:
             raise ValueError(
                 "kind latency has no bad events: its limits are `acceptable_p95` and `guardrail_p95`"
             )
-        if self.source == "http" and not (self.histogram and self.edges):
-            raise ValueError("source http needs `histogram` and `edges`, the buckets to read")
+        has_series = self.source in {"http", "prometheus"}
+        if has_series and not (self.histogram and self.edges):
+            raise ValueError(f"source {self.source} needs `histogram` and `edges`, the buckets to read")
+        if self.source in {"json", "sql"} and (self.histogram or not self.edges):
+            raise ValueError(f"source {self.source} needs `edges`, the buckets to read, and no `histogram`")
         if self.source == "gateway" and (self.histogram or self.edges):
             raise ValueError("the gateway has buckets of its own: leave out `histogram` and `edges`")
         if not all(low < high for low, high in itertools.pairwise(self.edges)):

@@ -59,6 +59,11 @@ def test_a_manifest_is_read_with_its_defaults() -> None:
         (("{port}", "{prot}"), "line 5: run.command", "`command`"),
         (("evidence.errors", 'evidence."A b"'), "line 7: evidence.A b: not a name", "lower-case"),
         (('"gateway"', '"http"'), "line 7: evidence.errors: source http needs `exposure` and `bad`", ""),
+        (('"gateway"', '"sql"'), "line 7: evidence.errors: source sql needs `database` and `query`", ""),
+        (('"gateway"', '"gateway"\nquery = "x"'), "`database` and `query` are for source sql", ""),
+        (('"gateway"', '"gateway"\nrows = "x"'), "`rows` is for source json", ""),
+        (('"gateway"', '"json"\nkind = "latency"'), "source json needs `edges`, the buckets to read", ""),
+        (('"gateway"', '"prometheus"\nevery = "1m"'), "line 9: evidence.errors.every", ""),
         (
             ('"gateway"', '"gateway"\nkind = "latency"\nedges = [1]'),
             "line 7: evidence.errors: the gateway has buckets of its own",
