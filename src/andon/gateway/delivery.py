@@ -110,8 +110,10 @@ class Delivery:
             await self._move_weights(self._over_unchanged(wanted.rds, clusters, call), call, timedelta(0))
             await self._deliver({CDS: clusters}, call)
             if call.waiting:
+                # Where Envoy refused the clusters they are still other ones than those that are wanted.
                 late = {name: wanted.rds[name] for name in call.waiting}
-                await self._move_weights(late, call, self._patience.health)
+                known = self._over_unchanged(late, clusters, call)
+                await self._move_weights(known, call, self._patience.health)
             await self._listen(routes, wanted, kept, call)
             return self._applied(routes, kept, call)
 

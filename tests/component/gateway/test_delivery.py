@@ -11,6 +11,7 @@ from andon.gateway.model import Backend, Endpoint, Route
 from andon.gateway.plan import Service
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import UnitName, Version
+from andon.timeline.records import Event
 from andon.units.desired import Desired, DesiredRelease
 from tests.component.gateway.world import (
     NEW,
@@ -130,6 +131,40 @@ async def test_the_reconciler_makes_desired_shares_true_and_says_what_is_in_forc
     await reconciler.tick()
     assert published[-1] == (4, {OLD: 1000, NEW: 0})
     assert reconciler.problems == ()
+
+
+async def test_what_envoy_refuses_is_an_alert_on_the_timeline_and_the_old_routes_serve(plant):
+    events: list[Event] = []
+    share, instances = [0.0], {OLD: plant.old.endpoint, NEW: plant.new.endpoint}
+
+    async def read_desired():
+        releases = (DesiredRelease(OLD, 1, 1 - share[0]), DesiredRelease(NEW, 1, share[0]))
+        return [Desired(SHOP, PRODUCTION, 1, OLD, releases)]
+
+    async def read_endpoints(_unit, _environment, version):
+        return [instances[version]]
+
+    async def read_service(_unit, _environment):
+        return Service(plant.port, default_health=QUICK_HEALTH)
+
+    async def publish(_acknowledged):
+        return None
+
+    async def tell(event):
+        events.append(event)
+
+    sources = Sources(read_desired, read_endpoints, read_service)
+    reconciler = GatewayReconciler(plant.envoy, sources, publish, tell)
+    await reconciler.tick()
+    assert events == []
+    instances[NEW], share[0] = Endpoint("no-address", 9), 0.5
+    for _ in range(3):
+        await reconciler.tick()
+    assert [(each.kind, each.severity, each.subject) for each in events] == [
+        ("gateway.rejected", "alert", "gateway")
+    ]
+    assert "no-address" in events[0].reason
+    assert {await Client(plant.port).ask() for _ in range(20)} == {(200, "old")}
 
 
 async def test_a_candidate_with_another_health_path_costs_no_request(plant):

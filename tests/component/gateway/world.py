@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from andon.gateway.certificates import Places
 from andon.gateway.delivery import Patience
 from andon.gateway.envoy import Envoy, EnvoyOptions
@@ -247,8 +249,27 @@ class Plant:
                 if applied.acknowledged and applied.acknowledged[0].revision == route.revision:
                     return applied.acknowledged[0]
 
+    async def configuration(self) -> list[object]:
+        """What Envoy says that it serves, without when it was told."""
+        transport = httpx.AsyncHTTPTransport(uds=str(self.folder / "admin.sock"))
+        async with httpx.AsyncClient(transport=transport, base_url="http://envoy") as client:
+            dumped = (await client.get("/config_dump")).json()["configs"]
+        kinds = ("ClustersConfigDump", "ListenersConfigDump", "RoutesConfigDump")
+        return [_timeless(each) for each in dumped if each["@type"].endswith(kinds)]
+
     async def counts(self) -> dict[str, ReleaseTraffic]:
         return {key[2]: each for key, each in (await self.scraper.scrape()).releases.items()}
+
+
+_WHEN = ("last_updated", "version_info")  # a cluster bears the version of the document that brought it
+
+
+def _timeless(made: object) -> object:
+    if isinstance(made, dict):
+        return {key: _timeless(each) for key, each in made.items() if key not in _WHEN}
+    if isinstance(made, list):  # its order is that of a hash table
+        return sorted((_timeless(each) for each in made), key=repr)
+    return made
 
 
 def envoy_in(folder: Path, certificates: Places = NOWHERE) -> Envoy:
