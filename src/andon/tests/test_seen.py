@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from andon.evidence_parts import outside_of
 from andon.gateway.model import EDGES_MS, ReleaseTraffic, Traffic
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import AndonError, Untrusted
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.seen import Manifests, Seen
+from andon.settings import EvidenceSettings
 from andon.units.desired import Desired, DesiredRelease
 from andon.units.load import parse
 
@@ -37,6 +39,10 @@ TRIAL = Desired(MES, PRODUCTION, 1, OLD, (DesiredRelease(NEW, 1, 0.0), DesiredRe
 
 
 TIMED = TEXT.replace('source = "gateway"', 'source = "gateway"\nkind = "latency"')
+
+
+# No source outside of the plant's own.
+NOTHING = outside_of(EvidenceSettings(), ManualClock())
 
 
 class Counts:
@@ -122,7 +128,7 @@ async def test_an_unreadable_candidate_does_not_keep_its_requests_from_returning
 async def test_evidence_is_that_of_the_release_on_trial_and_one_unreadable_manifest_stops_no_other():
     releases, rows = Releases(), Rows(TRIAL, replace(TRIAL, unit=OTHER))
     releases.unreadable = {(MES, NEW)}
-    seen = Seen(None, rows, Manifests(releases, rows), None, ManualClock())
+    seen = Seen(None, rows, Manifests(releases, rows), None, ManualClock(), outside=NOTHING)
     await seen.read()
     await seen.close()
     assert seen.last_readings(MES, PRODUCTION) == []
@@ -132,7 +138,7 @@ async def test_evidence_is_that_of_the_release_on_trial_and_one_unreadable_manif
 async def test_the_gateways_latencies_are_read_in_seconds_bucket_by_bucket():
     releases, rows = Releases(), Rows(replace(TRIAL, releases=()))
     releases.read_as(OLD, parse(TIMED.format(path="/health", metric="latency", port=9000), source="old"))
-    seen = Seen(Counts(), rows, Manifests(releases, rows), None, ManualClock())
+    seen = Seen(Counts(), rows, Manifests(releases, rows), None, ManualClock(), outside=NOTHING)
     await seen.scrape()
     await seen.read()
     (reading,) = seen.last_readings(MES, PRODUCTION)
