@@ -72,8 +72,12 @@ def _manifest_section(title: str, model: type[BaseModel], *, is_required: bool) 
     for name, field in model.model_fields.items():
         inner = _model_of(field.annotation)
         if inner is not None:
-            nested += _manifest_section(f"{title}.{name}", inner, is_required=False)
-            continue
+            is_list = typing.get_origin(field.annotation) is list
+            nested += _manifest_section(
+                f"[{title}.{name}]" if is_list else f"{title}.{name}", inner, is_required=False
+            )
+            if not is_list:
+                continue
         default = "required" if field.is_required() else _default(field.default)
         lines.append(f"| `{name}` | {_type(field.annotation)} | {default} | {_cell(field.description)} |")
     return lines + nested
@@ -226,7 +230,9 @@ def _whole_app() -> Any:
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:
-    candidates = [annotation, *typing.get_args(annotation)]
+    arguments = typing.get_args(annotation)
+    inner = [typing.get_args(each)[0] for each in arguments if typing.get_origin(each) is typing.Annotated]
+    candidates = [annotation, *arguments, *inner]
     return next((each for each in candidates if isinstance(each, type) and issubclass(each, BaseModel)), None)
 
 
@@ -242,6 +248,8 @@ def _type(annotation: Any) -> str:
         return "table of text" if origin is dict else f"list of {_type(arguments[0])}"
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         return " or ".join(f"`{each.value}`" for each in annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table"
     words = {str: "text", int: "whole number", float: "number", bool: "true or false", timedelta: "duration"}
     return words.get(annotation, str(annotation))
 

@@ -1,6 +1,7 @@
 """What a rollout can do next: a closed union. `decide.py` chooses one, `transitions.py` carries it out."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from andon.rollouts.model import Phase, Trigger
 
@@ -12,7 +13,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class OpenGate:
-    """Enough people said yes: what comes first without a gate comes now."""
+    """All the gates at which it stands are open: on to what stands behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,20 @@ class StartStep:
     """Begin step `index` of the plan: ask for its instances. The share stays until they are ready."""
 
     index: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartTask:
+    """The instances are ready: the task that stands before their share may run."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassTask:
+    """The task went well: on to what stands behind it."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,13 @@ class Freeze:
 @dataclass(frozen=True, slots=True)
 class Thaw:
     """The cord is released: go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reclock:
+    """The clock was set forward (or back) by so much: what the rollout remembers of it moves along."""
+
+    by: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +126,11 @@ class Restore:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """Everything is back: look once more after a while, before it is over."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """Nothing is left to do; `phase` is the end. trigger: why, where it ends before anything was done."""
 
@@ -115,12 +142,15 @@ Action = (
     Wait
     | OpenGate
     | StartStep
+    | StartTask
+    | PassTask
     | SetShare
     | ConfirmStep
     | Pause
     | Resume
     | Freeze
     | Thaw
+    | Reclock
     | Dismiss
     | RollBack
     | Hold
@@ -130,6 +160,7 @@ Action = (
     | StopStable
     | StartStable
     | Restore
+    | Verify
     | Finish
 )
 

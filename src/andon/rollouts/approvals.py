@@ -15,6 +15,7 @@ from andon.releases.model import Release
 from andon.rollouts import documents, gates
 from andon.rollouts.gates import NO, YES, Answered
 from andon.rollouts.model import UNANSWERED, Answers, Rollout
+from andon.rollouts.steps import Gate
 
 _MOST = 1000
 
@@ -66,34 +67,37 @@ class Approvals:
         Raises:
             Unavailable: the registry or the database does not answer.
         """
-        if not rollout.is_gated:
+        if rollout.approval is None:
             return UNANSWERED
         found = await self.look(rollout)
         return UNANSWERED if found is None else found.answers
 
     async def look(self, rollout: Rollout) -> Answered | None:
-        """The gate with its answers, as people see it; None where the plan has none."""
-        gate = rollout.plan.gate
+        """The approval with its answers, as people see it; None where the plan has none.
+
+        Of several it is the one at which it waits, else the one before, else the first.
+        """
+        gate = gates.shown(rollout)
         if gate is None:
             return None
         made = [
             each
             for each in await self._written.list(f"rollout/{rollout.id}", _MOST)
-            if each.document.action is Action.APPROVE
+            if each.document.action is Action.APPROVE and documents.gate_of(rollout, each.document) == gate
         ]
         involved = await self._involved(rollout)
         signatures, problem = await self._weighed(rollout, made) if made else ((), "")
         answers = gates.counted(signatures, involved, problem)
-        return Answered(gate, rollout.is_gated, answers, signatures, involved)
+        return Answered(gate, rollout.approval is not None, answers, signatures, involved)
 
-    async def document(self, rollout: Rollout, *, is_yes: bool) -> Document:
-        """What is signed to say yes or no now.
+    async def document(self, rollout: Rollout, *, is_yes: bool, gate: Gate | None = None) -> Document:
+        """What is signed to say yes or no now. gate: another than the one that people see.
 
         Raises:
             NotFound, Untrusted, Damaged, Unavailable: the release cannot be read, so nobody can approve it.
         """
         release = await self._shipped.signed(rollout.unit, rollout.candidate)
-        return documents.answer(rollout, release, is_yes=is_yes)
+        return documents.answer(rollout, release, gate or gates.shown(rollout), is_yes=is_yes)
 
     async def _involved(self, rollout: Rollout) -> frozenset[str]:
         """Who shipped the release and who proposed the rollout; behind a machine its maker, too."""
@@ -115,7 +119,10 @@ class Approvals:
             worth = [self._seals.standing(each) for each in made]
             known = [Standing.UNSIGNED if each is Standing.VALID else each for each in worth]
             return tuple(zip(made, known, strict=True)), f"the release does not verify: {error.message}"
-        present = {answer: documents.answer(rollout, release, is_yes=answer == YES) for answer in (YES, NO)}
+        gate = gates.shown(rollout)
+        present = {
+            answer: documents.answer(rollout, release, gate, is_yes=answer == YES) for answer in (YES, NO)
+        }
         return tuple(
             (each, self._seals.standing(each, present.get(str(each.document.values.get("answer")))))
             for each in made

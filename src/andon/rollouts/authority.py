@@ -113,7 +113,7 @@ class Authority:
 
     def check_role(self, rollout: Rollout, login: str, roles: Collection[str]) -> None:
         """See that this person holds the role that the gate asks for; raises Forbidden."""
-        gate = rollout.plan.gate
+        gate = gates.shown(rollout)
         if gate is not None and (why := gates.lacks_role(gate, login, roles)):
             raise Forbidden("not-this-role", why, hint=f"ask somebody with the role {gate.approver_role}")
 

@@ -9,18 +9,18 @@ from andon.releases.model import Release
 from andon.rollouts import codec, gates
 from andon.rollouts.model import Cord, RequestKind, Rollout
 from andon.rollouts.plan import hash_of
+from andon.rollouts.steps import Gate
 
 # Where a rollout is moves on while its abort is being signed; the abort means all the rest.
 _MOVING = {"phase", "stage", "step"}
 SIGNED = {RequestKind.ABORT: Action.ABORT, RequestKind.PROMOTE: Action.PROMOTE}
 
 
-def answer(rollout: Rollout, release: Release, *, is_yes: bool) -> Document:
-    """A yes or a no at a gate: to this plan, with these bytes, in the role that the gate asks for.
+def answer(rollout: Rollout, release: Release, gate: Gate | None, *, is_yes: bool) -> Document:
+    """A yes or a no at `gate`: to this plan, with these bytes, in the role that the gate asks for.
 
     The plan's hash is worked out anew.
     """
-    gate = rollout.plan.gate
     values = _what(rollout) | {
         "artifacts": {f"{each.role.value}/{each.name}": each.sha256 for each in release.artifacts},
         "gate": codec.encode(gate),
@@ -28,6 +28,13 @@ def answer(rollout: Rollout, release: Release, *, is_yes: bool) -> Document:
         "answer": gates.YES if is_yes else gates.NO,
     }
     return Document(Action.APPROVE, _subject(rollout.id), values)
+
+
+def gate_of(rollout: Rollout, signed: Document) -> Gate | None:
+    """The approval that a signed answer names; the one that people see where the plan does not have it."""
+    named = signed.values.get("gate")
+    found = (each for each in gates.approvals(rollout) if codec.encode(each) == named)
+    return next(found, gates.shown(rollout))
 
 
 def request(rollout: Rollout, kind: RequestKind) -> Document:

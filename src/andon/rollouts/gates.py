@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from andon.access.rights import is_separated
 from andon.access.signatures.model import Signature, Standing
-from andon.rollouts.model import UNANSWERED, Answers, Rollout
-from andon.rollouts.steps import Gate
+from andon.rollouts.model import UNANSWERED, UNSEEN, Answers, GateState, Observation, Rollout
+from andon.rollouts.steps import Gate, GateKind
 
 YES, NO = "yes", "no"
 
@@ -58,6 +59,20 @@ class Answered:
         return is_last and not self.answers.is_separated and is_involved(signer_id, login, self.involved)
 
 
+def approvals(rollout: Rollout) -> tuple[Gate, ...]:
+    """The gates of the plan at which people sign, in order."""
+    return tuple(each for each in rollout.plan.gates if each.kind is GateKind.APPROVAL)
+
+
+def shown(rollout: Rollout) -> Gate | None:
+    """The approval that people see: at which it waits, else the last that it came to, else the first."""
+    if rollout.approval is not None:
+        return rollout.approval
+    every = approvals(rollout)
+    passed = [each for each in every if each.before_step <= rollout.step]
+    return next(reversed(passed), next(iter(every), None))
+
+
 def lacks_role(gate: Gate, login: str, roles: Collection[str]) -> str:
     """Why nothing that this person says counts at the gate; empty where they hold its role there.
 
@@ -78,6 +93,30 @@ def is_open(gate: Gate | None, answers: Answers) -> bool:
 def opened(answers: Answers) -> str:
     """Why it goes on."""
     return f"approved by {answers.approvals} {'person' if answers.approvals == 1 else 'people'}"
+
+
+def why_shut(gate: Gate, seen: Observation) -> str:
+    """Why this gate is not open, as the rest of a sentence about the rollout; empty where it is."""
+    match gate.kind:
+        case GateKind.APPROVAL:
+            return "" if is_open(gate, seen.answers) else waiting(gate, seen.answers)
+        case GateKind.HOLD:
+            return f"waits until a person resumes it, at {gate.key}"
+        case GateKind.WINDOW | GateKind.PRODUCTION | GateKind.WEBHOOK:
+            said = seen.gates.get(gate.key, UNSEEN)
+            return "" if said.state is GateState.OPEN else f"gate {gate.key} {said.reason}"
+    assert_never(gate.kind)
+
+
+def why_open(mine: Sequence[Gate], seen: Observation) -> str:
+    """Why it goes on."""
+    said = [
+        opened(seen.answers)
+        if each.kind is GateKind.APPROVAL
+        else f"gate {each.key} {seen.gates.get(each.key, UNSEEN).reason}"
+        for each in mine
+    ]
+    return "; ".join(said)
 
 
 def waiting(gate: Gate | None, answers: Answers) -> str:

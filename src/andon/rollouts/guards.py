@@ -8,7 +8,16 @@ from collections.abc import Callable, Sequence
 from andon.judge.model import Outcome
 from andon.rollouts import seeing
 from andon.rollouts.actions import Decision, Finish, Hold, RollBack
-from andon.rollouts.model import Observation, Phase, RequestKind, Rollout, Stage, Trigger
+from andon.rollouts.model import (
+    GateState,
+    Observation,
+    Phase,
+    RequestKind,
+    Rollout,
+    Stage,
+    TaskState,
+    Trigger,
+)
 from andon.targets.model import InstanceState
 
 Guard = Callable[[Rollout, Observation], Decision | None]
@@ -23,8 +32,8 @@ def danger(rollout: Rollout, seen: Observation) -> Decision | None:
 
 
 def back(rollout: Rollout, seen: Observation, trigger: Trigger, reason: str) -> Decision:
-    """Roll back; hold where that would route to nothing; at a gate there is nothing to take back."""
-    if rollout.is_gated:
+    """Roll back; hold where that would route to nothing. At the first gates there is nothing to take back."""
+    if rollout.is_untouched:
         said = f"{reason}; nothing of {rollout.candidate} was started"
         return Decision(Finish(Phase.RETURNED, trigger), said)
     obstacle = _obstacle(rollout, seen, trigger)
@@ -39,11 +48,13 @@ def can_return(rollout: Rollout, seen: Observation, trigger: Trigger) -> bool:
 
 
 def _obstacle(rollout: Rollout, seen: Observation, trigger: Trigger) -> str:
-    if rollout.share == 0 or rollout.plan.needs_gap:
+    if not rollout.has_users or rollout.plan.needs_gap:
         return ""  # nothing is routed to the candidate; or the stable one is started before it is routed to
     if rollout.stable is None:
         # Taking down the only release there is must be a person's word.
         return "" if trigger is Trigger.ABORT else "there is no release to return to"
+    if seen.target_problem:
+        return f"the target does not answer, so nobody knows whether {rollout.stable} is ready"
     if seeing.ready(rollout.stable, seen) == 0:
         return f"no instance of {rollout.stable} is ready"
     return ""
@@ -64,9 +75,21 @@ def _abort(rollout: Rollout, seen: Observation) -> Decision | None:
 
 
 def _rejected(rollout: Rollout, seen: Observation) -> Decision | None:
-    if not (rollout.is_gated and seen.answers.rejection):
+    """A person's signed no, or that of an outside system."""
+    if rollout.approval is not None and seen.answers.rejection:
+        return back(rollout, seen, Trigger.GATE, seen.answers.rejection)
+    for gate in rollout.gates:
+        said = seen.gates.get(gate.key)
+        if said is not None and said.state is GateState.REFUSED:
+            return back(rollout, seen, Trigger.GATE, f"gate {gate.key} {said.reason}")
+    return None
+
+
+def _failed_task(rollout: Rollout, seen: Observation) -> Decision | None:
+    task = rollout.task
+    if rollout.stage is not Stage.CHECKING or task is None or seen.task.state is not TaskState.FAILED:
         return None
-    return back(rollout, seen, Trigger.GATE, seen.answers.rejection)
+    return back(rollout, seen, Trigger.CHECK, f"{seeing.named(task)} failed{_because(seen.task.reason)}")
 
 
 def _refused(rollout: Rollout, seen: Observation) -> Decision | None:
@@ -149,4 +172,5 @@ _GUARDS: Sequence[Guard] = (
     _verdict,
     _traffic_drop,
     _lingering,
+    _failed_task,
 )

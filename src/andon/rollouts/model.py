@@ -1,7 +1,7 @@
 """A rollout: its plan, where it is, and what the world looks like. Facts, frozen; no rule lives here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -10,6 +10,7 @@ from andon.judge.model import JudgeState, Verdict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts.steps import Gate, GateKind, Plan, Step, Task, together
 from andon.targets.model import InstanceState
+from andon.units.desired import NO_ROUTING, Routing
 
 
 class Phase(StrEnum):
@@ -243,6 +244,11 @@ class Rollout:
         return next((each for each in mine if each.kind is GateKind.APPROVAL), None)
 
     @property
+    def is_on_hold(self) -> bool:
+        """Whether the plan waits here for a person who resumes it."""
+        return self.is_gated and any(each.kind is GateKind.HOLD for each in self.gates)
+
+    @property
     def task(self) -> Task | None:
         """The task that comes next before the step's share, or runs now; None where a gate comes first."""
         rest = self.plan.before(self.step)[self.at :]
@@ -257,14 +263,30 @@ class Rollout:
     @property
     def is_untouched(self) -> bool:
         """Whether nothing of the candidate was asked for yet, and nothing of the stable release changed."""
-        return self.is_gated and self.step == 0 and not self.has_asked_for_instances
+        return self.phase is Phase.PREPARING and self.is_gated and not self.has_asked_for_instances
 
     @property
     def step_in_force(self) -> Step | None:
         """The step whose share and routing the gateway is asked for; None before the first."""
+        if self.working_phase is Phase.PREPARING:
+            return None
         before = {Stage.SCALING, Stage.GATED, Stage.CHECKING}
         index = self.step - 1 if self.stage in before else self.step
         return self.plan.steps[index] if index >= 0 else None
+
+    @property
+    def routing(self) -> Routing:
+        """What is routed beside the share. A step's preview is there once its instances are asked for."""
+        if self.working_phase not in {Phase.PREPARING, Phase.STEPPING}:
+            return NO_ROUTING
+        now = self.step_in_force.routing if self.step_in_force else NO_ROUTING
+        coming = self.plan.steps[self.step].routing.has_preview and self.has_asked_for_instances
+        return replace(now, has_preview=True) if coming else now
+
+    @property
+    def has_users(self) -> bool:
+        """Whether requests of people go to the candidate."""
+        return self.share > 0 or bool(self.routing.matches)
 
     @property
     def is_last_step(self) -> bool:
@@ -310,7 +332,7 @@ class Observation:
     evidence_problems: sentences of required sources that do not answer. answers: at the approval at which
     it stands. gates: what the other gates at which it stands say, by key. task: the one that it wants now.
     clock_step: how far the clock was set forward (or back) since the look before, beyond the time that
-    passed.
+    passed. target_problem: why the target does not answer, so that nothing is known of the instances.
     """
 
     now: datetime
@@ -333,6 +355,7 @@ class Observation:
     gates: Mapping[str, GateSeen] = field(default_factory=dict)
     task: TaskSeen = NOT_BEGUN
     clock_step: timedelta = timedelta()
+    target_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ from andon.judge.policy import split
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName, Version
 from andon.rollouts import codec, strategies
-from andon.rollouts.steps import Gate, Plan, Step
-from andon.rollouts.strategies import Pace, Sizes
+from andon.rollouts.legs import legs
+from andon.rollouts.notes import notes
+from andon.rollouts.steps import Gate, Migration, Plan, Step
+from andon.rollouts.strategies import Sizes
 from andon.units.evidence import Evidence
 from andon.units.model import Environment, Manifest, Policy, StrategyName
 
@@ -36,20 +38,23 @@ def plan(
     current: Current,
     strategy: StrategyName | None = None,
     gate: Gate | None = None,
+    *,
+    demands: Sequence[Gate] = (),
 ) -> Plan:
     """What a deployment of the manifest's release will do. `strategy`: instead of the manifest's.
 
-    gate: who must approve it first.
+    gate: who must approve it first. demands: further gates that the environment asks for before the first
+    step, whatever the manifest says.
 
     Raises:
-        InvalidInput: the manifest does not name the environment.
+        InvalidInput: the manifest does not name the environment, or has no room for the strategy.
     """
     where = environment_of(manifest, environment)
     metrics = _metrics(manifest, where)
     chosen = strategy or where.strategy
-    pace = Pace(where.policy.soak, where.policy.max_wait, can_judge=any(each.required for each in metrics))
-    walked = strategies.steps(chosen, _sizes(where, current), where.policy.steps, pace)
-    made = _frame(manifest, where, current, walked)
+    can_judge = any(each.required for each in metrics)
+    walked = strategies.steps(chosen, _sizes(where, current), legs(manifest, where), can_judge=can_judge)
+    made = _frame(manifest, where, current, _demanding(walked, demands))
     policy = JudgePolicy(
         metrics,
         _ratio_alpha(where),
@@ -57,17 +62,15 @@ def plan(
         combine=Combine(where.policy.combine),
     )
     keeps_warm = chosen in {StrategyName.CANARY, StrategyName.BLUE_GREEN} and current.stable is not None
-    return _sealed(
-        replace(
-            made,
-            strategy=chosen,
-            policy=policy,
-            needs_gap=chosen is StrategyName.RECREATE and current.stable is not None,
-            warm=where.policy.warm if keeps_warm else timedelta(),
-            notes=(*_gate_notes(gate), *_notes(manifest, chosen, current, walked)),
-            gate=gate,
-        )
+    whole = replace(
+        made,
+        strategy=chosen,
+        policy=policy,
+        needs_gap=chosen is StrategyName.RECREATE and current.stable is not None,
+        warm=where.policy.warm if keeps_warm else timedelta(),
+        gate=gate,
     )
+    return _sealed(whole, current)
 
 
 def plan_rollback(
@@ -88,12 +91,14 @@ def plan_rollback(
         1.0, Sizes(sizes.candidate, 0) if needs_gap else sizes, min(where.policy.soak, _ROLLBACK_SOAK)
     )
     strategy = StrategyName.RECREATE if needs_gap else StrategyName.BLUE_GREEN
-    said = "It goes to the former release in one step, watched by health only."
-    notes = (*_gate_notes(gate), said, *_data_notes(manifest))
     made = _frame(manifest, where, current, (step,))
-    return _sealed(
-        replace(made, strategy=strategy, needs_gap=needs_gap, is_rollback=True, notes=notes, gate=gate)
-    )
+    whole = replace(made, strategy=strategy, needs_gap=needs_gap, is_rollback=True, gate=gate)
+    return _sealed(whole, current)
+
+
+def _demanding(steps: tuple[Step, ...], demands: Sequence[Gate]) -> tuple[Step, ...]:
+    first = steps[0]
+    return (replace(first, before=(*demands, *first.before)), *steps[1:])
 
 
 # A return is an emergency: long enough to see it crash, short enough not to keep the environment busy.
@@ -118,7 +123,12 @@ def environment_of(manifest: Manifest, environment: EnvironmentName) -> Environm
 
 
 def _sizes(where: Environment, current: Current) -> Sizes:
-    return Sizes(where.instances, max(1, current.instances) if current.stable is not None else 0)
+    return Sizes(
+        where.instances,
+        max(1, current.instances) if current.stable is not None else 0,
+        where.policy.max_surge,
+        where.policy.max_unavailable,
+    )
 
 
 def _frame(manifest: Manifest, where: Environment, current: Current, steps: tuple[Step, ...]) -> Plan:
@@ -136,6 +146,8 @@ def _frame(manifest: Manifest, where: Environment, current: Current, steps: tupl
         stable_instances=_sizes(where, current).stable,
         # The target waits for the drain once more, for the process, before it ends it by force.
         stop_deadline=manifest.drain.timeout + timedelta(seconds=30),
+        verify_after=where.policy.verify,
+        migration=Migration(manifest.run.migration) if manifest.run.migrate else Migration.NONE,
     )
 
 
@@ -176,42 +188,11 @@ def _ratio_alpha(where: Environment) -> float:
     return min(_RATIO_ALPHA, where.policy.alpha / 10)
 
 
-def _notes(
-    manifest: Manifest, strategy: StrategyName, current: Current, steps: Sequence[Step]
-) -> tuple[str, ...]:
-    notes = []
-    if current.stable is None:
-        notes.append("It is the first release here: nothing to compare it with, and nothing to return to.")
-    elif strategy is StrategyName.RECREATE:
-        notes.append(
-            f"Release {current.stable} is stopped before the new one starts: there is a gap in service, "
-            "and another one if it has to return."
-        )
-    elif not any(each.is_judged for each in steps):
-        notes.append("No evidence is waited for: it goes on after its soak unless harm is seen.")
-    return (*notes, *_data_notes(manifest))
-
-
-def _gate_notes(gate: Gate | None) -> tuple[str, ...]:
-    if gate is None:
-        return ()
-    people = "1 person" if gate.approvals == 1 else f"{gate.approvals} people"
-    days = gate.expires_after.days
-    who = f"{people} with the role {gate.approver_role}"
-    first = f"Nothing of it starts before {who} said yes, one of whom neither shipped nor proposed it."
-    return (first, f"Without that it ends after {days} days.")
-
-
-def _data_notes(manifest: Manifest) -> tuple[str, ...]:
-    if manifest.run.migrate is None:
-        return ()
-    return ("Its migration changes data; a roll-back takes the software back, not the data.",)
-
-
 def hash_of(made: Plan) -> str:
     """SHA-256 of all of a plan but its hash, worked out anew."""
     return codec.sha256(replace(made, hash=""))
 
 
-def _sealed(made: Plan) -> Plan:
-    return replace(made, hash=hash_of(made))
+def _sealed(made: Plan, current: Current) -> Plan:
+    told = replace(made, notes=notes(made, current.stable))
+    return replace(told, hash=hash_of(told))

@@ -40,7 +40,8 @@ async def present(signature: Signature, rollouts: Rollouts, approvals: Approvals
 
 async def _today(document: Document, rollout: Rollout, approvals: Approvals) -> Document:
     if document.action is Action.APPROVE:
-        return await approvals.document(rollout, is_yes=document.values.get("answer") == gates.YES)
+        is_yes, gate = document.values.get("answer") == gates.YES, documents.gate_of(rollout, document)
+        return await approvals.document(rollout, is_yes=is_yes, gate=gate)
     if document.action is Action.ROLLBACK:
         return documents.rollback(
             rollout.unit, rollout.environment, rollout.candidate, rollout.stable, rollout.id

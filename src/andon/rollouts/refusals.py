@@ -28,7 +28,7 @@ def refusal(rollout: Rollout, kind: RequestKind) -> str:
         return "it is held; resume or abort it"
     if kind is RequestKind.PAUSE and rollout.is_paused:
         return "it is paused already"
-    if kind is RequestKind.RESUME and not (rollout.is_paused or is_held):
+    if kind is RequestKind.RESUME and not (rollout.is_paused or is_held or rollout.is_on_hold):
         return "it is not paused"
     return ""
 
@@ -45,7 +45,7 @@ def no_answer(rollout: Rollout, now: datetime) -> str:
     """Why nobody can answer at its gate now; empty when they can."""
     if rollout.phase.is_over:
         return f"it is over ({rollout.phase})"
-    if not rollout.is_gated:
+    if rollout.approval is None:
         return "it waits for no approval"
     if rollout.request is not None and rollout.request.kind is RequestKind.ABORT:
         return f"{rollout.request.actor} has asked to abort it, and that stands"

@@ -5,11 +5,14 @@ from datetime import timedelta
 
 from andon.kernel.ids import Version
 from andon.rollouts.model import Observation, Rollout, SeenInstance, Stage
+from andon.rollouts.steps import Gate, Task, TaskKind
 from andon.rollouts.wanted import wanted
 from andon.targets.model import InstanceState
 
 # The gateway's weights are thousandths.
 _SHARE_TOLERANCE = 0.001
+# What the clocks of machines that watch the clock may differ by, and more.
+CLOCK_TOLERANCE = timedelta(seconds=5)
 # P(a fair split ever gives under half of its share once so many sessions were expected) is below 1e-5
 # for any share of 1 % or more: Chernoff, exp(-150 (1 - log 2) / 2), summed over all later looks.
 DROP_SESSIONS = 150
@@ -41,13 +44,28 @@ def ready(version: Version | None, seen: Observation) -> int:
 
 
 def is_gone(version: Version | None, seen: Observation) -> bool:
-    """Whether nothing of a release runs any more."""
-    return all(each.state is InstanceState.STOPPED for each in of(version, seen))
+    """Whether nothing of a release runs any more. A target that does not answer does not say so."""
+    return not seen.target_problem and all(each.state is InstanceState.STOPPED for each in of(version, seen))
 
 
 def is_past_deadline(rollout: Rollout, seen: Observation) -> bool:
     """Whether the present stage has had its time."""
     return rollout.deadline_at is not None and seen.now >= rollout.deadline_at
+
+
+def is_gate_late(rollout: Rollout, gate: Gate, seen: Observation) -> bool:
+    """Whether this gate has had its time. The stage lasts as long as the gate that has most of it."""
+    longest = max(each.expires_after for each in rollout.gates)
+    return rollout.deadline_at is not None and seen.now >= rollout.deadline_at - longest + gate.expires_after
+
+
+def clock_step(rollout: Rollout, seen: Observation) -> timedelta:
+    """How far the clock was set, as far as the rollout can tell; nothing below what machines differ by.
+
+    A clock that went back while nobody looked shows by a beginning that is still to come.
+    """
+    step = seen.clock_step or min(timedelta(), seen.now - rollout.entered_at)
+    return step if abs(step) > CLOCK_TOLERANCE else timedelta()
 
 
 def is_candidate_ready(rollout: Rollout, seen: Observation) -> bool:
@@ -57,7 +75,7 @@ def is_candidate_ready(rollout: Rollout, seen: Observation) -> bool:
 
 def lingering(rollout: Rollout, seen: Observation) -> SeenInstance | None:
     """An instance of a serving candidate that has been neither ready nor failed for the ready deadline."""
-    if rollout.share == 0:
+    if not rollout.has_users:
         return None
     slow = (InstanceState.INSTALLING, InstanceState.STARTING, InstanceState.RESTARTING)
     limit = seen.now - rollout.plan.ready_deadline
@@ -66,12 +84,16 @@ def lingering(rollout: Rollout, seen: Observation) -> SeenInstance | None:
     )
 
 
+# While the next step is being prepared, the share of the one before is in force.
+_AT_ITS_SHARE = {Stage.SERVING, Stage.GATED, Stage.SCALING, Stage.CHECKING}
+
+
 def has_traffic_dropped(rollout: Rollout, seen: Observation) -> bool:
     """Whether the candidate gets under half of its share, beyond what chance can do.
 
     Counted in sessions, because a sticky session moves as a whole.
     """
-    if rollout.stage is not Stage.SERVING:
+    if rollout.stage not in _AT_ITS_SHARE:
         return False
     total = seen.step_requests_candidate + seen.step_requests_stable
     expected = rollout.share * total
@@ -84,3 +106,13 @@ def has_traffic_dropped(rollout: Rollout, seen: Observation) -> bool:
 def soak_left(rollout: Rollout, seen: Observation) -> timedelta:
     """What is left of the step's soak; nothing or less when it is over."""
     return (rollout.step_since or seen.now) + rollout.plan.steps[rollout.step].soak - seen.now
+
+
+def named(task: Task) -> str:
+    """A task in a sentence."""
+    return f"smoke test {task.name}" if task.kind is TaskKind.SMOKE else f"command {task.name}"
+
+
+def count(there: int, needed: int) -> str:
+    """`1 of 3 instances`."""
+    return f"{there} of {needed} {'instance' if needed == 1 else 'instances'}"

@@ -2,50 +2,62 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
-from andon.rollouts.steps import Step
+from andon.kernel.errors import InvalidInput
+from andon.rollouts.legs import Leg, between, covering
+from andon.rollouts.steps import Element, Gate, Step, Task, TaskKind
+from andon.units.desired import NO_ROUTING
 from andon.units.model import StrategyName
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Instances of the candidate when it has everything, and of the stable release now (0: there is none)."""
+    """Instances of the candidate when it has everything, and of the stable release now (0: there is none).
+
+    surge, unavailable: of a rolling update, how many instances there may be above and below the whole.
+    """
 
     candidate: int
     stable: int
+    surge: int = 1
+    unavailable: int = 1
+
+
+def steps(strategy: StrategyName, sizes: Sizes, walk: Sequence[Leg], *, can_judge: bool) -> tuple[Step, ...]:
+    """The steps of `strategy` along the legs of the plan; rolling and recreate make shares of their own.
+
+    A first release has nothing to be compared with, and a unit that cannot run twice neither: both go
+    straight to 1. can_judge: there is a metric that promotion has to wait for.
+
+    Raises:
+        InvalidInput: a rolling update has no room to replace anything.
+    """
+    if sizes.stable == 0:
+        return (_all_at_once(walk, sizes),)
+    match strategy:
+        case StrategyName.CANARY:
+            shape = [_Shape(each, _enough(each.share, sizes.candidate), sizes.stable) for each in walk]
+        case StrategyName.BLUE_GREEN:
+            shape = [_Shape(_with_preview(each), sizes.candidate, sizes.stable) for each in walk]
+        case StrategyName.ROLLING:
+            shape = _rolling(walk, sizes)
+        case StrategyName.RECREATE:
+            return (_all_at_once(walk, replace(sizes, stable=0)),)
+        case _ as never:
+            assert_never(never)
+    return _paced(shape, can_judge=can_judge)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How long a step lasts. can_judge: there is a metric that promotion has to wait for."""
+class _Shape:
+    """A leg with its instances."""
 
-    soak: timedelta
-    max_wait: timedelta
-    can_judge: bool
-
-
-def steps(strategy: StrategyName, sizes: Sizes, shares: Sequence[float], pace: Pace) -> tuple[Step, ...]:
-    """The steps of `strategy`. `shares` rise to 1; rolling and recreate make their own.
-
-    A first release has nothing to be compared with, and a unit that cannot run twice neither: both go
-    straight to 1.
-    """
-    if sizes.stable == 0:
-        return (unjudged(1.0, sizes, pace.soak),)
-    match strategy:
-        case StrategyName.CANARY:
-            return _paced([(s, _enough(s, sizes.candidate), sizes.stable) for s in shares], pace)
-        case StrategyName.BLUE_GREEN:
-            return _paced([(s, sizes.candidate, sizes.stable) for s in shares], pace)
-        case StrategyName.ROLLING:
-            return _paced(_rolling(sizes), pace)
-        case StrategyName.RECREATE:
-            return (unjudged(1.0, Sizes(sizes.candidate, 0), pace.soak),)
-        case _ as never:
-            assert_never(never)
+    leg: Leg
+    candidate: int
+    stable: int
 
 
 def unjudged(share: float, sizes: Sizes, soak: timedelta) -> Step:
@@ -57,34 +69,77 @@ def unjudged(share: float, sizes: Sizes, soak: timedelta) -> Step:
 _GRACE = timedelta(minutes=5)
 
 
+def _with_preview(leg: Leg) -> Leg:
+    return replace(leg, routing=replace(leg.routing, has_preview=True))
+
+
+def _with_smoke_route(leg: Leg) -> Leg:
+    """A smoke test reaches the candidate by its preview route."""
+    is_smoked = any(isinstance(each, Task) and each.kind is TaskKind.SMOKE for each in leg.before)
+    return _with_preview(leg) if is_smoked else leg
+
+
 def _enough(share: float, instances: int) -> int:
     # Rounded first: 0.1 * 30 is a little more than 3 in binary, and must not ask for a fourth instance.
     return min(instances, max(1, math.ceil(round(share * instances, 9))))
 
 
-def _rolling(sizes: Sizes) -> list[tuple[float, int, int]]:
-    """One instance at a time: surge 1, and capacity never falls below the whole.
+def _all_at_once(walk: Sequence[Leg], sizes: Sizes) -> Step:
+    """One step to 1. All gates come first: nobody should have to answer while nothing serves."""
+    every = [each for leg in walk for each in leg.before]
+    gates = [each for each in every if isinstance(each, Gate)]
+    tasks = {(each.kind, each.name): each for each in every if isinstance(each, Task)}
+    leg = _with_smoke_route(replace(walk[-1], routing=NO_ROUTING, before=(*gates, *tasks.values())))
+    made = unjudged(1.0, sizes, leg.soak)
+    return replace(made, before=leg.before, routing=leg.routing)
 
-    While the n-th candidate instance starts, the stable release still has what the share so far leaves to
-    it; the last of it is kept until promotion, so that there is always something to return to.
+
+def _rolling(walk: Sequence[Leg], sizes: Sizes) -> list[_Shape]:
+    """Instances are replaced a few at a time: first beside those that leave, as far as the surge goes.
+
+    What the surge does not allow for leaves before its replacement comes, at most `unavailable`. The last
+    stable instance is kept until promotion, so that there is always something to return to; without a
+    surge the candidate's last instance comes after it.
     """
-    total = sizes.candidate
-    return [
-        (n / total, n, max(1, math.ceil(round(sizes.stable * (total - n + 1) / total, 9))))
-        for n in range(1, total + 1)
-    ]
+    total, batch = sizes.candidate, max(sizes.surge, sizes.unavailable)
+    top = total if sizes.surge else total - 1
+    if top < 1:
+        raise InvalidInput(
+            "no-room",
+            "a rolling update of one instance needs max_surge = 1 at least",
+            hint="raise max_surge in the environment's policy, or use the strategy recreate",
+        )
+    apart = [each for each in walk if each.share == 0]
+    made = [_Shape(each, min(top, batch), _kept(sizes, batch)) for each in apart]
+    have, share, passed = 0, 0.0, [each for leg in apart for each in leg.before]
+    while have < top:
+        kept = _kept(sizes, have + batch)
+        have = min(top, have + batch)
+        before, share = share, 1.0 if have == top else have / total
+        stands = tuple(each for each in between(walk, before, share) if each not in passed)
+        made.append(_Shape(replace(covering(walk, share), share=share, before=stands), have, kept))
+    return made
 
 
-def _paced(shape: Sequence[tuple[float, int, int]], pace: Pace) -> tuple[Step, ...]:
+def _kept(sizes: Sizes, coming: int) -> int:
+    """Stable instances while the candidate's go up to `coming`: what the surge does not carry has left."""
+    left = (sizes.candidate - coming + sizes.surge) / sizes.candidate
+    return min(sizes.stable, max(1, math.ceil(round(sizes.stable * left, 9))))
+
+
+def _paced(shape: Sequence[_Shape], *, can_judge: bool) -> tuple[Step, ...]:
     """Judge every step from the first on at which both releases have traffic, if anything can be judged."""
-    is_compared = False
-    made = []
-    for share, candidate, stable in shape:
-        is_compared = is_compared or share < 1
-        sizes = Sizes(candidate, stable)
-        if is_compared and pace.can_judge:
-            wait = max(pace.max_wait, pace.soak)
-            made.append(Step(share, candidate, stable, pace.soak, is_judged=True, max_wait=wait))
-        else:
-            made.append(unjudged(share, sizes, pace.soak))
+    is_compared, made = False, []
+    for index, each in enumerate(shape):
+        leg = _with_smoke_route(each.leg)
+        is_compared = is_compared or 0 < leg.share < 1
+        step = unjudged(leg.share, Sizes(each.candidate, each.stable), leg.soak)
+        if is_compared and can_judge and leg.may_judge:
+            step = replace(step, is_judged=True, max_wait=max(leg.max_wait, leg.soak))
+        before = tuple(_numbered(stands, index) for stands in leg.before)
+        made.append(replace(step, before=before, routing=leg.routing))
     return tuple(made)
+
+
+def _numbered(element: Element, step: int) -> Element:
+    return replace(element, before_step=step) if isinstance(element, Gate) else element

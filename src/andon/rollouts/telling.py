@@ -15,12 +15,15 @@ ANDON = "andon"
 _KINDS: dict[type[Action], str] = {
     actions.OpenGate: "rollout.opened",
     actions.StartStep: "rollout.step",
+    actions.StartTask: "rollout.checking",
+    actions.PassTask: "rollout.checked",
     actions.SetShare: "rollout.share",
     actions.ConfirmStep: "rollout.confirmed",
     actions.Pause: "rollout.paused",
     actions.Resume: "rollout.resumed",
     actions.Freeze: "rollout.frozen",
     actions.Thaw: "rollout.thawed",
+    actions.Reclock: "rollout.reclocked",
     actions.Dismiss: "rollout.dismissed",
     actions.RollBack: "rollout.rollback",
     actions.Hold: "rollout.held",
@@ -30,11 +33,13 @@ _KINDS: dict[type[Action], str] = {
     actions.StopStable: "rollout.stopping",
     actions.StartStable: "rollout.restoring",
     actions.Restore: "rollout.restoring",
+    actions.Verify: "rollout.verifying",
 }
 _ENDS = {Phase.PROMOTED: "rollout.finished", Phase.RETURNED: "rollout.returned"}
 _ASKED: dict[type[Action], RequestKind] = {
     actions.Pause: RequestKind.PAUSE,
     actions.Resume: RequestKind.RESUME,
+    actions.OpenGate: RequestKind.RESUME,  # of a hold
     actions.StartStep: RequestKind.PROMOTE,
     actions.Promote: RequestKind.PROMOTE,
     actions.Drain: RequestKind.PROMOTE,

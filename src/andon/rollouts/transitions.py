@@ -15,26 +15,32 @@ from andon.rollouts.actions import (
     Freeze,
     Hold,
     OpenGate,
+    PassTask,
     Pause,
     Promote,
+    Reclock,
     Restore,
     Resume,
     RollBack,
     SetShare,
     StartStable,
     StartStep,
+    StartTask,
     StopCandidate,
     StopStable,
     Thaw,
+    Verify,
     Wait,
 )
 from andon.rollouts.model import Evidence, Phase, RequestKind, Rollout, Stage, Trigger
 from andon.rollouts.steps import Plan
 
-_Turn = Pause | Resume | Freeze | Thaw | Dismiss | RollBack | Hold
+_Turn = Pause | Resume | Freeze | Thaw | Reclock | Dismiss | RollBack | Hold
 _Move = (
     OpenGate
     | StartStep
+    | StartTask
+    | PassTask
     | SetShare
     | ConfirmStep
     | Promote
@@ -43,6 +49,7 @@ _Move = (
     | StopStable
     | StartStable
     | Restore
+    | Verify
     | Finish
 )
 
@@ -62,7 +69,7 @@ class Beginning:
 
 
 def begin(what: Beginning, plan: Plan, judge: JudgeState, now: datetime) -> Rollout:
-    """A rollout at its first moment: it waits at its gate, or sets out at once."""
+    """A rollout at its first moment: it waits at its gates, or sets out at once."""
     rollout = Rollout(
         id=what.id,
         unit=what.unit,
@@ -84,7 +91,7 @@ def begin(what: Beginning, plan: Plan, judge: JudgeState, now: datetime) -> Roll
         created_at=now,
         proposer_id=what.proposer_id,
     )
-    return _set_out(rollout, now) if plan.gate is None else _entered(rollout, Stage.GATED, now)
+    return _proceeded(rollout, now)
 
 
 def apply(rollout: Rollout, decision: Decision, now: datetime) -> Rollout:
@@ -93,12 +100,13 @@ def apply(rollout: Rollout, decision: Decision, now: datetime) -> Rollout:
     match action:
         case Wait():
             return rollout
-        case Pause() | Resume() | Freeze() | Thaw() | Dismiss() | RollBack() | Hold():
+        case Pause() | Resume() | Freeze() | Thaw() | Reclock() | Dismiss() | RollBack() | Hold():
             after = _turn(rollout, action, now)
         case _:
             going = replace(rollout, phase=rollout.working_phase, held_from=None)
             after = _move(_without(going, RequestKind.PROMOTE), action, now)
-    return replace(after, reason=decision.reason)
+    # The reason says why it is where it is; the clock has no part in that.
+    return after if isinstance(action, Reclock) else replace(after, reason=decision.reason)
 
 
 def _turn(rollout: Rollout, action: _Turn, now: datetime) -> Rollout:
@@ -111,6 +119,8 @@ def _turn(rollout: Rollout, action: _Turn, now: datetime) -> Rollout:
             return replace(rollout, frozen_at=now)
         case Thaw():
             return _thawed(rollout, now)
+        case Reclock(by):
+            return _reclocked(rollout, by)
         case Dismiss():
             return replace(rollout, request=None)
         case RollBack(trigger):
@@ -128,7 +138,8 @@ def _turn(rollout: Rollout, action: _Turn, now: datetime) -> Rollout:
             assert_never(never)
 
 
-_STAGES: dict[type[Drain | StopCandidate | StopStable | StartStable | Restore], Stage] = {
+_STAGES: dict[type[StartTask | Drain | StopCandidate | StopStable | StartStable | Restore], Stage] = {
+    StartTask: Stage.CHECKING,
     Drain: Stage.DRAINING,
     StopCandidate: Stage.STOPPING,
     StopStable: Stage.STOPPING,
@@ -139,19 +150,22 @@ _STAGES: dict[type[Drain | StopCandidate | StopStable | StartStable | Restore], 
 
 def _move(rollout: Rollout, action: _Move, now: datetime) -> Rollout:
     match action:
-        case OpenGate():
-            return _set_out(rollout, now)
-        case StartStep(index):
-            begun = replace(rollout, step=index, step_since=None, paused_at=None)
-            return _entered(begun, Stage.SCALING, now)
+        case OpenGate() | StartStep() | PassTask():
+            return _onwards(rollout, action, now)
         case SetShare():
             return _entered(replace(rollout, phase=Phase.STEPPING), Stage.ROUTING, now)
         case ConfirmStep():
             return _confirmed(rollout, now)
         case Promote():
             return _entered(replace(rollout, phase=Phase.FINISHING, paused_at=None), Stage.WARM, now)
-        case Drain() | StopCandidate() | StopStable() | StartStable() | Restore():
-            return _entered(rollout, _STAGES[type(action)], now)
+        case StartTask() | Drain() | StopCandidate() | StopStable() | StartStable() | Restore():
+            is_back = isinstance(action, Drain) and rollout.phase is Phase.RETURNING
+            back_at = now if is_back else rollout.back_at
+            return _entered(replace(rollout, back_at=back_at), _STAGES[type(action)], now)
+        case Verify():
+            # Where the stable release had to be started again, it is back only now.
+            back_at = now if rollout.stage is Stage.RESTORING else rollout.back_at or now
+            return _entered(replace(rollout, back_at=back_at), Stage.VERIFYING, now)
         case Finish(phase, trigger):
             why = rollout.trigger if trigger is None else trigger
             over = replace(rollout, phase=phase, trigger=why, entered_at=now, finished_at=now)
@@ -160,9 +174,29 @@ def _move(rollout: Rollout, action: _Move, now: datetime) -> Rollout:
             assert_never(never)
 
 
-def _set_out(rollout: Rollout, now: datetime) -> Rollout:
-    """The candidate starts, or the stable release leaves first."""
-    return _entered(rollout, Stage.ROUTING if rollout.plan.needs_gap else Stage.SCALING, now)
+def _onwards(rollout: Rollout, action: OpenGate | StartStep | PassTask, now: datetime) -> Rollout:
+    """To the next of what stands before a step's share."""
+    match action:
+        case OpenGate():
+            passed = replace(_without(rollout, RequestKind.RESUME), at=rollout.at + len(rollout.gates))
+            return _proceeded(passed, now)
+        case PassTask():
+            return _proceeded(replace(rollout, at=rollout.at + 1), now)
+        case StartStep(index) if index == rollout.step:
+            return _entered(rollout, Stage.SCALING, now)  # the stable release has left
+        case StartStep(index):
+            return _proceeded(replace(rollout, step=index, at=0, step_since=None, paused_at=None), now)
+        case _ as never:
+            assert_never(never)
+
+
+def _proceeded(rollout: Rollout, now: datetime) -> Rollout:
+    """It waits at gates, or the step's instances start; or the stable release leaves first."""
+    gated = replace(rollout, stage=Stage.GATED)
+    if gated.gates:
+        return _entered(gated, Stage.GATED, now)
+    leaves = rollout.plan.needs_gap and not gated.has_asked_for_instances
+    return _entered(rollout, Stage.ROUTING if leaves else Stage.SCALING, now)
 
 
 def _entered(rollout: Rollout, stage: Stage, now: datetime) -> Rollout:
@@ -216,14 +250,18 @@ def _confirmed(rollout: Rollout, now: datetime) -> Rollout:
         step_since=now,
         paused_at=None if rollout.paused_at is None else now,
         frozen_at=None if rollout.frozen_at is None else now,
-        evidence=replace(evidence, counts_from=evidence.counts_from or now),
+        evidence=replace(evidence, counts_from=evidence.counts_from or (now if rollout.share else None)),
     )
 
 
 def _turned_back(rollout: Rollout, trigger: Trigger, now: datetime) -> Rollout:
-    """Share 0 comes first. Where nothing of the candidate was asked for yet, the stable one is restored."""
+    """Share 0 comes first. Where nothing of the candidate was asked for yet, the stable one is restored.
+
+    At a gate the instances of the step before are there, and keep running until share 0 is drained.
+    """
     untouched = rollout.phase is Phase.PREPARING and rollout.stage in {Stage.ROUTING, Stage.DRAINING}
-    back = replace(_unstopped(rollout), phase=Phase.RETURNING, held_from=None, trigger=trigger)
+    step = rollout.step if rollout.has_asked_for_instances else max(0, rollout.step - 1)
+    back = replace(_unstopped(rollout), phase=Phase.RETURNING, held_from=None, trigger=trigger, step=step)
     return _entered(back, Stage.SCALING if untouched else Stage.ROUTING, now)
 
 
@@ -259,3 +297,26 @@ def _thawed(rollout: Rollout, now: datetime) -> Rollout:
 def _shifted(rollout: Rollout, by: timedelta) -> Rollout:
     """A deadline does not run while the rollout is stopped."""
     return replace(rollout, deadline_at=None if rollout.deadline_at is None else rollout.deadline_at + by)
+
+
+def _reclocked(rollout: Rollout, by: timedelta) -> Rollout:
+    """All times that are still compared with the clock, as they would be had it always gone like this."""
+    evidence = rollout.evidence
+    moved = replace(
+        rollout,
+        entered_at=rollout.entered_at + by,
+        step_since=_moved(rollout.step_since, by),
+        paused_at=_moved(rollout.paused_at, by),
+        frozen_at=_moved(rollout.frozen_at, by),
+        back_at=_moved(rollout.back_at, by),
+        evidence=replace(
+            evidence,
+            counts_from=_moved(evidence.counts_from, by),
+            looked_at=_moved(evidence.looked_at, by),
+        ),
+    )
+    return _shifted(moved, by)
+
+
+def _moved(at: datetime | None, by: timedelta) -> datetime | None:
+    return None if at is None else at + by

@@ -26,15 +26,17 @@ class Wanted:
 def wanted(rollout: Rollout) -> Wanted:
     """What the phase and the stage ask for."""
     plan = rollout.plan
-    step = plan.steps[rollout.step]
     match rollout.working_phase:
         case Phase.PREPARING | Phase.HELD:
             return _preparing(rollout)
         case Phase.STEPPING:
-            return Wanted(step.candidate_instances, step.stable_instances, *_shares(rollout))
+            own = plan.steps[rollout.step if rollout.has_asked_for_instances else rollout.step - 1]
+            return Wanted(own.candidate_instances, own.stable_instances, *_shares(rollout))
         case Phase.FINISHING:
-            keeps = 0 if rollout.stage is Stage.STOPPING else step.stable_instances
-            return Wanted(plan.instances, keeps, *_shares(rollout))
+            last = plan.steps[rollout.step]
+            if rollout.stage is Stage.STOPPING:
+                return Wanted(plan.instances, 0, *_shares(rollout))
+            return Wanted(last.candidate_instances, last.stable_instances, *_shares(rollout))
         case Phase.RETURNING:
             return _returning(rollout)
         case Phase.PROMOTED:
@@ -85,6 +87,7 @@ def desired(rollout: Rollout, revision: int) -> Desired:
         revision=revision,
         stable=rollout.candidate if is_promoted else rollout.stable,
         releases=tuple(each for each in releases if each.instances or each.share),
+        routing=rollout.routing,
     )
 
 
@@ -95,7 +98,7 @@ def _shares(rollout: Rollout) -> tuple[float, float]:
 
 def _preparing(rollout: Rollout) -> Wanted:
     step = rollout.plan.steps[rollout.step]
-    if rollout.stage is Stage.GATED:
+    if not rollout.has_asked_for_instances:
         return Wanted(0, rollout.plan.stable_instances, *_shares(rollout))
     if not rollout.plan.needs_gap:
         return Wanted(step.candidate_instances, step.stable_instances, *_shares(rollout))
@@ -116,4 +119,5 @@ def _returning(rollout: Rollout) -> Wanted:
         return Wanted(candidate, plan.stable_instances, *_shares(rollout))
     if is_leaving or rollout.stage is Stage.STOPPING:
         return Wanted(candidate, 0, 0.0, 0.0)
-    return Wanted(0, plan.stable_instances, 0.0, 1.0 if rollout.stage is Stage.RESTORING else 0.0)
+    is_back = rollout.stage in {Stage.RESTORING, Stage.VERIFYING}
+    return Wanted(0, plan.stable_instances, 0.0, 1.0 if is_back else 0.0)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 INSTANCE_WORDS = ("host", "port", "data", "version", "instance")
+TASK_WORDS = ("data", "version", "environment", "url")
 _WORD = re.compile(r"\{([a-z]+)\}")
 _LONGEST = timedelta(days=366)
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -53,14 +54,23 @@ InnerPath = Annotated[str, AfterValidator(_inner)]
 
 
 def _filled_in(command: list[str]) -> list[str]:
-    unknown = [word for part in command for word in _WORD.findall(part) if word not in INSTANCE_WORDS]
+    return _known(command, INSTANCE_WORDS)
+
+
+def _known(command: list[str], words: tuple[str, ...]) -> list[str]:
+    unknown = [word for part in command for word in _WORD.findall(part) if word not in words]
     if unknown:
-        known = ", ".join(f"{{{each}}}" for each in INSTANCE_WORDS)
+        known = ", ".join(f"{{{each}}}" for each in words)
         raise ValueError(f"{{{unknown[0]}}} is not filled in; known are {known}")
     return command
 
 
+def _filled_in_for_a_task(command: list[str]) -> list[str]:
+    return _known(command, TASK_WORDS)
+
+
 InstanceCommand = Annotated[list[str], AfterValidator(_filled_in)]
+TaskCommand = Annotated[list[str], AfterValidator(_filled_in_for_a_task)]
 
 
 class Section(BaseModel):

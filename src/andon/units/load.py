@@ -8,7 +8,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -171,6 +171,12 @@ def _described(names: tuple[str, ...], section: type[BaseModel] | None) -> str:
     return f"`{name}`: {field.description}" if field and field.description else f"`{name}`"
 
 
+def _of_list(annotation: Any) -> Any:
+    """What a list is made of; anything else as it is."""
+    inner = get_args(annotation)[0] if get_origin(annotation) is list else annotation
+    return get_args(inner)[0] if get_origin(inner) is Annotated else inner
+
+
 def _section(names: tuple[str, ...]) -> type[BaseModel] | None:
     """The model of the table that `names` leads to; None where it is no table of the manifest."""
     section: Any = Manifest
@@ -180,4 +186,5 @@ def _section(names: tuple[str, ...]) -> type[BaseModel] | None:
             section = field.annotation if field else None
         elif get_origin(section) is dict:
             section = get_args(section)[1]
+        section = _of_list(section)
     return section if isinstance(section, type) and issubclass(section, BaseModel) else None

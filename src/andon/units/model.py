@@ -1,6 +1,6 @@
 """The manifest of a unit: what `andon.toml` may say. `load.py` reads it; its reference is made from here."""
 
-import itertools
+from collections.abc import Collection
 from datetime import timedelta
 from enum import StrEnum
 from typing import Literal, Self
@@ -11,6 +11,7 @@ from andon.units.evidence import Evidence
 from andon.units.fields import Duration, InnerPath, InstanceCommand, Interval, Name, Section
 from andon.units.gating import Production, Webhook
 from andon.units.serving import Gateway
+from andon.units.stepping import AnyStep, PlanStep, Smoke, check_steps
 
 
 class StrategyName(StrEnum):
@@ -88,6 +89,11 @@ class Run(Section):
     migrate: InstanceCommand | None = Field(
         None, description="Command run once per release before its first instance; must be safe to run again"
     )
+    migration: Literal["expand", "contract", "unknown"] = Field(
+        "unknown",
+        description="What `migrate` does to the data; expand: it only adds; contract: it takes away what an "
+        "older release used",
+    )
     env: dict[str, str] = Field({}, description="Environment of the instance; the same words are filled in")
     workdir: str = Field(
         "", description="Working folder relative to the unit's data folder; empty: the data folder"
@@ -153,21 +159,31 @@ class Policy(Section):
     warm: Duration = Field(
         timedelta(seconds=300), description="How long the former release stays warm after promotion"
     )
-    steps: list[float] = Field(
+    verify: Duration = Field(
+        timedelta(seconds=5), description="How long after a return it is looked at once more"
+    )
+    max_surge: int = Field(1, ge=0, le=64, description="Rolling: most instances above the whole")
+    max_unavailable: int = Field(
+        1, ge=0, le=64, description="Rolling: most instances below the whole, where max_surge is not enough"
+    )
+    steps: list[AnyStep] = Field(
         [0.1, 0.5, 1.0],
+        validate_default=True,
         min_length=1,
-        max_length=20,
-        description="Shares that the candidate walks through; the last is 1",
+        max_length=40,
+        description="Shares that the candidate walks through, the last is 1; and what stands before a share",
     )
 
     @field_validator("steps")
     @classmethod
-    def _rises_to_all(cls, steps: list[float]) -> list[float]:
-        if not all(low < high for low, high in itertools.pairwise([0.0, *steps])):
-            raise ValueError("each share must be above the one before, the first above 0")
-        if steps[-1] != 1:
-            raise ValueError("the last share must be 1, so that the candidate gets everything")
-        return steps
+    def _rises_to_all(cls, steps: list[PlanStep]) -> list[PlanStep]:
+        return check_steps(steps)
+
+    @model_validator(mode="after")
+    def _replaces_something(self) -> Self:
+        if self.max_surge == self.max_unavailable == 0:
+            raise ValueError("`max_surge` and `max_unavailable` cannot both be 0: nothing could be replaced")
+        return self
 
 
 class Environment(Section):
@@ -215,7 +231,28 @@ class Manifest(Section):
         {}, description="States of production that gates wait for, by name"
     )
     webhooks: dict[Name, Webhook] = Field({}, description="Outside systems that gates ask, by name")
+    smoke: dict[Name, Smoke] = Field({}, description="Smoke tests of a candidate, by name")
     environments: dict[Name, Environment] = Field(min_length=1, description="Where it runs, by name")
+
+    @model_validator(mode="after")
+    def _names_what_is_there(self) -> Self:
+        for name, environment in self.environments.items():
+            for each in environment.policy.steps:
+                if missing := self._missing(each):
+                    raise ValueError(f"a step of {name} names {missing}: add [{missing}]")
+        return self
+
+    def _missing(self, step: PlanStep) -> str:
+        """The table that a step names and that is not there."""
+        tables: dict[str, tuple[Collection[str], str]] = {
+            "smoke": (self.smoke, step.smoke or ""),
+            "production": (self.production, step.asks if step.gate == "production" else ""),
+            "webhooks": (self.webhooks, step.asks if step.gate == "webhook" else ""),
+        }
+        found = (
+            f"{table}.{named}" for table, (known, named) in tables.items() if named and named not in known
+        )
+        return next(found, "")
 
     @model_validator(mode="after")
     def _has_its_own_ports(self) -> Self:

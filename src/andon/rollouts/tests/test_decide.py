@@ -25,6 +25,7 @@ from andon.rollouts.actions import (
     StopCandidate,
     StopStable,
     Thaw,
+    Verify,
     Wait,
 )
 from andon.rollouts.decide import decide
@@ -354,8 +355,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], object, str]] = [
     ),
     ("back: drained", RETURNING | DRAINING, {}, StopCandidate(), "drained"),
     ("back: stopping", RETURNING | STOPPING, {"instances": instances(NEW, 1)}, Wait(), "1.1.0 is stopping"),
-    ("back: stopped", RETURNING | STOPPING, {}, Finish(Phase.RETURNED), "everything is on 1.0.0"),
-    ("back: to nothing", RETURNING | STOPPING | FIRST, {}, Finish(Phase.RETURNED), "nothing is deployed"),
+    ("back: stopped", RETURNING | STOPPING, {}, Verify(), "it is looked at once more 5 s after the return"),
+    ("back: to nothing", RETURNING | STOPPING | FIRST, {}, Verify(), "1.1.0 is stopped"),
     (
         "abort twice",
         RETURNING | STOPPING | asked(RequestKind.ABORT),
@@ -386,7 +387,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], object, str]] = [
     ),
     ("gap: started", GAP | RETURNING | {"stage": Stage.SCALING}, {}, Restore(), "3 of 3 instances of 1.0.0"),
     ("gap: restoring", GAP | RETURNING | {"stage": Stage.RESTORING}, DEAF, Wait(), "route to 1.0.0"),
-    ("gap: restored", GAP | RETURNING | {"stage": Stage.RESTORING}, {}, Finish(Phase.RETURNED), "on 1.0.0"),
+    ("gap: restored", GAP | RETURNING | {"stage": Stage.RESTORING}, {}, Verify(), "on 1.0.0 again"),
     # Held
     ("held", HELD, {"instances": instances(NEW, 1)}, Wait(), "held: ill"),
     ("the obstacle is gone", HELD, {}, RollBack(Trigger.HEALTH), "it can return now, as it should: ill"),
@@ -411,7 +412,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], object, str]] = [
         "it stops after all",
         HELD | STOPPING | {"held_from": Phase.RETURNING},
         {},
-        Finish(Phase.RETURNED),
+        Verify(),
         "stopped",
     ),
     (

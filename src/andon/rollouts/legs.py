@@ -1,0 +1,95 @@
+"""From what a manifest says of steps to legs: one share, and what stands before it. Pure.
+
+A leg knows nothing of instances; `strategies.py` makes steps of legs, each strategy in its own way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from andon.rollouts.steps import Element, Gate, GateKind, Task, TaskKind
+from andon.units.desired import NO_ROUTING, Match, MatchKind, Routing
+from andon.units.model import Environment, Manifest
+from andon.units.stepping import PlanStep, Smoke, name_of
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """Up to `share`: how long it lasts, whether it may be judged, what is routed beside and stands before."""
+
+    share: float
+    soak: timedelta
+    max_wait: timedelta
+    may_judge: bool = True
+    routing: Routing = NO_ROUTING
+    before: tuple[Gate | Task, ...] = ()
+
+
+def legs(manifest: Manifest, where: Environment) -> tuple[Leg, ...]:
+    """The legs of a rollout into `where`, in order; the last is share 1.
+
+    Smoke tests that no step names stand before the first.
+    """
+    policy, found = where.policy, list[Leg]()
+    named = {each.smoke for each in policy.steps}
+    waiting: list[Element] = [_smoke(n, each) for n, each in sorted(manifest.smoke.items()) if n not in named]
+    for number, step in enumerate(policy.steps, 1):
+        if step.share is None:
+            waiting.append(_element(name_of(number, step), step, manifest))
+            continue
+        soak = policy.soak if step.soak is None else step.soak
+        wait = policy.max_wait if step.max_wait is None else step.max_wait
+        found.append(Leg(step.share, soak, wait, step.judge, _routing(step), tuple(waiting)))
+        waiting = []
+    return tuple(found)
+
+
+def covering(walk: Sequence[Leg], share: float) -> Leg:
+    """The leg in which a strategy with shares of its own has `share`: the first that reaches it."""
+    return next((each for each in walk if each.share >= share), walk[-1])
+
+
+def between(walk: Sequence[Leg], low: float, high: float) -> tuple[Element, ...]:
+    """What stands before the legs that begin in [low, high), so that no share above them comes before it."""
+    found: list[Element] = []
+    begins = 0.0
+    for each in walk:
+        if low <= begins < high:
+            found += each.before
+        begins = each.share
+    return tuple(found)
+
+
+def _element(name: str, step: PlanStep, manifest: Manifest) -> Element:
+    if step.smoke is not None:
+        return _smoke(step.smoke, manifest.smoke[step.smoke])
+    if step.command is not None:
+        return Task(TaskKind.COMMAND, name, step.timeout, step.retries, command=tuple(step.command))
+    if step.hold:
+        return Gate(kind=GateKind.HOLD, name=name, expires_after=step.expires)
+    kind = GateKind(step.gate or GateKind.APPROVAL)
+    if kind is GateKind.APPROVAL:
+        return Gate(step.approvals, step.role, expires_after=step.expires, name=name)
+    return Gate(kind=kind, name=name, asks=step.asks, expires_after=step.expires)
+
+
+def _smoke(name: str, test: Smoke) -> Task:
+    return Task(
+        TaskKind.SMOKE,
+        name,
+        test.timeout,
+        test.retries,
+        path=test.path,
+        status=test.status,
+        contains=test.contains,
+    )
+
+
+def _routing(step: PlanStep) -> Routing:
+    matches = tuple(
+        Match(MatchKind.HEADER, each.header, each.value)
+        if each.header is not None
+        else Match(MatchKind.COOKIE, each.cookie or "", each.value)
+        for each in step.match
+    )
+    return Routing(matches, step.mirror, step.preview)

@@ -1,0 +1,101 @@
+"""What a person should know of a plan before it begins, one sentence each. Pure."""
+
+from collections.abc import Sequence
+
+from andon.kernel.ids import Version
+from andon.rollouts.steps import Gate, GateKind, Migration, Plan, Step, Task, TaskKind
+from andon.units.model import StrategyName
+
+_WHO = {
+    GateKind.WINDOW: "the plant's calendar",
+    GateKind.PRODUCTION: "the state of production",
+    GateKind.WEBHOOK: "the outside system",
+}
+
+
+def notes(made: Plan, stable: Version | None) -> tuple[str, ...]:
+    """All of them, in the order in which things come. stable: what runs now."""
+    return (
+        *_policy_gate(made.gate),
+        *(each for number, step in enumerate(made.steps) for each in _before(number, step)),
+        *_comparison(made, stable),
+        *_routing(made.steps),
+        returns(made, stable),
+    )
+
+
+def returns(made: Plan, stable: Version | None) -> str:
+    """What a return brings back, and what it cannot."""
+    if stable is None:
+        return "There is no release to return to; an abort takes the unit down, and its data stay."
+    match made.migration:
+        case Migration.NONE:
+            return "A return brings back the software whole; what was written meanwhile stays."
+        case Migration.EXPAND:
+            return (
+                "Its migration only adds to the data (expand): a return brings back the software, which runs "
+                "on what was added."
+            )
+        case Migration.CONTRACT:
+            return (
+                "Its migration takes away data that an older release used (contract): a return brings back "
+                f"the software, not the data; {stable} must not need them, and no release before it runs."
+            )
+        case Migration.UNKNOWN:
+            return "Its migration changes data; a return takes the software back, not the data."
+
+
+def _policy_gate(gate: Gate | None) -> tuple[str, ...]:
+    if gate is None:
+        return ()
+    said = f"{_people(gate)} said yes, one of whom neither shipped nor proposed it"
+    first = f"Nothing of it starts before {said}."
+    return (first, f"Without that it ends after {gate.expires_after.days} days.")
+
+
+def _people(gate: Gate) -> str:
+    people = "1 person" if gate.approvals == 1 else f"{gate.approvals} people"
+    return f"{people} with the role {gate.approver_role}"
+
+
+def _before(number: int, step: Step) -> list[str]:
+    where = f"Before share {step.share:.0%}" if number or step.share < 1 else "Before it gets anything"
+    return [f"{where} {_element(each)}." for each in step.before]
+
+
+def _element(element: Gate | Task) -> str:
+    if isinstance(element, Task):
+        what = "smoke test" if element.kind is TaskKind.SMOKE else "command"
+        return f"{what} {element.name} has to go well"
+    if element.kind is GateKind.APPROVAL:
+        return f"{_people(element)} must say yes"
+    if element.kind is GateKind.HOLD:
+        return f"it waits until a person resumes it ({element.name})"
+    asked = f" ({element.asks})" if element.asks else ""
+    return f"{_WHO[element.kind]} must say yes{asked}"
+
+
+def _comparison(made: Plan, stable: Version | None) -> tuple[str, ...]:
+    if made.is_rollback:
+        return ("It goes to the former release in one step, watched by health only.",)
+    if stable is None:
+        return ("It is the first release here: nothing to compare it with, and nothing to return to.",)
+    if made.strategy is StrategyName.RECREATE:
+        gap = f"Release {stable} is stopped before the new one starts: there is a gap in service"
+        return (f"{gap}, and another one if it has to return.",)
+    if not any(each.is_judged for each in made.steps):
+        return ("No evidence is waited for: it goes on after its soak unless harm is seen.",)
+    return ()
+
+
+def _routing(steps: Sequence[Step]) -> list[str]:
+    found = []
+    for each in steps:
+        for match in each.routing.matches:
+            who = f"{match.kind.value} {match.name}={match.value}"
+            found.append(f"Requests with {who} go to it while its share is {each.share:.0%}.")
+        if each.routing.mirror:
+            part = f"{each.routing.mirror:.0%} of the stable release's requests"
+            when = f"while its share is {each.share:.0%}"
+            found.append(f"{part} are sent to it as well {when}; its answers are dropped.")
+    return found
