@@ -73,9 +73,8 @@ def _manifest_section(title: str, model: type[BaseModel], *, is_required: bool) 
         inner = _model_of(field.annotation)
         if inner is not None:
             is_list = typing.get_origin(field.annotation) is list
-            nested += _manifest_section(
-                f"[{title}.{name}]" if is_list else f"{title}.{name}", inner, is_required=False
-            )
+            own = f"{title.strip('[]')}.{name}"
+            nested += _manifest_section(f"[{own}]" if is_list else own, inner, is_required=False)
             if not is_list:
                 continue
         default = "required" if field.is_required() else _default(field.default)
