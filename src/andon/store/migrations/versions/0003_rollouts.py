@@ -22,9 +22,25 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("rollout", "gate", name=op.f("pk_gate_answers")),
     )
+    op.create_table(
+        "tasks",
+        sa.Column("rollout", sa.String(length=60), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("place", sa.String(length=120), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("rollout", "step", "name", "number", name=op.f("pk_tasks")),
+    )
+    op.create_index("ix_tasks_state", "tasks", ["state"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_tasks_state", "tasks")
+    op.drop_table("tasks")
     op.drop_table("gate_answers")
     with op.batch_alter_table("desired") as batch:
         batch.drop_column("routing")
