@@ -19,7 +19,7 @@ from andon.access.ca import authority
 from andon.access_parts import Access, access_of
 from andon.api.services import Probe, Services
 from andon.evidence_parts import outside_of
-from andon.gate_parts import Gates, Whereabouts, gates_of
+from andon.gate_parts import Gates, TaskParts, Whereabouts, gates_of, runner_of, tasks_of
 from andon.gateway.certificates import Places
 from andon.gateway.controller import GatewayReconciler
 from andon.gateway.controller import Sources as GatewaySources
@@ -49,6 +49,7 @@ from andon.rollouts.commands import Commands
 from andon.rollouts.controller import Holder, RolloutController
 from andon.rollouts.observer import Observer, Views
 from andon.rollouts.store import RolloutStore
+from andon.rollouts.tasks.store import TaskStore
 from andon.seen import Manifests, Seen
 from andon.settings import Settings
 from andon.store.engine import Database
@@ -139,7 +140,7 @@ async def assembled(settings: Settings, certificate: Reloading | None = None) ->
     envoy, target = _envoy(base), _target(base, lambda: wakes.wake("instances", "gateway", "rollouts"))
     outside = outside_of(base.settings.evidence, base.clock)
     seen = Seen(Scraper(envoy, base.clock), base.desired, base.manifests, target, base.clock, outside=outside)
-    gates = _gates(base, seen, lambda: wakes.wake("rollouts"))
+    gates = gates_of(_where(base, seen), lambda: wakes.wake("rollouts"))
     try:
         _keep_fresh(base, wakes, certificate)
         yield _wired(base, wakes, envoy, (seen, gates), certificate)
@@ -174,6 +175,9 @@ async def end_everything(settings: Settings) -> None:
     try:
         await envoy.stop()
         await target.stop_everything()
+        runner = runner_of(base.home, base.place)
+        for each in await TaskStore(base.database).running():
+            runner.stop(each)
     finally:
         await target.close()
         await base.database.close()
@@ -210,9 +214,9 @@ def _target(base: _Base, wake: Callable[[], None]) -> LocalTarget:
     return LocalTarget(settings, base.releases.fetch, base.clock, wake)
 
 
-def _gates(base: _Base, seen: Seen, changed: Callable[[], None]) -> Gates:
+def _where(base: _Base, seen: Seen) -> Whereabouts:
     wanted = base.settings.rollouts
-    where = Whereabouts(
+    return Whereabouts(
         database=base.database,
         clock=base.clock,
         releases=base.releases,
@@ -220,8 +224,13 @@ def _gates(base: _Base, seen: Seen, changed: Callable[[], None]) -> Gates:
         seen=seen,
         origins=wanted.webhooks,
         ca=wanted.webhook_ca,
+        commands=wanted.commands,
     )
-    return gates_of(where, changed)
+
+
+def _tasks(base: _Base, wakes: _Wakes, seen: Seen, holder: Holder) -> TaskParts:
+    runner = runner_of(base.home, base.place, lambda: wakes.wake("tasks"))
+    return tasks_of(_where(base, seen), runner, holder, lambda: wakes.wake("rollouts"))
 
 
 def _keep_fresh(base: _Base, wakes: _Wakes, certificate: Reloading | None) -> None:
@@ -254,12 +263,21 @@ def _wired(
         base.publish,
     )
     seen.confirmed_by(gateway)
+    holder = Holder(f"{base.place}{os.getpid()}", settings.rollouts.lease)
+    tasks = _tasks(base, wakes, seen, holder)
     observer = Observer(
-        Views(instances=seen, gateway=seen, evidence=seen, state=rollouts, gates=gates, outside=outside.view),
+        Views(
+            instances=seen,
+            gateway=seen,
+            evidence=seen,
+            state=rollouts,
+            gates=gates,
+            outside=outside.view,
+            tasks=tasks.view,
+        ),
         sequential,
         interval=settings.rollouts.interval,
     )
-    holder = Holder(f"{base.place}{os.getpid()}", settings.rollouts.lease)
     controller = RolloutController(
         rollouts,
         LeaseStore(base.database),
@@ -282,6 +300,7 @@ def _wired(
     loop("instances", targets.tick, settings.local.interval)
     loop("rollouts", controller.tick, settings.rollouts.interval)
     loop("gates", outside.asker.tick, settings.rollouts.interval)
+    loop("tasks", tasks.controller.tick, settings.rollouts.interval)
     loop("pipelines", pipelines.tick, _PIPELINE_INTERVAL)
     loop("registry", base.releases.refresh, _REGISTRY_INTERVAL)
     loop("checkpoints", access.checkpoints.tick, settings.timeline.checkpoint)

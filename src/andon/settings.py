@@ -99,6 +99,11 @@ class RolloutSettings(BaseModel):
         description="Origins that gates may ask, as JSON list, such as https://changes.plant.example. "
         "A manifest names addresses; only those at one of these are asked",
     )
+    commands: bool = Field(
+        True,
+        description="Run the commands that signed manifests name before a share, as Andon's user on this "
+        "machine. false: such a command fails, and the rollout comes back",
+    )
     webhook_ca: Path | None = Field(
         None, description="Certificates that those are verified by; unset: the system's"
     )
