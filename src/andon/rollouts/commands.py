@@ -58,7 +58,12 @@ class Commands(Asking, Returning, CordCommands):
         strategy: StrategyName | None = None,
         needs_approval: bool = False,
     ) -> Plan:
-        """The plan that `deploy` would freeze now; nothing is written. Conflicts do not matter here."""
+        """The plan that `deploy` would freeze now; nothing is written. Conflicts do not matter here.
+
+        Raises: InvalidInput when its judge is unknown or refuses its policy, as `deploy` would.
+        """
         manifest = await self._catalog.manifest(unit, version)
         gate = await self._authority.gate(environment, needs_approval=needs_approval)
-        return plan(manifest, environment, await self._current(unit, environment), strategy, gate)
+        made = plan(manifest, environment, await self._current(unit, environment), strategy, gate)
+        self._judge.start(made.policy)
+        return made
