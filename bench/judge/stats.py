@@ -9,6 +9,11 @@ def upper_bound(hits: int, runs: int, confidence: float = 0.95) -> float:
     return _largest(lambda p: _at_most(hits, runs, p) > 1 - confidence)
 
 
+def lower_bound(hits: int, runs: int, confidence: float = 0.95) -> float:
+    """Lower Clopper-Pearson bound."""
+    return _largest(lambda p: hits > 0 and 1 - _at_most(hits - 1, runs, p) < 1 - confidence)
+
+
 def _largest(holds: Callable[[float], bool]) -> float:
     low, high = 0.0, 1.0
     for _ in range(50):

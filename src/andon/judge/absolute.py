@@ -33,10 +33,15 @@ def gains(limit: float, rates: Sequence[float]) -> tuple[tuple[float, float], ..
     return tuple((math.log(q / limit), math.log1p(-q) - math.log1p(-limit)) for q in rates)
 
 
-def log_likelihood(counts: Counts, limit: float, rates: Sequence[float]) -> tuple[float, ...]:
-    """Log-likelihood of the counts at each alternative, relative to the limit."""
+def log_likelihood(
+    counts: Counts, limit: float, rates: Sequence[float], dispersion: float = 1.0
+) -> tuple[float, ...]:
+    """Log-likelihood of the counts at each alternative, relative to the limit.
+
+    dispersion: variance of the counts as a multiple of that of independent events.
+    """
     good = counts.exposure - counts.bad
-    return tuple(counts.bad * bad + good * fine for bad, fine in gains(limit, rates))
+    return tuple((counts.bad * bad + good * fine) / dispersion for bad, fine in gains(limit, rates))
 
 
 def log_e_acceptable(log_likelihoods: Sequence[float]) -> float:
@@ -44,6 +49,6 @@ def log_e_acceptable(log_likelihoods: Sequence[float]) -> float:
     return log_mean(log_likelihoods, BELOW)
 
 
-def log_e_guardrail(counts: Counts, limit: float) -> float:
-    """Log e-value against "the rate is at most the limit"."""
-    return log_mean(log_likelihood(counts, limit, rates_above(limit)), ABOVE)
+def log_e_guardrail(counts: Counts, limit: float, dispersion: float = 1.0) -> float:
+    """Log e-value against "the rate is at most the limit". dispersion: as in `log_likelihood`."""
+    return log_mean(log_likelihood(counts, limit, rates_above(limit), dispersion), ABOVE)

@@ -47,18 +47,36 @@ def margin_points(margin: float) -> tuple[float, ...]:
     return (top, *(top - a.at for a in SAFE))
 
 
-def add(log_likelihood: Sequence[float], look: Look) -> tuple[float, ...]:
-    """Add one look to the log-likelihood at each point of the grid, relative to "no difference"."""
-    return _add(log_likelihood, GRID, _GRID_GROWTH, look)
+def add(log_likelihood: Sequence[float], look: Look, weight: float = 1.0) -> tuple[float, ...]:
+    """Add one look to the log-likelihood at each point of the grid, relative to "no difference".
+
+    weight: what an event counts for, below 1 where events come together.
+    """
+    return _add(log_likelihood, GRID, _GRID_GROWTH, look, weight)
 
 
-def add_at(points: Sequence[float], log_likelihood: Sequence[float], look: Look) -> tuple[float, ...]:
+def add_at(
+    points: Sequence[float], log_likelihood: Sequence[float], look: Look, weight: float = 1.0
+) -> tuple[float, ...]:
     """Do the same as `add` at points that are not on the grid."""
-    return _add(log_likelihood, points, [math.expm1(p) for p in points], look)
+    return _add(log_likelihood, points, [math.expm1(p) for p in points], look, weight)
+
+
+def at_margin(log_likelihood: Sequence[float], margin: float) -> tuple[float, ...]:
+    """Read off the grid what `margin_points` names: at the point just below the margin, and below that.
+
+    A lower margin is the harder one to prove to be below, so the promise stays.
+    """
+    at = min(ZERO + math.floor(math.log(margin) / STEP + 1e-9), len(GRID) - 1)
+    return (log_likelihood[at], *(log_likelihood[at - s] for s in _SAFE_STEPS))
 
 
 def _add(
-    log_likelihood: Sequence[float], points: Sequence[float], growth: Sequence[float], look: Look
+    log_likelihood: Sequence[float],
+    points: Sequence[float],
+    growth: Sequence[float],
+    look: Look,
+    weight: float,
 ) -> tuple[float, ...]:
     """Add x_c delta - x log(1 + w (e^delta - 1)): the log of theta/w and (1-theta)/(1-w), over all events.
 
@@ -70,7 +88,7 @@ def _add(
     w = look.candidate.exposure / (look.stable.exposure + look.candidate.exposure)
     mine = look.candidate.bad
     return tuple(
-        old + mine * p - bad * math.log1p(w * g)
+        old + weight * (mine * p - bad * math.log1p(w * g))
         for old, p, g in zip(log_likelihood, points, growth, strict=True)
     )
 

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from andon.judge import absolute, counts
+from andon.judge import absolute, blocks, counts
 from andon.judge.mixture import log_mean
 from andon.judge.model import MetricPolicy, MetricState
 
@@ -73,8 +73,9 @@ def estimate(state: MetricState, share: float) -> Rates | None:
 
 def log_e_after(state: MetricState, policy: MetricPolicy, rates: Rates, exposure: float) -> float:
     """Log of the promotion e-value after that much more candidate exposure, along the expected path."""
-    bad = exposure * rates.candidate
-    total = bad + exposure * rates.stable * (1.0 - rates.part) / rates.part
+    each = rates.candidate + rates.stable * (1.0 - rates.part) / rates.part
+    spread = blocks.long_run(state, policy.noise, each, rates.part)
+    bad, total = exposure * rates.candidate / spread, exposure * each / spread
     margin = [
         old + bad * point - total * math.log1p(rates.part * math.expm1(point))
         for old, point in zip(state.log_margin, counts.margin_points(policy.margin), strict=True)
@@ -83,8 +84,11 @@ def log_e_after(state: MetricState, policy: MetricPolicy, rates: Rates, exposure
     if policy.acceptable is None:
         return ratio
     gains = absolute.gains(policy.acceptable, absolute.rates_below(policy.acceptable))
+    spread = blocks.own_dispersion(state, policy.noise, policy.acceptable)
+    bad = exposure * rates.candidate / spread
+    good = exposure / spread - bad
     own = [
-        old + bad * worse + (exposure - bad) * better
+        old + bad * worse + good * better
         for old, (worse, better) in zip(state.log_absolute, gains, strict=True)
     ]
     return either(ratio, log_mean(own, absolute.BELOW))

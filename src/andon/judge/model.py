@@ -59,6 +59,35 @@ class MetricKind(StrEnum):
     LATENCY = "latency"
 
 
+class NoiseSource(StrEnum):
+    """Where a metric's noise is known from."""
+
+    STATED = "stated"  # the manifest says so; also what every policy from before there was noise meant
+    MEASURED = "measured"  # in the plant's own history, with an upper bound
+    SUPPOSED = "supposed"  # there is too little history: a cautious guess
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How far a metric moves in one arm alone for reasons that lie in no release. See dispersion.py.
+
+    dispersion: variance of counts as a multiple of that of independent events; 1 or more. It is what events
+    that come together cause.
+    wander: standard deviation of the logarithm of the rate ratio of two like releases, which stays as it is
+    for `lasts_s` seconds and is then another one; 0 is none.
+    minutes: of history that this was measured on.
+    """
+
+    dispersion: float = 1.0
+    wander: float = 0.0
+    lasts_s: float = 0.0
+    source: NoiseSource = NoiseSource.STATED
+    minutes: int = 0
+
+
+INDEPENDENT = Noise()
+
+
 @dataclass(frozen=True, slots=True)
 class MetricPolicy:
     """How one metric is judged.
@@ -73,6 +102,7 @@ class MetricPolicy:
     Of a metric that measures, both are limits of its 95th percentile, in the unit of its edges (seconds).
     guardrail_min_exposure: events before the guardrail may speak.
     required: promotion waits for this metric's evidence.
+    noise: of this plant; evidence is widened by it.
     """
 
     name: str
@@ -85,6 +115,7 @@ class MetricPolicy:
     required: bool = True
     kind: MetricKind = field(default=MetricKind.COUNT, metadata=LATER)
     edges: tuple[float, ...] = field(default=(), metadata=LATER)
+    noise: Noise = field(default=INDEPENDENT, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +149,9 @@ class MetricState:
     log_absolute: the same for the candidate's own rate against `acceptable`; empty when there is none.
     max_*: the highest logarithm that each e-value has ever had; 0 is no evidence.
     held_*: bad events that came before their exposure; they count once the exposure is there.
+    log_closed, log_open: of a metric whose noise wanders, `log_likelihood` of the blocks of time that are
+    over, and the plain one of the block that goes on, on a wider grid (see blocks.py). open_since: when it
+    began, in seconds since 1970; blocks: how many are over.
     """
 
     stable: Counts = Counts()
@@ -130,6 +164,10 @@ class MetricState:
     max_log_e_guardrail: float = 0.0
     held_stable: int = 0
     held_candidate: int = 0
+    log_closed: tuple[float, ...] = field(default=(), metadata=LATER)
+    log_open: tuple[float, ...] = field(default=(), metadata=LATER)
+    open_since: float = field(default=0.0, metadata=LATER)
+    blocks: int = field(default=0, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

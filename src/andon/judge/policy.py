@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from andon.judge.dispersion import WANDER_MOST
 from andon.judge.model import JudgePolicy, MetricKind, MetricPolicy
 from andon.kernel.errors import InvalidInput
 
@@ -58,6 +59,7 @@ def _check_metric(metric: MetricPolicy) -> None:
     _within(f"{metric.name}: beta", metric.beta)
     if not 1.0 < metric.margin < math.inf:
         raise InvalidInput("judge.policy", f"{metric.name}: margin is {metric.margin}; it must be above 1")
+    _check_noise(metric)
     if metric.kind is MetricKind.LATENCY:
         _check_measure(metric)
         return
@@ -65,6 +67,22 @@ def _check_metric(metric: MetricPolicy) -> None:
         _within(f"{metric.name}: acceptable", metric.acceptable)
     if metric.guardrail is not None:
         _within(f"{metric.name}: guardrail", metric.guardrail)
+
+
+def _check_noise(metric: MetricPolicy) -> None:
+    noise = metric.noise
+    if not 1.0 <= noise.dispersion < math.inf:
+        raise InvalidInput(
+            "judge.policy", f"{metric.name}: dispersion is {noise.dispersion}; it must be at least 1"
+        )
+    if not 0.0 <= noise.wander <= WANDER_MOST:
+        raise InvalidInput(
+            "judge.policy", f"{metric.name}: wander is {noise.wander}; it must be from 0 to {WANDER_MOST:g}"
+        )
+    if noise.wander and not 0.0 < noise.lasts_s < math.inf:
+        raise InvalidInput(
+            "judge.policy", f"{metric.name}: wander lasts {noise.lasts_s} s; it must be above 0"
+        )
 
 
 def _check_measure(metric: MetricPolicy) -> None:

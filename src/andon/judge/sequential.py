@@ -2,13 +2,13 @@
 
 `start`, then `update` and `observe_ratio` for what each look gained, and `judge` whenever a verdict is
 wanted. The tests are in counts.py, absolute.py and sample_ratio.py, their proofs in docs/design/judge.md.
-Latency is not judged yet, and noise correlated within one arm is not widened for.
+Evidence is widened by the noise of the plant in blocks.py. Latency is not judged yet.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from andon.judge import absolute, counts, forecast, sample_ratio, wording
+from andon.judge import absolute, blocks, counts, forecast, sample_ratio, wording
 from andon.judge.mixture import odds
 from andon.judge.model import (
     Counts,
@@ -39,7 +39,7 @@ def update(
     state: JudgeState,
     looks: Mapping[str, Look],
     policy: JudgePolicy,
-    at: float = 0.0,  # noqa: ARG001  for judges that read windows of time; this one needs none
+    at: float = 0.0,
 ) -> JudgeState:
     """Add what each metric gained since the last look. Metrics that the policy does not name are not judged.
 
@@ -50,7 +50,7 @@ def update(
     metrics = dict(state.metrics)
     for metric in policy.metrics:
         if metric.name in looks and metric.kind is MetricKind.COUNT:
-            metrics[metric.name] = _update_metric(metrics[metric.name], looks[metric.name], metric)
+            metrics[metric.name] = _update_metric(metrics[metric.name], looks[metric.name], metric, at)
     return replace(state, metrics=metrics)
 
 
@@ -61,11 +61,6 @@ def observe_ratio(state: JudgeState, requests: Look, share: float, policy: Judge
     """
     _check_increments("requests", requests)
     return replace(state, ratio=sample_ratio.observe(state.ratio, requests, share, policy))
-
-
-def problem(state: JudgeState, policy: JudgePolicy) -> str:  # noqa: ARG001  the judges' protocol
-    """Say why this judge can judge no more. It always can."""
-    return state.problem
 
 
 def judge(state: JudgeState, policy: JudgePolicy) -> Verdict:
@@ -100,30 +95,27 @@ def _reasons(findings: list[Finding]) -> str:
 
 def _start_metric(policy: MetricPolicy) -> MetricState:
     own = 0 if policy.acceptable is None else len(absolute.BELOW)
-    return MetricState(
+    state = MetricState(
         log_likelihood=(0.0,) * len(counts.GRID),
         log_margin=(0.0,) * len(counts.margin_points(policy.margin)),
         log_absolute=(0.0,) * own,
     )
+    return blocks.start(state, policy.noise)
 
 
-def _update_metric(state: MetricState, look: Look, policy: MetricPolicy) -> MetricState:
+def _update_metric(state: MetricState, look: Look, policy: MetricPolicy, at: float) -> MetricState:
     _check_increments(policy.name, look)
     stable, held_stable = _due(look.stable, state.held_stable)
     candidate, held_candidate = _due(look.candidate, state.held_candidate)
     due = Look(stable, candidate)
-    return _remember(
-        replace(
-            state,
-            stable=_sum(state.stable, stable),
-            candidate=_sum(state.candidate, candidate),
-            held_stable=held_stable,
-            held_candidate=held_candidate,
-            log_likelihood=counts.add(state.log_likelihood, due),
-            log_margin=counts.add_at(counts.margin_points(policy.margin), state.log_margin, due),
-        ),
-        policy,
+    state = replace(
+        state,
+        stable=_sum(state.stable, stable),
+        candidate=_sum(state.candidate, candidate),
+        held_stable=held_stable,
+        held_candidate=held_candidate,
     )
+    return _remember(blocks.add(state, due, policy, at), policy)
 
 
 def _remember(state: MetricState, policy: MetricPolicy) -> MetricState:
@@ -133,11 +125,14 @@ def _remember(state: MetricState, policy: MetricPolicy) -> MetricState:
     log_guardrail = state.max_log_e_guardrail
     if policy.acceptable is not None:
         rates = absolute.rates_below(policy.acceptable)
-        own = absolute.log_likelihood(state.candidate, policy.acceptable, rates)
+        spread = blocks.own_dispersion(state, policy.noise, policy.acceptable)
+        own = absolute.log_likelihood(state.candidate, policy.acceptable, rates, spread)
         state = replace(state, log_absolute=own)
         log_safe = forecast.either(log_safe, absolute.log_e_acceptable(own))
     if policy.guardrail is not None and state.candidate.exposure >= policy.guardrail_min_exposure:
-        log_guardrail = max(log_guardrail, absolute.log_e_guardrail(state.candidate, policy.guardrail))
+        spread = blocks.own_dispersion(state, policy.noise, policy.guardrail)
+        now = absolute.log_e_guardrail(state.candidate, policy.guardrail, spread)
+        log_guardrail = max(log_guardrail, now)
     return replace(
         state,
         max_log_e_harm=max(state.max_log_e_harm, log_harm),

@@ -58,12 +58,7 @@ class Commands(Asking, Returning, CordCommands):
         strategy: StrategyName | None = None,
         needs_approval: bool = False,
     ) -> Plan:
-        """The plan that `deploy` would freeze now; nothing is written. Conflicts do not matter here.
-
-        Raises: InvalidInput when its judge is unknown or refuses its policy, as `deploy` would.
-        """
+        """The plan that `deploy` would freeze now; nothing is written. Conflicts do not matter here."""
         manifest = await self._catalog.manifest(unit, version)
         gate = await self._authority.gate(environment, needs_approval=needs_approval)
-        made = plan(manifest, environment, await self._current(unit, environment), strategy, gate)
-        self._judge.start(made.policy)
-        return made
+        return plan(manifest, environment, await self._current(unit, environment), strategy, gate)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from andon.judge.model import JudgePolicy, MetricKind, MetricPolicy
+from andon.judge.model import JudgePolicy, MetricKind, MetricPolicy, Noise
 from andon.judge.policy import check, split
 from andon.kernel.errors import InvalidInput
 
@@ -61,6 +61,11 @@ def test_a_measure_that_its_edges_cannot_show_is_refused(fields, says):
         ({"margin": math.inf}, "errors: margin is inf"),
         ({"acceptable": 0.0}, "errors: acceptable is 0.0"),
         ({"guardrail": 1.0}, "errors: guardrail is 1.0"),
+        ({"noise": Noise(0.9)}, "errors: dispersion is 0.9; it must be at least 1"),
+        ({"noise": Noise(math.inf)}, "errors: dispersion is inf"),
+        ({"noise": Noise(1.0, -0.1, 60.0)}, "errors: wander is -0.1; it must be from 0 to 2"),
+        ({"noise": Noise(1.0, 2.1, 60.0)}, "errors: wander is 2.1"),
+        ({"noise": Noise(1.0, 0.1)}, "errors: wander lasts 0.0 s; it must be above 0"),
     ],
 )
 def test_a_metric_that_promises_nothing_is_refused_by_field_and_value(fields, says):
