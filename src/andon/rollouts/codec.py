@@ -13,10 +13,10 @@ import json
 import math
 import types
 import typing
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, cast
 
 from andon.kernel.errors import Damaged
@@ -29,23 +29,8 @@ def encode(value: Any) -> Any:
 
     Times are ISO 8601, durations whole microseconds.
     """
-    match value:
-        case Enum():
-            return value.value
-        case float() if not math.isfinite(value):
-            return repr(value)
-        case None | bool() | int() | float() | str():
-            return value
-        case datetime():
-            return value.isoformat()
-        case timedelta():
-            return value // timedelta(microseconds=1)
-        case Mapping():
-            return {str(key): encode(each) for key, each in value.items()}
-        case list() | tuple():
-            return [encode(each) for each in value]
-    fields = ((each, getattr(value, each.name)) for each in dataclasses.fields(value))
-    return {each.name: encode(own) for each, own in fields if not _is_left_out(each, own)}
+    kind: Any = type(value)
+    return _writer(kind)(value)
 
 
 def decode(kind: type[T], data: Any) -> T:
@@ -55,7 +40,7 @@ def decode(kind: type[T], data: Any) -> T:
         Damaged: the data are not of that shape.
     """
     try:
-        return cast("T", _decode(kind, data))
+        return cast("T", _reader(cast("Hashable", kind))(data))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Damaged(
             "damaged-row", f"a stored {kind.__name__} cannot be read: {error}", hint="andon doctor"
@@ -72,66 +57,126 @@ def sha256(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
-def _is_left_out(field: dataclasses.Field[Any], value: Any) -> bool:
-    if not field.metadata.get("is_later"):
-        return False
-    makes = field.default_factory
-    return bool(value == (field.default if makes is dataclasses.MISSING else makes()))
-
-
-def _decode(kind: Any, data: Any) -> Any:
-    if isinstance(kind, typing.NewType):
-        return _decode(kind.__supertype__, data)
-    origin = typing.get_origin(kind)
-    if origin in {typing.Union, types.UnionType}:
-        inner = [each for each in typing.get_args(kind) if each is not types.NoneType]
-        return None if data is None else _decode(_meant(inner, data), data)
-    if origin is tuple:
-        return _decode_tuple(typing.get_args(kind), data)
-    if origin is not None:
-        key, each = typing.get_args(kind)
-        return {_decode(key, k): _decode(each, v) for k, v in data.items()}
-    if dataclasses.is_dataclass(kind):
-        return _decode_fields(cast("type[Any]", kind), data)
-    return _decode_plain(kind, data)
-
-
-def _meant(kinds: Sequence[Any], data: Any) -> Any:
-    if len(kinds) == 1 or "kind" not in data:
-        return kinds[0]
-    found = [each for each in kinds if data["kind"] in set(_hints(each)["kind"])]
-    if not found:
-        raise ValueError(f"{data['kind']!r} is none of its kinds")
-    return found[0]
-
-
-def _decode_tuple(kinds: tuple[Any, ...], data: Any) -> tuple[Any, ...]:
-    if not isinstance(data, list):
-        raise TypeError(f"{data!r} is not a list")
-    if kinds[-1] is ...:
-        return tuple(_decode(kinds[0], each) for each in data)
-    return tuple(_decode(kind, each) for kind, each in zip(kinds, data, strict=True))
-
-
-def _decode_fields(kind: type[Any], data: Any) -> Any:
-    hints = _hints(cast("Hashable", kind))
-    return kind(**{name: _decode(hints[name], data[name]) for name in hints if name in data})
+# What reads and writes a type is worked out once: a controller does it for every rollout at every tick.
 
 
 @cache
-def _hints(kind: Hashable) -> dict[str, Any]:
+def _writer(kind: Any) -> Callable[[Any], Any]:
+    if issubclass(kind, Enum):
+        return lambda value: value.value
+    if issubclass(kind, float):
+        return lambda value: value if math.isfinite(value) else repr(value)
+    if issubclass(kind, types.NoneType | int | str):
+        return lambda value: value
+    if issubclass(kind, datetime):
+        return lambda value: value.isoformat()
+    if issubclass(kind, timedelta):
+        return lambda value: value // _MICROSECOND
+    if issubclass(kind, Mapping):
+        return lambda value: {str(key): encode(each) for key, each in value.items()}
+    if issubclass(kind, list | tuple):
+        return lambda value: [encode(each) for each in value]
+    return _write_fields(kind)
+
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _write_fields(kind: type[Any]) -> Callable[[Any], Any]:
+    fields = [(each.name, each) for each in dataclasses.fields(kind)]
+    later = {name: _default(each) for name, each in fields if each.metadata.get("is_later")}
+
+    def write(value: Any) -> Any:
+        made = {name: getattr(value, name) for name, _ in fields}
+        if later:
+            made = {name: own for name, own in made.items() if not (name in later and own == later[name])}
+        return {name: encode(own) for name, own in made.items()}
+
+    return write
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    makes = field.default_factory
+    return field.default if makes is dataclasses.MISSING else makes()
+
+
+@cache
+def _reader(kind: Hashable) -> Callable[[Any], Any]:
+    if isinstance(kind, typing.NewType):
+        return _reader(cast("Hashable", kind.__supertype__))
+    origin = typing.get_origin(kind)
+    if origin in {typing.Union, types.UnionType}:
+        return _read_union([each for each in typing.get_args(kind) if each is not types.NoneType])
+    if origin is tuple:
+        return _read_tuple(typing.get_args(kind))
+    if origin is not None:
+        key, each = (_reader(part) for part in typing.get_args(kind))
+        return lambda data: {key(name): each(value) for name, value in data.items()}
+    if dataclasses.is_dataclass(kind):
+        return _read_fields(cast("type[Any]", kind))
+    return _read_plain(kind)
+
+
+def _read_union(kinds: Sequence[Any]) -> Callable[[Any], Any]:
+    readers = [_reader(each) for each in kinds]
+    meant = [set(_hints(each)["kind"]) if len(kinds) > 1 else set() for each in kinds]
+
+    def read(data: Any) -> Any:
+        if data is None:
+            return None
+        if len(kinds) == 1 or "kind" not in data:
+            return readers[0](data)
+        for reader, names in zip(readers, meant, strict=True):
+            if data["kind"] in names:
+                return reader(data)
+        raise ValueError(f"{data['kind']!r} is none of its kinds")
+
+    return read
+
+
+def _read_tuple(kinds: tuple[Any, ...]) -> Callable[[Any], Any]:
+    readers = [_reader(each) for each in kinds if each is not ...]
+
+    def read(data: Any) -> Any:
+        if not isinstance(data, list):
+            raise TypeError(f"{data!r} is not a list")
+        if kinds[-1] is ...:
+            return tuple(map(readers[0], data))
+        return tuple(reader(each) for reader, each in zip(readers, data, strict=True))
+
+    return read
+
+
+def _read_fields(kind: type[Any]) -> Callable[[Any], Any]:
+    readers = {name: _reader(hint) for name, hint in _hints(kind).items()}
+
+    def read(data: Any) -> Any:
+        return kind(**{name: reader(data[name]) for name, reader in readers.items() if name in data})
+
+    return read
+
+
+def _hints(kind: type[Any]) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
-def _decode_plain(kind: Any, data: Any) -> Any:
+def _read_plain(kind: Any) -> Callable[[Any], Any]:
     if issubclass(kind, Enum):
-        return kind(data)
+        return cast("Callable[[Any], Any]", kind)
     if kind is datetime:
-        return datetime.fromisoformat(data)
+        return datetime.fromisoformat
     if kind is timedelta:
-        return timedelta(microseconds=data)
-    if kind is float and not isinstance(data, bool):
-        return float(data)
+        return lambda data: timedelta(microseconds=data)
+    return _read_number if kind is float else partial(_read_exactly, kind)
+
+
+def _read_number(data: Any) -> float:
+    if isinstance(data, bool):
+        raise TypeError(f"{data!r} is not of type float")
+    return float(data)
+
+
+def _read_exactly(kind: Any, data: Any) -> Any:
     if type(data) is not kind:
         raise TypeError(f"{data!r} is not of type {kind.__name__}")
     return data
