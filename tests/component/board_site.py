@@ -33,8 +33,8 @@ from andon.store.schema import metadata
 from andon.testing import scenes
 from andon.testing.access import FakeLogin
 from andon.testing.services import FakePlant
+from andon.testing.shelf import Shelf, maker_of
 from andon.testing.signing import Hand
-from andon.testing.world import Shelf, maker_of
 from andon.timeline.store import TimelineStore
 from andon.units.store import DesiredStore
 

@@ -19,8 +19,8 @@ from andon.rollouts.commands import Commands
 from andon.rollouts.store import RolloutStore
 from andon.store.engine import Database
 from andon.testing.releases import a_release
+from andon.testing.shelf import maker_of
 from andon.testing.signing import Hand, Set
-from andon.testing.world import maker_of
 
 MES, FIRST, PRODUCTION = UnitName("mes"), Version("1.0.0"), EnvironmentName("production")
 

@@ -1,30 +1,16 @@
-"""A database in memory: a simulation goes through hundreds of commits, and no power cut is simulated."""
+"""Simulations decide by the thousand: nobody reads what they log."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+from collections.abc import Iterator
 
 import pytest
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import StaticPool
-
-from andon.store.engine import Database
-from andon.store.schema import metadata
-
-NewDatabase = Callable[[], Awaitable[Database]]
+import structlog
 
 
-@pytest.fixture
-async def new_database() -> AsyncIterator[NewDatabase]:
-    """Makes empty databases, each with all the tables that have been imported."""
-    opened = []
-
-    async def make() -> Database:
-        engine = create_async_engine("sqlite+aiosqlite:///:memory:", poolclass=StaticPool)
-        database = Database(engine, engine)
-        async with database.transaction() as tx:
-            await tx.run_sync(metadata.create_all)
-        opened.append(database)
-        return database
-
-    yield make
-    for each in opened:
-        await each.close()
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Let nothing but errors be logged."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    yield
+    structlog.configure(**before)

@@ -156,7 +156,7 @@ class Observer:
             Unavailable: the target or the gateway did not answer at all.
         """
         unit, environment = rollout.unit, rollout.environment
-        instances = await self._views.instances.instances(unit, environment)
+        instances = _each_once(await self._views.instances.instances(unit, environment))
         confirmed = await self._views.gateway.acknowledged(unit, environment)
         traffic = await self._views.gateway.traffic()
         desired = await self._views.state.desired(unit, environment)
@@ -202,6 +202,11 @@ class Observer:
         sources = Sources(readings, _requests(traffic, rollout), _route(confirmed, rollout))
         evidence, gained = gather.look(rollout, sources, self._judge, now)
         return replace(rollout, evidence=evidence), gained, problems
+
+
+def _each_once(instances: Sequence[Instance]) -> Sequence[Instance]:
+    """An instance that a target names twice is one, as it was named last."""
+    return list({each.id: each for each in instances}.values())
 
 
 def _problems(rollout: Rollout, readings: Sequence[Reading], now: datetime) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ from andon.rollouts.store import RolloutStore
 from andon.rollouts.transitions import apply
 from andon.store.engine import Database
 from andon.testing.rolling import AT, NEW, PRODUCTION, UNIT, a_manifest
+from andon.testing.shelf import Shelf, an_authority
 from andon.testing.signing import Hand
-from andon.testing.world import Shelf, an_authority
 from andon.timeline.store import Filter, TimelineStore
 
 ROLES, NEXT = ("approver",), Version("1.2.0")

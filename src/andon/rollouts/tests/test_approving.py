@@ -19,7 +19,7 @@ from andon.rollouts.rows import store as tables
 from andon.store.engine import Database
 from andon.testing.desk import BY, ROLES, TWO, Desk
 from andon.testing.rolling import AT, NEW, PRODUCTION, UNIT, a_manifest
-from andon.testing.world import Shelf
+from andon.testing.shelf import Shelf
 
 
 @pytest.fixture

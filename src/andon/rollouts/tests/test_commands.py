@@ -31,7 +31,7 @@ from andon.rollouts.store import RolloutStore
 from andon.rollouts.transitions import apply
 from andon.store.engine import Database
 from andon.testing.rolling import AT, NEW, OLD, PRODUCTION, UNIT, a_manifest
-from andon.testing.world import Shelf, an_authority
+from andon.testing.shelf import Shelf, an_authority
 from andon.timeline.store import Filter, TimelineStore
 from andon.units.model import StrategyName
 

@@ -21,9 +21,10 @@ from andon.rollouts.store import RolloutStore
 from andon.store.engine import Database
 from andon.store.leases import LeaseStore
 from andon.targets.model import Instance
-from andon.testing.plant import Plant, Weather
 from andon.testing.rolling import AT, NEW, a_manifest, a_plan, a_rollout
-from andon.testing.world import Shelf, an_authority
+from andon.testing.shelf import Shelf, an_authority
+from andon.testing.simulation.plant import Plant
+from andon.testing.simulation.weather import Weather
 from andon.timeline.store import Filter, TimelineStore
 
 STAGING = EnvironmentName("staging")

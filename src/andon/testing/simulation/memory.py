@@ -6,7 +6,7 @@ Not here: that a write fails (`shaky.py`), and waiting: every method is done whe
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -34,33 +34,39 @@ from andon.testing.simulation.tables import (
     Row,
     Tables,
     cord_in,
+    read,
     record,
     sign,
+    with_evidence,
 )
 from andon.timeline.records import Event
 from andon.units.desired import Desired
 
 
 class MemoryRollouts:
-    """Reads and writes rollouts, as `RolloutStore` does. cord: the cords' own store."""
+    """Reads and writes rollouts, as `RolloutStore` does. cord: the cords' own store.
+
+    overtake: what somebody else does just before the next rollout begins.
+    """
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self.cord = MemoryCords(memory)
+        self.overtake: Callable[[], Awaitable[None]] | None = None
 
     async def get(self, rollout: RolloutId) -> Rollout:
         """The rollout; raises NotFound, or Damaged where its row cannot be read."""
-        return _read(self._row(rollout))
+        return read(self._row(rollout))
 
     async def load(self, rollout: RolloutId) -> Loaded:
         """The rollout and its revision. Raises like `get`, also where it was quarantined."""
         row = self._row(rollout)
         if row.damage and row.is_active:
             raise rows.damaged(row, row.damage)
-        return Loaded(_read(row), row.revision)
+        return Loaded(read(row), row.revision)
 
     def _row(self, rollout: RolloutId) -> Row:
-        row = _find(self._memory.tables, rollout)
+        row = with_evidence(self._memory.tables, rollout)
         if row is None:
             raise NotFound("no-such-rollout", f"there is no rollout {rollout}", hint="andon status")
         return row
@@ -70,7 +76,7 @@ class MemoryRollouts:
         found = next(
             (each for each in self._all() if _is_there(each, unit, environment) and each.is_active), None
         )
-        return None if found is None else _read(found)
+        return None if found is None else read(found)
 
     async def list(
         self, unit: UnitName | None = None, environment: EnvironmentName | None = None, limit: int = 50
@@ -81,7 +87,7 @@ class MemoryRollouts:
         for row in newest:
             if unit in {None, row.unit} and environment in {None, row.environment}:
                 with contextlib.suppress(Damaged):
-                    found.append(_read(row))
+                    found.append(read(row))
         return found[:limit]
 
     async def active(self, environment: EnvironmentName | None = None) -> Sequence[RolloutId]:
@@ -92,7 +98,7 @@ class MemoryRollouts:
 
     def _all(self) -> Sequence[Row]:
         tables = self._memory.tables
-        return [found for each in tables.rollouts if (found := _find(tables, each)) is not None]
+        return [found for each in tables.rollouts if (found := with_evidence(tables, each)) is not None]
 
     async def looks(self, rollout: RolloutId, after_seq: int = 0) -> Sequence[StoredLook]:
         """The looks of a rollout after number `after_seq`, oldest first."""
@@ -117,6 +123,9 @@ class MemoryRollouts:
 
     async def create(self, rollout: Rollout, at: datetime, signature: Signature | None = None) -> None:
         """Begin a rollout; raises Conflict as `RolloutStore.create` does."""
+        if (overtake := self.overtake) is not None:
+            self.overtake = None
+            await overtake()
         with self._memory.transaction() as tx:
             if (pulled := cord_in(tx, rollout.environment)) is not None:
                 raise corded(pulled)
@@ -157,13 +166,12 @@ class MemoryRollouts:
         before, after = change.before.rollout, change.after
         with self._memory.transaction() as tx:
             _guard(tx, change.lease)
-            if forbids(before, decision.action) and (pulled := cord_in(tx, after.environment)):
-                raise corded(pulled)
+            self._check_cord(tx, before, decision)
             self._write(tx, after, change.before.revision)
             _write_evidence(tx, change)
             self._write_wanted(tx, after)
             if after.phase is Phase.PROMOTED and before.phase is not Phase.PROMOTED:
-                _write_stable(tx, after, change.at)
+                self._write_stable(tx, after, change.at)
             self._tell(tx, telling.decided(before, after, decision), change.at)
 
     async def save_look(self, change: Change) -> None:
@@ -182,7 +190,7 @@ class MemoryRollouts:
 
     async def find_damaged(self, rollout: RolloutId) -> Place | None:
         """The place of an active rollout whose row cannot be read."""
-        row = _find(self._memory.tables, rollout)
+        row = with_evidence(self._memory.tables, rollout)
         if row is None or not row.is_active or not (row.damage or rows.unreadable(row)):
             return None
         return row.unit, row.environment
@@ -193,14 +201,14 @@ class MemoryRollouts:
         """End a rollout whose row cannot be read; whether it was one."""
         actor, reason = by
         with self._memory.transaction() as tx:
-            row = _find(tx, rollout)
+            row = with_evidence(tx, rollout)
             if row is None or not row.is_active or not (damage := row.damage or rows.unreadable(row)):
                 return False
             said = f"{actor} closed it, because its record is damaged; what runs was not changed: {reason}"
             closed = replace(row, is_active=False, damage=damage, revision=row.revision + 1, read=[])
             if not rows.unreadable(row):
                 over = replace(
-                    _read(row),
+                    read(row),
                     phase=Phase.RETURNED,
                     trigger=Trigger.ABORT,
                     reason=said,
@@ -221,6 +229,20 @@ class MemoryRollouts:
             for each in tx.rollouts.values()
         )
 
+    def _check_cord(self, tx: Tables, before: Rollout, decision: Decision) -> None:
+        if forbids(before, decision.action) and (pulled := cord_in(tx, before.environment)):
+            raise corded(pulled)
+
+    def _write_stable(self, tx: Tables, rollout: Rollout, at: datetime) -> None:
+        place = (rollout.unit, rollout.environment)
+        history = tx.stables.get(place, ())
+        if rollout.plan.is_rollback:
+            left = rollout.stable
+            history = tuple(
+                replace(each, is_withdrawn=True) if each.version == left else each for each in history
+            )
+        tx.stables[place] = (Stable(rollout.candidate, rollout.id, at, is_withdrawn=False), *history)
+
     def _write(self, tx: Tables, rollout: Rollout, revision: int) -> None:
         row = tx.rollouts.get(rollout.id)
         if row is None or row.revision != revision or row.damage:
@@ -238,23 +260,6 @@ class MemoryRollouts:
 
     def _tell(self, tx: Tables, event: Event, at: datetime) -> None:
         record(tx, event, at)
-
-
-def _find(tables: Tables, rollout: RolloutId) -> Row | None:
-    """The row with its evidence."""
-    row, seen = tables.rollouts.get(rollout), tables.evidence.get(rollout)
-    if row is None or seen is None:
-        return row
-    if row.evidence is not seen.document:
-        row = tables.rollouts[rollout] = replace(row, evidence=seen.document, read=[])
-    return row
-
-
-def _read(row: Row) -> Rollout:
-    """What the row says, read once."""
-    if not row.read:
-        row.read.append(rows.read(row))
-    return row.read[0]
 
 
 def _is_there(row: Row, unit: UnitName, environment: EnvironmentName) -> bool:
@@ -292,13 +297,3 @@ def _write_look(tables: Tables, change: Change, gained: Gained, after: Evidence)
         after.seq, change.at, gained.share, gained, verdict.outcome.value, verdict.reason, summary
     )
     tables.looks = (*tables.looks, (change.after.id, look))
-
-
-def _write_stable(tables: Tables, rollout: Rollout, at: datetime) -> None:
-    place = (rollout.unit, rollout.environment)
-    history = tables.stables.get(place, ())
-    if rollout.plan.is_rollback:
-        history = tuple(
-            replace(each, is_withdrawn=True) if each.version == rollout.stable else each for each in history
-        )
-    tables.stables[place] = (Stable(rollout.candidate, rollout.id, at, is_withdrawn=False), *history)

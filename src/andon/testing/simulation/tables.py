@@ -5,7 +5,7 @@ Cords, leases and signatures follow the rules of their stores; rollouts do in `m
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from andon.rollouts import refusals, telling
 from andon.rollouts.cords.store import already_pulled, not_pulled
 from andon.rollouts.looks.store import StoredLook
 from andon.rollouts.model import Cord, Rollout
+from andon.rollouts.rows import store as rows
 from andon.rollouts.stables.store import Stable
 from andon.store.leases import Lease
 from andon.timeline.records import Event, Record
@@ -213,3 +214,20 @@ def sign(tables: Tables, signature: Signature | None, at: datetime) -> None:
         raise Conflict("already-there", f"the database refused a duplicate: {signature.id}")
     tables.signatures[signature.id] = signature
     record(tables, made(signature), at)
+
+
+def with_evidence(tables: Tables, rollout: RolloutId) -> Row | None:
+    """The row with its evidence."""
+    row, seen = tables.rollouts.get(rollout), tables.evidence.get(rollout)
+    if row is None or seen is None:
+        return row
+    if row.evidence is not seen.document:
+        row = tables.rollouts[rollout] = replace(row, evidence=seen.document, read=[])
+    return row
+
+
+def read(row: Row) -> Rollout:
+    """What the row says, read once."""
+    if not row.read:
+        row.read.append(rows.read(row))
+    return row.read[0]
