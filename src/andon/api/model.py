@@ -149,6 +149,16 @@ class FindingView(View):
     by_guardrail: bool
 
 
+class OutlookView(View):
+    """What would change the verdict of a metric that is open; null where nothing in reach does."""
+
+    metric: str
+    bad_to_fail: int | None = Field(description="Bad events of the candidate in a row that would fail it now")
+    good_to_pass: int | None = Field(
+        description="Exposure of the candidate without a bad event that would pass it"
+    )
+
+
 class VerdictView(View):
     """The judge's last words."""
 
@@ -249,6 +259,7 @@ class RolloutView(RolloutSummary):
     deadline_at: datetime | None
     requested: str | None
     instances: list[InstanceView]
+    outlook: list[OutlookView] = Field([], description="What would change the verdict, by open metric")
     gate: GateView | None = None
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from andon.access.signatures.model import Document, Signature, Standing
 from andon.api import model
 from andon.api.services import Look, Probe
+from andon.judge import sequential
 from andon.judge.model import Counts, Finding, MetricPolicy, Verdict
+from andon.judge.outlook import outlook
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
 from andon.rollouts.gates import Answered
@@ -279,7 +281,18 @@ def rollout(
         deadline_at=whole.deadline_at,
         requested=whole.request.kind.value if whole.request else None,
         instances=[instance(each) for each in instances if each.version in own],
+        outlook=_outlook(whole),
     )
+
+
+def _outlook(whole: Rollout) -> list[model.OutlookView]:
+    if whole.phase is not Phase.STEPPING or whole.verdict is None:
+        return []
+    found = outlook(sequential, whole.judge, whole.plan.policy, whole.share)
+    return [
+        model.OutlookView(metric=each.metric, bad_to_fail=each.bad_to_fail, good_to_pass=each.good_to_pass)
+        for each in found
+    ]
 
 
 def gate(answered: Answered, document: Document | None, why_not: str) -> model.GateView:

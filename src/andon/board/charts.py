@@ -1,7 +1,8 @@
 """Evidence as pictures: geometry of SVG paths from the judge's looks. Pure; the template draws them.
 
 The effect chart shows the rate ratio on a logarithmic scale with its anytime-valid interval: it closes on 1
-or leaves it. The evidence chart shows both e-values, as parts of what they must reach, on one scale.
+or leaves it. The evidence chart shows both e-values, as parts of what they must reach, on one scale. Below it
+stands how much the candidate was exposed to.
 """
 
 import math
@@ -13,6 +14,7 @@ from andon.api.model import FindingView, LookMetric, LookView, MetricPolicyView
 
 WIDTH, HEIGHT, EVIDENCE_HEIGHT = 640, 200, 84
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 10, 22
+EXPOSURE_HEIGHT = 34
 _MOST_POINTS = 160
 _WIDEST = 8.0
 _EDGE = math.log(_WIDEST)
@@ -55,6 +57,8 @@ class Chart:
     harm: str
     safe: str
     boundary: float
+    exposure: str
+    most_exposure: int
     tone: str
     began_at: datetime
     ended_at: datetime
@@ -108,6 +112,8 @@ def chart(
             [(x, _part(each.log_e_safe, safe_boundary)) for x, each in zip(across, found, strict=True)]
         ),
         boundary=_part(1.0, 1.0),
+        exposure=_filled([(x, each.candidate.exposure) for x, each in zip(across, found, strict=True)]),
+        most_exposure=found[-1].candidate.exposure,
         tone=tone(found[-1], policy.margin),
         began_at=points[0].at,
         ended_at=points[-1].at,
@@ -148,6 +154,16 @@ def _line(points: Sequence[tuple[float, float]]) -> str:
 
 def _area(upper: Sequence[tuple[float, float]], lower: Sequence[tuple[float, float]]) -> str:
     return _line([*upper, *reversed(lower)]) + "Z"
+
+
+def _filled(points: Sequence[tuple[float, int]]) -> str:
+    """The candidate's exposure so far as an area over the time, the last of it at full height."""
+    most = max((count for _, count in points), default=0)
+    if not most:
+        return ""
+    floor = EXPOSURE_HEIGHT - 2
+    top = [(x, round(floor - (floor - 6) * count / most, 1)) for x, count in points]
+    return _area(top, [(top[0][0], floor), (top[-1][0], floor)])
 
 
 def _steps(points: Sequence[LookView], across: Sequence[float]) -> tuple[Step, ...]:

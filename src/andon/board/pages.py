@@ -139,6 +139,7 @@ def _rollout(gather: Gather, rollout: RolloutId) -> Build:
             "findings": findings,
             "effect": story.effect,
             "needs": story.needs,
+            "turning": story.turning,
             "looks": looks[-1].seq if looks else 0,
             "records": await gather.timeline(caller, Filter(subject=subject), 200),
         }

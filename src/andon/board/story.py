@@ -128,6 +128,19 @@ def needs(found: FindingView) -> Phrase | None:
     return Phrase("needs", {key: shown.number(each) for key, each in values.items()})
 
 
+def turning(view: RolloutView, metric: str) -> list[Phrase]:
+    """What would change the metric's verdict: bad events that fail it, good ones that pass it."""
+    found = next((each for each in view.outlook if each.metric == metric), None)
+    if found is None:
+        return []
+    said = []
+    if found.bad_to_fail is not None:
+        said.append(Phrase("turn.fail", {"n": shown.number(found.bad_to_fail)}))
+    if found.good_to_pass is not None:
+        said.append(Phrase("turn.pass", {"n": shown.number(found.good_to_pass)}))
+    return said
+
+
 def verbs(view: RolloutView) -> list[str]:
     """What a person may ask for now; `rollouts/commands.py` refuses the rest."""
     if view.is_over or view.phase == "returning":

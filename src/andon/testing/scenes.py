@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from andon.evidence.model import Reading, Tally
 from andon.gateway.model import ReleaseTraffic
-from andon.judge.model import Counts, Finding, JudgeState, Outcome, Verdict
+from andon.judge import sequential
+from andon.judge.model import Counts, Finding, Look, Outcome, Verdict
 from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, Sha256, UnitName, Version
 from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, RunState, StageName, StageState, StageStatus
@@ -14,7 +15,7 @@ from andon.pipelines.plan import plan
 from andon.releases.model import Artifact, Release, Role
 from andon.rollouts.model import Cord, Evidence, Phase, Trigger
 from andon.targets.model import Instance, InstanceState
-from andon.testing.services import FakeLook, FakePlant, a_rollout
+from andon.testing.services import FakeLook, FakePlant, a_plan, a_rollout
 from andon.timeline.records import Event, Severity
 from andon.units.desired import Desired, DesiredRelease
 from andon.units.model import Manifest
@@ -179,7 +180,10 @@ def _verdict(last: FakeLook, outcome: Outcome, reason: str) -> Evidence:
                 exposure_needed=None if outcome is Outcome.PASS or is_bad else 1150,
             )
         )
-    return Evidence(JudgeState(metrics={}), Verdict(outcome, reason, tuple(findings)), seq=last.seq)
+    policy = a_plan().policy
+    seen = {each.metric: Look(each.stable, each.candidate) for each in findings}
+    state = sequential.update(sequential.start(policy), seen, policy)
+    return Evidence(state, Verdict(outcome, reason, tuple(findings)), seq=last.seq)
 
 
 def _rollouts(plant: FakePlant, now: datetime) -> None:

@@ -95,6 +95,16 @@ WORDS: dict[str, tuple[str, str]] = {
         "How many more events it needs is not known yet",
         "더 필요한 사례 수는 아직 알 수 없습니다",
     ),
+    "turn": ("What would change it", "무엇이 판정을 바꾸나"),
+    "turn.fail": (
+        "{n} bad ones of the candidate in a row would take it back",
+        "후보에서 불량이 연속 {n}건 나오면 되돌립니다",
+    ),
+    "turn.pass": (
+        "{n} good ones in a row would let it go on",
+        "양품이 연속 {n}건이면 진행합니다",
+    ),
+    "exposed": ("candidate's exposure: {n}", "후보 노출: {n}"),
     "bad_of": ("{bad} bad of {exposure}", "{exposure}건 중 불량 {bad}건"),
     "looks": ("{n} looks", "판정 {n}회"),
     "promise": (
