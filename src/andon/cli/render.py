@@ -9,7 +9,6 @@ from rich.text import Text
 from rich.tree import Tree
 
 from andon.api.model import (
-    FindingView,
     InstanceView,
     PlanView,
     RecordView,
@@ -23,6 +22,7 @@ from andon.api.model import (
     StepView,
     UnitStatus,
 )
+from andon.cli import evidence
 
 _LIGHT = {"red": "[red]■[/]", "amber": "[yellow]▲[/]", "green": "[green]●[/]", "grey": "[dim]○[/]"}
 _STEP = {"done": "[green]✓[/]", "current": "[cyan]▶[/]", "waiting": "[dim]·[/]", "skipped": "[dim]-[/]"}
@@ -103,8 +103,8 @@ def rollout_line(rollout: RolloutSummary) -> str:
     )
 
 
-def rollout(view: RolloutView) -> RenderableType:
-    """A rollout as a tree: plan, evidence, instances."""
+def rollout(view: RolloutView, now: datetime | None = None) -> RenderableType:
+    """A rollout as a tree: what comes next (as it is `now`), plan, evidence, instances."""
     colour = _PHASE.get(view.phase, "cyan")
     paused = " [yellow]paused[/]" if view.is_paused else ""
     root = Tree(
@@ -114,14 +114,18 @@ def rollout(view: RolloutView) -> RenderableType:
     )
     if view.waiting_for:
         root.add(f"[bold]now[/] {escape(view.waiting_for)}")
+    if now is not None and (comes := evidence.following(view, now)):
+        root.add(f"[bold]next[/] {escape(comes)}")
     plan = root.add(f"[bold]plan[/] {view.plan.strategy}  [dim]{view.plan.hash[:12]}[/]")
     for each in view.plan.steps:
         plan.add(_step(each))
     if view.verdict is not None:
         tone = _OUTCOME.get(view.verdict.outcome, "white")
         node = root.add(f"[bold]judge[/] [{tone}]{view.verdict.outcome}[/] {escape(view.verdict.reason)}")
-        for finding in view.verdict.findings:
-            node.add(_finding(finding))
+        policies = {each.name: each for each in view.plan.metrics}
+        turning = {each.metric: each for each in view.outlook}
+        for found in view.verdict.findings:
+            node.add(evidence.finding(found, policies.get(found.metric), turning.get(found.metric)))
     if view.instances:
         node = root.add("[bold]instances[/]")
         for instance in view.instances:
@@ -150,19 +154,6 @@ def _step(step: StepView) -> str:
         f"{_STEP[step.state]} {bar(step.share)} {percent(step.share)}  soak {seconds(step.soak_s)}{judged}"
         f"  [dim]{step.candidate_instances} + {step.stable_instances} instances[/]"
     )
-
-
-def _finding(finding: FindingView) -> str:
-    tone = _OUTCOME.get(finding.outcome, "white")
-    text = f"[{tone}]{finding.metric}[/] {escape(finding.reason)}"
-    if finding.ratio is not None:
-        high = "∞" if finding.high is None else f"{finding.high:.2f}"
-        text += f"\n  [dim]ratio {finding.ratio:.2f} in [{finding.low:.2f}, {high}]".replace("in [", r"in \[")
-        text += (
-            f"   harm {finding.log_e_harm:.1f} of {finding.log_harm_boundary:.1f}"
-            f"   safe {finding.log_e_safe:.1f} of {finding.log_safe_boundary:.1f}[/]"
-        )
-    return text
 
 
 def _instance(instance: InstanceView) -> str:

@@ -12,6 +12,7 @@ from andon.api.model import RolloutView, RunView, Status
 from andon.cli import exits, render
 from andon.cli.client import Client, poll
 from andon.cli.context import err, out
+from andon.kernel.clock import SystemClock
 from andon.kernel.errors import Unavailable
 
 T = TypeVar("T")
@@ -20,9 +21,10 @@ _REPEAT_SECONDS = 15.0
 
 def rollout(client: Client, rollout_id: str, *, quiet: bool = False) -> RolloutView:
     """Follow a rollout until it is over or held."""
+    clock = SystemClock()
     return _follow(
         lambda: RolloutView.model_validate(client.get(f"/rollouts/{rollout_id}")),
-        show=render.rollout,
+        show=lambda seen: render.rollout(seen, clock.now()),
         line=render.rollout_line,
         is_over=lambda seen: seen.is_over or seen.phase == "held",
         quiet=quiet,

@@ -81,3 +81,21 @@ def test_a_long_history_is_thinned_but_keeps_its_ends():
 
 def test_looks_of_another_metric_do_not_count():
     assert charts.chart(POLICY.model_copy(update={"name": "errors"}), [a_look(1)]) is None
+
+
+def test_the_exposure_rises_to_the_height_of_what_there_is_now():
+    first, last = a_look(1), a_look(2)
+    half = last.metrics["yield"].model_copy(update={"candidate": Count(exposure=50, bad=1)})
+    first = first.model_copy(update={"metrics": {"yield": half}})
+    chart = charts.chart(POLICY, [first, last])
+    floor = charts.EXPOSURE_HEIGHT - 2
+    middle = (floor + 6) / 2
+    right = charts.WIDTH - charts.RIGHT
+    assert chart.exposure == f"M{charts.LEFT} {middle:g}L{right} 6L{right} {floor}L{charts.LEFT} {floor}Z"
+    assert chart.most_exposure == 100
+
+
+def test_without_exposure_nothing_is_drawn():
+    empty = a_look(1).metrics["yield"].model_copy(update={"candidate": Count(exposure=0, bad=0)})
+    look = a_look(1).model_copy(update={"metrics": {"yield": empty}})
+    assert charts.chart(POLICY, [look]).exposure == ""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from andon.api import views
+from andon.api.model import OutlookView
 from andon.board import story, words
 from andon.judge.model import Counts, Finding, JudgeState, Outcome, Verdict
 from andon.rollouts.model import Evidence, Phase, Stage, Trigger
@@ -137,3 +138,16 @@ def test_a_metric_says_its_effect_and_what_it_still_needs(changes, effect, needs
     assert tuple(each and each.key for each in said) == (effect, needs)
     for phrase in filter(None, said):
         assert words.say("en", phrase.key, **phrase.values)
+
+
+def test_what_would_turn_a_metric_is_said_where_it_is_in_reach():
+    seen = view(evidence=judged(Outcome.INCONCLUSIVE))
+    both = OutlookView(metric="yield", bad_to_fail=7, good_to_pass=1240)
+    told = story.turning(seen.model_copy(update={"outlook": [both]}), "yield")
+    assert [words.say("en", each.key, **each.values) for each in told] == [
+        "7 bad ones of the candidate in a row would take it back",
+        "1,240 good ones in a row would let it go on",
+    ]
+    none = OutlookView(metric="yield", bad_to_fail=None, good_to_pass=None)
+    assert story.turning(seen.model_copy(update={"outlook": [none]}), "yield") == []
+    assert story.turning(seen, "yield") == []

@@ -191,7 +191,9 @@ def test_a_rollout_shows_plan_evidence_and_instances() -> None:
     shown = text_of(render.rollout(a_rollout()))
     assert "mes 1.0.0 → 1.1.0 in production" in shown
     assert "candidate fails 9.7 times as often" in shown
-    assert "ratio 9.70 in [5.10, ∞]" in shown
+    assert "9.70 times the stable (5.10 to ∞)" in shown
+    assert "next" not in shown, "without the time nothing is said of what comes"
+    assert "next" in text_of(render.rollout(a_rollout(), AT))
     assert "exit code 1: [no database]" in shown
 
 
