@@ -9,17 +9,26 @@ _REQUEST = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 
 @dataclass(slots=True)
 class Tally:
-    """What all connections together saw. `last`: when an answer of each release last arrived."""
+    """What all connections together saw. `last`: when an answer of each release last arrived. `longest_gap`:
+    seconds between two good answers of any connection."""
 
     answers: dict[bytes, int] = field(default_factory=dict)
     failed: int = 0
     first_failure: str = ""
     last: dict[bytes, float] = field(default_factory=dict)
     is_over: bool = False
+    longest_gap: float = 0.0
+    last_good: float = 0.0
 
     @property
     def sent(self) -> int:
         return sum(self.answers.values()) + self.failed
+
+    def succeed(self, release: bytes) -> None:
+        now = time.perf_counter()
+        self.answers[release] = self.answers.get(release, 0) + 1
+        self.longest_gap = max(self.longest_gap, now - (self.last_good or now))
+        self.last[release] = self.last_good = now
 
     def fail(self, what: str) -> None:
         self.failed += 1
@@ -47,8 +56,7 @@ class _Connection(asyncio.Protocol):
             return
         self._got, self._waiting = b"", False
         if head.startswith(b"HTTP/1.1 200"):
-            self._tally.answers[body] = self._tally.answers.get(body, 0) + 1
-            self._tally.last[body] = time.perf_counter()
+            self._tally.succeed(body)
         else:
             self._tally.fail(head.partition(b"\r\n")[0].decode())
         self._ask()
@@ -99,3 +107,19 @@ class Load:
                 await asyncio.sleep(0.01)
                 continue
             await connection.done
+
+
+async def stream(port: int, path: str) -> int:
+    """Pieces that came of an answer in pieces; all of them where it was not cut off."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+    await reader.readuntil(b"\r\n\r\n")
+    pieces = 0
+    try:
+        while size := int(await reader.readline() or b"-1", 16):
+            await reader.readexactly(size + 2)
+            pieces += 1
+    except (OSError, ValueError, asyncio.IncompleteReadError):
+        return -1
+    writer.transport.abort()
+    return pieces

@@ -137,7 +137,8 @@ async def assembled(settings: Settings, certificate: Reloading | None = None) ->
     await base.access.clock_watch.start()
     await _tell_start(base)
     wakes = _Wakes()
-    envoy, target = _envoy(base), _target(base, lambda: wakes.wake("instances", "gateway", "rollouts"))
+    envoy = _envoy(base, lambda: wakes.wake("gateway"))
+    target = _target(base, lambda: wakes.wake("instances", "gateway", "rollouts"))
     outside = outside_of(base.settings.evidence, base.clock)
     seen = Seen(Scraper(envoy, base.clock), base.desired, base.manifests, target, base.clock, outside=outside)
     gates = gates_of(_where(base, seen), lambda: wakes.wake("rollouts"))
@@ -171,7 +172,7 @@ def _shown(settings: Settings) -> dict[str, Any]:
 async def end_everything(settings: Settings) -> None:
     """Stop the gateway and all instances of the home. Nobody else may run over it meanwhile."""
     base = _base(settings)
-    envoy, target = _envoy(base), _target(base, lambda: None)
+    envoy, target = _envoy(base, lambda: None), _target(base, lambda: None)
     try:
         await envoy.stop()
         await target.stop_everything()
@@ -200,11 +201,11 @@ def _base(settings: Settings) -> _Base:
     )
 
 
-def _envoy(base: _Base) -> Envoy:
+def _envoy(base: _Base, ended: Callable[[], None]) -> Envoy:
     settings = base.settings.gateway
     places = Places(settings.certificates, authority.Layout(base.home / "ca").server)
     options = EnvoyOptions(folder=base.home / "gateway", program=settings.envoy, certificates=places)
-    return Envoy(options, base.clock)
+    return Envoy(options, base.clock, ended)
 
 
 def _target(base: _Base, wake: Callable[[], None]) -> LocalTarget:

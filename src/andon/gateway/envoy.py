@@ -5,7 +5,7 @@ What is not here: which documents it serves (`delivery.py`), its numbers (`stats
 
 import asyncio
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from andon.kernel import files, logging, processes
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Unavailable
 from andon.kernel.ids import EnvironmentName, Process, UnitName, Version
+from andon.kernel.watching import Watch
 
 _log = logging.get(__name__)
 _FIRST_PAUSE = timedelta(milliseconds=500)
@@ -52,8 +53,10 @@ class EnvoyOptions:
 class Envoy:
     """Supervises the process and brings it its documents. Closing it leaves the process running."""
 
-    def __init__(self, options: EnvoyOptions, clock: Clock) -> None:
+    def __init__(self, options: EnvoyOptions, clock: Clock, ended: Callable[[], None] = lambda: None) -> None:
+        """`ended` is called when the process that was started or adopted is gone."""
         self._options = options
+        self._watch = Watch(ended)
         self._clock = clock
         self._folder = Folder(options.folder)
         self._held: Process | None = None
@@ -103,6 +106,7 @@ class Envoy:
             _log.info("gateway adopted", pid=running.pid)
         await self._until_live(running)
         self._held, self._held_since = running, self._clock.monotonic()
+        self._watch.over(running)
         if self._delivery is not None:
             self._delivery.forget()
         return running
@@ -129,6 +133,7 @@ class Envoy:
 
     async def close(self) -> None:
         """Let go of it; it goes on serving."""
+        self._watch.end()
         if self._admin is not None:
             await self._admin.close()
 

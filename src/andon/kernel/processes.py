@@ -5,7 +5,6 @@ was never noted, it was started with a mark in its environment, which everything
 is not here: starting them, which each domain does in its own way.
 """
 
-import asyncio
 import contextlib
 import json
 import os
@@ -99,6 +98,8 @@ def send(process: Process, number: signal.Signals) -> None:
 
 async def is_gone_within(process: Process, patience: timedelta) -> bool:
     """Wait for its end, `patience` at the most; gives whether it ended."""
+    import asyncio  # half of the time that it takes to start Envoy again, and its launcher needs none of it
+
     try:
         with _watching(process) as descriptor:
             return await asyncio.to_thread(_is_readable_within, descriptor, patience)
