@@ -10,6 +10,7 @@ PYTEST := $(PY) -m pytest
 WORKERS ?= auto
 KILLS ?= 500
 MUTATIONS ?= 1000
+STORIES ?= 20000
 # Options for the command behind a target, such as: make demo ARGS=--exit
 ARGS ?=
 
@@ -25,7 +26,8 @@ test: setup-system check ## the linters and every test (WORKERS=n, ARGS for pyte
 test-quick: setup ## the unit tier: needs nothing outside the process
 	$(PYTEST) -q -n $(WORKERS) -m unit $(ARGS)
 
-campaign: setup ## forge the timeline MUTATIONS times, 0.1 s each; kill Andon at KILLS random moments, 4 s each
+campaign: setup ## tell STORIES simulated rollouts, forge the timeline MUTATIONS times, kill Andon at KILLS random moments
+	$(PY) -m bench.simulation --stories $(STORIES)
 	ANDON_MUTATIONS=$(MUTATIONS) $(PYTEST) -q -n 0 -rP tests/component/test_timeline_campaign.py $(ARGS)
 	ANDON_KILLS=$(KILLS) $(PYTEST) -q -n 0 -rP tests/system/test_kill.py $(ARGS)
 
@@ -38,6 +40,7 @@ check: setup ## the linters and the type checker
 
 bench: setup ## the figures that the documents claim, measured quickly (see bench/ for the long forms)
 	$(PY) -m bench.judge --runs 1000
+	$(PY) -m bench.simulation
 	$(PY) -m bench.board
 	$(PY) -m bench.gateway --quick
 	$(PY) -m bench.timeline --records 200000
