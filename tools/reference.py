@@ -71,14 +71,15 @@ def _manifest_section(title: str, model: type[BaseModel], *, is_required: bool) 
     nested: list[str] = []
     for name, field in model.model_fields.items():
         inner = _model_of(field.annotation)
+        key = field.alias or name
         if inner is not None:
-            is_list = typing.get_origin(field.annotation) is list
-            own = f"{title.strip('[]')}.{name}"
-            nested += _manifest_section(f"[{own}]" if is_list else own, inner, is_required=False)
-            if not is_list:
+            kind = typing.get_origin(field.annotation)
+            own = f"{title.strip('[]')}.{key}" + (".<name>" if kind is dict else "")
+            nested += _manifest_section(f"[{own}]" if kind is list else own, inner, is_required=False)
+            if kind is not list:
                 continue
         default = "required" if field.is_required() else _default(field.default)
-        lines.append(f"| `{name}` | {_type(field.annotation)} | {default} | {_cell(field.description)} |")
+        lines.append(f"| `{key}` | {_type(field.annotation)} | {default} | {_cell(field.description)} |")
     return lines + nested
 
 
@@ -244,7 +245,9 @@ def _type(annotation: Any) -> str:
     if origin in {typing.Union, types.UnionType}:
         return " or ".join(_type(each) for each in arguments if each is not type(None))
     if origin in {list, dict}:
-        return "table of text" if origin is dict else f"list of {_type(arguments[0])}"
+        inner = _type(arguments[-1])
+        many = f"{inner}s" if inner in {"number", "duration"} else inner
+        return f"{'table' if origin is dict else 'list'} of {many}"
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         return " or ".join(f"`{each.value}`" for each in annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from andon import own_judges
 from andon.access.ca import authority
 from andon.access_parts import Access, access_of
 from andon.api.services import Probe, Services
@@ -26,7 +27,7 @@ from andon.gateway.controller import Sources as GatewaySources
 from andon.gateway.envoy import Envoy, EnvoyOptions
 from andon.gateway.model import Acknowledged
 from andon.gateway.stats import Scraper
-from andon.judge import sequential
+from andon.judge.registry import Judges
 from andon.kernel.clock import Clock, SystemClock
 from andon.kernel.errors import AndonError, Damaged
 from andon.kernel.ids import RunId
@@ -91,6 +92,7 @@ class _Base:
     releases: ReleaseStore
     manifests: Manifests
     access: Access
+    judges: Judges
 
     @property
     def place(self) -> str:
@@ -198,6 +200,7 @@ def _base(settings: Settings) -> _Base:
         releases=releases,
         manifests=Manifests(releases, desired),
         access=access_of(settings, home, database, clock),
+        judges=own_judges.found(),
     )
 
 
@@ -276,7 +279,7 @@ def _wired(
             outside=outside.view,
             tasks=tasks.view,
         ),
-        sequential,
+        base.judges,
         interval=settings.rollouts.interval,
     )
     controller = RolloutController(
@@ -319,7 +322,7 @@ def _wired(
         ship=Ship(runs, clock, lambda: wakes.wake("pipelines"), roots=settings.pipelines.sources),
         rollouts=rollouts,
         commands=Commands(
-            rollouts, base.releases, sequential, clock, Authority(access.policies, access.sealer, gates)
+            rollouts, base.releases, base.judges, clock, Authority(access.policies, access.sealer, gates)
         ),
         desired=base.desired,
         timeline=base.timeline,
@@ -394,6 +397,7 @@ async def _probes(base: _Base, envoy: Envoy, certificate: Reloading | None) -> l
         await probed("database", lambda: base.timeline.list(Filter(), limit=1), "is the disk full?"),
         await probed("registry", base.releases.verify, "docs/operations/keys.md"),
         _gateway_probe(envoy),
+        _judges_probe(base.judges),
         await probed("secrets", lambda: _secrets(base), "docs/operations/secrets.md"),
         *(
             [await probed("directory", base.access.directory.probe, "docs/operations/ldap.md")]
@@ -420,6 +424,13 @@ async def probed(name: str, read: Callable[[], Awaitable[object]], hint: str) ->
 async def _secrets(base: _Base) -> None:
     if unreadable := await base.access.secrets.list_unreadable():
         raise Damaged("secrets-unreadable", f"secrets that cannot be opened: {', '.join(unreadable)}")
+
+
+def _judges_probe(judges: Judges) -> Probe:
+    if judges.problems:
+        problem = "; ".join(f"{name}: {why}" for name, why in sorted(judges.problems.items()))
+        return Probe("judges", problem=problem, hint="docs/operations/judges.md")
+    return Probe("judges", detail=", ".join(judges.names))
 
 
 def _gateway_probe(envoy: Envoy) -> Probe:

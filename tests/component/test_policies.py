@@ -12,7 +12,7 @@ from andon.access.model import PRODUCTION, Role
 from andon.access.policies import held
 from andon.access.policies.calendar import Calendar
 from andon.access.policies.commands import Policies, document
-from andon.access.policies.model import Policy, default
+from andon.access.policies.model import Bounds, Policy, default
 from andon.access.policies.store import TRIGGERS, PolicyStore, policies, values
 from andon.access.rights import BUILTIN
 from andon.access.signatures.model import Action
@@ -236,3 +236,54 @@ async def test_a_version_that_is_not_what_the_timeline_tells_is_named(desk: Desk
     assert set(found) == {"policy-altered", "policy-missing"}
     assert "plant-2, version 1" in found["policy-altered"]
     assert "staging, version 1" in found["policy-missing"]
+
+
+ALL = Bounds(
+    "staging",
+    timedelta(hours=24),
+    True,
+    frozenset({"canary", "blue-green"}),
+    0.005,
+    1.4,
+    True,
+    "mine",
+)
+
+
+@pytest.mark.part11("11.10(k)", "11.70")
+async def test_bounds_come_back_as_they_were_signed(desk: Desk) -> None:
+    await desk.put(bounds=ALL)
+    assert (await desk.policies.get(PRODUCTION)).bounds == ALL
+    kept = await desk.draft(approvals=3)
+    assert kept.bounds == ALL, "a change that says nothing of bounds leaves them"
+    assert (await desk.put(bounds=Bounds())).bounds == Bounds()
+    assert await held.policies(desk.database) == []
+
+
+def test_a_policy_without_bounds_has_the_text_that_was_signed_before_there_were_any() -> None:
+    assert values(default(PRODUCTION)) == {
+        "environment": "production",
+        "version": 0,
+        "is_production": True,
+        "approvals": 1,
+        "approver_role": "approver",
+        "signed": sorted(each.value for each in Action),
+    }
+    bounded = replace(default(PRODUCTION), bounds=Bounds("staging"))
+    assert values(bounded)["bounds"] == {"promotes_from": "staging"}
+
+
+@pytest.mark.part11("11.70")
+@pytest.mark.parametrize("bounds", [{"alpha_at_most": 0.4}, {"of_tomorrow": 1}, "loose"])
+async def test_bounds_that_were_loosened_by_other_hands_are_not_obeyed(desk: Desk, bounds: Any) -> None:
+    made = await desk.put(bounds=ALL)
+    document_ = values(made) | {"bounds": bounds}
+    await desk.without_triggers(update(policies).values(document=document_))
+    with pytest.raises((Untrusted, Damaged)):
+        await desk.policies.get(PRODUCTION)
+
+
+async def test_environments_that_promote_from_each_other_are_refused(desk: Desk) -> None:
+    await desk.put("staging", is_production=False, approvals=0, bounds=Bounds("production"))
+    with pytest.raises(InvalidInput, match="in a circle, production from staging from production"):
+        await desk.draft(bounds=Bounds("staging"))

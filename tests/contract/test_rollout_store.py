@@ -24,6 +24,8 @@ from andon.kernel.ids import EnvironmentName, RolloutId, Version
 from andon.rollouts import codec, telling
 from andon.rollouts.actions import Decision, Finish, RollBack, SetShare
 from andon.rollouts.gather import Gained
+from andon.rollouts.holds import rules as holding
+from andon.rollouts.holds.model import Hold
 from andon.rollouts.looks.store import Change
 from andon.rollouts.model import Cord, Phase, Request, RequestKind, Rollout, Stage, Trigger
 from andon.rollouts.rows import store as tables
@@ -386,3 +388,83 @@ async def test_every_event_is_told_in_the_same_words(kept: Kept) -> None:
     assert [(each.kind, each.before, each.after) for each in await kept.records()] == [
         (each.kind, each.before, codec.encode(each.after)) for each in told
     ]
+
+
+async def asked_back(kept: Kept, actor: str) -> None:
+    """Somebody aborts ro-1, and the tick takes it up."""
+    store = kept.store
+    await store.create(first(), AT)
+    await store.ask(await store.load(RolloutId("ro-1")), Request(RequestKind.ABORT, actor, "it burns"), AT)
+    decision = Decision(RollBack(Trigger.ABORT), f"aborted by {actor}: it burns")
+    await store.save(await change(store, decision), decision)
+
+
+async def test_an_abort_by_a_person_holds_the_place_with_the_decision_that_takes_it_back(kept: Kept) -> None:
+    await asked_back(kept, "kim")
+    hold = await kept.store.hold.find(UNIT, PRODUCTION)
+    assert (hold.actor, hold.version, hold.rollout, hold.at) == ("kim", NEW, "ro-1", AT)
+    assert [each.kind for each in await kept.records()][-2:] == ["rollout.rollback", "hold.made"]
+    late = await change(kept.store, Decision(Finish(Phase.RETURNED), "gone"))
+    await kept.store.save(late, Decision(Finish(Phase.RETURNED), "gone"))
+    kinds = [each.kind for each in await kept.records()]
+    assert kinds.count("hold.made") == 1, "a return makes one hold, not one at each step of it"
+
+
+async def test_what_comes_back_by_itself_holds_nothing(kept: Kept) -> None:
+    await asked_back(kept, "andon")
+    assert await kept.store.hold.list() == []
+    for trigger in (Trigger.JUDGE, Trigger.HEALTH, Trigger.NO_EVIDENCE):
+        decision = Decision(RollBack(trigger), "bad")
+        before = await kept.store.load(RolloutId("ro-1"))
+        after = apply(first(), decision, AT)
+        assert holding.of_decision(before.rollout, after, decision.action, AT) is None
+
+
+async def test_a_decision_that_comes_second_makes_no_hold(kept: Kept) -> None:
+    store = kept.store
+    await store.create(first(), AT)
+    decision = Decision(RollBack(Trigger.ABORT), "aborted by kim")
+    await store.ask(await store.load(RolloutId("ro-1")), Request(RequestKind.ABORT, "kim", "it burns"), AT)
+    late = await change(store, decision)
+    await store.ask(await store.load(RolloutId("ro-1")), Request(RequestKind.ABORT, "lee", "it burns"), AT)
+    with pytest.raises(Conflict, match="changed in between"):
+        await store.save(late, decision)
+    assert await store.hold.list() == []
+
+
+async def test_going_back_holds_what_was_left_as_it_begins(kept: Kept) -> None:
+    await finished(kept.store)
+    plan = replace(a_plan(stable=OLD), is_rollback=True)
+    await kept.store.create(a_rollout(plan, stable=OLD, id=RolloutId("ro-2"), candidate=NEW), AT)
+    hold = await kept.store.hold.find(UNIT, PRODUCTION)
+    assert (hold.version, hold.actor) == (OLD, "kim")
+
+
+@pytest.mark.parametrize(("actor", "is_kept_out"), [("kim", False), ("andon", True), ("token:ci", True)])
+async def test_a_hold_keeps_out_what_nobody_sits_behind(kept: Kept, actor: str, is_kept_out: bool) -> None:
+    hold = Hold(UNIT, PRODUCTION, "kim", "the torque is odd", AT, OLD)
+    await kept.store.hold.make(hold)
+    if is_kept_out:
+        with pytest.raises(
+            Conflict, match=r"kim holds mes in production after 1\.0\.0 was taken back"
+        ) as caught:
+            await kept.store.create(first(actor=actor), AT)
+        assert (caught.value.code, await kept.store.list()) == ("on-hold", [])
+        await kept.store.hold.release(hold, ("lee", "it was the fixture"), AT)
+    await kept.store.create(first(actor=actor), AT)
+
+
+async def test_a_hold_is_released_once_and_only_the_one_that_was_seen(kept: Kept) -> None:
+    one = Hold(UNIT, PRODUCTION, "kim", "the torque is odd", AT)
+    other = replace(one, actor="lee", at=AT + timedelta(seconds=1))
+    await kept.store.hold.make(one)
+    await kept.store.hold.make(other)
+    with pytest.raises(Conflict, match="held once more"):
+        await kept.store.hold.release(one, ("kim", "fine"), AT)
+    assert await kept.store.hold.list() == [other]
+    await kept.store.hold.release(other, ("kim", "fine"), AT)
+    with pytest.raises(NotFound, match="mes is not held in production"):
+        await kept.store.hold.release(other, ("kim", "fine"), AT)
+    events = await kept.records()
+    assert [each.kind for each in events] == ["hold.made", "hold.made", "hold.released"]
+    assert (events[1].before["held_by"], events[2].reason) == ("kim", "fine")

@@ -1,13 +1,16 @@
 """What callers send about people, sessions, tokens and policies. No error shows what is secret."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Path
 from pydantic import Field, SecretStr
 
 from andon.access.model import Grant, Permission, Scope, Where
+from andon.access.policies.model import Bounds
 from andon.access.signatures.model import Action
 from andon.api.inputs import Because, Body, Plain, Signed
+from andon.units.model import StrategyName
 
 Password = Annotated[SecretStr, Field(max_length=1024)]
 UserPath = Annotated[str, Path(max_length=120, description="Id or login", examples=["minseo"])]
@@ -99,8 +102,27 @@ class CalendarGiven(Body):
     shifts: dict[Plain, list[Plain]] = Field(default_factory=dict, max_length=50)
 
 
+class BoundsGiven(Body):
+    """What an environment asks of the rollouts into it; what is left out asks nothing."""
+
+    promotes_from: Plain = Field("", max_length=40, examples=["staging"])
+    min_age_s: float = Field(0, ge=0, le=366 * 86400)
+    is_auto: bool = False
+    strategies: list[StrategyName] = Field(default_factory=list, max_length=20)
+    alpha_at_most: float | None = Field(None, gt=0, lt=0.5)
+    margin_at_most: float | None = Field(None, gt=1, le=100)
+    requires_evidence: bool = False
+    judge: Plain = Field("", max_length=60)
+
+    def bounds(self) -> Bounds:
+        """As the domain has them."""
+        given = self.model_dump(exclude={"min_age_s", "strategies"})
+        names = frozenset(each.value for each in self.strategies)
+        return Bounds(**given, min_age=timedelta(seconds=self.min_age_s), strategies=names)
+
+
 class PutPolicy(Signed):
-    """What an environment demands; changing it is signed.
+    """What an environment demands; changing it is signed. Without `bounds` those in force stay.
 
     calendar: left out, the present one stays; null takes it away.
     """
@@ -110,6 +132,7 @@ class PutPolicy(Signed):
     is_production: bool
     signed: list[Action] = Field(max_length=20)
     calendar: CalendarGiven | None = None
+    bounds: BoundsGiven | None = None
 
 
 class PutSecret(Because):

@@ -174,6 +174,19 @@ class CalendarView(View):
     shifts: dict[str, list[str]]
 
 
+class BoundsView(View):
+    """What an environment asks of the rollouts into it; what is empty, 0, false or null asks nothing."""
+
+    promotes_from: str
+    min_age_s: float
+    is_auto: bool
+    strategies: list[str]
+    alpha_at_most: float | None
+    margin_at_most: float | None
+    requires_evidence: bool
+    judge: str
+
+
 class PolicyView(View):
     """What an environment demands; version 0 is built in."""
 
@@ -184,6 +197,7 @@ class PolicyView(View):
     approver_role: str
     signed: list[str]
     calendar: CalendarView | None = None
+    bounds: BoundsView
 
 
 class StoredPolicyView(View):

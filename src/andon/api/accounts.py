@@ -6,7 +6,7 @@ from datetime import datetime
 from andon.access import rights
 from andon.access.model import Grant, Permission, Principal, PrincipalKind, Role, Scope, User, Where
 from andon.access.policies import calendar
-from andon.access.policies.model import Policy
+from andon.access.policies.model import Bounds, Policy
 from andon.access.signatures.model import Signature, Standing
 from andon.api import account_model as model
 from andon.api import views
@@ -178,6 +178,21 @@ def policy(seen: Policy) -> model.PolicyView:
         approver_role=seen.approver_role,
         signed=sorted(each.value for each in seen.signed),
         calendar=None if seen.calendar is None else model.CalendarView(**calendar.to_values(seen.calendar)),
+        bounds=bounds(seen.bounds),
+    )
+
+
+def bounds(seen: Bounds) -> model.BoundsView:
+    """What a policy asks of rollouts."""
+    return model.BoundsView(
+        promotes_from=seen.promotes_from,
+        min_age_s=seen.min_age.total_seconds(),
+        is_auto=seen.is_auto,
+        strategies=sorted(seen.strategies),
+        alpha_at_most=seen.alpha_at_most,
+        margin_at_most=seen.margin_at_most,
+        requires_evidence=seen.requires_evidence,
+        judge=seen.judge,
     )
 
 

@@ -1,7 +1,7 @@
 """Reads what a page or an answer needs from the services, and hands it to the pure views."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from andon.api.services import Services
 from andon.kernel.errors import AndonError, NotFound
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.pipelines.model import Run
+from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import Cord, Rollout
 from andon.targets.model import Instance
 from andon.timeline.records import Record
@@ -68,6 +69,11 @@ async def _filtered(
     return found[:limit]
 
 
+def _with_hold(tile: model.UnitStatus, held: Mapping[str, Hold]) -> model.UnitStatus:
+    hold = held.get(f"{tile.environment}/{tile.unit}")
+    return tile if hold is None else tile.model_copy(update={"hold": views.hold(hold)})
+
+
 class _Looks:
     """Looks as they were read: `views` thinned; `seq` is the last one's."""
 
@@ -95,11 +101,12 @@ class Gather:
         desired = [each for each in await self.services.desired.list() if sees(caller, each)]
         cords = await self.cords(caller)
         tiles = await asyncio.gather(*(self._tile(each, cords) for each in desired))
+        held = {f"{each.environment}/{each.unit}": each for each in await self.holds(caller)}
         return model.Status(
             at=self.services.clock.now(),
             version=self.services.version,
             cords=[views.cord(each) for each in cords],
-            units=list(tiles),
+            units=[_with_hold(each, held) for each in tiles],
         )
 
     async def cords(self, caller: Caller) -> list[Cord]:
@@ -110,6 +117,10 @@ class Gather:
             for each in pulled
             if caller.may(Permission.FLOOR_VIEW, Place(environment=each.environment or None))
         ]
+
+    async def holds(self, caller: Caller) -> list[Hold]:
+        """The holds in force that the caller sees."""
+        return [each for each in await self.services.commands.holds() if sees(caller, each)]
 
     async def units(self, caller: Caller) -> list[model.UnitView]:
         """Every unit that was ever released or deployed, as far as the caller sees it."""

@@ -294,6 +294,18 @@ class CordView(View):
     at: datetime
 
 
+class HoldView(View):
+    """Nothing deploys by itself to a unit there. `version`: what was taken back, null where nothing was."""
+
+    unit: str
+    environment: str
+    version: str | None
+    rollout: str = Field("", description="The rollout that was ended, or that goes back")
+    actor: str
+    reason: str
+    at: datetime
+
+
 class RecordView(View):
     """One thing that happened."""
 
@@ -398,6 +410,7 @@ class UnitStatus(View):
     releases: list[ReleaseStatus]
     rollout: RolloutSummary | None
     last_rollout: RolloutSummary | None
+    hold: HoldView | None = None
 
 
 class Status(View):

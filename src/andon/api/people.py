@@ -11,7 +11,7 @@ from typing import Protocol
 from andon.access.model import Grant, Principal, Role, User
 from andon.access.people.model import Actor
 from andon.access.policies.calendar import Calendar
-from andon.access.policies.model import Policy
+from andon.access.policies.model import Bounds, Policy
 from andon.access.secrets.model import Rotation, Secret
 from andon.access.signatures.commands import Given
 from andon.access.signatures.model import Action, Document, Signature, Standing
@@ -257,6 +257,7 @@ class Policies(Protocol):
         signed: Collection[Action],
         calendar: Calendar | None = None,
         keeps_calendar: bool = False,
+        bounds: Bounds | None = None,
     ) -> Policy: ...
     def document(self, policy: Policy) -> Document: ...
     async def put(self, policy: Policy, signature: Signature) -> Policy: ...

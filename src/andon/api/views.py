@@ -14,6 +14,7 @@ from andon.judge.outlook import outlook
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
 from andon.rollouts.gates import Answered
+from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import Cord, Phase, Rollout, Stage
 from andon.rollouts.steps import Plan
 from andon.targets.model import Instance
@@ -90,6 +91,19 @@ def cord(pulled: Cord) -> model.CordView:
         actor=pulled.actor,
         reason=pulled.reason,
         at=pulled.at,
+    )
+
+
+def hold(held: Hold) -> model.HoldView:
+    """A hold."""
+    return model.HoldView(
+        unit=held.unit,
+        environment=held.environment,
+        version=held.version,
+        rollout=held.rollout,
+        actor=held.actor,
+        reason=held.reason,
+        at=held.at,
     )
 
 

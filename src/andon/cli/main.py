@@ -11,6 +11,7 @@ from andon.cli import (
     audit,
     authority,
     exits,
+    holds,
     look,
     needs,
     policies,
@@ -66,8 +67,8 @@ def options(
 
 
 for group in (
-    server, signin, ship, rollouts, approvals, look, timeline, audit, signatures, policies, users, roles,
-    tokens, secrets, authority, access, witness,
+    server, signin, ship, rollouts, holds, approvals, look, timeline, audit, signatures, policies, users,
+    roles, tokens, secrets, authority, access, witness,
 ):  # fmt: skip
     group.register(app)
 needs.show(app)

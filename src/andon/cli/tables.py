@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from andon.cli.render import moment
+from andon.cli.render import moment, seconds
 
 View = Mapping[str, Any]
 _STANDING = {"valid": "green", "unsigned": "yellow", "forged": "red"}
@@ -163,7 +163,12 @@ def policies(found: Sequence[View]) -> RenderableType:
             "production" if each["is_production"] else "", escape(approvals),
             ", ".join(sorted(each["signed"])) or "nothing", escape(_begins(each.get("calendar"))),
         )  # fmt: skip
-    return shown
+    lines = [
+        Text.from_markup(f"[bold]{escape(each['environment'])}[/] asks of rollouts: {escape(said)}")
+        for each in found
+        if (said := bounds(each.get("bounds") or {})) != "nothing"
+    ]
+    return Group(shown, *lines)
 
 
 def _begins(calendar: Mapping[str, Any] | None) -> str:
@@ -174,15 +179,74 @@ def _begins(calendar: Mapping[str, Any] | None) -> str:
     return f"{'; '.join(calendar['open']) or 'always'} ({calendar['zone']}){closed}"
 
 
+def bounds(given: View) -> str:
+    """What a policy asks of rollouts, in a line."""
+    said = []
+    if source := given.get("promotes_from"):
+        age = f" after {seconds(given['min_age_s'])}" if given.get("min_age_s") else ""
+        said.append(f"from {source}{age}{', by itself' if given.get('is_auto') else ''}")
+    if given.get("strategies"):
+        said.append(" or ".join(given["strategies"]))
+    said += [
+        f"{word} at most {given[name]:g}"
+        for name, word in (("alpha_at_most", "alpha"), ("margin_at_most", "margin"))
+        if given.get(name)
+    ]
+    if given.get("requires_evidence"):
+        said.append("evidence")
+    if given.get("judge"):
+        said.append(f"judge {given['judge']}")
+    return "; ".join(said) or "nothing"
+
+
 def policy_history(found: Sequence[View]) -> RenderableType:
     """Versions of a policy with who signed each, newest first."""
-    shown = table("version", "since", "signed by", "approvals", "signatures for", "signature")
+    shown = table("version", "since", "signed by", "approvals", "signatures for", "of rollouts", "signature")
     for each in found:
         policy = each["policy"]
         shown.add_row(
             str(policy["version"]), at(each["at"]), escape(each["actor"]),
             escape(f"{policy['approvals']} of {policy['approver_role']}"),
-            ", ".join(sorted(policy["signed"])) or "nothing", each["signature"],
+            ", ".join(sorted(policy["signed"])) or "nothing", escape(bounds(policy.get("bounds") or {})),
+            each["signature"],
+        )  # fmt: skip
+    return shown
+
+
+def changed(older: View, newer: View) -> dict[str, dict[str, Any]]:
+    """What differs between two versions of a policy: by name, before and after."""
+    one, other = _flat(older), _flat(newer)
+    return {
+        name: {"before": one.get(name), "after": other.get(name)}
+        for name in sorted({*one, *other} - {"version", "environment"})
+        if one.get(name) != other.get(name)
+    }
+
+
+def _flat(policy: View) -> dict[str, Any]:
+    return {**{k: v for k, v in policy.items() if k != "bounds"}, **(policy.get("bounds") or {})}
+
+
+def policy_diff(found: Mapping[str, View], older: int, newer: int) -> RenderableType:
+    """What changed, one value a line."""
+    if not found:
+        return Text(f"versions {older} and {newer} say the same", style="dim")
+    shown = table("value", f"version {older}", f"version {newer}")
+    for name, each in found.items():
+        values = ("-" if each[when] is None else escape(str(each[when])) for when in ("before", "after"))
+        shown.add_row(name, *values)
+    return shown
+
+
+def holds(found: Sequence[View]) -> RenderableType:
+    """Holds, one a line."""
+    if not found:
+        return Text("nothing is held", style="dim")
+    shown = table("unit", "environment", "taken back", "held by", "since", "reason")
+    for each in found:
+        shown.add_row(
+            f"[bold]{escape(each['unit'])}[/]", escape(each["environment"]), each["version"] or "-",
+            escape(each["actor"]), at(each["at"]), escape(each["reason"]),
         )  # fmt: skip
     return shown
 

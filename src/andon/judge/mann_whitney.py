@@ -45,6 +45,7 @@ def update(state: JudgeState, looks: Mapping[str, Look], policy: JudgePolicy, at
 
 
 observe_ratio = sequential.observe_ratio
+problem = sequential.problem
 
 
 def judge(state: JudgeState, policy: JudgePolicy) -> Verdict:

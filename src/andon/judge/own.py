@@ -84,6 +84,10 @@ class Own:
         """Add requests; the sample ratio is checked whatever the judge."""
         return sequential.observe_ratio(state, requests, share, policy)
 
+    def problem(self, state: JudgeState, policy: JudgePolicy) -> str:  # noqa: ARG002  the judges' protocol
+        """Say why it can judge no more; empty where it can."""
+        return state.problem
+
     def judge(self, state: JudgeState, policy: JudgePolicy) -> Verdict:
         """Ask it, after a broken split and the guardrails."""
         plain = sequential.judge(state, policy)

@@ -31,6 +31,10 @@ class Judge(Protocol):
         """Add the requests of each arm since the last look, made at the candidate's share `share`."""
         ...
 
+    def problem(self, state: JudgeState, policy: JudgePolicy) -> str:
+        """Say why nothing can be judged, and so nothing may go on; empty where it can."""
+        ...
+
     def judge(self, state: JudgeState, policy: JudgePolicy) -> Verdict:
         """Say what the evidence says."""
         ...
@@ -54,26 +58,30 @@ class Judges:
         self, own: Mapping[str, OwnJudge] | None = None, problems: Mapping[str, str] | None = None
     ) -> None:
         self._judges = {name: Own(name, judge) for name, judge in (own or {}).items()} | dict(BUILT_IN)
-        self._problems = dict(problems or {})
+        self.problems: Mapping[str, str] = dict(problems or {})
 
     @property
     def names(self) -> tuple[str, ...]:
         """All judges there are, the default first."""
         return (*BUILT_IN, *sorted(set(self._judges) - set(BUILT_IN)))
 
-    def problem(self, policy: JudgePolicy) -> str:
-        """Say why nothing can be judged by this policy; empty where it can."""
+    def missing(self, policy: JudgePolicy) -> str:
+        """Say why the policy's judge is not here; empty where it is."""
         if policy.judge in self._judges:
             return ""
-        why = self._problems.get(policy.judge, "it is not installed")
+        why = self.problems.get(policy.judge, "it is not installed")
         return f"the judge {policy.judge!r} cannot judge here: {why}"
+
+    def problem(self, state: JudgeState, policy: JudgePolicy) -> str:
+        """Say why nothing can be judged: the judge is not here, missed something, or broke."""
+        return self.missing(policy) or state.problem
 
     def start(self, policy: JudgePolicy) -> JudgeState:
         """Return the state of the judge that the policy names.
 
         Raises: InvalidInput when there is no such judge, or it refuses the policy.
         """
-        if problem := self.problem(policy):
+        if problem := self.missing(policy):
             raise InvalidInput("judge.unknown", problem, hint=f"judges here: {', '.join(self.names)}")
         return self._judges[policy.judge].start(policy)
 
@@ -81,7 +89,7 @@ class Judges:
         self, state: JudgeState, looks: Mapping[str, Look], policy: JudgePolicy, at: float = 0.0
     ) -> JudgeState:
         """Let the policy's judge add a look. One that is gone misses it, and judges no more."""
-        if problem := self.problem(policy):
+        if problem := self.missing(policy):
             return replace(state, problem=f"evidence came while {problem}")
         return self._judges[policy.judge].update(state, looks, policy, at)
 
@@ -89,12 +97,12 @@ class Judges:
         self, state: JudgeState, requests: Look, share: float, policy: JudgePolicy
     ) -> JudgeState:
         """Let the policy's judge add requests, or nobody."""
-        if self.problem(policy):
+        if self.missing(policy):
             return state
         return self._judges[policy.judge].observe_ratio(state, requests, share, policy)
 
     def judge(self, state: JudgeState, policy: JudgePolicy) -> Verdict:
         """Ask the policy's judge. In the place of one that is gone it is said, and nothing passes."""
-        if problem := self.problem(policy):
+        if problem := self.missing(policy):
             return Verdict(Outcome.INCONCLUSIVE, problem)
         return self._judges[policy.judge].judge(state, policy)

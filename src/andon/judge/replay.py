@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from andon.judge.model import JudgePolicy, JudgeState, Look, Verdict
-from andon.judge.sequential import judge, observe_ratio, start, update
+from andon.judge.registry import Judge, Judges
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +21,19 @@ class StoredLook:
     at: float = 0.0
 
 
-def fold(state: JudgeState, stored: StoredLook, policy: JudgePolicy) -> JudgeState:
+_BUILT_IN = Judges()
+
+
+def fold(state: JudgeState, stored: StoredLook, policy: JudgePolicy, judge: Judge = _BUILT_IN) -> JudgeState:
     """Add one stored look, in the order in which the controller does."""
     if stored.requests is not None:
-        state = observe_ratio(state, stored.requests, stored.share, policy)
-    return update(state, stored.looks, policy, stored.at)
+        state = judge.observe_ratio(state, stored.requests, stored.share, policy)
+    return judge.update(state, stored.looks, policy, stored.at)
 
 
-def replay(stored_looks: Iterable[StoredLook], policy: JudgePolicy) -> Verdict:
-    """Judge a stored history from its beginning."""
-    state = start(policy)
+def replay(stored_looks: Iterable[StoredLook], policy: JudgePolicy, judge: Judge = _BUILT_IN) -> Verdict:
+    """Judge a stored history from its beginning. judge: where the plant has judges of its own."""
+    state = judge.start(policy)
     for stored in stored_looks:
-        state = fold(state, stored, policy)
-    return judge(state, policy)
+        state = fold(state, stored, policy, judge)
+    return judge.judge(state, policy)

@@ -63,6 +63,11 @@ def observe_ratio(state: JudgeState, requests: Look, share: float, policy: Judge
     return replace(state, ratio=sample_ratio.observe(state.ratio, requests, share, policy))
 
 
+def problem(state: JudgeState, policy: JudgePolicy) -> str:  # noqa: ARG001  the judges' protocol
+    """Say why this judge can judge no more. It always can."""
+    return state.problem
+
+
 def judge(state: JudgeState, policy: JudgePolicy) -> Verdict:
     """Say what the evidence says, in order of danger: invalid, fail, pass, inconclusive.
 

@@ -5,17 +5,20 @@ Deploying is here; asking of what is under way, going back and the cord are in f
 
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.rollouts.asking import Asking
+from andon.rollouts.bounds import bounded, sealed
 from andon.rollouts.cords.commands import CordCommands
 from andon.rollouts.desk import Asked
+from andon.rollouts.holds.commands import HoldCommands
+from andon.rollouts.holds.rules import stays
 from andon.rollouts.model import Rollout
-from andon.rollouts.plan import plan
+from andon.rollouts.plan import Current, plan
 from andon.rollouts.returning import Returning
 from andon.rollouts.steps import Plan
 from andon.units.model import StrategyName
 
 
-class Commands(Asking, Returning, CordCommands):
-    """Deploy, answer at gates, roll back, ask, and the cord.
+class Commands(Asking, Returning, CordCommands, HoldCommands):
+    """Deploy, answer at gates, roll back, ask, the cord, and holds.
 
     Where a `signature` is taken, the policy may demand it; the method `document_of_...` gives what to sign.
     """
@@ -42,10 +45,7 @@ class Commands(Asking, Returning, CordCommands):
             Conflict: it is stable there already, another rollout is under way, or the cord is pulled.
             Untrusted: the environment's policy was changed by other hands.
         """
-        manifest = await self._catalog.manifest(unit, version)
-        current = await self._current(unit, environment)
-        gate = await self._authority.gate(environment, needs_approval=needs_approval)
-        made = plan(manifest, environment, current, strategy, gate)
+        current, made = await self._planned((unit, environment, version), strategy, needs_approval)
         asked = Asked(actor, reason, proposer_id)
         return await self._begin((unit, environment, version), current, made, asked)
 
@@ -58,7 +58,27 @@ class Commands(Asking, Returning, CordCommands):
         strategy: StrategyName | None = None,
         needs_approval: bool = False,
     ) -> Plan:
-        """The plan that `deploy` would freeze now; nothing is written. Conflicts do not matter here."""
+        """The plan that `deploy` would freeze now; nothing is written. Conflicts do not matter here.
+
+        Raises: InvalidInput when its judge is unknown or refuses its policy, as `deploy` would.
+        """
+        made = (await self._planned((unit, environment, version), strategy, needs_approval))[1]
+        self._judge.start(made.policy)
+        return made
+
+    async def _planned(
+        self,
+        what: tuple[UnitName, EnvironmentName, Version],
+        strategy: StrategyName | None,
+        needs_approval: bool,
+    ) -> tuple[Current, Plan]:
+        """What runs now, and what a deployment will do: what the manifest proposes, within the policy."""
+        unit, environment, version = what
         manifest = await self._catalog.manifest(unit, version)
+        current = await self._current(unit, environment)
+        policy = await self._authority.policies.get(environment)
+        said = bounded(manifest, environment, strategy, policy.bounds)
         gate = await self._authority.gate(environment, needs_approval=needs_approval)
-        return plan(manifest, environment, await self._current(unit, environment), strategy, gate)
+        made = plan(said.manifest, environment, current, said.strategy, gate)
+        held = await self._store.hold.find(unit, environment)
+        return current, sealed(made, said, *([stays(held)] if held else []))

@@ -114,6 +114,10 @@ def _serving(rollout: Rollout, seen: Observation) -> Decision:
         step = rollout.plan.steps[rollout.step]
         done = (step.soak - left).total_seconds()
         return Decision(Wait(), f"soaking: {done:.0f} of {step.soak.total_seconds():.0f} s")
+    if seen.judge_problem:
+        # Where nobody can judge, nobody can say that no harm was seen: no step goes on, judged or not.
+        late = f"{seen.judge_problem}; the step's deadline passed"
+        return _or_late(rollout, seen, seen.judge_problem, Trigger.NO_EVIDENCE, late)
     return _judged(rollout, seen)
 
 

@@ -6,26 +6,13 @@ The judge takes increments; what a cumulative reading adds to its baseline is in
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from andon.evidence.increments import Baseline, advance
 from andon.evidence.model import Reading, Tally
-from andon.judge.model import Counts, JudgePolicy, JudgeState, Look, Verdict
+from andon.judge.model import Counts, JudgePolicy, JudgeState, Look
+from andon.judge.registry import Judge
 from andon.kernel.ids import Version
 from andon.rollouts.model import Evidence, Phase, Rollout, Stage
-
-
-class Judge(Protocol):
-    """What reads looks and says a verdict; the module `andon.judge.sequential` is one."""
-
-    def start(self, policy: JudgePolicy) -> JudgeState: ...
-    def update(
-        self, state: JudgeState, looks: Mapping[str, Look], policy: JudgePolicy, at: float = 0.0
-    ) -> JudgeState: ...
-    def observe_ratio(
-        self, state: JudgeState, requests: Look, share: float, policy: JudgePolicy
-    ) -> JudgeState: ...
-    def judge(self, state: JudgeState, policy: JudgePolicy) -> Verdict: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -329,7 +329,8 @@ class Observation:
     confirmed, with the shares of candidate and stable release (None: nothing confirmed yet).
     active_requests: in flight at the candidate and at the stable release, as counted at traffic_at.
     requests: candidate and stable requests since the step's share was acknowledged.
-    evidence_problems: sentences of required sources that do not answer. answers: at the approval at which
+    evidence_problems: sentences of required sources that do not answer. judge_problem: why nothing can be
+    judged, not even that no harm is seen; empty where it can. answers: at the approval at which
     it stands. gates: what the other gates at which it stands say, by key. task: the one that it wants now.
     clock_step: how far the clock was set forward (or back) since the look before, beyond the time that
     passed. target_problem: why the target does not answer, so that nothing is known of the instances.
@@ -348,6 +349,7 @@ class Observation:
     verdict: Verdict
     traffic_at: datetime | None = None
     evidence_problems: Sequence[str] = ()
+    judge_problem: str = ""
     is_corded: bool = False
     cord_returns: bool = False
     cord_reason: str = ""

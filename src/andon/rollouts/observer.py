@@ -12,9 +12,10 @@ from typing import Protocol
 from andon.evidence.model import Reading
 from andon.gateway.model import Acknowledged, Traffic
 from andon.judge.model import Counts, Look, Outcome, Verdict
+from andon.judge.registry import Judge
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.rollouts import gather
-from andon.rollouts.gather import Gained, Judge, Requests, Route, Sources
+from andon.rollouts.gather import Gained, Requests, Route, Sources
 from andon.rollouts.model import (
     NOT_BEGUN,
     Answers,
@@ -180,6 +181,7 @@ class Observer:
             verdict=looked.verdict or _UNSAID,
             traffic_at=None if traffic is None else traffic.at,
             evidence_problems=problems,
+            judge_problem=self._judge.problem(looked.judge, rollout.plan.policy),
             is_corded=cord is not None,
             cord_returns=cord is not None and cord.returns,
             cord_reason="" if cord is None else cord.reason,

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from andon.gateway.model import EDGES_S
-from andon.judge.model import Combine, JudgePolicy, MetricKind, MetricPolicy
+from andon.judge.model import JudgePolicy, MetricKind, MetricPolicy
 from andon.judge.policy import split
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName, Version
 from andon.rollouts import codec, strategies
+from andon.rollouts.judging import policy_of
 from andon.rollouts.legs import legs
 from andon.rollouts.notes import notes
 from andon.rollouts.steps import Gate, Migration, Plan, Step
@@ -55,12 +56,7 @@ def plan(
     can_judge = any(each.required for each in metrics)
     walked = strategies.steps(chosen, _sizes(where, current), legs(manifest, where), can_judge=can_judge)
     made = _frame(manifest, where, current, _demanding(walked, demands))
-    policy = JudgePolicy(
-        metrics,
-        _ratio_alpha(where),
-        manifest.gateway.session_requests,
-        combine=Combine(where.policy.combine),
-    )
+    policy = policy_of(metrics, _ratio_alpha(where), manifest.gateway.session_requests, where.policy)
     keeps_warm = chosen in {StrategyName.CANARY, StrategyName.BLUE_GREEN} and current.stable is not None
     whole = replace(
         made,

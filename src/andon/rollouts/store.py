@@ -25,6 +25,9 @@ from andon.rollouts.actions import Decision
 from andon.rollouts.cords.rules import forbids
 from andon.rollouts.cords.store import CordStore, corded, find_cord
 from andon.rollouts.damage.store import DamageStore
+from andon.rollouts.holds import rules as holding
+from andon.rollouts.holds import store as holds
+from andon.rollouts.holds.store import HoldStore
 from andon.rollouts.looks import store as looks
 from andon.rollouts.looks.store import Change, StoredLook
 from andon.rollouts.model import Cord, Phase, Request, Rollout
@@ -43,11 +46,12 @@ _log = logging.get(__name__)
 
 
 class RolloutStore(DamageStore):
-    """Reads and writes rollouts, also those that are damaged. cord: the cords' own store."""
+    """Reads and writes rollouts, also those that are damaged. cord, hold: what has stores of its own."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self.cord = CordStore(database)
+        self.hold = HoldStore(database)
 
     async def get(self, rollout: RolloutId) -> Rollout:
         """The rollout.
@@ -136,7 +140,8 @@ class RolloutStore(DamageStore):
         signature: of who went back to a former release.
 
         Raises:
-            Conflict: another one is under way there, the cord is pulled, or the stable release moved.
+            Conflict: another one is under way there, the cord is pulled, the stable release moved, or nobody
+                sits behind it and the place is held.
         """
         try:
             async with self._database.transaction() as tx:
@@ -152,6 +157,8 @@ class RolloutStore(DamageStore):
                 await rows.write_wanted(tx, rollout)
                 await _sign(tx, signature, at)
                 await timeline.append(tx, telling.created(rollout), at)
+                if (hold := holding.of_beginning(rollout)) is not None:
+                    await holds.make(tx, hold)
         except Conflict as error:
             if error.code != "already-there":
                 raise
@@ -203,6 +210,8 @@ class RolloutStore(DamageStore):
             if after.phase is Phase.PROMOTED and before.phase is not Phase.PROMOTED:
                 await stables.write(tx, after, change.at)
             await timeline.append(tx, telling.decided(before, after, decision), change.at)
+            if (hold := holding.of_decision(before, after, decision.action, change.at)) is not None:
+                await holds.make(tx, hold)
 
     async def save_look(self, change: Change) -> None:
         """Evidence that changed no phase: the row of the rollout stays as it is.
@@ -228,6 +237,8 @@ async def _check_beginning(tx: AsyncConnection, rollout: Rollout) -> None:
     pulled = await find_cord(tx, rollout.environment)
     if pulled is not None:
         raise corded(pulled)
+    if holding.keeps_out(rollout):
+        await holds.check_free(tx, rollout.unit, rollout.environment)
     if await stables.newest(tx, rollout.unit, rollout.environment) != rollout.stable:
         raise Conflict(
             "stable-moved", f"the stable release of {rollout.unit} changed in between", hint="retry"

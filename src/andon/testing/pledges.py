@@ -6,7 +6,7 @@ from datetime import datetime
 
 from andon.access.model import PRODUCTION, Principal
 from andon.access.policies.calendar import Calendar
-from andon.access.policies.model import Policy, default
+from andon.access.policies.model import Bounds, Policy, default
 from andon.access.signatures.commands import Given
 from andon.access.signatures.model import Action, Document, Signature, Standing
 from andon.kernel.errors import Forbidden, NotFound
@@ -112,6 +112,7 @@ class FakePolicies(Part):
         signed: Collection[Action],
         calendar: Calendar | None = None,
         keeps_calendar: bool = False,
+        bounds: Bounds | None = None,
     ) -> Policy:
         """The next version."""
         before = self._plant.policy(environment)
@@ -123,6 +124,7 @@ class FakePolicies(Part):
             approver_role,
             frozenset(signed),
             before.calendar if keeps_calendar else calendar,
+            before.bounds if bounds is None else bounds,
         )
 
     def document(self, policy: Policy) -> Document:

@@ -15,7 +15,8 @@ from andon.pipelines.plan import plan
 from andon.releases.model import Artifact, Release, Role
 from andon.rollouts.model import Cord, Evidence, Phase, Trigger
 from andon.targets.model import Instance, InstanceState
-from andon.testing.services import FakeLook, FakePlant, a_plan, a_rollout
+from andon.testing.services import FakePlant
+from andon.testing.shelves import FakeLook, a_plan, a_rollout
 from andon.timeline.records import Event, Severity
 from andon.units.desired import Desired, DesiredRelease
 from andon.units.model import Manifest

@@ -76,4 +76,4 @@ TaskCommand = Annotated[list[str], AfterValidator(_filled_in_for_a_task)]
 class Section(BaseModel):
     """A table of the manifest; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from andon.kernel.errors import InvalidInput
@@ -160,14 +161,14 @@ def _spelled(place: Place) -> str:
 
 
 def _nearest(key: str, section: type[BaseModel] | None) -> str:
-    known = sorted(section.model_fields) if section else []
+    known = sorted(_fields(section)) if section else []
     near = difflib.get_close_matches(key, known, n=1)
     return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
 
 
 def _described(names: tuple[str, ...], section: type[BaseModel] | None) -> str:
     name = names[-1] if names else ""
-    field = section.model_fields.get(name) if section else None
+    field = _fields(section).get(name) if section else None
     return f"`{name}`: {field.description}" if field and field.description else f"`{name}`"
 
 
@@ -177,12 +178,17 @@ def _of_list(annotation: Any) -> Any:
     return get_args(inner)[0] if get_origin(inner) is Annotated else inner
 
 
+def _fields(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The keys of a table as one writes them."""
+    return {field.alias or name: field for name, field in section.model_fields.items()}
+
+
 def _section(names: tuple[str, ...]) -> type[BaseModel] | None:
     """The model of the table that `names` leads to; None where it is no table of the manifest."""
     section: Any = Manifest
     for each in names:
         if isinstance(section, type) and issubclass(section, BaseModel):
-            field = section.model_fields.get(each)
+            field = _fields(section).get(each)
             section = field.annotation if field else None
         elif get_origin(section) is dict:
             section = get_args(section)[1]

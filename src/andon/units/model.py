@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from andon.units.evidence import Evidence
 from andon.units.fields import Duration, InnerPath, InstanceCommand, Interval, Name, Section
 from andon.units.gating import Production, Webhook
+from andon.units.judging import MannWhitney, Threshold
 from andon.units.serving import Gateway
 from andon.units.stepping import AnyStep, PlanStep, Smoke, check_steps
 
@@ -145,6 +146,18 @@ class Policy(Section):
     latency_margin: float = Field(
         1.1, gt=1, le=100, description="How many times as long, from which on a candidate counts as slower"
     )
+    judge: Name = Field(
+        "sequential",
+        description="Who reads the evidence: sequential, mann-whitney, threshold, or one of the plant's own; "
+        "alpha, beta and the margins are sequential's",
+    )
+    mann_whitney: MannWhitney = Field(
+        MannWhitney(), alias="mann-whitney", description="How mann-whitney judges"
+    )
+    threshold: Threshold = Field(Threshold(), description="How threshold judges")
+    options: dict[str, float] = Field(
+        {}, max_length=50, description="Numbers for a judge of the plant's own, by names that it knows"
+    )
     combine: Literal["split", "average"] = Field(
         "split",
         description="How the metrics share alpha; split: each has its part; average: the mean of their "
@@ -183,6 +196,20 @@ class Policy(Section):
     def _replaces_something(self) -> Self:
         if self.max_surge == self.max_unavailable == 0:
             raise ValueError("`max_surge` and `max_unavailable` cannot both be 0: nothing could be replaced")
+        return self
+
+    @model_validator(mode="after")
+    def _can_pass_in_time(self) -> Self:
+        needed = {
+            "mann-whitney": self.mann_whitney.interval * self.mann_whitney.samples,
+            "threshold": self.threshold.interval * (self.threshold.skip + self.threshold.count),
+        }.get(self.judge, timedelta())
+        if needed > self.max_wait:
+            minutes = needed.total_seconds() / 60
+            raise ValueError(
+                f"{self.judge} passes after {minutes:g} minutes at the earliest, later than `max_wait`: "
+                f"raise that, or have it judge sooner"
+            )
         return self
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from andon.access.model import PRODUCTION, Permission, Role
 from andon.access.policies import rules
 from andon.access.policies.calendar import Calendar
-from andon.access.policies.model import Policy, default
+from andon.access.policies.model import Bounds, Policy, default
 from andon.access.policies.store import PolicyStore, StoredPolicy, moved, values
 from andon.access.signatures.model import Action, Document, Signature, Standing
 from andon.access.signatures.seal import Sealer
@@ -77,8 +77,9 @@ class Policies:
         signed: Collection[Action],
         calendar: Calendar | None = None,
         keeps_calendar: bool = False,
+        bounds: Bounds | None = None,
     ) -> Policy:
-        """The next version of a policy, to be signed; nothing is written.
+        """The next version of a policy, to be signed; nothing is written. bounds: None leaves them.
 
         keeps_calendar: the present calendar stays, whatever `calendar` is.
 
@@ -95,6 +96,7 @@ class Policies:
             approver_role=approver_role,
             signed=frozenset(signed),
             calendar=before.calendar if keeps_calendar else calendar,
+            bounds=before.bounds if bounds is None else bounds,
         )
         await self._check(drafted)
         return drafted
@@ -140,6 +142,19 @@ class Policies:
         wrong, fix = rules.problem(policy, approving)
         if wrong:
             raise InvalidInput("bad-policy", f"the policy of {policy.environment}: {wrong}", hint=fix)
+        if policy.bounds.promotes_from:
+            ids.name(policy.bounds.promotes_from, what="environment")
+            await self._check_circle(policy)
+
+    async def _check_circle(self, policy: Policy) -> None:
+        sources = {}
+        for name in await self._store.environments():
+            if (stored := await self._store.find(name)) is not None:
+                sources[name] = stored.policy.bounds.promotes_from
+        if circle := rules.circle(policy, sources):
+            raise InvalidInput(
+                "bad-policy", f"the policy of {policy.environment}: it would promote in a circle, {circle}"
+            )
 
     async def _trusted(self, stored: StoredPolicy, environment: str) -> Policy:
         policy = stored.policy

@@ -1,10 +1,35 @@
 """What an environment demands before and while something changes there. Facts, frozen."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from andon.access.model import PRODUCTION
 from andon.access.policies.calendar import Calendar
 from andon.access.signatures.model import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What an environment asks of rollouts into it: a manifest proposes, this bounds; a default asks nothing.
+
+    promotes_from: the environment in which a release must have finished before it may come here; min_age:
+    how long it must have been stable there. is_auto: Andon deploys the newest such release by itself.
+    strategies: those that may be used; empty: any. alpha_at_most, margin_at_most: the loosest that a manifest
+    may judge by. requires_evidence: no manifest may go on without evidence. judge: by name; empty: the
+    manifest's.
+    """
+
+    promotes_from: str = ""
+    min_age: timedelta = timedelta()
+    is_auto: bool = False
+    strategies: frozenset[str] = frozenset()
+    alpha_at_most: float | None = None
+    margin_at_most: float | None = None
+    requires_evidence: bool = False
+    judge: str = ""
+
+
+UNBOUNDED = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +38,7 @@ class Policy:
 
     approvals: signatures that a rollout needs before it begins; approver_role: held by who signs.
     signed: the actions that ask for a signature. calendar: when rollouts may begin there; None: always.
+    bounds: what it asks of rollouts.
     """
 
     environment: str
@@ -22,6 +48,7 @@ class Policy:
     approver_role: str = "approver"
     signed: frozenset[Action] = frozenset()
     calendar: Calendar | None = None
+    bounds: Bounds = UNBOUNDED
 
 
 def default(environment: str) -> Policy:

@@ -1,14 +1,14 @@
 """The policies' rows: one for each signed version, never changed and never deleted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, Column, Integer, String, Table, func, insert, select
 
 from andon.access.policies import calendar
-from andon.access.policies.model import Policy
+from andon.access.policies.model import UNBOUNDED, Bounds, Policy
 from andon.access.signatures import store as signatures
 from andon.access.signatures.model import Action, Signature
 from andon.kernel.errors import Conflict, Damaged, InvalidInput
@@ -112,7 +112,8 @@ class PolicyStore:
 def values(policy: Policy) -> dict[str, Any]:
     """The policy as JSON: what is stored, and what is signed.
 
-    Without a calendar none is named: what was signed before there were calendars must stay what it was.
+    A calendar, bounds, and each single bound are named only where there are any: what was signed before there
+    were such must stay what it was.
     """
     made = {
         "environment": policy.environment,
@@ -124,7 +125,21 @@ def values(policy: Policy) -> dict[str, Any]:
     }
     if policy.calendar is not None:
         made["calendar"] = calendar.to_values(policy.calendar)
+    if policy.bounds != UNBOUNDED:
+        made["bounds"] = _named(policy.bounds)
     return made
+
+
+def _named(bounds: Bounds) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for each in fields(Bounds):
+        value = getattr(bounds, each.name)
+        if value == getattr(UNBOUNDED, each.name):
+            continue
+        if isinstance(value, timedelta):
+            value = value.total_seconds()
+        values[each.name] = sorted(value) if isinstance(value, frozenset) else value
+    return values
 
 
 def moved(environment: str) -> Conflict:
@@ -163,4 +178,17 @@ def _policy(document: Mapping[str, Any]) -> Policy:
         approver_role=document["approver_role"],
         signed=frozenset(Action(each) for each in document["signed"]),
         calendar=calendar.from_values(document["calendar"]) if "calendar" in document else None,
+        bounds=_bounds(document.get("bounds", {})),
     )
+
+
+def _bounds(document: Mapping[str, Any]) -> Bounds:
+    known = {each.name for each in fields(Bounds)}
+    if unknown := sorted(set(document) - known):
+        raise ValueError(f"it has bounds that are not known here: {', '.join(unknown)}")
+    values = dict(document)
+    if "min_age" in values:
+        values["min_age"] = timedelta(seconds=values["min_age"])
+    if "strategies" in values:
+        values["strategies"] = frozenset(values["strategies"])
+    return Bounds(**values)

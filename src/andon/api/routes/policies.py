@@ -60,6 +60,7 @@ def router(gather: Gather) -> APIRouter:
             signed=body.signed,
             calendar=None if body.calendar is None else calendar.from_values(body.calendar.model_dump()),
             keeps_calendar="calendar" not in body.model_fields_set,
+            bounds=None if body.bounds is None else body.bounds.bounds(),
         )
         signature = await signing.must_sign(
             services,

@@ -9,7 +9,7 @@ from andon.api.floor import RETURNED_STAYS_RED, Scene, light, tile
 from andon.kernel.ids import EnvironmentName, InstanceId, UnitName, Version
 from andon.rollouts.model import Cord, Phase, Trigger
 from andon.targets.model import Instance, InstanceState
-from andon.testing.services import a_rollout
+from andon.testing.shelves import a_rollout
 from andon.units.desired import Desired, DesiredRelease
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -22,7 +22,8 @@ from andon.rollouts.model import Cord
 from andon.testing import scenes
 from andon.testing.access import client_as
 from andon.testing.pledges import FakeStoredPolicy
-from andon.testing.services import FakePlant, a_rollout
+from andon.testing.services import FakePlant
+from andon.testing.shelves import a_rollout
 from andon.timeline.records import Event, Record
 
 MARK, SHOWN = scenes.MARK, "in-the-scope"

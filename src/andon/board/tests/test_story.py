@@ -9,7 +9,7 @@ from andon.api.model import OutlookView
 from andon.board import story, words
 from andon.judge.model import Counts, Finding, JudgeState, Outcome, Verdict
 from andon.rollouts.model import Evidence, Phase, Stage, Trigger
-from andon.testing.services import a_rollout
+from andon.testing.shelves import a_rollout
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

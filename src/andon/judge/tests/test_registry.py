@@ -59,7 +59,7 @@ def verdict_of(judges, policy, *looks):
 )
 def test_a_policy_s_judge_judges(policy):
     judges = Judges({"patient": Patient()})
-    assert judges.problem(policy) == ""
+    assert judges.problem(judges.start(policy), policy) == ""
     assert verdict_of(judges, policy).outcome is Outcome.INCONCLUSIVE
     state = judges.observe_ratio(judges.start(policy), Look(Counts(9000), Counts(1000)), 0.5, policy)
     assert state.ratio.segment_candidate == 1000
@@ -100,13 +100,15 @@ def test_an_unknown_judge_is_refused_when_the_rollout_begins():
 def test_a_judge_that_is_gone_promotes_nothing_and_says_so():
     state = Judges({"patient": Patient()}).start(PATIENT)
     judges = Judges()
-    assert judges.problem(PATIENT) == "the judge 'patient' cannot judge here: it is not installed"
+    assert judges.missing(PATIENT) == "the judge 'patient' cannot judge here: it is not installed"
     state = judges.observe_ratio(state, ALIKE["errors"], 0.5, PATIENT)
     assert state.ratio.segment_candidate == 0
     state = judges.update(state, ALIKE, PATIENT, 60.0)
     verdict = judges.judge(state, PATIENT)
-    assert (verdict.outcome, verdict.reason) == (Outcome.INCONCLUSIVE, judges.problem(PATIENT))
-    back = Judges({"patient": Patient()}).judge(state, PATIENT)
+    assert (verdict.outcome, verdict.reason) == (Outcome.INCONCLUSIVE, judges.problem(state, PATIENT))
+    again = Judges({"patient": Patient()})
+    assert again.problem(state, PATIENT).startswith("evidence came while")
+    back = again.judge(state, PATIENT)
     assert back.outcome is Outcome.INCONCLUSIVE
     assert back.reason.startswith("evidence came while the judge 'patient' cannot judge here")
 

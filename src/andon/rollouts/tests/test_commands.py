@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from andon.judge import sequential
+from andon.judge.registry import Judges
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Conflict, Damaged, InvalidInput, NotFound
 from andon.kernel.ids import RolloutId, Version
@@ -73,6 +74,19 @@ async def test_a_deployment_freezes_its_plan(database: Database, commands: Comma
         "because",
     )
     assert record.event.after["plan"] == rollout.plan.hash
+
+
+async def test_an_unknown_judge_is_refused_before_anything_is_written(
+    database: Database, clock: ManualClock
+) -> None:
+    shelf = Shelf(a_manifest(judge="oracle"))
+    store = RolloutStore(database)
+    commands = Commands(store, shelf, Judges(), clock, an_authority(database, shelf))
+    with pytest.raises(InvalidInput, match="the judge 'oracle' cannot judge here: it is not installed"):
+        await commands.preview(UNIT, PRODUCTION, NEW)
+    with pytest.raises(InvalidInput, match="'oracle'"):
+        await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    assert await store.find_active(UNIT, PRODUCTION) is None
 
 
 async def test_a_preview_writes_nothing_and_is_what_a_deployment_freezes(

@@ -11,6 +11,7 @@ from andon.evidence.model import Reading, Tally
 from andon.gateway.model import Acknowledged, ReleaseTraffic, Traffic
 from andon.judge import sequential
 from andon.judge.model import Outcome
+from andon.judge.registry import Judges
 from andon.kernel.ids import EnvironmentName, InstanceId, UnitName
 from andon.rollouts.model import Answers, Cord, Phase, Rollout, Stage
 from andon.rollouts.observer import Observer, Views
@@ -103,6 +104,15 @@ async def test_shares_are_what_the_gateway_confirmed(
     assert (seen.desired_revision, seen.acknowledged_revision) == (9, 7)
     first = (await observer(views).observe(a_rollout(stable=None, plan=a_rollout().plan), AT)).observation
     assert first.stable_share == 0.0
+
+
+async def test_a_judge_that_is_not_here_is_said_whether_or_not_there_is_evidence() -> None:
+    policy = replace(a_rollout().plan.policy, judge="gone")
+    rollout = serving(plan=replace(a_rollout().plan, policy=policy))
+    views = FakeViews()
+    seen = await Observer(Views(views, views, views, views, views), Judges()).observe(rollout, AT)
+    assert seen.observation.judge_problem == "the judge 'gone' cannot judge here: it is not installed"
+    assert not (await observer(views).observe(serving(), AT)).observation.judge_problem
 
 
 async def test_requests_in_flight_are_counted_per_release() -> None:

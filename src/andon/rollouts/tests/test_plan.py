@@ -8,6 +8,7 @@ import pytest
 
 from andon.gateway.model import EDGES_S
 from andon.judge.model import Combine, MetricKind, MetricPolicy
+from andon.judge.options import Compared, Direction, Limits, Style, Threshold
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName
 from andon.rollouts import codec
@@ -164,6 +165,30 @@ def test_what_the_gateway_sees_has_the_usual_guardrail_where_none_is_named(
 def test_the_plan_says_how_the_metrics_share_alpha() -> None:
     assert a_plan().policy.combine is Combine.SPLIT
     assert a_plan(combine="average").policy.combine is Combine.AVERAGE
+
+
+def test_a_plan_freezes_the_judge_with_the_options_that_concern_it() -> None:
+    assert a_plan().policy.judge == "sequential"
+    asked = {"samples": 20, "metrics": {"errors": {"direction": "either", "critical": True}}}
+    kayenta = a_plan(judge="mann-whitney", max_wait="1h", **{"mann-whitney": asked}).policy
+    assert kayenta.mann_whitney is not None
+    assert (kayenta.mann_whitney.samples, kayenta.mann_whitney.interval) == (20, 60.0)
+    assert kayenta.mann_whitney.metrics == {"errors": Compared(direction=Direction.EITHER, critical=True)}
+    assert kayenta.threshold is None
+    limits = {"style": "flagger", "count": 1, "metrics": {"errors": {"most": 0.01}}}
+    fixed = a_plan(judge="threshold", threshold=limits).policy
+    assert fixed.threshold == Threshold(style=Style.FLAGGER, count=1, metrics={"errors": Limits(most=0.01)})
+    assert fixed.mann_whitney is None
+    own = a_plan(judge="calm", options={"calm_looks": 3, "a": 1}).policy
+    assert (own.judge, list(own.options.items())) == ("calm", [("a", 1.0), ("calm_looks", 3.0)])
+
+
+def test_options_of_a_judge_that_is_not_chosen_leave_the_plan_as_it_was() -> None:
+    assert a_plan().hash == a_plan(**{"mann-whitney": {"samples": 20}}).hash
+    assert a_plan().hash != a_plan(judge="calm").hash
+    assert codec.decode(Plan, codec.encode(a_plan(judge="calm", options={"a": 1}))) == a_plan(
+        judge="calm", options={"a": 1}
+    )
 
 
 def test_the_hash_covers_everything_and_nothing_else() -> None:

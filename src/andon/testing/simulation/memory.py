@@ -19,6 +19,7 @@ from andon.rollouts.actions import Decision
 from andon.rollouts.cords.rules import forbids
 from andon.rollouts.cords.store import corded
 from andon.rollouts.gather import Gained
+from andon.rollouts.holds import rules as holding
 from andon.rollouts.looks.store import Change, StoredLook
 from andon.rollouts.model import Cord, Evidence, Phase, Request, Rollout, Trigger
 from andon.rollouts.rows import store as rows
@@ -26,6 +27,7 @@ from andon.rollouts.rows.store import Loaded
 from andon.rollouts.stables.store import Stable
 from andon.rollouts.wanted import desired as desired_of
 from andon.store.leases import Lease
+from andon.testing.simulation.holding import MemoryHolds, check_free, make_hold
 from andon.testing.simulation.tables import (
     EvidenceRow,
     Memory,
@@ -44,7 +46,7 @@ from andon.units.desired import Desired
 
 
 class MemoryRollouts:
-    """Reads and writes rollouts, as `RolloutStore` does. cord: the cords' own store.
+    """Reads and writes rollouts, as `RolloutStore` does. cord, hold: what has stores of its own.
 
     overtake: what somebody else does just before the next rollout begins.
     """
@@ -53,6 +55,7 @@ class MemoryRollouts:
         self._memory = memory
         self.cord = MemoryCords(memory)
         self.overtake: Callable[[], Awaitable[None]] | None = None
+        self.hold = MemoryHolds(memory)
 
     async def get(self, rollout: RolloutId) -> Rollout:
         """The rollout; raises NotFound, or Damaged where its row cannot be read."""
@@ -129,6 +132,8 @@ class MemoryRollouts:
         with self._memory.transaction() as tx:
             if (pulled := cord_in(tx, rollout.environment)) is not None:
                 raise corded(pulled)
+            if holding.keeps_out(rollout):
+                check_free(tx, rollout.unit, rollout.environment)
             if _newest(tx, (rollout.unit, rollout.environment)) != rollout.stable:
                 said = f"the stable release of {rollout.unit} changed in between"
                 raise Conflict("stable-moved", said, hint="retry")
@@ -140,6 +145,7 @@ class MemoryRollouts:
             self._write_wanted(tx, rollout)
             sign(tx, signature, at)
             record(tx, telling.created(rollout), at)
+            make_hold(tx, holding.of_beginning(rollout))
 
     async def ask(
         self, before: Loaded, request: Request, at: datetime, signature: Signature | None = None
@@ -173,6 +179,7 @@ class MemoryRollouts:
             if after.phase is Phase.PROMOTED and before.phase is not Phase.PROMOTED:
                 self._write_stable(tx, after, change.at)
             self._tell(tx, telling.decided(before, after, decision), change.at)
+            make_hold(tx, holding.of_decision(before, after, decision.action, change.at))
 
     async def save_look(self, change: Change) -> None:
         """Evidence alone; raises Conflict as `RolloutStore.save_look` does."""

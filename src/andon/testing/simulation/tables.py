@@ -15,6 +15,7 @@ from andon.kernel.errors import Conflict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName
 from andon.rollouts import refusals, telling
 from andon.rollouts.cords.store import already_pulled, not_pulled
+from andon.rollouts.holds.model import Hold
 from andon.rollouts.looks.store import StoredLook
 from andon.rollouts.model import Cord, Rollout
 from andon.rollouts.rows import store as rows
@@ -63,6 +64,7 @@ class Tables:
     signatures: dict[str, Signature] = field(default_factory=dict)
     leases: dict[str, tuple[Lease, float]] = field(default_factory=dict)
     timeline: tuple[Record, ...] = ()
+    holds: dict[Place, Hold] = field(default_factory=dict)
 
 
 def _nobody(_tables: Tables) -> None:
@@ -94,6 +96,7 @@ class Memory:
             dict(now.signatures),
             dict(now.leases),
             now.timeline,
+            dict(now.holds),
         )
         yield work
         self.tables = work

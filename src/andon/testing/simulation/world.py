@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from andon.access.policies.model import Policy
 from andon.judge import sequential
+from andon.judge.registry import Judge
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Unavailable
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
@@ -19,7 +20,6 @@ from andon.rollouts.approvals import Approvals
 from andon.rollouts.authority import Authority
 from andon.rollouts.commands import Commands
 from andon.rollouts.controller import Holder, RolloutController, Rules
-from andon.rollouts.gather import Judge
 from andon.rollouts.keeping import Walked
 from andon.rollouts.model import Rollout
 from andon.rollouts.observer import Observer, Views

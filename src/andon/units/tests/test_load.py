@@ -127,6 +127,37 @@ def test_a_mistake_is_told_with_its_place_and_its_fix(
     assert hint in error.hint
 
 
+JUDGED = f"{GOOD}[environments.production.policy]\njudge = "
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence", "hint"),
+    [
+        ('"mann-whitney"\n', "line 13", ""),
+        ('"mann-whitney"\n', "mann-whitney passes after 50 minutes at the earliest, later than", ""),
+        ('"threshold"\nmax_wait = "4m"\n', "threshold passes after 5 minutes", ""),
+        (
+            '"threshold"\n[environments.production.policy.mann-whitney]\nsample = 9\n',
+            "line 16: environments.production.policy.mann-whitney.sample = 9: no such key",
+            "did you mean `samples`?",
+        ),
+        (
+            '"threshold"\n[environments.production.policy.mann-whitney.metrics.errors]\ndirection = "up"\n',
+            "must be 'increase', 'decrease' or 'either'",
+            "`direction`: Which change of the metric fails it",
+        ),
+        ('"threshold"\nmann_whitney = {}\n', "mann_whitney: no such key", "did you mean `mann-whitney`?"),
+        ('"Sequential"\n', 'policy.judge = "Sequential": not a name', "lower-case"),
+    ],
+)
+def test_what_is_asked_of_a_judge_is_checked_with_words_that_help(
+    more: str, sentence: str, hint: str
+) -> None:
+    error = refusal(f"{JUDGED}{more}")
+    assert sentence in error.message
+    assert hint in error.hint
+
+
 @pytest.mark.asvs("2.2.3", "3.5.4")
 def test_two_environments_cannot_have_one_port() -> None:
     assert "production and b both want port 9000" in refusal(f"{GOOD}[environments.b]\nport = 9000\n").message

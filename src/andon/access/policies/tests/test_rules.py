@@ -1,12 +1,13 @@
 """What a policy may say."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from andon.access.model import PRODUCTION
-from andon.access.policies.model import Policy, default
-from andon.access.policies.rules import problem
+from andon.access.policies.model import Bounds, Policy, default
+from andon.access.policies.rules import circle, problem
 from andon.access.signatures.model import Action
 
 ROLES = {"approver", "admin"}
@@ -28,6 +29,12 @@ BAD = [
     ({"approver_role": "viewer"}, "nobody may approve as 'viewer'", "admin, approver"),
     ({"is_production": False}, "environment production is production", "is_production"),
     ({"signed": frozenset({Action.APPROVE})}, "signed lacks edit-policy", "edit-policy"),
+    ({"bounds": Bounds("production")}, "it promotes from itself", "staging"),
+    ({"bounds": Bounds("staging", timedelta(days=400))}, "min_age is 400 days", "366"),
+    ({"bounds": Bounds(is_auto=True)}, "no environment that it promotes from", "promotes_from"),
+    ({"bounds": Bounds(min_age=timedelta(hours=1))}, "no environment that it promotes from", "promotes_from"),
+    ({"bounds": Bounds(alpha_at_most=0.5)}, "alpha_at_most is 0.5", "below 0.5"),
+    ({"bounds": Bounds(margin_at_most=1.0)}, "margin_at_most is 1.0", "above 1"),
 ]
 
 
@@ -43,3 +50,21 @@ def test_what_a_policy_may_not_say(changes: dict[str, object], wrong: str, fix: 
 def test_any_environment_may_be_production(approvals: int) -> None:
     plant = Policy("plant-2", 1, True, approvals, "admin", frozenset({Action.EDIT_POLICY}))
     assert problem(plant, ROLES) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("source", "others", "words"),
+    [
+        ("", {}, ""),
+        ("staging", {"staging": "development"}, ""),
+        ("staging", {"staging": "production"}, "production from staging from production"),
+        (
+            "staging",
+            {"staging": "development", "development": "staging"},
+            "from development from staging",
+        ),
+    ],
+)
+def test_environments_never_promote_in_a_circle(source: str, others: dict[str, str], words: str) -> None:
+    found = circle(replace(default(PRODUCTION), bounds=Bounds(source)), others)
+    assert found.endswith(words) if words else found == ""

@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _hold_and_set()
     with op.batch_alter_table("desired") as batch:
         batch.add_column(sa.Column("routing", sa.JSON(), nullable=True))
     op.create_table(
@@ -39,8 +40,23 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("holds")
     op.drop_index("ix_tasks_state", "tasks")
     op.drop_table("tasks")
     op.drop_table("gate_answers")
     with op.batch_alter_table("desired") as batch:
         batch.drop_column("routing")
+
+
+def _hold_and_set() -> None:
+    op.create_table(
+        "holds",
+        sa.Column("unit", sa.String(60), nullable=False),
+        sa.Column("environment", sa.String(60), nullable=False),
+        sa.Column("version", sa.String(60), nullable=True),
+        sa.Column("rollout", sa.String(60), nullable=False),
+        sa.Column("actor", sa.String(120), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("unit", "environment", name="pk_holds"),
+    )
