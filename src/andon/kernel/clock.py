@@ -58,6 +58,10 @@ class ManualClock:
         self._now += duration
         self._monotonic += duration.total_seconds()
 
+    def step(self, by: timedelta) -> None:
+        """Be set by `by`, forward or back, while no time passes."""
+        self._now += by
+
     async def sleep(self, duration: timedelta) -> None:
         """Move on at once, and let other tasks run."""
         self.advance(duration)

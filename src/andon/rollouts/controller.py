@@ -11,7 +11,8 @@ from andon.kernel import logging
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, Damaged, Unavailable
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName
-from andon.rollouts.actions import Decision, Wait
+from andon.rollouts.actions import Decision, Reclock, Wait
+from andon.rollouts.clockwatch import ClockWatch
 from andon.rollouts.decide import decide
 from andon.rollouts.keeping import Leases, Walked
 from andon.rollouts.looks.store import Change
@@ -71,10 +72,12 @@ class RolloutController:
         self._holder = holder
         self._changed = changed
         self._rules = rules
+        self._watch = ClockWatch(clock)
 
     async def tick(self) -> None:
         """Look at each active rollout once. One that cannot be looked at does not stop the others."""
         active = await self._store.active()
+        self._watch.keep(set(active))
         if not active:
             return
         lease = await self._leases.acquire(LEASE, self._holder.name, self._holder.time_to_live)
@@ -103,13 +106,16 @@ class RolloutController:
             _log.warning("rollout waits", rollout=before.rollout.id, code=error.code, reason=error.message)
             await self._wait(Change(before, before.rollout, None, lease, now), error.message)
             return False
-        decision = self._rules.decide(seen.rollout, seen.observation)
+        observation = replace(seen.observation, clock_step=self._watch.step(before.rollout.id))
+        decision = self._rules.decide(seen.rollout, observation)
         after = self._rules.apply(seen.rollout, decision, now)
         change = Change(before, after, seen.gained, lease, now)
         if isinstance(decision.action, Wait):
             await self._wait(change, decision.reason)
             return False
         await self._store.save(_saying(change, ""), decision)
+        if isinstance(decision.action, Reclock):
+            self._watch.taken(after.id)
         _log.info(
             "rollout decided",
             rollout=after.id,

@@ -67,7 +67,7 @@ def _asked(rollout: Rollout, seen: Observation) -> Decision | None:
             return _resumed_by_a_person(rollout, seen, f"resumed {by}")
         case RequestKind.PROMOTE:
             return _promoted_by_a_person(rollout, seen, f"promoted {by}")
-        case RequestKind.ABORT:
+        case RequestKind.ABORT | RequestKind.ALERT:
             return Decision(
                 Dismiss(), f"release {rollout.stable} is being stopped; use `andon rollback` when it is over"
             )

@@ -68,9 +68,12 @@ def _cord(rollout: Rollout, seen: Observation) -> Decision | None:
 
 
 def _abort(rollout: Rollout, seen: Observation) -> Decision | None:
+    """A person's word, or that of an alert rule, which does not take down the only release there is."""
     request = rollout.request
-    if request is None or request.kind is not RequestKind.ABORT:
+    if request is None or request.kind not in {RequestKind.ABORT, RequestKind.ALERT}:
         return None
+    if request.kind is RequestKind.ALERT:
+        return back(rollout, seen, Trigger.ALERT, f"alert by {request.actor}: {request.reason}")
     return back(rollout, seen, Trigger.ABORT, f"aborted by {request.actor}: {request.reason}")
 
 

@@ -133,6 +133,7 @@ class RequestKind(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     ABORT = "abort"
+    ALERT = "alert"  # a program says that an alert rule with the action roll-back fires
 
 
 @dataclass(frozen=True, slots=True)

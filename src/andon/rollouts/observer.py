@@ -4,20 +4,22 @@ What it needs of target, gateway and evidence are the protocols here; `app.py` f
 worth is in `gather.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from andon.evidence.model import Reading
 from andon.gateway.model import Acknowledged, Traffic
 from andon.judge.model import Counts, Look, Outcome, Verdict
 from andon.judge.registry import Judge
+from andon.kernel.errors import Unavailable
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.rollouts import gather
 from andon.rollouts.gather import Gained, Requests, Route, Sources
 from andon.rollouts.model import (
     NOT_BEGUN,
+    UNANSWERED,
     Answers,
     Cord,
     GateSeen,
@@ -30,6 +32,7 @@ from andon.rollouts.model import (
 from andon.targets.model import Instance
 from andon.units.desired import Desired
 
+T = TypeVar("T")
 # A required source that has said nothing new for so long counts as not answering.
 _STALE = timedelta(seconds=30)
 _UNSAID = Verdict(Outcome.INCONCLUSIVE, "nothing was judged yet")
@@ -151,15 +154,18 @@ class Observer:
         self._interval = interval
 
     async def observe(self, rollout: Rollout, now: datetime) -> Seen:
-        """Look once.
+        """Look once. Who does not answer has seen nothing and confirmed nothing; deadlines go on.
 
         Raises:
-            Unavailable: the target or the gateway did not answer at all.
+            Unavailable: our own database does not answer.
         """
         unit, environment = rollout.unit, rollout.environment
-        instances = _each_once(await self._views.instances.instances(unit, environment))
-        confirmed = await self._views.gateway.acknowledged(unit, environment)
-        traffic = await self._views.gateway.traffic()
+        views = self._views
+        none: Sequence[Instance] = ()
+        found, target_problem = await _or_silent(views.instances.instances(unit, environment), none)
+        confirmed, _ = await _or_silent(views.gateway.acknowledged(unit, environment), None)
+        traffic, _ = await _or_silent(views.gateway.traffic(), None)
+        instances = _each_once(found)
         desired = await self._views.state.desired(unit, environment)
         cord = _cord(await self._views.state.cords(), environment)
         looked, gained, problems = await self._look(rollout, confirmed, traffic, now)
@@ -185,11 +191,16 @@ class Observer:
             is_corded=cord is not None,
             cord_returns=cord is not None and cord.returns,
             cord_reason="" if cord is None else cord.reason,
-            answers=await self._views.gates.answers(rollout),
+            answers=await self._answers(rollout),
             gates=await self._views.outside.seen(rollout) if rollout.is_gated else {},
+            target_problem=target_problem,
             task=await self._views.tasks.seen(rollout) if rollout.stage is Stage.CHECKING else NOT_BEGUN,
         )
         return Seen(observation, looked, gained)
+
+    async def _answers(self, rollout: Rollout) -> Answers:
+        answers, problem = await _or_silent(self._views.gates.answers(rollout), UNANSWERED)
+        return replace(answers, problem=problem) if problem else answers
 
     async def _look(
         self, rollout: Rollout, confirmed: Acknowledged | None, traffic: Traffic | None, now: datetime
@@ -197,8 +208,11 @@ class Observer:
         if not gather.counts(rollout):
             return rollout, None, ()
         names = [each.name for each in rollout.plan.policy.metrics]
-        readings = await self._views.evidence.readings(rollout.unit, rollout.environment, names)
-        problems = _problems(rollout, readings, now)
+        none: Sequence[Reading] = ()
+        readings, problem = await _or_silent(
+            self._views.evidence.readings(rollout.unit, rollout.environment, names), none
+        )
+        problems = _problems(rollout, readings, now) or ((problem,) if problem else ())
         if not gather.is_due(rollout.evidence, now, self._interval):
             return rollout, None, problems
         sources = Sources(readings, _requests(traffic, rollout), _route(confirmed, rollout))
@@ -209,6 +223,14 @@ class Observer:
 def _each_once(instances: Sequence[Instance]) -> Sequence[Instance]:
     """An instance that a target names twice is one, as it was named last."""
     return list({each.id: each for each in instances}.values())
+
+
+async def _or_silent(asked: Awaitable[T], silent: T) -> tuple[T, str]:
+    """What was answered; `silent` where nobody answers, and why not."""
+    try:
+        return await asked, ""
+    except Unavailable as error:
+        return silent, error.message
 
 
 def _problems(rollout: Rollout, readings: Sequence[Reading], now: datetime) -> tuple[str, ...]:

@@ -6,11 +6,14 @@ from andon.rollouts.model import Cord, Phase, RequestKind, Rollout, Stage
 
 
 def outranked(rollout: Rollout, kind: RequestKind) -> str:
-    """An abort that waits for the tick must not be lost to what somebody asks after it."""
+    """An abort or an alert that waits for the tick must not be lost to what somebody asks after it."""
     asked = rollout.request
-    if asked is None or asked.kind is not RequestKind.ABORT or kind is RequestKind.ABORT:
+    if asked is None or kind is RequestKind.ABORT or asked.kind not in _BACK:
         return ""
-    return f"{asked.actor} has asked to abort it, and that stands"
+    return f"{asked.actor} has asked to {_BACK[asked.kind]}, and that stands"
+
+
+_BACK = {RequestKind.ABORT: "abort it", RequestKind.ALERT: "take it back for an alert"}
 
 
 def refusal(rollout: Rollout, kind: RequestKind) -> str:
@@ -19,12 +22,12 @@ def refusal(rollout: Rollout, kind: RequestKind) -> str:
         return f"it is over ({rollout.phase})"
     if rollout.phase is Phase.RETURNING:
         return "it is returning already"
-    if rollout.phase is Phase.FINISHING and rollout.stage is Stage.STOPPING and kind is RequestKind.ABORT:
+    if rollout.phase is Phase.FINISHING and rollout.stage is Stage.STOPPING and kind in _BACK:
         return f"{rollout.stable} is being stopped; use `andon rollback` when it is over"
     if kind is RequestKind.PROMOTE and rollout.stage not in {Stage.SERVING, Stage.WARM}:
         return f"it is {rollout.stage}, there is nothing to skip"
     is_held = rollout.phase is Phase.HELD
-    if kind in {RequestKind.PROMOTE, RequestKind.PAUSE} and is_held:
+    if kind in {RequestKind.PROMOTE, RequestKind.PAUSE, RequestKind.ALERT} and is_held:
         return "it is held; resume or abort it"
     if kind is RequestKind.PAUSE and rollout.is_paused:
         return "it is paused already"
@@ -47,8 +50,8 @@ def no_answer(rollout: Rollout, now: datetime) -> str:
         return f"it is over ({rollout.phase})"
     if rollout.approval is None:
         return "it waits for no approval"
-    if rollout.request is not None and rollout.request.kind is RequestKind.ABORT:
-        return f"{rollout.request.actor} has asked to abort it, and that stands"
+    if rollout.request is not None and rollout.request.kind in _BACK:
+        return outranked(rollout, RequestKind.RESUME)
     is_stopped = rollout.is_paused or rollout.frozen_at is not None
     if not is_stopped and rollout.deadline_at is not None and now >= rollout.deadline_at:
         return "its time for approvals is over"

@@ -43,9 +43,8 @@ _ASKED: dict[type[Action], RequestKind] = {
     actions.StartStep: RequestKind.PROMOTE,
     actions.Promote: RequestKind.PROMOTE,
     actions.Drain: RequestKind.PROMOTE,
-    actions.RollBack: RequestKind.ABORT,
-    actions.Finish: RequestKind.ABORT,  # at the gate there is nothing to take back
 }
+_WHO_ASKED = {Trigger.ABORT: RequestKind.ABORT, Trigger.ALERT: RequestKind.ALERT}
 
 
 def created(rollout: Rollout) -> Event:
@@ -59,6 +58,8 @@ def created(rollout: Rollout) -> Event:
         "notes": list(rollout.plan.notes),
         "is_rollback": rollout.plan.is_rollback,
         "gate": codec.encode(rollout.plan.gate),
+        "gates": [each.key for each in rollout.plan.gates],
+        "tasks": [each.name for each in rollout.plan.tasks],
     }
     return _event("rollout.created", rollout, rollout.actor, rollout.reason, after=after)
 
@@ -172,8 +173,10 @@ def _actor(before: Rollout, action: Action) -> str:
     asked = before.request
     if asked is None:
         return ANDON
-    is_other = isinstance(action, actions.RollBack | actions.Finish) and action.trigger is not Trigger.ABORT
-    return asked.actor if _ASKED.get(type(action)) is asked.kind and not is_other else ANDON
+    wanted = _ASKED.get(type(action))
+    if isinstance(action, actions.RollBack | actions.Finish) and action.trigger is not None:
+        wanted = _WHO_ASKED.get(action.trigger)
+    return asked.actor if wanted is asked.kind else ANDON
 
 
 def _severity(action: Action) -> Severity:

@@ -172,6 +172,7 @@ class FakeCommands(Part):
             RequestKind.PAUSE: {"paused_at": self._plant.clock.now()},
             RequestKind.RESUME: {"paused_at": None},
             RequestKind.ABORT: {"phase": Phase.RETURNING, "trigger": Trigger.ABORT},
+            RequestKind.ALERT: {"phase": Phase.RETURNING, "trigger": Trigger.ALERT},
         }[kind]
         moved = replace(found, reason=f"{actor}: {reason}", **changed)  # type: ignore[arg-type]
         self._plant.rollouts[rollout] = moved

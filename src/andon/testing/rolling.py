@@ -7,7 +7,16 @@ from typing import Any
 from andon.judge import sequential
 from andon.judge.model import Outcome, Verdict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
-from andon.rollouts.model import Answers, Observation, Rollout, SeenInstance
+from andon.rollouts.model import (
+    Answers,
+    GateSeen,
+    GateState,
+    Observation,
+    Rollout,
+    SeenInstance,
+    TaskSeen,
+    TaskState,
+)
 from andon.rollouts.plan import Current, plan
 from andon.rollouts.steps import Gate, Plan
 from andon.rollouts.transitions import Beginning, begin
@@ -23,14 +32,38 @@ APPROVED, HALF, TOO_CLOSE = Answers(2, is_separated=True), Answers(1, is_separat
 NO = Answers(2, is_separated=True, rejection="rejected by max: not before the shift ends")
 
 
+# Every kind of gate and task, before anything of the candidate is there and between two shares.
+EVERYTHING: list[Any] = [
+    {"gate": "window", "name": "night"},
+    {"gate": "production", "asks": "idle", "name": "idle"},
+    {"smoke": "front"},
+    0.1,
+    {"gate": "approval", "approvals": 2, "name": "works-council"},
+    {"gate": "webhook", "asks": "change", "name": "change"},
+    {"hold": True, "name": "coffee"},
+    {"command": ["warm-up", "{url}"], "name": "warm-up", "timeout": "1m", "retries": 1},
+    0.5,
+    1.0,
+]
+TABLES: dict[str, Any] = {
+    "smoke": {"front": {"path": "/front", "contains": "ok"}},
+    "production": {"idle": {"path": "/lots", "field": "running", "equals": 0}},
+    "webhooks": {"change": {}},
+}
+
+
 def a_manifest(strategy: str = "canary", *, instances: int = 3, **changes: Any) -> Manifest:
-    """A unit with errors from the gateway as evidence. changes: to the policy of production."""
+    """A unit with errors from the gateway as evidence. changes: to the policy of production.
+
+    Where they name `EVERYTHING` as steps, its tables are there, too.
+    """
     policy = {"soak": "10s", "max_wait": "120s", "warm": "20s"} | changes
     return Manifest.model_validate(
         {
             "unit": {"name": "mes"},
             "run": {"command": ["serve"]},
             "evidence": {"errors": {"source": "gateway", "guardrail": 0.05}},
+            **(TABLES if changes.get("steps") is EVERYTHING else {}),
             "environments": {
                 "production": {
                     "port": 8080,
@@ -69,7 +102,10 @@ def instances(version: Version, count: int, state: InstanceState = InstanceState
 
 
 def obeyed(rollout: Rollout, **changes: Any) -> Observation:
-    """The world as the rollout wants it: instances ready, the route confirmed, nothing in flight."""
+    """The world as the rollout wants it: instances ready, the route confirmed, nothing in flight.
+
+    Gates that ask no people are open, and tasks went well.
+    """
     want = wanted(rollout)
     running = instances(rollout.candidate, want.candidate_instances)
     if rollout.stable is not None:
@@ -88,5 +124,7 @@ def obeyed(rollout: Rollout, **changes: Any) -> Observation:
         step_requests_stable=0,
         verdict=said(Outcome.INCONCLUSIVE, "about 40 more bad events are needed"),
         traffic_at=now,
+        gates={each.key: GateSeen(GateState.OPEN, "is open") for each in rollout.gates},
+        task=TaskSeen(TaskState.PASSED),
     )
     return replace(seen, **changes)

@@ -24,6 +24,7 @@ _PERMISSIONS = {
     RequestKind.PAUSE: _P.CONTROL,
     RequestKind.RESUME: _P.CONTROL,
     RequestKind.ABORT: _P.ABORT,
+    RequestKind.ALERT: _P.ABORT,
 }
 _SIGNED = {RequestKind.PROMOTE: Action.PROMOTE, RequestKind.ABORT: Action.ABORT}
 _Act = Callable[..., Coroutine[Any, Any, model.RolloutView | Response]]
@@ -180,6 +181,9 @@ def _act(gather: Gather, verb: RequestKind) -> _Act:
     ) -> model.RolloutView | Response:
         own = RolloutId(rollout)
         signature = None
+        if verb is RequestKind.ALERT and caller.principal.may_sign:
+            # It is not signed, so it must not stand in for an abort, which may have to be.
+            raise Forbidden("not-a-program", "an alert comes from a program with a token", hint="abort it")
         if verb in _SIGNED:
             environment = (await places.of_rollout(services, rollout)).environment
             signature = await signing.sign(

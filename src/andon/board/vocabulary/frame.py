@@ -71,6 +71,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "act.pause": ("Pause", "일시정지"),
     "act.resume": ("Resume", "재개"),
     "act.abort": ("Abort", "중단"),
+    "act.alert": ("Alert", "경보"),
     "act.rollback": ("Roll back", "되돌리기"),
     "act.cancel": ("Cancel the run", "실행 취소"),
     "say.promote": (
@@ -86,6 +87,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Everything returns to {stable}; {candidate} is stopped.",
         "모두 {stable}(으)로 돌아가고 {candidate}은(는) 정지합니다.",
     ),
+    "say.alert": ("An alert rule takes it back.", "경보 규칙에 따라 되돌립니다."),
     "say.rollback": (
         "{unit} in {environment} goes back to its last stable release.",
         "{environment}의 {unit}을(를) 마지막 안정 릴리스로 되돌립니다.",

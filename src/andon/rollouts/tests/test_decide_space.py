@@ -16,10 +16,12 @@ from andon.rollouts.actions import (
     Finish,
     Hold,
     OpenGate,
+    PassTask,
     Promote,
     RollBack,
     SetShare,
     StartStep,
+    StartTask,
     StopCandidate,
     StopStable,
     Wait,
@@ -27,20 +29,26 @@ from andon.rollouts.actions import (
 from andon.rollouts.decide import decide
 from andon.rollouts.model import (
     UNANSWERED,
+    GateSeen,
+    GateState,
     Observation,
     Phase,
     Request,
     RequestKind,
     Rollout,
     Stage,
+    TaskSeen,
+    TaskState,
     Trigger,
 )
 from andon.rollouts.transitions import apply
 from andon.rollouts.wanted import desired, wanted
+from andon.rollouts.wanted import task as wanted_task
 from andon.targets.model import InstanceState
 from andon.testing.rolling import (
     APPROVED,
     AT,
+    EVERYTHING,
     GATE,
     HALF,
     NEW,
@@ -64,6 +72,7 @@ PLACES: list[dict[str, Any]] = [
     {"phase": Phase.FINISHING, "stage": Stage.DRAINING, "step": 2},
     {"phase": Phase.FINISHING, "stage": Stage.STOPPING, "step": 2},
     *({"phase": Phase.RETURNING, "stage": s, "trigger": Trigger.JUDGE} for s in list(Stage)[:3]),
+    {"phase": Phase.RETURNING, "stage": Stage.VERIFYING, "trigger": Trigger.JUDGE, "back_at": AT},
     {
         "phase": Phase.HELD,
         "stage": Stage.SERVING,
@@ -80,9 +89,45 @@ GAP_PLACES: list[dict[str, Any]] = [
     {"phase": Phase.STEPPING, "stage": Stage.SERVING, "step_since": AT},
     *({"phase": Phase.RETURNING, "stage": s, "trigger": Trigger.JUDGE} for s in list(Stage)[:4]),
     {"phase": Phase.RETURNING, "stage": Stage.RESTORING, "trigger": Trigger.JUDGE},
+    {"phase": Phase.RETURNING, "stage": Stage.VERIFYING, "trigger": Trigger.JUDGE, "back_at": AT},
 ]
 GATES: list[dict[str, Any]] = [{"phase": Phase.PREPARING, "stage": Stage.GATED}]
+# In the plan of `EVERYTHING`: window and production, smoke test, 10 %, approval and webhook, hold, command.
+BETWEEN: dict[str, Any] = {"phase": Phase.STEPPING, "step": 1}
+ELEMENTS: list[dict[str, Any]] = [
+    *GATES,
+    {"phase": Phase.PREPARING, "stage": Stage.SCALING, "at": 2},
+    {"phase": Phase.PREPARING, "stage": Stage.CHECKING, "at": 2},
+    BETWEEN | {"stage": Stage.GATED},
+    BETWEEN | {"stage": Stage.GATED, "at": 2},
+    BETWEEN | {"stage": Stage.SCALING, "at": 3},
+    BETWEEN | {"stage": Stage.CHECKING, "at": 3},
+    BETWEEN | {"stage": Stage.SCALING, "at": 4},
+    BETWEEN
+    | {"phase": Phase.HELD, "held_from": Phase.STEPPING, "stage": Stage.CHECKING, "at": 3}
+    | {"trigger": Trigger.CHECK},
+]
+GAP_ELEMENTS: list[dict[str, Any]] = [
+    *GATES,
+    {"phase": Phase.PREPARING, "stage": Stage.ROUTING, "at": 5},
+    {"phase": Phase.PREPARING, "stage": Stage.SCALING, "at": 5},
+    {"phase": Phase.PREPARING, "stage": Stage.CHECKING, "at": 6},
+]
+OPEN, SHUT = GateSeen(GateState.OPEN, "is open"), GateSeen(GateState.WAITING, "is shut")
+REFUSED = GateSeen(GateState.REFUSED, "was refused")
 ANSWERS = [UNANSWERED, HALF, TOO_CLOSE, APPROVED, NO]
+SAID: list[dict[str, Any]] = [{"answers": each} for each in ANSWERS]
+WORDS: list[dict[str, Any]] = [
+    {"answers": answers, "gates": {"night": one, "idle": OPEN, "change": one}, "task": TaskSeen(task, "so")}
+    for answers, one, task in (
+        (UNANSWERED, SHUT, TaskState.PENDING),
+        (APPROVED, SHUT, TaskState.RUNNING),
+        (HALF, OPEN, TaskState.LOST),
+        (APPROVED, OPEN, TaskState.PASSED),
+        (APPROVED, REFUSED, TaskState.FAILED),
+        (NO, OPEN, TaskState.PASSED),
+    )
+]
 REQUESTS = [None, *(Request(kind, "kim", "so") for kind in RequestKind)]
 CORDS = [{}, {"is_corded": True}, {"is_corded": True, "cord_returns": True}]
 VERDICTS = [said(each) for each in Outcome]
@@ -102,10 +147,12 @@ WORLDS = [
 def situations(places: list[dict[str, Any]], plan: Any, *, every: int) -> Iterator[Situation]:
     """Every place with every request, cord, verdict, state of both releases, route, deadline and source.
 
-    At a gate, also with every kind of answers. Of all these only one in `every` is made.
+    At a gate, also with every kind of answers, and where there are tasks with every kind of result. Of all
+    these only one in `every` is made.
     """
-    answers = [UNANSWERED] if plan.gate is None else ANSWERS
-    views = list(itertools.product(CORDS, VERDICTS, WORLDS, TIMES, BOOLEANS, answers))
+    words = [SAID[0]] if plan.gate is None else SAID
+    words = WORDS if plan.tasks else words
+    views = list(itertools.product(CORDS, VERDICTS, [*WORLDS, None], TIMES, BOOLEANS, words))
     number = 0
     for place, request, paused, frozen in itertools.product(places, REQUESTS, BOOLEANS, BOOLEANS):
         changes = {
@@ -128,18 +175,19 @@ def _seen(
     world: Any,
     now: datetime,
     confirmed: bool,
-    answers: Any,
+    words: dict[str, Any],
 ) -> Observation:
     return replace(
         base,
         now=now,
         traffic_at=now,
         verdict=verdict,
-        instances=world,
+        instances=world or [],
+        target_problem="" if world is not None else "it is gone",
         acknowledged_revision=7 if confirmed else 6,
-        answers=answers,
         evidence_problems=("dead",) if now == TIMES[1] and verdict.outcome is Outcome.PASS else (),
         **cord,
+        **words,
     )
 
 
@@ -151,9 +199,8 @@ def _breaks(rollout: Rollout, seen: Observation, plan_gap: bool) -> str:
     """The safety rule that the decision breaks; empty when it breaks none."""
     decision = decide(rollout, seen)
     action, after = decision.action, apply(rollout, decision, seen.now)
-    goes_on = isinstance(action, OpenGate | StartStep | SetShare | Promote | Drain | StopStable) and (
-        rollout.working_phase is not Phase.RETURNING
-    )
+    onwards = OpenGate | StartStep | StartTask | PassTask | SetShare | Promote | Drain | StopStable
+    goes_on = isinstance(action, onwards) and rollout.working_phase is not Phase.RETURNING
     is_back = isinstance(action, RollBack | Hold) or (isinstance(action, Finish) and bool(action.trigger))
     is_confirmed = seen.acknowledged_revision == 7
     asked = rollout.request.kind if rollout.request else None
@@ -180,7 +227,7 @@ def _breaks(rollout: Rollout, seen: Observation, plan_gap: bool) -> str:
         "a share needs ready instances": not more
         or _ready(seen, rollout.candidate) >= wanted(after).candidate_instances,
         "no return to an unready stable": not isinstance(action, RollBack)
-        or rollout.share == 0
+        or not rollout.has_users
         or plan_gap
         or _ready(seen, rollout.stable) > 0,
         "a fail is never passed over": seen.verdict.outcome not in {Outcome.FAIL, Outcome.INVALID}
@@ -208,11 +255,61 @@ def _breaks(rollout: Rollout, seen: Observation, plan_gap: bool) -> str:
         or asked is RequestKind.PROMOTE
         or not rollout.plan.steps[rollout.step].is_judged,
         "only what is confirmed is confirmed": not isinstance(action, ConfirmStep) or is_confirmed,
+        "a return ends when it was seen to hold": not isinstance(action, Finish)
+        or rollout.working_phase is not Phase.RETURNING
+        or (rollout.stage is Stage.VERIFYING and is_confirmed and _ready(seen, rollout.stable) > 0),
+        "a target that does not answer ends nothing that runs": not isinstance(action, Finish)
+        or not seen.target_problem
+        or rollout.is_untouched
+        or rollout.stage is Stage.WARM,
         "the end is reached once": after.phase.is_over == isinstance(action, Finish),
         "waiting writes nothing": not isinstance(action, Wait) or after is rollout,
     }
-    rules |= _at_gate(rollout, seen)
+    rules |= _at_gate(rollout, seen) | _before_a_share(rollout, seen)
     return next((rule for rule, holds in rules.items() if not holds), "")
+
+
+def _before_a_share(rollout: Rollout, seen: Observation) -> dict[str, bool]:
+    """What holds of what stands before a share: the rule, and whether it is kept."""
+    decision = decide(rollout, seen)
+    action, after = decision.action, apply(rollout, decision, seen.now)
+    before, asked = rollout.plan.before(rollout.step), rollout.request.kind if rollout.request else None
+    is_back = isinstance(action, RollBack | Hold) or (isinstance(action, Finish) and bool(action.trigger))
+    is_free = not (seen.is_corded or rollout.is_paused or asked is RequestKind.ABORT)
+    is_tried = rollout.stage is Stage.CHECKING and rollout.phase is not Phase.HELD
+    refused = any(
+        said == REFUSED for key, said in seen.gates.items() if key in {g.key for g in rollout.gates}
+    )
+    return {
+        "a share is asked for behind all that stands before it": not isinstance(action, SetShare)
+        or rollout.at == len(before),
+        "a task may run once the instances are ready, and nothing is stopped": not isinstance(
+            action, StartTask
+        )
+        or (is_free and _ready(seen, NEW) >= wanted(rollout).candidate_instances),
+        "a task is passed when it passed": not isinstance(action, PassTask)
+        or (is_tried and is_free and seen.task.state is TaskState.PASSED),
+        "a task that failed takes it back": not (is_tried and seen.task.state is TaskState.FAILED) or is_back,
+        "a task that is silent too long takes it back": not (
+            is_tried
+            and seen.task.state not in {TaskState.PASSED, TaskState.FAILED}
+            and seen.now == TIMES[1]
+            and is_free
+            and rollout.frozen_at is None
+            and asked is None
+        )
+        or is_back,
+        "what is refused takes it back": not (refused and rollout.is_gated) or is_back,
+        "no task is wanted where none may run": wanted_task(after) is None
+        or (after.stage is Stage.CHECKING and not after.phase.is_over),
+        "a task that may start is stopped by nothing": not (task := wanted_task(after))
+        or task.may_start == (not after.is_paused and after.frozen_at is None),
+        "the share stays while something stands before the next": rollout.stage
+        not in {Stage.GATED, Stage.CHECKING}
+        or is_back
+        or rollout.phase is Phase.HELD
+        or (wanted(after).share, after.routing.matches) == (wanted(rollout).share, rollout.routing.matches),
+    }
 
 
 def _at_gate(rollout: Rollout, seen: Observation) -> dict[str, bool]:
@@ -221,27 +318,47 @@ def _at_gate(rollout: Rollout, seen: Observation) -> dict[str, bool]:
     action, after = decision.action, apply(rollout, decision, seen.now)
     opens, answers = isinstance(action, OpenGate), seen.answers
     if not rollout.is_gated:
-        return {"only a gate opens": not opens, "nothing goes back behind its gate": not after.is_gated}
+        return {
+            "only a gate opens": not opens,
+            "nothing goes back behind its gate": _is_further(rollout, after),
+        }
     asked = rollout.request.kind if rollout.request else None
-    want, now = wanted(rollout), wanted(after)
+    want, now, is_first = wanted(rollout), wanted(after), rollout.is_untouched
+    is_over = after.phase is Phase.RETURNED if is_first else isinstance(action, RollBack | Hold)
+    on_hold, approval = rollout.is_on_hold, rollout.approval
+    others = [each.key for each in rollout.gates if each is not approval and not on_hold]
+    are_open = all(seen.gates.get(key) == OPEN for key in others)
+    is_approved = approval is None or answers == APPROVED
     return {
         "nothing of the candidate before its gate is open": opens
+        or not is_first
         or (now.candidate_instances, now.share) == (0, 0.0),
-        "a shut gate changes nothing of what runs": opens or now == want,
-        "what is stable serves behind the gate": want.stable_share == (1.0 if rollout.stable else 0.0)
-        and want.stable_instances == rollout.plan.stable_instances,
+        "a shut gate changes nothing of what runs": opens or now == want or (is_over and not is_first),
+        "what is stable serves behind the gate": not is_first
+        or (
+            want.stable_share == (1.0 if rollout.stable else 0.0)
+            and want.stable_instances == rollout.plan.stable_instances
+        ),
         "a gate opens for enough people, one of them uninvolved, and nobody against it": not opens
+        or approval is None
         or (answers.approvals >= GATE.approvals and answers.is_separated and not answers.rejection),
+        "gates that stand together are open together": not opens or are_open,
+        "a hold ends with a person's word": not (opens and on_hold) or asked is RequestKind.RESUME,
         "a gate does not open while it is stopped, or an abort waits": not opens
         or not (seen.is_corded or rollout.is_paused or asked is RequestKind.ABORT),
-        "a no ends it": not answers.rejection or after.phase is Phase.RETURNED,
+        "a no ends it": approval is None or not answers.rejection or is_over,
         "silence ends it": seen.now == TIMES[0]
-        or after.phase is Phase.RETURNED
+        or is_over
         or opens
-        or answers == APPROVED
+        or (is_approved and are_open and not on_hold)
         or bool(seen.is_corded or rollout.is_paused or rollout.frozen_at or asked),
         "an end at the gate says why": not after.phase.is_over or after.trigger is not None,
     }
+
+
+def _is_further(rollout: Rollout, after: Rollout) -> bool:
+    """Whether it does not come to a gate that it has passed."""
+    return not after.is_gated or (after.step, after.at) > (rollout.step, rollout.at)
 
 
 SPACES = pytest.mark.parametrize(
@@ -252,8 +369,10 @@ SPACES = pytest.mark.parametrize(
         (a_plan("recreate"), GAP_PLACES),
         (a_plan(gate=GATE), GATES),
         (a_plan("recreate", gate=GATE), GATES),
+        (a_plan(steps=EVERYTHING), ELEMENTS),
+        (a_plan("recreate", steps=EVERYTHING), GAP_ELEMENTS),
     ],
-    ids=["canary", "rolling", "recreate", "gate", "gate of a recreate"],
+    ids=["canary", "rolling", "recreate", "gate", "gate of a recreate", "elements", "elements in a gap"],
 )
 
 
@@ -288,6 +407,8 @@ def walk(rollout: Rollout, **changes: Any) -> list[Rollout]:
     states, now = [rollout], AT
     while not rollout.phase.is_over:
         now += timedelta(seconds=5)
+        if rollout.is_on_hold and rollout.request is None:
+            rollout = replace(rollout, request=Request(RequestKind.RESUME, "kim", "the coffee is drunk"))
         decision = decide(rollout, obeyed(rollout, now=now, **changes))
         after = apply(rollout, decision, now)
         if after is not rollout:
@@ -298,14 +419,18 @@ def walk(rollout: Rollout, **changes: Any) -> list[Rollout]:
 
 
 STRATEGIES = ["canary", "blue-green", "rolling", "recreate"]
-WITH_AND_WITHOUT = pytest.mark.parametrize("gate", [None, GATE], ids=["no gate", "gate"])
+WITH_AND_WITHOUT = pytest.mark.parametrize(
+    "more",
+    [{}, {"gate": GATE}, {"gate": GATE, "steps": EVERYTHING}],
+    ids=["no gate", "gate", "everything"],
+)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @WITH_AND_WITHOUT
-def test_in_a_world_that_obeys_a_good_release_is_promoted(strategy: str, gate: Any) -> None:
-    states = walk(a_rollout(a_plan(strategy, gate=gate)), verdict=said(Outcome.PASS))
-    assert states[0].is_gated == (gate is not None)
+def test_in_a_world_that_obeys_a_good_release_is_promoted(strategy: str, more: dict[str, Any]) -> None:
+    states = walk(a_rollout(a_plan(strategy, **more)), verdict=said(Outcome.PASS))
+    assert states[0].is_gated == bool(more)
     assert states[-1].phase is Phase.PROMOTED
     assert desired(states[-1], 1).instances_of(OLD) == 0
     shares = [each.share for each in states]
@@ -315,8 +440,8 @@ def test_in_a_world_that_obeys_a_good_release_is_promoted(strategy: str, gate: A
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @WITH_AND_WITHOUT
-def test_in_a_world_that_obeys_every_state_finds_its_way_back(strategy: str, gate: Any) -> None:
-    for state in walk(a_rollout(a_plan(strategy, gate=gate)), verdict=said(Outcome.PASS)):
+def test_in_a_world_that_obeys_every_state_finds_its_way_back(strategy: str, more: dict[str, Any]) -> None:
+    for state in walk(a_rollout(a_plan(strategy, **more)), verdict=said(Outcome.PASS)):
         if state.phase.is_over or (state.phase is Phase.FINISHING and state.stage is Stage.STOPPING):
             continue
         end = walk(replace(state, request=Request(RequestKind.ABORT, "kim", "no")))[-1]
@@ -344,9 +469,23 @@ def test_a_restart_from_any_state_comes_to_the_same_end(
         assert (end.phase, end.trigger) == (states[-1].phase, states[-1].trigger)
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("outcome", [Outcome.PASS, Outcome.FAIL])
+def test_a_restart_in_a_plan_of_everything_comes_to_the_same_end(strategy: str, outcome: Outcome) -> None:
+    world = {"verdict": said(outcome)}
+    first = replace(GATE, expires_after=timedelta(minutes=1))
+    states = walk(a_rollout(a_plan(strategy, gate=first, steps=EVERYTHING)), verdict=said(Outcome.PASS))
+    for state in states[:-1]:
+        revived = codec.decode(Rollout, codec.encode(state))
+        assert revived == state
+        ends = {(end.phase, end.trigger) for end in (walk(revived, **world)[-1], walk(state, **world)[-1])}
+        assert len(ends) == 1
+
+
 @pytest.mark.parametrize("strategy", ["canary", "blue-green", "rolling"])
-def test_capacity_never_falls_below_the_whole(strategy: str) -> None:
-    for state in walk(a_rollout(a_plan(strategy)), verdict=said(Outcome.PASS)):
+@pytest.mark.parametrize("more", [{}, {"steps": EVERYTHING}], ids=["plain", "everything"])
+def test_capacity_never_falls_below_the_whole(strategy: str, more: dict[str, Any]) -> None:
+    for state in walk(a_rollout(a_plan(strategy, **more)), verdict=said(Outcome.PASS)):
         want = wanted(state)
         assert want.candidate_instances + want.stable_instances >= 3
         if strategy == "rolling":
