@@ -167,7 +167,8 @@ async def test_a_world_that_does_not_answer_stops_only_its_own_rollout(floor: Fl
     controller = floor.controller()
     for _ in range(8):
         await floor.turn(controller)
-    assert (await floor.store.get(mute.id)).waiting_for == "the target did not answer"
+    said = "the target does not answer: the target did not answer"
+    assert (await floor.store.get(mute.id)).waiting_for == said
     assert (await floor.store.get(mute.id)).phase is Phase.PREPARING
     assert (await floor.store.get(rollout.id)).phase is not Phase.PREPARING
 
