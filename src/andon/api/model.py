@@ -126,6 +126,18 @@ class PlanView(View):
     metrics: list[MetricPolicyView]
 
 
+class PercentilesView(View):
+    """Edges of buckets, in seconds, up to which half and 95 of 100 lie; null where nothing was measured.
+
+    Beyond the last finite edge it is null too.
+    """
+
+    stable_p50: float | None
+    stable_p95: float | None
+    candidate_p50: float | None
+    candidate_p95: float | None
+
+
 class FindingView(View):
     """What one metric says. `ratio` is candidate rate / stable rate; `high` null means unbounded.
 
@@ -147,6 +159,10 @@ class FindingView(View):
     events_needed: int | None
     exposure_needed: int | None
     by_guardrail: bool
+    edge: float | None = Field(
+        None, description="Of a metric that measures: `bad` counts what took longer than so many seconds"
+    )
+    percentiles: PercentilesView | None = Field(None, description="Of a metric that measures")
 
 
 class OutlookView(View):

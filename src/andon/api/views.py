@@ -9,7 +9,7 @@ from andon.access.signatures.model import Document, Signature, Standing
 from andon.api import model
 from andon.api.services import Look, Probe
 from andon.judge import sequential
-from andon.judge.model import Counts, Finding, MetricPolicy, Verdict
+from andon.judge.model import Counts, Finding, MetricPolicy, Percentiles, Verdict
 from andon.judge.outlook import outlook
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
@@ -241,6 +241,17 @@ def finding(said: Finding) -> model.FindingView:
         events_needed=said.events_needed,
         exposure_needed=said.exposure_needed,
         by_guardrail=said.by_guardrail,
+        edge=said.edge,
+        percentiles=None if said.percentiles is None else _percentiles(said.percentiles),
+    )
+
+
+def _percentiles(said: Percentiles) -> model.PercentilesView:
+    return model.PercentilesView(
+        stable_p50=_finite(said.stable_p50),
+        stable_p95=_finite(said.stable_p95),
+        candidate_p50=_finite(said.candidate_p50),
+        candidate_p95=_finite(said.candidate_p95),
     )
 
 

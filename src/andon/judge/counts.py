@@ -29,7 +29,8 @@ HARM = (
     Atom(3.4, 0.037),
     Atom(4.0, 0.019),
 )
-# Distances below the margin. An equal candidate stands log 1.5 = 0.4 below the default margin.
+# Distances below a margin of 1.5. An equal candidate stands log 1.5 = 0.4 below it.
+_USUAL_MARGIN = math.log(1.5)
 SAFE = (Atom(0.2, 0.15), Atom(0.4, 0.50), Atom(0.7, 0.20), Atom(1.2, 0.10), Atom(2.0, 0.05))
 
 STEP = 0.05
@@ -42,9 +43,12 @@ _SAFE_STEPS = tuple(round(a.at / STEP) for a in SAFE)
 
 
 def margin_points(margin: float) -> tuple[float, ...]:
-    """Return log margin, then each safe alternative below it; they need not lie on the grid."""
+    """Return log margin, then each safe alternative below it; they need not lie on the grid.
+
+    They keep their places between the margin and "no difference": a margin of 1.05 has nearer ones.
+    """
     top = math.log(margin)
-    return (top, *(top - a.at for a in SAFE))
+    return (top, *(top - a.at * (top / _USUAL_MARGIN) for a in SAFE))
 
 
 def add(log_likelihood: Sequence[float], look: Look, weight: float = 1.0) -> tuple[float, ...]:
@@ -68,7 +72,8 @@ def at_margin(log_likelihood: Sequence[float], margin: float) -> tuple[float, ..
     A lower margin is the harder one to prove to be below, so the promise stays.
     """
     at = min(ZERO + math.floor(math.log(margin) / STEP + 1e-9), len(GRID) - 1)
-    return (log_likelihood[at], *(log_likelihood[at - s] for s in _SAFE_STEPS))
+    steps = (max(1, round(a.at / STEP * ((at - ZERO) * STEP / _USUAL_MARGIN))) for a in SAFE)
+    return (log_likelihood[at], *(log_likelihood[max(0, at - s)] for s in steps))
 
 
 def _add(
@@ -91,6 +96,11 @@ def _add(
         old + weight * (mine * p - bad * math.log1p(w * g))
         for old, p, g in zip(log_likelihood, points, growth, strict=True)
     )
+
+
+def at_bets(log_likelihood: Sequence[float]) -> tuple[float, ...]:
+    """Log-likelihood ratio of each alternative of `HARM` but the first, which is not bet."""
+    return tuple(log_likelihood[ZERO + step] - log_likelihood[ZERO] for step in _HARM_STEPS[1:])
 
 
 def log_e_harm(log_likelihood: Sequence[float], at: int = ZERO) -> float:

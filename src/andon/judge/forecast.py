@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from andon.judge import absolute, blocks, counts
 from andon.judge.mixture import log_mean
-from andon.judge.model import MetricPolicy, MetricState
+from andon.judge.model import Counts, MetricPolicy, MetricState
 
 _FARTHEST = 1e9  # candidate exposure beyond which "not in reach" is the honest answer
 
@@ -18,20 +18,27 @@ class Needed(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """What the forecast believes: bad events per exposure, and the candidate's part of the exposure."""
+    """What the forecast believes: bad events per exposure, and the candidate's part of the exposure.
+
+    own: rate of the candidate's events that are not acceptable, where those are others than its bad ones.
+    """
 
     stable: float
     candidate: float
     part: float
+    own: float
 
 
-def needed(state: MetricState, policy: MetricPolicy, share: float) -> Needed | None:
+def needed(
+    state: MetricState, policy: MetricPolicy, share: float, own: Counts | None = None
+) -> Needed | None:
     """Return what promotion still needs if everything goes on as now; None when it is not in reach.
 
-    share: the candidate's share in force, or 0 where it is not known; then the exposure so far says it.
+    share: the candidate's share in force, or 0 where it is not known; then the exposure so far says it. own:
+    the candidate's events that are not acceptable, where those are others than its bad ones.
     The e-value is walked along its expected path: exact in the long run, and within a factor of two before.
     """
-    rates = estimate(state, share)
+    rates = estimate(state, share, own)
     if rates is None:
         return None
     goal = -math.log(policy.beta)
@@ -51,7 +58,7 @@ def needed(state: MetricState, policy: MetricPolicy, share: float) -> Needed | N
     return Needed(math.ceil(events), math.ceil(reach))
 
 
-def estimate(state: MetricState, share: float) -> Rates | None:
+def estimate(state: MetricState, share: float, own: Counts | None = None) -> Rates | None:
     """Estimate the rates, each drawn to the common one by the weight of a single bad event.
 
     None while nothing can be said: no exposure at all, or none of the candidate and no share known.
@@ -64,11 +71,18 @@ def estimate(state: MetricState, share: float) -> Rates | None:
     if not part:
         return None
     common = min(1.0, (stable.bad + mine.bad + 0.5) / (exposure + 1.0))
+    candidate = _drawn(mine, common)
     return Rates(
-        stable=min(1.0, (stable.bad + 1.0) / (stable.exposure + 1.0 / common)),
-        candidate=min(1.0, (mine.bad + 1.0) / (mine.exposure + 1.0 / common)),
+        stable=_drawn(stable, common),
+        candidate=candidate,
         part=part,
+        own=candidate if own is None else _drawn(own, min(1.0, (own.bad + 0.5) / (own.exposure + 1.0))),
     )
+
+
+def _drawn(seen: Counts, common: float) -> float:
+    """The rate of what was seen, drawn to a common one by the weight of a single bad event."""
+    return min(1.0, (seen.bad + 1.0) / (seen.exposure + 1.0 / common))
 
 
 def log_e_after(state: MetricState, policy: MetricPolicy, rates: Rates, exposure: float) -> float:
@@ -85,7 +99,7 @@ def log_e_after(state: MetricState, policy: MetricPolicy, rates: Rates, exposure
         return ratio
     gains = absolute.gains(policy.acceptable, absolute.rates_below(policy.acceptable))
     spread = blocks.own_dispersion(state, policy.noise, policy.acceptable)
-    bad = exposure * rates.candidate / spread
+    bad = exposure * rates.own / spread
     good = exposure / spread - bad
     own = [
         old + bad * worse + good * better

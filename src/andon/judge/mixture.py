@@ -24,6 +24,15 @@ def log_mean(logs: Sequence[float], atoms: Sequence[Atom]) -> float:
     return top + math.log(math.fsum(a.weight * math.exp(x - top) for x, a in zip(logs, atoms, strict=False)))
 
 
+def log_sum(*parts: tuple[float, float]) -> float:
+    """Logarithm of the sum of `weight * exp(log)`, from pairs of them; at least one of them counts.
+
+    The order of summation is fixed, as in `log_mean`.
+    """
+    top = max(log for weight, log in parts if weight)
+    return top + math.log(math.fsum(weight * math.exp(log - top) for weight, log in parts if weight))
+
+
 def odds(log_e: float) -> float:
     """Return an e-value for people and for JSON: never infinite."""
     return math.exp(min(log_e, 700.0))

@@ -24,6 +24,10 @@ class Counts:
     exposure: int = 0
     bad: int = 0
 
+    def plus(self, other: "Counts") -> "Counts":
+        """Return the sum of both."""
+        return Counts(self.exposure + other.exposure, self.bad + other.bad)
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -141,6 +145,64 @@ class JudgePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Late:
+    """The part of a bet that is made anew at each change of share, so that a late turn is seen soon.
+
+    kept: the part that was not bet yet. stake: what was bet at the beginning of this step. won: the logarithm
+    of what the bets of former steps came to, all together. base: the log-likelihood, at each alternative of
+    the harm test, when this step began.
+    """
+
+    kept: float
+    stake: float
+    won: float
+    base: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An edge of the buckets at which the arms are compared (see points.py).
+
+    edge: its index; -1 while too little is known of the stable release. beyond: the part of the stable
+    release's observations that lay beyond it when it was chosen. margin: how many times as many beyond it
+    stand for a candidate that takes the metric's margin longer. stable, candidate: observations, and those
+    beyond the edges in force. log_margin, max_log_e_safe: as in MetricState.
+    """
+
+    edge: int = -1
+    beyond: float = 0.0
+    margin: float = 1.0
+    stable: Counts = Counts()
+    candidate: Counts = Counts()
+    log_margin: tuple[float, ...] = ()
+    max_log_e_safe: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the judge remembers of a metric that measures, beside the counts beyond its tail.
+
+    before: the stable release's observations in each bucket before anything counted. stable, candidate: in
+    all; *_closed: how much of them was there when the share last changed. steps: changes of share so far.
+    apart, apart_edge: the widest bands that did not touch in this step (see dkw.py), and where; parted: the
+    highest logarithm of what the bands ever said, this step left out.
+    """
+
+    before: tuple[int, ...] = ()
+    stable: tuple[int, ...] = ()
+    candidate: tuple[int, ...] = ()
+    stable_closed: tuple[int, ...] = ()
+    candidate_closed: tuple[int, ...] = ()
+    steps: int = 0
+    apart: float = 0.0
+    apart_edge: int = 0
+    parted: float = 0.0
+    tail: Point = Point()
+    half: Point = Point()
+    log_odds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MetricState:
     """What the judge remembers of one metric; plain numbers, stored as JSON and replayable bit for bit.
 
@@ -152,6 +214,8 @@ class MetricState:
     log_closed, log_open: of a metric whose noise wanders, `log_likelihood` of the blocks of time that are
     over, and the plain one of the block that goes on, on a wider grid (see blocks.py). open_since: when it
     began, in seconds since 1970; blocks: how many are over.
+    log_e: logarithm of the weighted mean of the present e-values of all of its tests. late: from the second
+    step on. measured: of a metric that measures; the rest is then of the observations beyond its tail.
     """
 
     stable: Counts = Counts()
@@ -168,6 +232,9 @@ class MetricState:
     log_open: tuple[float, ...] = field(default=(), metadata=LATER)
     open_since: float = field(default=0.0, metadata=LATER)
     blocks: int = field(default=0, metadata=LATER)
+    log_e: float = 0.0
+    late: Late | None = None
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +293,7 @@ class JudgeState:
     series: the metrics in intervals; closes_at: when the open interval ends, in seconds since 1970 (0: none
     has begun). is_final: such a judge has failed the candidate, and looks no further. memory: what a judge of
     the plant's own remembers, lists of numbers by names of its choice; problem: why it can judge no more.
+    max_log_mean: the highest logarithm that the mean of all e-values has ever had (see Combine.AVERAGE).
     """
 
     metrics: dict[str, MetricState]
@@ -235,6 +303,17 @@ class JudgeState:
     is_final: bool = False
     memory: dict[str, tuple[float, ...]] = field(default_factory=dict)
     problem: str = ""
+    max_log_mean: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Edges up to which half, and 95 of 100, of each arm's observations lie; None where there are none."""
+
+    stable_p50: float | None
+    stable_p95: float | None
+    candidate_p50: float | None
+    candidate_p95: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +325,8 @@ class Finding:
     the boundaries are 1/alpha (a tenth of alpha is kept for the guardrail, if there is one) and 1/beta.
     Where the guardrail failed it, e_harm and harm_boundary are the guardrail's. events_needed: bad events
     (both arms) still expected until promotion; None when unknown. exposure_needed: the same in candidate
-    exposure.
+    exposure. Of a metric that measures, a bad event is an observation beyond `edge`, and percentiles says
+    how it lies in all.
     """
 
     metric: str
@@ -263,6 +343,8 @@ class Finding:
     events_needed: int | None = None
     exposure_needed: int | None = None
     by_guardrail: bool = False
+    edge: float | None = None
+    percentiles: Percentiles | None = None
 
 
 @dataclass(frozen=True, slots=True)

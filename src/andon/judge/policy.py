@@ -11,6 +11,8 @@ from andon.kernel.errors import InvalidInput
 # A metric with a guardrail has two ways to fail a candidate; together they keep to alpha. A tenth costs the
 # guardrail few requests, because it looks for disasters, and the comparison next to nothing.
 GUARDRAIL_PART = 0.1
+# Of a metric that measures, a quarter of the rest is for the bands, which see what lies between the points.
+BANDS_PART = 0.25
 
 
 def split(alpha: float, metrics: Sequence[MetricPolicy]) -> tuple[MetricPolicy, ...]:
@@ -23,13 +25,22 @@ def split(alpha: float, metrics: Sequence[MetricPolicy]) -> tuple[MetricPolicy, 
 
 
 def harm_alpha(policy: MetricPolicy) -> float:
-    """Return the chance that the comparison with the stable may use."""
-    return policy.alpha if policy.guardrail is None else policy.alpha * (1.0 - GUARDRAIL_PART)
+    """Return the chance that the comparison with the stable may use; where it measures, that at points."""
+    left = policy.alpha - guardrail_alpha(policy)
+    return left * (1.0 - BANDS_PART) if policy.kind is MetricKind.LATENCY else left
+
+
+def bands_alpha(policy: MetricPolicy, step: int) -> float:
+    """Return the chance that the bands of a metric that measures may use in a step, the first being 0.
+
+    1/2 + 1/6 + 1/12 + ... of their part: all steps together use no more than it, however many there are.
+    """
+    return (policy.alpha - guardrail_alpha(policy)) * BANDS_PART / ((step + 1) * (step + 2))
 
 
 def guardrail_alpha(policy: MetricPolicy) -> float:
     """Return the chance that the guardrail may use."""
-    return policy.alpha * GUARDRAIL_PART
+    return 0.0 if policy.guardrail is None else policy.alpha * GUARDRAIL_PART
 
 
 def log_boundary(chance: float) -> float:

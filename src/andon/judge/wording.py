@@ -1,5 +1,7 @@
 """The judge's sentences. One each, with the numbers, for somebody who runs a plant and not a laboratory."""
 
+from collections.abc import Sequence
+
 from andon.judge.forecast import Needed
 from andon.judge.mixture import odds
 from andon.judge.model import Counts, Finding, MetricPolicy
@@ -43,7 +45,7 @@ def harm(finding: Finding) -> str:
     """Say that the candidate is worse than the stable."""
     low = finding.interval[0]
     bound = f" (at least {times(low)} times)" if low > 1.0 else ""
-    return f"{comparison(finding)}{bound}; {_against(finding.e_harm, finding.harm_boundary)}"
+    return f"{comparison(finding)}{bound}; {against(finding.e_harm, finding.harm_boundary)}"
 
 
 def guardrail(finding: Finding, limit: float) -> str:
@@ -51,7 +53,7 @@ def guardrail(finding: Finding, limit: float) -> str:
     mine = finding.candidate
     return (
         f"{finding.metric}: {of(mine)} on the candidate, {share_of(mine.bad / mine.exposure)}, "
-        f"above the guardrail of {share_of(limit)}; {_against(finding.e_harm, finding.harm_boundary)}"
+        f"above the guardrail of {share_of(limit)}; {against(finding.e_harm, finding.harm_boundary)}"
     )
 
 
@@ -59,7 +61,7 @@ def safe(finding: Finding, policy: MetricPolicy) -> str:
     """Say that the candidate is not worse by the margin, or good enough by itself."""
     high = finding.interval[1]
     bound = f" (at most {times(high)} times)" if high <= policy.margin else ""
-    return f"{comparison(finding)}{bound}; {_goal(policy)}: {_against(finding.e_safe, finding.safe_boundary)}"
+    return f"{comparison(finding)}{bound}; {_goal(policy)}: {against(finding.e_safe, finding.safe_boundary)}"
 
 
 def unproven(finding: Finding, policy: MetricPolicy, need: Needed | None) -> str:
@@ -67,7 +69,7 @@ def unproven(finding: Finding, policy: MetricPolicy, need: Needed | None) -> str
     if not finding.candidate.exposure:
         return f"{finding.metric}: no evidence from the candidate yet"
     text, goal = comparison(finding), _goal(policy)
-    so_far = _against(finding.e_safe, finding.safe_boundary)
+    so_far = against(finding.e_safe, finding.safe_boundary)
     if need is None:
         return f"{text}; proof that it is {goal} is not in reach at these rates: {so_far}"
     bad = f" (some {need.events:,} bad ones in all)" if need.events >= _WORTH_SAYING else ""
@@ -76,13 +78,19 @@ def unproven(finding: Finding, policy: MetricPolicy, need: Needed | None) -> str
     )
 
 
+def together(findings: Sequence[Finding], log_mean: float, alpha: float) -> str:
+    """Say that the metrics together are too much, where none is by itself."""
+    each = ", ".join(f"{f.metric} {evidence(f.e_harm)}" for f in findings)
+    return f"together too much to be chance ({each}): {against(odds(log_mean), 1.0 / alpha)}"
+
+
 def broken_split(share: float, stable: Counts, candidate: Counts, log_e: float, chance: float) -> str:
     """Say that the arms did not get what their shares promise."""
     total = stable.exposure + candidate.exposure
     got = f"{candidate.exposure:,} of {total:,} requests, {share_of(candidate.exposure / total)}"
     return (
         f"traffic is not split as intended: the candidate received {got}, at a share of {share_of(share)}; "
-        f"{_against(odds(log_e), 1.0 / chance)}; nothing can be compared"
+        f"{against(odds(log_e), 1.0 / chance)}; nothing can be compared"
     )
 
 
@@ -91,5 +99,6 @@ def _goal(policy: MetricPolicy) -> str:
     return text if policy.acceptable is None else f"{text} or below {share_of(policy.acceptable)}"
 
 
-def _against(e_value: float, boundary: float) -> str:
+def against(e_value: float, boundary: float) -> str:
+    """Write evidence beside the limit that it must reach."""
     return f"evidence {evidence(e_value)}, limit {evidence(boundary)}"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.judge import absolute
-from andon.judge.model import Counts, JudgePolicy, Look, MetricPolicy, Outcome
+from andon.judge.model import Combine, Counts, JudgePolicy, Look, MetricPolicy, Outcome
 from andon.judge.sequential import judge, observe_ratio, start, update
 from andon.kernel.errors import Damaged
 
@@ -265,3 +265,64 @@ def test_evidence_once_reached_is_never_taken_back(looks):
         if not finding.by_guardrail:
             assert (finding.e_harm, finding.e_safe) >= last
             last = (finding.e_harm, finding.e_safe)
+
+
+def two(combine, **fields):
+    metrics = (a_metric("errors", alpha=0.005, **fields), a_metric("fails", alpha=0.005, **fields))
+    return a_policy(*metrics, combine=combine)
+
+
+# 71 and 158 to 1: each too little for 200 to 1 by itself.
+WEAK = a_look((1000, 10), (1000, 31))
+STRONG = a_look((1000, 10), (1000, 33))
+
+
+def both(policy, *looks):
+    state = start(policy)
+    for look in looks:
+        state = update(state, {"errors": look, "fails": look}, policy)
+    return state
+
+
+def test_averaged_evidence_fails_where_no_metric_does_by_itself():
+    split, average = two(Combine.SPLIT), two(Combine.AVERAGE)
+    apart, together = judge(both(split, STRONG), split), judge(both(average, STRONG), average)
+    assert apart.outcome is Outcome.INCONCLUSIVE
+    assert together.outcome is Outcome.FAIL
+    assert [f.outcome for f in together.findings] == [Outcome.INCONCLUSIVE] * 2
+    assert together.reason == (
+        "together too much to be chance (errors 158 to 1, fails 158 to 1): evidence 158 to 1, limit 100 to 1"
+    )
+    assert judge(both(average, WEAK), average).outcome is Outcome.INCONCLUSIVE
+
+
+def test_averaged_evidence_is_that_of_one_moment_and_not_of_the_best_of_each():
+    policy = two(Combine.AVERAGE)
+    state = update(start(policy), {"errors": a_look((1000, 10), (1000, 32))}, policy)
+    state = update(state, {"errors": a_look((1000, 32), (1000, 10))}, policy)
+    state = update(state, {"fails": a_look((1000, 10), (1000, 32))}, policy)
+    apart = state.metrics["errors"].max_log_e_harm, state.metrics["fails"].max_log_e_harm
+    assert math.fsum(math.exp(each) for each in apart) / 2 > 100
+    assert judge(state, policy).outcome is Outcome.INCONCLUSIVE
+
+
+@given(
+    st.lists(st.tuples(*[st.tuples(st.integers(50, 300), st.integers(0, 20))] * 4), min_size=1, max_size=6),
+    st.sampled_from([None, 0.05]),
+)
+def test_whatever_fails_by_itself_also_fails_by_the_average(looks, guardrail):
+    split, average = two(Combine.SPLIT, guardrail=guardrail), two(Combine.AVERAGE, guardrail=guardrail)
+    states = start(split), start(average)
+    for one, two_, three, four in looks:
+        gained = {"errors": a_look(one, two_), "fails": a_look(three, four)}
+        states = update(states[0], gained, split), update(states[1], gained, average)
+    if judge(states[0], split).outcome is Outcome.FAIL:
+        assert judge(states[1], average).outcome is Outcome.FAIL
+        assert states[1].max_log_mean >= math.log(100) - 1e-9
+
+
+def test_a_guardrail_that_may_not_speak_yet_weighs_nothing():
+    policy = two(Combine.AVERAGE, guardrail=0.05)
+    state = update(start(policy), {"errors": a_look((0, 0), (19, 19))}, policy)
+    assert state.metrics["errors"].log_e == pytest.approx(math.log(0.9))
+    assert judge(state, policy).outcome is Outcome.INCONCLUSIVE

@@ -1,0 +1,154 @@
+"""What the state of a metric that measures says: the finding, and what promotion still needs.
+
+What a look adds to it is in measuring.py; this module stands for both.
+"""
+
+import math
+from dataclasses import replace
+
+from andon.judge import counts, forecast, late, measured_words, points
+from andon.judge.counted import crossed, ratio
+from andon.judge.measuring import (
+    acceptable_edge,
+    begin_step,
+    beyond,
+    guardrail_edge,
+    log_bands,
+    of,
+    start,
+    update,
+    whole_alpha,
+)
+from andon.judge.mixture import odds
+from andon.judge.model import (
+    Finding,
+    Measured,
+    MetricPolicy,
+    MetricState,
+    Outcome,
+    Percentiles,
+    Point,
+)
+from andon.judge.policy import guardrail_alpha, harm_alpha, log_boundary
+
+__all__ = ["begin_step", "finding", "needed", "start", "update"]
+
+
+def finding(state: MetricState, policy: MetricPolicy, share: float) -> Finding:
+    """Say what one metric says; share: the candidate's, or 0 where it is not known."""
+    seen = of(state)
+    said = _finding(state, policy)
+    if policy.guardrail is not None and state.max_log_e_guardrail >= log_boundary(guardrail_alpha(policy)):
+        edge = guardrail_edge(policy, policy.guardrail)
+        failed = replace(
+            crossed(said, state, policy), candidate=beyond(seen.candidate, edge), edge=policy.edges[edge]
+        )
+        return replace(failed, reason=measured_words.guardrail(failed, policy.guardrail))
+    if state.max_log_e_harm >= log_boundary(harm_alpha(policy)):
+        failed = _at_point(said, state, policy)
+        return replace(failed, outcome=Outcome.FAIL, reason=measured_words.harm(failed))
+    bands = max(seen.parted, log_bands(seen))
+    whole = whole_alpha(policy)
+    if bands >= log_boundary(whole):
+        failed = replace(
+            _at_edge(said, seen, policy, seen.apart_edge), e_harm=odds(bands), harm_boundary=1.0 / whole
+        )
+        return replace(failed, outcome=Outcome.FAIL, reason=measured_words.harm(failed))
+    if state.max_log_e_safe >= log_boundary(policy.beta):
+        reason = measured_words.safe(said, policy)
+        return replace(said, outcome=Outcome.PASS, reason=reason, events_needed=0, exposure_needed=0)
+    need = needed(state, policy, share)
+    return replace(
+        said,
+        reason=measured_words.unproven(said, policy, need),
+        events_needed=need.events if need else None,
+        exposure_needed=need.exposure if need else None,
+    )
+
+
+def needed(state: MetricState, policy: MetricPolicy, share: float) -> forecast.Needed | None:
+    """Return what promotion still needs at that of its points which needs most; None: not in reach.
+
+    None too while too little is known of the stable release to choose the points, unless a limit is enough.
+    """
+    seen = of(state)
+    own = None if policy.acceptable is None else beyond(seen.candidate, acceptable_edge(policy))
+    if seen.tail.edge < 0:
+        if own is None:
+            return None
+        alone = replace(seen.tail, candidate=own, log_margin=(0.0,) * len(counts.margin_points(2.0)))
+        return forecast.needed(*_as_counted(state, alone, policy), 1.0, own)
+    needs = [
+        forecast.needed(*_as_counted(state, point, policy), share, own)
+        for point in (seen.tail, seen.half)
+        if point.max_log_e_safe < log_boundary(policy.beta)
+    ]
+    known = [each for each in needs if each is not None]
+    return max(known, key=lambda each: each.exposure) if len(known) == len(needs) else None
+
+
+def _as_counted(state: MetricState, point: Point, policy: MetricPolicy) -> tuple[MetricState, MetricPolicy]:
+    """A point as a metric that counts, for the forecast."""
+    counted = replace(
+        state, stable=point.stable, candidate=point.candidate, log_margin=point.log_margin, measured=None
+    )
+    limit = None if policy.acceptable is None else points.TAIL
+    return counted, replace(policy, margin=point.margin, acceptable=limit)
+
+
+def _finding(state: MetricState, policy: MetricPolicy) -> Finding:
+    seen = of(state)
+    log_harm, log_safe = log_boundary(harm_alpha(policy)), log_boundary(policy.beta)
+    said = Finding(
+        metric=policy.name,
+        outcome=Outcome.INCONCLUSIVE,
+        reason="",
+        stable=state.stable,
+        candidate=state.candidate,
+        ratio=ratio(state.stable, state.candidate),
+        interval=counts.interval(state.log_likelihood, log_harm, log_safe),
+        e_harm=odds(state.max_log_e_harm),
+        e_safe=odds(state.max_log_e_safe),
+        harm_boundary=1.0 / harm_alpha(policy),
+        safe_boundary=1.0 / policy.beta,
+        edge=policy.edges[seen.tail.edge] if seen.tail.edge >= 0 else None,
+    )
+    return replace(said, percentiles=_percentiles(seen, policy))
+
+
+def _percentiles(seen: Measured, policy: MetricPolicy) -> Percentiles:
+    return Percentiles(
+        *(
+            points.quantile(arm, policy.edges, part)
+            for arm in (seen.stable, seen.candidate)
+            for part in (points.HALF, points.TAIL)
+        )
+    )
+
+
+def _at_point(said: Finding, state: MetricState, policy: MetricPolicy) -> Finding:
+    """The finding at that point which says more."""
+    seen = of(state)
+    if late.log_e(state.late, state.log_likelihood) >= points.log_e_odds(seen.log_odds):
+        return said
+    half = seen.half
+    return replace(
+        said,
+        stable=half.stable,
+        candidate=half.candidate,
+        ratio=ratio(half.stable, half.candidate),
+        interval=(0.0, math.inf),
+        edge=policy.edges[half.edge],
+    )
+
+
+def _at_edge(said: Finding, seen: Measured, policy: MetricPolicy, edge: int) -> Finding:
+    stable, candidate = beyond(seen.stable, edge), beyond(seen.candidate, edge)
+    return replace(
+        said,
+        stable=stable,
+        candidate=candidate,
+        ratio=ratio(stable, candidate),
+        interval=(0.0, math.inf),
+        edge=policy.edges[edge],
+    )
