@@ -3,6 +3,7 @@
 A part of the composition root beside `parts.py`. No rule lives here.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from andon.rollouts.outside.view import Outside
 from andon.rollouts.store import RolloutStore
 from andon.rollouts.tasks.controller import Sources as TaskSources
 from andon.rollouts.tasks.controller import TaskController, Tasks
+from andon.rollouts.tasks.model import Try
 from andon.rollouts.tasks.runner import Runner
 from andon.rollouts.tasks.store import TaskStore
 from andon.seen import Seen
@@ -64,6 +66,20 @@ class TaskParts:
     view: Tasks
     store: TaskStore
     runner: Runner
+
+
+class Before:
+    """Gates and tasks as the edges see them (`api/services.py`)."""
+
+    def __init__(self, gates: Gates, tasks: TaskParts) -> None:
+        self.seen = gates.view.seen
+        self.answer = gates.commands.answer
+        self.tries = tasks.store.list
+        self._runner = tasks.runner
+
+    async def log(self, made: Try) -> str:
+        """What a try printed."""
+        return await asyncio.to_thread(self._runner.log, made)
 
 
 def runner_of(home: Path, place: str, on_end: Callable[[], None] = lambda: None) -> Runner:

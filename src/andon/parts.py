@@ -20,7 +20,7 @@ from andon.access.ca import authority
 from andon.access_parts import Access, access_of
 from andon.api.services import Probe, Services
 from andon.evidence_parts import outside_of
-from andon.gate_parts import Gates, TaskParts, Whereabouts, gates_of, runner_of, tasks_of
+from andon.gate_parts import Before, Gates, TaskParts, Whereabouts, gates_of, runner_of, tasks_of
 from andon.gateway.certificates import Places
 from andon.gateway.controller import GatewayReconciler
 from andon.gateway.controller import Sources as GatewaySources
@@ -324,6 +324,7 @@ def _wired(
         commands=Commands(
             rollouts, base.releases, base.judges, clock, Authority(access.policies, access.sealer, gates)
         ),
+        before=Before(outside, tasks),
         desired=base.desired,
         timeline=base.timeline,
         instances=target.observe,

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     ABORT = "rollouts.abort"
     ROLLBACK = "rollouts.rollback"
     APPROVE = "rollouts.approve"  # sign a gate
+    GATE_ANSWER = "gates.answer"  # say yes or no for an outside system at its gate; no signature
     RETRY = "instances.retry"
     CORD_PULL = "cord.pull"
     CORD_RELEASE = "cord.release"

@@ -44,6 +44,10 @@ BUILTIN: Mapping[str, Role] = {
             outside=_NOT_IN_PRODUCTION,
         ),
         _role("approver", "also deploys to production, and signs", *_APPROVE),
+        _role(
+            "gatekeeper", "for a program: sees the floor, and answers at the gates of outside systems",
+            _P.FLOOR_VIEW, _P.GATE_ANSWER,
+        ),
         _role("admin", "also people, roles, policies and secrets", *Permission),
         _role(
             "auditor", "sees and exports everything that is recorded, and changes nothing",

@@ -124,7 +124,7 @@ class BoundsGiven(Body):
 class PutPolicy(Signed):
     """What an environment demands; changing it is signed. Without `bounds` those in force stay.
 
-    calendar: left out, the present one stays; null takes it away.
+    calendar: left out, the present one stays, unless drops_calendar takes it away.
     """
 
     approvals: int = Field(ge=0, le=10)
@@ -133,6 +133,7 @@ class PutPolicy(Signed):
     signed: list[Action] = Field(max_length=20)
     calendar: CalendarGiven | None = None
     bounds: BoundsGiven | None = None
+    drops_calendar: bool = False
 
 
 class PutSecret(Because):

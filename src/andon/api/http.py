@@ -20,6 +20,7 @@ from andon.api.metrics import Counting, Metrics
 from andon.api.rates import Window
 from andon.api.routes import (
     account,
+    before,
     cord,
     floor,
     holds,
@@ -139,6 +140,7 @@ def _v1(services: Services, gather: Gather, feed: Feed, streams: Streams) -> tup
         timeline.router(gather),
         rollouts.router(gather),
         holds.router(gather),
+        before.router(gather),
         cord.router(gather),
         pipelines.runs(gather, streams),
         pipelines.releases(services),

@@ -1,7 +1,7 @@
 """What callers send: bodies and names in paths."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
@@ -84,6 +84,13 @@ class Signed(Because):
     """A reason, and a signature where the policy wants one."""
 
     signature: SignatureGiven | None = None
+
+
+class GateAnswer(Body):
+    """An outside system's final word at a gate."""
+
+    answer: Literal["yes", "no"]
+    reason: Annotated[str, Field(max_length=500), AfterValidator(_plain)] = ""
 
 
 class RollBack(Signed):

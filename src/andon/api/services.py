@@ -17,8 +17,9 @@ from andon.pipelines.model import Run, StageName
 from andon.releases.model import Release
 from andon.rollouts.gates import Answered
 from andon.rollouts.holds.model import Hold
-from andon.rollouts.model import Cord, RequestKind, Rollout
+from andon.rollouts.model import Cord, GateSeen, RequestKind, Rollout
 from andon.rollouts.steps import Plan
+from andon.rollouts.tasks.model import Try
 from andon.targets.model import Instance
 from andon.timeline.records import Record
 from andon.timeline.store import Filter
@@ -170,6 +171,17 @@ class Commands(Protocol):
     async def document_of_cord(self, environment: EnvironmentName | None) -> Document: ...
 
 
+class Before(Protocol):
+    """What stands before steps: gates that no person signs, and tasks (`gate_parts.py`)."""
+
+    async def seen(self, rollout: Rollout, /) -> Mapping[str, GateSeen]: ...
+    async def answer(
+        self, rollout: RolloutId, gate: str, *, is_yes: bool, actor: str, reason: str
+    ) -> object: ...
+    async def tries(self, rollout: RolloutId, /) -> Sequence[Try]: ...
+    async def log(self, made: Try, /) -> str: ...
+
+
 class Retry(Protocol):
     """What people ask of targets (`targets/retries.py`)."""
 
@@ -228,6 +240,7 @@ class Services:
     ship: Ship
     rollouts: Rollouts
     commands: Commands
+    before: Before
     desired: DesiredState
     timeline: Timeline
     instances: Callable[[UnitName, EnvironmentName], Awaitable[Sequence[Instance]]]

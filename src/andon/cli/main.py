@@ -10,6 +10,7 @@ from andon.cli import (
     approvals,
     audit,
     authority,
+    before,
     exits,
     holds,
     look,
@@ -67,8 +68,8 @@ def options(
 
 
 for group in (
-    server, signin, ship, rollouts, holds, approvals, look, timeline, audit, signatures, policies, users,
-    roles, tokens, secrets, authority, access, witness,
+    server, signin, ship, rollouts, holds, approvals, before, look, timeline, audit, signatures, policies,
+    users, roles, tokens, secrets, authority, access, witness,
 ):  # fmt: skip
     group.register(app)
 needs.show(app)

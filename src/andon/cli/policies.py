@@ -149,7 +149,7 @@ def set_(
     with client_of(context) as client:
         there = client.get(f"/policies/{environment}")["policy"]
         body = {name: there[name] if value is None else value for name, value in changes.items()}
-        body["calendar"] = _calendar(calendar_file, there.get("calendar"), taken=no_calendar)
+        body |= {"calendar": _calendar(calendar_file), "drops_calendar": no_calendar}
         if given := {name: value for name, value in bounds.items() if value is not None}:
             body["bounds"] = there["bounds"] | {name: _cleared(name, value) for name, value in given.items()}
         answer = pen.signed(
@@ -166,10 +166,10 @@ def history(context: typer.Context, environment: _Environment, as_json: Json = F
     print_json(found) if as_json else out.print(tables.policy_history(found))
 
 
-def _calendar(file: Path | None, present: Any, *, taken: bool) -> Any:
-    """What the policy will have: that of the file, none, or the present one."""
+def _calendar(file: Path | None) -> Any:
+    """The calendar of the file, in plain values; None where none is named, so that the present one stays."""
     if file is None:
-        return None if taken else present
+        return None
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

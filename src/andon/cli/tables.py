@@ -96,6 +96,7 @@ def matrix(roles: Sequence[View], permissions: Sequence[str]) -> RenderableType:
     """Permission by role: yes, outside production only, or not."""
     signs = {"anywhere": "[green]●[/]", "outside-production": "[yellow]◐[/]"}
     shown = table("permission", *(escape(each["name"]) for each in roles))
+    shown.columns[0].no_wrap, shown.columns[0].min_width = True, max(map(len, permissions), default=0)
     for name in permissions:
         shown.add_row(name, *(signs.get(each["permissions"].get(name, ""), "[dim]·[/]") for each in roles))
     return Group(shown, Text.from_markup("[dim]● everywhere  ◐ outside production  · not[/]"))
@@ -151,6 +152,39 @@ def signature(view: View) -> RenderableType:
 def standing(value: str) -> str:
     """What a signature is worth today."""
     return f"[{_STANDING.get(value, 'white')}]{value}[/]"
+
+
+_SAID = {
+    "open": "green", "passed": "green", "refused": "red", "failed": "red", "waiting": "yellow",
+    "lost": "yellow", "running": "cyan",
+}  # fmt: skip
+
+
+def gates(found: Sequence[View]) -> RenderableType:
+    """Gates of a rollout, with what each waits for and until when."""
+    shown = table("gate", "kind", "before step", "state", "until", "says")
+    for each in found:
+        asks = f"{each['kind']} {each['asks']}".strip()
+        shown.add_row(
+            f"[bold]{escape(each['name'])}[/]", escape(asks), str(each["step"] + 1), _said(each["state"]),
+            at(each["expires_at"]) if each["expires_at"] else "", escape(each["reason"]),
+        )  # fmt: skip
+    return shown
+
+
+def tasks(found: Sequence[View]) -> RenderableType:
+    """Tasks of a rollout, with how far each is."""
+    shown = table("task", "kind", "before step", "state", "tries", "does", "says")
+    for each in found:
+        shown.add_row(
+            f"[bold]{escape(each['name'])}[/]", each["kind"], str(each["step"] + 1), _said(each["state"]),
+            str(len(each["tries"])), escape(each["says"]), escape(each["reason"]),
+        )  # fmt: skip
+    return shown
+
+
+def _said(state: str) -> str:
+    return f"[{_SAID.get(state, 'dim')}]{state}[/]"
 
 
 def policies(found: Sequence[View]) -> RenderableType:

@@ -4,7 +4,7 @@ It decides nothing as the real engine does: a request changes the rollout at onc
 something to show. `scenes.py` fills it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,20 +18,25 @@ from andon.evidence.model import Reading
 from andon.gateway.model import ReleaseTraffic, Traffic
 from andon.kernel.clock import Clock, SystemClock
 from andon.kernel.errors import Conflict, NotFound
-from andon.kernel.ids import EnvironmentName, InstanceId, RunId, UnitName, Version, new_id
+from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, UnitName, Version, new_id
 from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import (
     Cord,
+    GateSeen,
     Rollout,
 )
+from andon.rollouts.outside.commands import GateCommands
+from andon.rollouts.outside.view import answered
+from andon.rollouts.tasks.model import Try
 from andon.targets.model import Instance, InstanceState
 from andon.targets.retries import Retries
 from andon.testing.access import FakeAccess, FakeDevices, FakeLogin, FakePeople, FakeSessions, FakeTokens
 from andon.testing.keeping import FakeAudit, FakeSecrets, matches
 from andon.testing.ordering import FakeCommands
+from andon.testing.outside import Answers
 from andon.testing.pledges import FakePolicies, FakeSigning, policy_of
 from andon.testing.shelves import FakeLook, FakeReleases, FakeRollouts, Part
 from andon.timeline import origin
@@ -64,6 +69,9 @@ class FakePlant:
     loops: list[LoopHealth] = field(default_factory=list)
     problems: list[Probe] = field(default_factory=list)
     secrets: dict[str, Secret] = field(default_factory=dict)
+    gates: dict[str, GateSeen] = field(default_factory=dict)  # by key: what gates say that nobody signs
+    tries: list[Try] = field(default_factory=list)
+    outside: Answers = field(default_factory=Answers)
     access: FakeAccess = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +115,7 @@ class FakePlant:
             ship=_Ship(self),
             rollouts=FakeRollouts(self),
             commands=FakeCommands(self),
+            before=_Before(self),
             desired=_Desired(self),
             timeline=_Timeline(self),
             instances=self._instances,
@@ -200,6 +209,24 @@ class _Ship(Part):
         )
         self._plant.runs[run] = ended
         return ended
+
+
+class _Before(Part):
+    async def seen(self, rollout: Rollout) -> Mapping[str, GateSeen]:
+        answers = await self._plant.outside.list(rollout.id)
+        return self._plant.gates | {key: answered(each) for key, each in answers.items()}
+
+    async def answer(
+        self, rollout: RolloutId, gate: str, *, is_yes: bool, actor: str, reason: str
+    ) -> Rollout:
+        commands = GateCommands(FakeRollouts(self._plant), self._plant.outside, self._plant.clock)
+        return await commands.answer(rollout, gate, is_yes=is_yes, actor=actor, reason=reason)
+
+    async def tries(self, rollout: RolloutId) -> Sequence[Try]:
+        return [each for each in self._plant.tries if each.rollout == rollout]
+
+    async def log(self, made: Try) -> str:
+        return f"$ check {made.number}\nended with 0\n"
 
 
 class _Target(Part):

@@ -34,13 +34,15 @@ ENGINEER = (
     "rollouts.abort rollouts.rollback instances.retry ~rollouts.deploy ~rollouts.promote ~cord.release"
 )
 APPROVER = ENGINEER.replace("~", "") + " rollouts.approve timeline.export"
-ADMIN = f"{APPROVER} policies.edit users.view users.manage secrets.manage"
+GATEKEEPER = "floor.view gates.answer"
+ADMIN = f"{APPROVER} gates.answer policies.edit users.view users.manage secrets.manage"
 AUDITOR = f"{VIEWER} logs.view system.view timeline.export users.view"
 TABLE = {
     "viewer": VIEWER,
     "operator": OPERATOR,
     "engineer": ENGINEER,
     "approver": APPROVER,
+    "gatekeeper": GATEKEEPER,
     "admin": ADMIN,
     "auditor": AUDITOR,
 }

@@ -59,7 +59,7 @@ def router(gather: Gather) -> APIRouter:
             approver_role=body.approver_role,
             signed=body.signed,
             calendar=None if body.calendar is None else calendar.from_values(body.calendar.model_dump()),
-            keeps_calendar="calendar" not in body.model_fields_set,
+            keeps_calendar=body.calendar is None and not body.drops_calendar,
             bounds=None if body.bounds is None else body.bounds.bounds(),
         )
         signature = await signing.must_sign(

@@ -29,12 +29,13 @@ _PATH = {
     "unit": "mes", "environment": "production", "version": "1.1.0", "rollout": scenes.UNDER_WAY,
     "run": scenes.SHIPPED, "stage": "test", "instance": "mes-production-1.1.0-0", "number": "3",
     "user": "target", "user_code": "BCDF-GHJK", "session": "se-none", "token": "tk-none", "name": "night",
-    "signature": "sg-none",
+    "signature": "sg-none", "gate": "board", "task": "front",
 }  # fmt: skip
 _BODIES = {
     "POST /api/v1/rollouts": {"unit": "mes", "environment": "production", "version": "1.2.0"},
     "POST /api/v1/cord": _REASON | {"environment": "production"},
     "DELETE /api/v1/cord": _REASON | {"environment": "production"},
+    "POST /api/v1/rollouts/{rollout}/gates/{gate}": {"answer": "yes"},
     "POST /api/v1/runs": {"path": "/srv/mes"},
     "POST /api/v1/login": {"login": "viewer", "password": PASSWORD},
     "POST /api/v1/login/terminal": {"login": "viewer", "password": PASSWORD},
@@ -72,6 +73,7 @@ _TOKENS = {
     "machine": [Grant("engineer", Scope(environment="staging"))],
     "narrowed": [Grant("viewer")],
     "expired": [Grant("admin")],
+    "board": [Grant("gatekeeper", Scope(environment="production", unit="mes"))],
 }
 CALLERS = ("nobody", *PEOPLE, *_TOKENS)
 
@@ -107,8 +109,8 @@ def _headers(plant: FakePlant, caller: str) -> dict[str, str]:
 def _principal(plant: FakePlant, caller: str) -> Principal | None:
     if caller in {"nobody", "expired"}:
         return None
-    if caller == "machine":
-        return Principal(PrincipalKind.TOKEN, "token:machine", "", tuple(_TOKENS[caller]))
+    if caller in {"machine", "board"}:
+        return Principal(PrincipalKind.TOKEN, f"token:{caller}", "", tuple(_TOKENS[caller]))
     if caller == "narrowed":
         owner = plant.access.users["us-admin"]
         return Principal(
@@ -208,6 +210,13 @@ ORACLE = [
     ("auditor", "GET /api/v1/users", True),
     ("auditor", "GET /api/v1/secrets", False),
     ("auditor", "POST /api/v1/cord", False),
+    ("approver", "POST /api/v1/rollouts/{rollout}/gates/{gate}", False),  # it is an outside system's word
+    ("machine", "POST /api/v1/rollouts/{rollout}/gates/{gate}", False),
+    ("board", "POST /api/v1/rollouts/{rollout}/gates/{gate}", True),
+    ("board", "POST /api/v1/rollouts/{rollout}/approve", False),
+    ("board", "POST /api/v1/rollouts/{rollout}/abort", False),
+    ("viewer", "GET /api/v1/rollouts/{rollout}/gates", True),
+    ("viewer", "GET /api/v1/rollouts/{rollout}/tasks/{task}/log", False),
     ("approver", "POST /api/v1/users/{user}/confirm", True),
     ("engineer", "POST /api/v1/users/{user}/confirm", False),
     ("approver", "GET /api/v1/users", False),

@@ -116,6 +116,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "운영에 배포하고 전자서명으로 승인합니다",
     ),
     "role.admin": ("also people, roles, policies and secrets", "사용자, 역할, 정책, 비밀 값을 관리합니다"),
+    "role.gatekeeper": (
+        "for a program: sees the floor, and answers at the gates of outside systems",
+        "프로그램용: 현황판을 보고 외부 시스템 게이트에 응답합니다",
+    ),
     "role.auditor": (
         "sees and exports everything that is recorded, and changes nothing",
         "모든 기록을 보고 내보내며 아무것도 변경하지 않습니다",
@@ -134,6 +138,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "perm.rollouts.abort": ("Abort a rollout", "롤아웃 중단"),
     "perm.rollouts.rollback": ("Roll back", "되돌리기"),
     "perm.rollouts.approve": ("Approve with a signature", "전자서명 승인"),
+    "perm.gates.answer": ("Answer at gates of outside systems", "외부 시스템 게이트 응답"),
     "perm.instances.retry": ("Retry instances", "인스턴스 재시도"),
     "perm.cord.pull": ("Pull the cord", "안돈 코드 당기기"),
     "perm.cord.release": ("Release the cord", "안돈 코드 해제"),

@@ -3,6 +3,8 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,13 @@ from typer.testing import CliRunner, Result
 from andon.api.http import create
 from andon.cli.main import app
 from andon.kernel import errors
+from andon.kernel.ids import EnvironmentName, RolloutId
+from andon.rollouts.model import GateSeen, GateState, TaskState
+from andon.rollouts.steps import Gate, GateKind, Task, TaskKind
+from andon.rollouts.tasks.model import Try
 from andon.testing.access import PASSWORD
+from andon.testing.outside import gated
+from andon.testing.rolling import AT
 from andon.testing.scenes import UNDER_WAY, a_busy_morning
 from andon.testing.services import FakePlant
 
@@ -175,6 +183,78 @@ def test_a_policy_is_changed_by_a_signature_and_keeps_its_history(andon: FakePla
     assert "2 of approver" in shown("policy", "show")
     assert [each["actor"] for each in told("policy", "history", "staging")] == ["admin"]
     assert "admin" in shown("policy", "history", "staging")
+
+
+def test_a_calendar_comes_from_a_file_stays_and_is_taken_away(andon: FakePlant, tmp_path: Path) -> None:
+    sign_in()
+    plant = tmp_path / "plant.toml"
+    plant.write_text('zone = "Asia/Seoul"\nopen = ["Mon-Fri 22:00-05:00"]\nclosed = ["2026-12-24 stock"]\n')
+
+    def changed(*words: str) -> Any:
+        whole = ("policy", "set", "night-plant", *words, *BECAUSE, *signing("admin"))
+        return told(*whole, stdin=PASSWORD + "\n")["calendar"]
+
+    kept = changed("--calendar", str(plant))
+    assert kept == {
+        "zone": "Asia/Seoul",
+        "open": ["Mon-Fri 22:00-05:00"],
+        "closed": ["2026-12-24 stock"],
+        "shifts": {},
+    }
+    assert changed("--approvals", "2") == kept
+    assert "Mon-Fri 22:00-05:00" in shown("policy", "show", "night-plant").replace("\n", " ")
+    assert changed("--no-calendar") is None
+    plant.write_text('zone = "Asia/Seoul"\nopen = ["weekend"]\n')
+    bad = run("policy", "set", "night-plant", "--calendar", str(plant), *BECAUSE)
+    assert isinstance(bad.exception, errors.InvalidInput)
+    assert "'weekend' is no window" in str(bad.exception)
+
+
+def test_gates_and_tasks_of_a_rollout_are_shown_and_answered(andon: FakePlant) -> None:
+    waiting = gated(
+        Gate(kind=GateKind.WEBHOOK, name="board"),
+        Gate(kind=GateKind.WINDOW, name="night", asks="night"),
+        id=RolloutId("ro-gated"),
+        environment=EnvironmentName("staging"),
+        created_at=andon.clock.now(),
+        deadline_at=andon.clock.now() + timedelta(hours=1),
+    )
+    task = Task(TaskKind.COMMAND, "settings", timedelta(minutes=1), command=("check", "a b"))
+    later = replace(waiting.plan.steps[1], before=(task,))
+    steps = (waiting.plan.steps[0], later, *waiting.plan.steps[2:])
+    andon.rollouts["ro-gated"] = replace(waiting, plan=replace(waiting.plan, steps=steps))
+    andon.gates["night"] = GateSeen(GateState.OPEN, "is open: shift night")
+    andon.gates["board"] = GateSeen(GateState.WAITING, "waits: webhook:board says wait")
+    andon.tries.append(
+        Try(RolloutId("ro-gated"), 1, "settings", 1, TaskState.PASSED, "here", AT, AT, "ended with 0")
+    )
+    sign_in()
+    words = ("gate", "ro-gated", "-e", "staging")
+    assert [(each["name"], each["state"]) for each in told(*words)] == [
+        ("board", "waiting"),
+        ("night", "open"),
+    ]
+    assert "webhook:board says wait" in " ".join(shown(*words).split())
+    assert told("gate", "show", "mes", "-e", "staging") == told(*words)
+    answered = ("gate", "answer", "mes", "board", "--yes", "-e", "staging", "--reason", "CAB-12")
+    for _ in range(2):
+        assert told(*answered)[0]["reason"] == "was opened by admin: CAB-12"
+    assert isinstance(run("gate", "answer", "ro-gated", "board", "--no").exception, errors.Conflict)
+    assert isinstance(run("gate", "answer", "ro-gated", "night", "--yes").exception, errors.Conflict)
+    assert isinstance(run("gate", "answer", "ro-gated", "other", "--yes").exception, errors.NotFound)
+    (line,) = told("tasks", "ro-gated")
+    assert (line["name"], line["step"], line["says"], line["state"]) == (
+        "settings",
+        1,
+        "check 'a b'",
+        "passed",
+    )
+    assert "ended with 0" in " ".join(shown("tasks", "ro-gated").split())
+    assert told("tasks", "ro-gated", "settings", "--log")["text"] == "$ check 1\nended with 0\n"
+    assert shown("tasks", "ro-gated", "settings", "--log", "--try", "1") == "$ check 1\nended with 0\n"
+    assert isinstance(run("tasks", "ro-gated", "other", "--log").exception, errors.NotFound)
+    assert shown("gate", UNDER_WAY) == "its plan has no gates\n"
+    assert shown("tasks", UNDER_WAY) == "its plan has no tasks\n"
 
 
 def test_signatures_are_listed_with_who_when_and_in_what_meaning(andon: FakePlant) -> None:
