@@ -39,7 +39,7 @@ check: setup ## the linters and the type checker
 	$(PY) tools/lock.py --check
 
 bench: setup ## the figures that the documents claim, measured quickly (see bench/ for the long forms)
-	$(PY) -m bench.judge --runs 1000
+	$(PY) -m bench.judge --quick
 	$(PY) -m bench.simulation
 	$(PY) -m bench.board
 	$(PY) -m bench.gateway --quick

@@ -1,27 +1,56 @@
-"""The judges under comparison, as arrays: each says at which looks it has failed the candidate.
+"""The judges under comparison, as arrays: each says at which of its looks it has failed the candidate.
 
-The sequential one is `andon.judge` itself, its weights imported and its values compared with the real code
-before anything is measured. The others follow the documented examples of the tools that are named; they are
-likenesses, not those tools.
+Every one of them is a judge of `andon.judge`; here many rollouts are played at once. That the arrays say what
+the judges say, look by look, is shown in tests/simulation/test_bench_judge.py.
 """
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import reduce
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
-from andon.judge import counts
+from andon.judge import counts, kayenta, wilcoxon
+from andon.judge.kayenta import Said
 from andon.judge.mixture import Atom
+from andon.judge.options import Compared, Limits, MannWhitney, Style, Threshold
 from bench.judge.traffic import Numbers, Traffic
 
 Decisions = npt.NDArray[np.bool_]
 Rule = Callable[[Traffic], Decisions]
+ALPHA, BETA, MARGIN = 0.01, 0.01, 1.5
+
+# Kayenta asked each minute from the fifth on, over everything since the beginning; one metric, its defaults.
+KAYENTA = MannWhitney(first=5, samples=50, lookback=1440)
+# Argo Rollouts' documented example: interval 5m, successCondition result >= 0.95, failureLimit 3.
+ARGO = Threshold(
+    Style.ARGO, interval=300.0, count=12, failure_limit=3, metrics={"errors": Limits(most=1 - 0.95)}
+)
+# Flagger's documented example: interval 1m, threshold 5, success rate at least 99 %, weights from 5 to 50 by
+# 5: nine checks that pass, as the first advance is not checked.
+FLAGGER = Threshold(
+    Style.FLAGGER, interval=60.0, count=9, failure_limit=4, metrics={"errors": Limits(most=1 - 0.99)}
+)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A judge in the table: it looks after every bad event, or each minute.
+
+    most_runs: of the same ones, the first so many are enough where it takes long; 0 is all.
+    """
+
+    name: str
+    rule: Rule
+    is_by_event: bool = False
+    most_runs: int = 0
 
 
 def _log_likelihood(traffic: Traffic, delta: float) -> Numbers:
-    part = traffic.candidate / (traffic.stable + traffic.candidate)
+    part = traffic.candidate / np.maximum(traffic.stable + traffic.candidate, 1)
     bad = traffic.bad_stable + traffic.bad_candidate
     gained = traffic.bad_candidate * delta - bad * np.log1p(part * np.expm1(delta))
     both = (traffic.stable > 0) & (traffic.candidate > 0)
@@ -37,7 +66,7 @@ def log_e_harm(traffic: Traffic, atoms: tuple[Atom, ...] = counts.HARM) -> Numbe
     return _log_mean(_log_likelihood(traffic, a.at) + math.log(a.weight) for a in atoms)
 
 
-def log_e_safe(traffic: Traffic, margin: float) -> Numbers:
+def log_e_safe(traffic: Traffic, margin: float = MARGIN) -> Numbers:
     """Log of the sequential judge's e-value of promotion after each look."""
     top = math.log(margin)
     base = _log_likelihood(traffic, top)
@@ -45,54 +74,79 @@ def log_e_safe(traffic: Traffic, margin: float) -> Numbers:
 
 
 def sequential(traffic: Traffic) -> Decisions:
-    """Fail at 100 to 1."""
-    return log_e_harm(traffic) >= math.log(100)
+    """Fail at 1 / alpha to 1."""
+    return log_e_harm(traffic) >= -math.log(ALPHA)
 
 
 def promotes(traffic: Traffic) -> Decisions:
-    """Promote at 100 to 1 against a rate ratio of 1.5."""
-    return log_e_safe(traffic, 1.5) >= math.log(100)
+    """Promote at 1 / beta to 1 against a rate ratio of the margin."""
+    return log_e_safe(traffic) >= -math.log(BETA)
 
 
-def flagger_like(traffic: Traffic) -> Decisions:
-    """Fail at five failed checks of "success rate at least 99 % in this minute", unless ten passed before.
+def threshold(how: Threshold) -> Rule:
+    """Fail at one failed check more than allowed, unless Flagger has advanced to its end before."""
 
-    Flagger's documented example: interval 1m, threshold 5, stepWeight 5, maxWeight 50.
-    """
-    rate = 1 - traffic.bad_candidate / np.maximum(traffic.candidate, 1)
-    failed = np.cumsum(rate < 0.99, axis=1)
-    passed = np.cumsum(rate >= 0.99, axis=1)
-    return (failed >= 5) & (passed < 10)
+    def rule(traffic: Traffic) -> Decisions:
+        bad, seen = _by_window(traffic, round(how.interval / 60))
+        limit = how.metrics["errors"].most
+        values = bad / np.maximum(seen, 1)
+        is_failed = (seen > 0) & (values > limit)
+        failed = np.cumsum(is_failed, axis=1)
+        decided = failed > how.failure_limit
+        if how.style is Style.FLAGGER:
+            passed = np.cumsum((seen > 0) & ~is_failed, axis=1)
+            decided &= passed < how.count
+        every = round(how.interval / 60)
+        spread = np.zeros(traffic.candidate.shape, dtype=bool)
+        spread[:, every - 1 :: every] = decided
+        return spread
 
-
-def argo_like(traffic: Traffic) -> Decisions:
-    """Fail at more than three measurements of "success rate at least 95 % in the last 5 minutes".
-
-    Argo Rollouts' documented example: interval 5m, successCondition result[0] >= 0.95, failureLimit 3.
-    """
-    bad, seen = np.cumsum(traffic.bad_candidate, axis=1), np.cumsum(traffic.candidate, axis=1)
-    ends = np.arange(4, bad.shape[1], 5)
-    bad_window = np.diff(bad[:, ends], axis=1, prepend=0)
-    seen_window = np.diff(seen[:, ends], axis=1, prepend=0)
-    failed = np.cumsum(1 - bad_window / np.maximum(seen_window, 1) < 0.95, axis=1)
-    decided = np.zeros(bad.shape, dtype=bool)
-    decided[:, ends] = failed > 3
-    return decided
+    return rule
 
 
-def kayenta_like(traffic: Traffic) -> Decisions:
-    """Fail when a Mann-Whitney test over error rates by minute calls the candidate high; looks each minute.
+def _by_window(traffic: Traffic, minutes: int) -> tuple[Numbers, Numbers]:
+    runs, length = traffic.candidate.shape
+    whole = length // minutes * minutes
+    bad, seen = (
+        each[:, :whole].reshape(runs, -1, minutes).sum(axis=2)
+        for each in (traffic.bad_candidate, traffic.candidate)
+    )
+    return bad, seen
 
-    Kayenta's defaults: 98 % confidence, tolerance 0.25 of the estimated shift. The first look is at minute 5.
-    """
+
+def mann_whitney(traffic: Traffic, how: MannWhitney = KAYENTA) -> Decisions:
+    """Fail when Kayenta's comparison of error rates by minute says high; looks each minute."""
     mine = traffic.bad_candidate / np.maximum(traffic.candidate, 1)
     other = traffic.bad_stable / np.maximum(traffic.stable, 1)
     decided = np.zeros(mine.shape, dtype=bool)
-    for minute in range(5, mine.shape[1] + 1):
-        shifts = (mine[:, :minute, None] - other[:, None, :minute]).reshape(len(mine), -1)
-        spread = math.sqrt(minute * minute * (2 * minute + 1) / 12)
-        rank = max(0, round(minute * minute / 2 - 2.326 * spread))
-        middle = minute * minute // 2
-        ordered = np.partition(shifts, (rank, middle), axis=1)
-        decided[:, minute - 1] = ordered[:, rank] > 0.25 * np.abs(ordered[:, middle])
+    for run in range(len(mine)):
+        of_candidate, of_stable = mine[run].tolist(), other[run].tolist()
+        for samples in range(how.first, mine.shape[1] + 1):
+            if is_high(of_candidate[:samples], of_stable[:samples], how):
+                decided[run, samples - 1] = True
+                break
     return decided
+
+
+def is_high(mine: list[float], other: list[float], how: MannWhitney) -> bool:
+    """What `kayenta.compare` calls high, without the ends of the interval that do not matter for it."""
+    if len(set(mine)) == len(set(other)) == 1 or sorted(mine) == sorted(other):
+        return kayenta.compare(other, mine, Compared(), how).said is Said.HIGH
+    if math.fsum(mine) < math.fsum(other):
+        return False
+    statistic = wilcoxon.Statistic(mine, other)
+    across = min(mine) - max(other), max(mine) - min(other)
+    ends = statistic(across[0]), statistic(across[1])
+    low = wilcoxon.end(statistic, across, ends, NormalDist().inv_cdf((1 + how.confidence) / 2))
+    if low <= 0:
+        return False
+    return low > how.tolerance * abs(wilcoxon.zeroin(statistic, across, ends))
+
+
+SEQUENTIAL = Contender("sequential, every event", sequential, is_by_event=True)
+BY_MINUTE = (
+    Contender("sequential, each minute", sequential),
+    Contender("mann-whitney (Kayenta)", mann_whitney, most_runs=2000),
+    Contender("threshold (Argo's example)", threshold(ARGO)),
+    Contender("threshold (Flagger's example)", threshold(FLAGGER)),
+)

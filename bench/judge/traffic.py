@@ -74,6 +74,16 @@ class Traffic:
     bad_stable: Numbers
     bad_candidate: Numbers
 
+    def first(self, runs: int, looks: int) -> "Traffic":
+        """The first so many rollouts and looks of it."""
+        rows = max(0, runs)
+        return Traffic(
+            self.stable[:rows, :looks],
+            self.candidate[:rows, :looks],
+            self.bad_stable[:rows, :looks],
+            self.bad_candidate[:rows, :looks],
+        )
+
 
 @dataclass(frozen=True)
 class Blocks:

@@ -3,6 +3,11 @@
 import numpy as np
 import pytest
 
+from andon.judge import sequential
+from andon.judge.model import Counts, JudgePolicy, Look, MetricPolicy, Outcome
+from andon.judge.registry import Judges
+from bench.judge import rules
+from bench.judge.stats import upper_bound
 from bench.judge.traffic import (
     QUIET,
     SHARED,
@@ -76,3 +81,92 @@ def test_judges_that_look_at_different_times_read_the_same_requests():
 def test_the_same_seed_draws_the_same_traffic():
     one, other = (streams(np.random.default_rng(6), TENTH, 5, 9, SICK) for _ in range(2))
     assert np.array_equal(one.bad_candidate, other.bad_candidate)
+
+
+JUDGES = Judges()
+ERRORS = (MetricPolicy("errors", alpha=rules.ALPHA, beta=rules.BETA, margin=rules.MARGIN),)
+
+
+def looks(traffic, run):
+    arms = zip(
+        *(
+            each[run].astype(int).tolist()
+            for each in (traffic.stable, traffic.bad_stable, traffic.candidate, traffic.bad_candidate)
+        ),
+        strict=True,
+    )
+    for stable, bad_stable, candidate, bad_candidate in arms:
+        yield {"errors": Look(Counts(stable, bad_stable), Counts(candidate, bad_candidate))}
+
+
+@pytest.mark.parametrize(("ratio", "share"), [(1.0, 0.5), (2.0, 0.1), (10.0, 0.5)])
+def test_the_arrays_are_the_default_judge_look_by_look(ratio, share):
+    policy = JudgePolicy(ERRORS)
+    drawn = requests(np.random.default_rng([7, int(ratio)]), Situation(ratio, share), 4, 60)
+    for traffic in (drawn.by_event(), drawn.by_minute()):
+        harm, safe = rules.log_e_harm(traffic), rules.log_e_safe(traffic)
+        failed, promoted = rules.sequential(traffic), rules.promotes(traffic)
+        for run in range(4):
+            state = sequential.start(policy)
+            for number, look in enumerate(looks(traffic, run)):
+                state = sequential.update(state, look, policy)
+                seen = state.metrics["errors"]
+                assert seen.max_log_e_harm == pytest.approx(max(0.0, harm[run, : number + 1].max()), abs=1e-9)
+                assert seen.max_log_e_safe == pytest.approx(max(0.0, safe[run, : number + 1].max()), abs=1e-9)
+            outcome = sequential.judge(state, policy).outcome
+            assert (outcome is Outcome.FAIL) == failed[run].any()
+            if not failed[run].any():
+                assert (outcome is Outcome.PASS) == promoted[run].any()
+
+
+def first_fail(policy, traffic, run):
+    """The number of the look after which the real judge fails it; None where it never does."""
+    state = JUDGES.start(policy)
+    for number, look in enumerate(looks(traffic, run), start=1):
+        # A minute is closed by the first look after it.
+        state = JUDGES.update(state, look, policy, 60.0 * number)
+        closed = JUDGES.update(state, {}, policy, 60.0 * number + 1)
+        if JUDGES.judge(closed, policy).outcome is Outcome.FAIL:
+            return number
+    return None
+
+
+@pytest.mark.parametrize("ratio", [1.0, 3.0, 10.0])
+@pytest.mark.parametrize(
+    ("rule", "policy"),
+    [
+        (rules.mann_whitney, JudgePolicy(ERRORS, judge="mann-whitney", mann_whitney=rules.KAYENTA)),
+        (rules.threshold(rules.ARGO), JudgePolicy(ERRORS, judge="threshold", threshold=rules.ARGO)),
+    ],
+    ids=["mann-whitney", "argo"],
+)
+def test_the_arrays_are_the_other_judges_minute_by_minute(rule, policy, ratio):
+    traffic = requests(np.random.default_rng([8, int(ratio)]), Situation(ratio), 6, 40).by_minute()
+    failed = rule(traffic)
+    for run in range(6):
+        expected = int(failed[run].argmax()) + 1 if failed[run].any() else None
+        assert first_fail(policy, traffic, run) == expected
+
+
+@pytest.mark.parametrize("ratio", [1.0, 3.0])
+def test_the_arrays_are_flagger_s_rule_until_it_has_advanced_to_its_end(ratio):
+    policy = JudgePolicy(ERRORS, judge="threshold", threshold=rules.FLAGGER)
+    traffic = requests(np.random.default_rng([9, int(ratio)]), Situation(ratio), 12, 20).by_minute()
+    failed = rules.threshold(rules.FLAGGER)(traffic)
+    for run in range(12):
+        state, ended = JUDGES.start(policy), None
+        for number, look in enumerate(looks(traffic, run), start=1):
+            state = JUDGES.update(state, look, policy, 60.0 * number)
+            outcome = JUDGES.judge(JUDGES.update(state, {}, policy, 60.0 * number + 1), policy).outcome
+            if outcome is not Outcome.INCONCLUSIVE:
+                ended = (outcome, number)
+                break
+        assert (ended[0] is Outcome.FAIL) == failed[run].any()
+        if failed[run].any():
+            assert ended[1] == int(failed[run].argmax()) + 1
+
+
+def test_the_bound_of_a_chance_is_clopper_s_and_pearson_s():
+    # 3 of nothing seen: 1 - 0.05^(1/n); 59 of 10,000 from tables of the binomial.
+    assert upper_bound(0, 100) == pytest.approx(1 - 0.05 ** (1 / 100), abs=1e-9)
+    assert upper_bound(59, 10_000) == pytest.approx(0.0073, abs=1e-4)

@@ -25,7 +25,7 @@ class Shift:
     estimate: float
 
 
-class _Standard:
+class Statistic:
     """The standardized rank sum of x moved by a shift, against y."""
 
     def __init__(self, x: Sequence[float], y: Sequence[float]) -> None:
@@ -63,21 +63,25 @@ def shift(x: Sequence[float], y: Sequence[float], confidence: float) -> Shift | 
 
     x, y: at least one value each, none of them NaN.
     """
-    statistic = _Standard(x, y)
+    statistic = Statistic(x, y)
     least, most = min(x) - max(y), max(x) - min(y)
     z = -NormalDist().inv_cdf((1.0 - confidence) / 2.0)
     try:
         ends = statistic(least), statistic(most)
-        low, high = (_end(statistic, (least, most), ends, each) for each in (z, -z))
+        low, high = (end(statistic, (least, most), ends, each) for each in (z, -z))
         middle = zeroin(statistic, (least, most), ends)
     except (ZeroDivisionError, ValueError):
         return None
     return Shift(low, high, middle)
 
 
-def _end(
+def end(
     statistic: Callable[[float], float], across: tuple[float, float], ends: tuple[float, float], z: float
 ) -> float:
+    """Return an end of the interval: where the statistic passes `z`, or where the arms cease to overlap.
+
+    across: the least and the largest difference; ends: the statistic there.
+    """
     if ends[0] - z <= 0:
         return across[0]
     if ends[1] - z >= 0:
