@@ -44,6 +44,7 @@ from andon.pipelines.model import StageName
 from andon.pipelines.processes import Workers, WorkerSettings
 from andon.pipelines.store import RunStore
 from andon.releases.store import ReleaseStore
+from andon.rollouts.advance.controller import AdvanceController
 from andon.rollouts.approvals import Approvals
 from andon.rollouts.authority import Authority
 from andon.rollouts.commands import Commands
@@ -67,6 +68,7 @@ from andon.units.store import DesiredStore
 _PIPELINE_INTERVAL = timedelta(seconds=1)
 _REGISTRY_INTERVAL = timedelta(hours=1)
 _CLOCK_INTERVAL = timedelta(seconds=5)
+_ADVANCE_INTERVAL = timedelta(seconds=5)
 _FORGET_INTERVAL = timedelta(minutes=10)
 _RENEW_INTERVAL = timedelta(hours=1)
 
@@ -314,6 +316,11 @@ def _wired(
         loop("witnesses", access.witnesses.tick, settings.timeline.checkpoint)
     if access.directory is not None:
         loop("directory", access.login.recheck, settings.directory.recheck)
+    commands = Commands(
+        rollouts, base.releases, base.judges, clock, Authority(access.policies, access.sealer, gates)
+    )
+    advance = AdvanceController(access.policies, rollouts, commands, base.desired.list, clock)
+    loop("advance", advance.tick, _ADVANCE_INTERVAL)
     services = Services(
         clock=clock,
         version=version("andon"),
@@ -321,9 +328,7 @@ def _wired(
         runs=runs,
         ship=Ship(runs, clock, lambda: wakes.wake("pipelines"), roots=settings.pipelines.sources),
         rollouts=rollouts,
-        commands=Commands(
-            rollouts, base.releases, base.judges, clock, Authority(access.policies, access.sealer, gates)
-        ),
+        commands=commands,
         before=Before(outside, tasks),
         desired=base.desired,
         timeline=base.timeline,

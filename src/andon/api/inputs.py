@@ -68,7 +68,15 @@ class Deploy(Body):
 
     unit: Plain = Field(max_length=40, examples=["mes"])
     environment: Plain = Field(max_length=40, examples=["production"])
-    version: Plain = Field(max_length=80, examples=["1.1.0"])
+    version: Annotated[Plain | None, Field(max_length=80, examples=["1.1.0"])] = None
+    source: Annotated[
+        Plain | None,
+        Field(max_length=40, alias="from", description="Instead of a version: what is stable there"),
+    ] = None
+    override: bool = Field(
+        False, description="Also where it did not finish in the environment before; takes a signature"
+    )
+    signature: SignatureGiven | None = None
     strategy: StrategyName | None = Field(None, description="Unset: the environment's own")
     reason: Annotated[str, Field(max_length=500), AfterValidator(_plain)] = ""
     dry_run: bool = False

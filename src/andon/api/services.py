@@ -100,7 +100,12 @@ class Commands(Protocol):
         reason: str,
         needs_approval: bool = False,
         proposer_id: str = "",
+        override: Signature | None = None,
     ) -> Rollout: ...
+    async def document_of_override(
+        self, unit: UnitName, environment: EnvironmentName, version: Version
+    ) -> Document: ...
+    async def stable_in(self, unit: UnitName, environment: EnvironmentName) -> Version: ...
     async def preview(
         self,
         unit: UnitName,

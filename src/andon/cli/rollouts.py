@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
         help="Move a release into an environment, by its strategy and under watch. Where the policy asks for "
         "approvals it waits at its gate until they are signed.\n\n"
         "Examples:\n\n  andon deploy mes --version 1.1.0 -w\n\n  andon deploy mes --version 1.1.0 --dry-run"
+        "\n\n  andon deploy mes --from staging"
     )(deploy)
     for verb, text in _VERBS.items():
         app.command(verb, help=f"{text}\n\nExample: andon {verb} mes --reason 'shift change'")(_asking(verb))
@@ -63,8 +64,19 @@ def register(app: typer.Typer) -> None:
 def deploy(
     context: typer.Context,
     unit: _UnitArgument,
-    version: Annotated[str, typer.Option("--version", "-V", help="Release to deploy, such as 1.1.0")],
+    version: Annotated[
+        str | None, typer.Option("--version", "-V", help="Release to deploy, such as 1.1.0")
+    ] = None,
     environment: EnvironmentOption = "production",
+    source: Annotated[
+        str | None, typer.Option("--from", help="Instead of a version: what is stable in this environment")
+    ] = None,
+    override: Annotated[
+        bool, typer.Option("--override", help="Also where it did not finish in the environment before")
+    ] = False,
+    meaning: MeaningOption = None,
+    user: UserOption = None,
+    password_stdin: PasswordStdin = False,
     strategy: Annotated[StrategyName | None, typer.Option(help="Instead of the manifest's")] = None,
     reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it goes on the timeline")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing")] = False,
@@ -76,16 +88,28 @@ def deploy(
         "unit": unit,
         "environment": environment,
         "version": version,
+        "from": source,
         "strategy": strategy.value if strategy else None,
-        "reason": reason or f"deploy {version}",
+        "override": override,
+        "reason": reason or (f"deploy {version}" if version else f"deploy what is stable in {source}"),
     }
+    if override:
+        body["reason"] = asked(reason, "Why past the environment before?")
+    pen = Pen(user, password_stdin, meaning)
     with client_of(context) as client:
         if dry_run:
             _show_plan(
-                client.post("/rollouts", **body, dry_run=True), f"{unit} {version} in {environment}", as_json
+                client.post("/rollouts", **body, dry_run=True),
+                f"{unit} {version or source} in {environment}",
+                as_json,
             )
             return
-        _begun(client, client.post("/rollouts", **body), watch=watch, as_json=as_json)
+        answer = (
+            pen.signed(lambda signature: client.post("/rollouts", **body, signature=signature))
+            if override
+            else client.post("/rollouts", **body)
+        )
+        _begun(client, answer, watch=watch, as_json=as_json)
 
 
 @needs(Permission.ROLLBACK)

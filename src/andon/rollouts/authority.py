@@ -17,7 +17,7 @@ from andon.kernel.ids import EnvironmentName
 from andon.rollouts import documents, gates, refusals
 from andon.rollouts.approvals import Approvals, Seals
 from andon.rollouts.model import Rollout
-from andon.rollouts.steps import Gate
+from andon.rollouts.steps import Gate, GateKind
 
 
 class Demands(Protocol):
@@ -53,6 +53,11 @@ class Authority:
         wanted = max(policy.approvals, 1 if needs_approval else 0)
         return Gate(wanted, policy.approver_role) if wanted else None
 
+    async def windows(self, environment: EnvironmentName) -> tuple[Gate, ...]:
+        """The gate of the plant's calendar, where the policy has one. Raises like `Demands.get`."""
+        policy = await self.policies.get(environment)
+        return () if policy.calendar is None else (Gate(kind=GateKind.WINDOW, name="policy-calendar"),)
+
     async def demand(
         self,
         action: Action,
@@ -82,6 +87,10 @@ class Authority:
                     "meanings": [each.value for each in Meaning],
                 },
             )
+
+    def check(self, signature: Signature, present: Document) -> None:
+        """See that a signature is over `present`; raises Untrusted, Conflict."""
+        self._check(signature, present)
 
     async def check_answer(
         self, rollout: Rollout, signature: Signature, roles: Collection[str], now: datetime, *, is_yes: bool

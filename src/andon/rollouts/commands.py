@@ -3,7 +3,11 @@
 Deploying is here; asking of what is under way, going back and the cord are in files of their own.
 """
 
+from andon.access.policies.model import Bounds
+from andon.access.signatures.model import Document, Signature
+from andon.kernel.errors import NotFound
 from andon.kernel.ids import EnvironmentName, UnitName, Version
+from andon.rollouts import documents
 from andon.rollouts.asking import Asking
 from andon.rollouts.bounds import bounded, sealed
 from andon.rollouts.cords.commands import CordCommands
@@ -34,20 +38,26 @@ class Commands(Asking, Returning, CordCommands, HoldCommands):
         reason: str,
         proposer_id: str = "",
         needs_approval: bool = False,
+        override: Signature | None = None,
     ) -> Rollout:
         """Begin to move release `version` into `environment`, or to its gate where it needs approvals.
 
         proposer_id: the user's id of `actor`. needs_approval: who asks may only propose, so that somebody
-        must approve also where the policy asks for nothing.
+        must approve also where the policy asks for nothing. override: of who lets it come although it did
+        not finish in the environment before (`document_of_override`); the right to is the caller's to check.
 
         Raises:
             NotFound: no such release. InvalidInput: its manifest does not name the environment.
-            Conflict: it is stable there already, another rollout is under way, or the cord is pulled.
+            Conflict: it is stable there already, another rollout is under way, the cord is pulled, it may not
+                come yet from the environment before, or nobody sits behind it and the place is held.
             Untrusted: the environment's policy was changed by other hands.
         """
-        current, made = await self._planned((unit, environment, version), strategy, needs_approval)
-        asked = Asked(actor, reason, proposer_id)
-        return await self._begin((unit, environment, version), current, made, asked)
+        what = (unit, environment, version)
+        await self._check_source(what, override)
+        by = "" if override is None else override.signer
+        current, made = await self._planned(what, strategy, needs_approval, by)
+        asked = Asked(actor, reason, proposer_id, override)
+        return await self._begin(what, current, made, asked)
 
     async def preview(
         self,
@@ -71,6 +81,7 @@ class Commands(Asking, Returning, CordCommands, HoldCommands):
         what: tuple[UnitName, EnvironmentName, Version],
         strategy: StrategyName | None,
         needs_approval: bool,
+        overridden_by: str = "",
     ) -> tuple[Current, Plan]:
         """What runs now, and what a deployment will do: what the manifest proposes, within the policy."""
         unit, environment, version = what
@@ -79,6 +90,36 @@ class Commands(Asking, Returning, CordCommands, HoldCommands):
         policy = await self._authority.policies.get(environment)
         said = bounded(manifest, environment, strategy, policy.bounds)
         gate = await self._authority.gate(environment, needs_approval=needs_approval)
-        made = plan(said.manifest, environment, current, said.strategy, gate)
-        held = await self._store.hold.find(unit, environment)
-        return current, sealed(made, said, *([stays(held)] if held else []))
+        windows = await self._authority.windows(environment)
+        made = plan(said.manifest, environment, current, said.strategy, gate, demands=windows)
+        return current, sealed(made, said, *await self._standing(what, policy.bounds, overridden_by))
+
+    async def _standing(
+        self, what: tuple[UnitName, EnvironmentName, Version], bounds: Bounds, overridden_by: str
+    ) -> list[str]:
+        """What stands there now and is passed by: a hold, and the environment before."""
+        unit, environment, _version = what
+        notes = []
+        if (held := await self._store.hold.find(unit, environment)) is not None:
+            notes.append(stays(held))
+        if overridden_by:
+            notes.append(f"{overridden_by} lets it come past {bounds.promotes_from}, with a signature.")
+        return notes
+
+    async def document_of_override(
+        self, unit: UnitName, environment: EnvironmentName, version: Version
+    ) -> Document:
+        """What `deploy` wants signed where `version` may not come yet."""
+        policy = await self._authority.policies.get(environment)
+        return documents.override(unit, environment, version, policy.bounds)
+
+    async def stable_in(self, unit: UnitName, environment: EnvironmentName) -> Version:
+        """The release that is stable there, to be deployed into another environment; raises NotFound."""
+        found = await self._store.stable(unit, environment)
+        if found is None:
+            raise NotFound(
+                "never-finished",
+                f"no release of {unit} finished its rollout in {environment}",
+                hint="andon status",
+            )
+        return found

@@ -4,12 +4,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from andon.access.policies.model import Bounds
 from andon.access.signatures.model import Signature
 from andon.judge.model import JudgePolicy, JudgeState
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version, new_id
-from andon.rollouts import refusals
+from andon.rollouts import documents, refusals
+from andon.rollouts.advance import rules as advance
 from andon.rollouts.authority import Authority
 from andon.rollouts.cords.store import corded
 from andon.rollouts.keeping import Kept
@@ -113,6 +115,33 @@ class Desk:
                 f"rollout {active.id} moves {unit} {active.candidate} into {environment}: {active.reason}",
                 hint=f"andon status; wait for it, or andon abort {active.id}",
             )
+
+    async def _check_source(
+        self, what: tuple[UnitName, EnvironmentName, Version], override: Signature | None = None
+    ) -> None:
+        """See that a release may come from the environment before, or that somebody lets it with a signature.
+
+        Raises:
+            Conflict: it may not come yet, or something else was signed. Untrusted: the signature is forged.
+        """
+        unit, environment, version = what
+        bounds = (await self._authority.policies.get(environment)).bounds
+        if override is not None:
+            self._authority.check(override, documents.override(unit, environment, version, bounds))
+            return
+        if why := await self._why_not_yet(what, bounds):
+            raise Conflict(
+                "not-advanced",
+                f"{version} may not come into {environment} yet: {why}",
+                hint=f"wait, deploy it to {bounds.promotes_from}, or add --override with your signature",
+            )
+
+    async def _why_not_yet(self, what: tuple[UnitName, EnvironmentName, Version], bounds: Bounds) -> str:
+        unit, _environment, version = what
+        if not bounds.promotes_from:
+            return ""
+        history = await self._store.stables(unit, EnvironmentName(bounds.promotes_from))
+        return advance.refusal(version, bounds, history, self._clock.now())
 
     async def _current(self, unit: UnitName, environment: EnvironmentName) -> Current:
         stable = await self._store.stable(unit, environment)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from andon.access.policies.model import Bounds
 from andon.access.signatures.model import Action, Document
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.releases.model import Release
@@ -55,6 +56,18 @@ def rollback(
     """A return. leaving: what has the environment now; aborts: id of the rollout that it ends, or empty."""
     values = {"unit": unit, "environment": environment, "from": leaving, "to": to, "aborts": aborts}
     return Document(Action.ROLLBACK, f"unit/{unit}", values)
+
+
+def override(unit: UnitName, environment: EnvironmentName, version: Version, bounds: Bounds) -> Document:
+    """A deployment of what did not finish where the policy asks for it."""
+    values = {
+        "unit": unit,
+        "environment": environment,
+        "version": version,
+        "promotes_from": bounds.promotes_from,
+        "min_age_s": bounds.min_age.total_seconds(),
+    }
+    return Document(Action.OVERRIDE, f"unit/{unit}", values)
 
 
 def pull(environment: EnvironmentName | None, rollouts: Sequence[RolloutId]) -> Document:

@@ -59,6 +59,7 @@ class Returning(Desk):
         manifest = await self._catalog.manifest(unit, way.to)
         gate = None
         if not way.was_stable:
+            await self._check_source((unit, environment, way.to))
             gate = await self._authority.gate(environment, needs_approval=needs_approval)
         made = plan_rollback(manifest, environment, way.current, gate)
         return await self._begin((unit, environment, way.to), way.current, made, asked)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from andon.access.signatures.model import Action, Document, Signature, Standing
-from andon.kernel.errors import Conflict, Forbidden
+from andon.kernel.errors import Conflict, Forbidden, NotFound
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts import documents
 from andon.rollouts.gates import Answered, counted, lacks_role
@@ -41,6 +41,7 @@ class FakeCommands(Part):
         reason: str,
         needs_approval: bool = False,
         proposer_id: str = "",
+        override: Signature | None = None,  # noqa: ARG002
     ) -> Rollout:
         await FakeReleases(self._plant).get(unit, version)
         place = (UnitName(unit), EnvironmentName(environment))
@@ -70,6 +71,18 @@ class FakeCommands(Part):
         self._plant.rollouts[begun.id] = begun
         self._tell("rollout.created", begun, actor, reason)
         return begun
+
+    async def document_of_override(
+        self, unit: UnitName, environment: EnvironmentName, version: Version
+    ) -> Document:
+        values = {"unit": unit, "environment": environment, "version": version}
+        return Document(Action.OVERRIDE, f"unit/{unit}", values)
+
+    async def stable_in(self, unit: UnitName, environment: EnvironmentName) -> Version:
+        found = self._plant.desired.get((unit, environment))
+        if found is None or found.stable is None:
+            raise NotFound("never-finished", f"no release of {unit} finished its rollout in {environment}")
+        return found.stable
 
     async def preview(
         self,

@@ -53,6 +53,10 @@ class Policies:
         names = {PRODUCTION, *environments, *await self._store.environments()}
         return [await self.get(each) for each in sorted(names)]
 
+    async def environments(self) -> Sequence[str]:
+        """Names of the environments that have a policy of their own."""
+        return await self._store.environments()
+
     async def history(self, environment: str) -> Sequence[StoredPolicy]:
         """The signed versions, newest first; none of the built-in one."""
         return await self._store.history(environment)

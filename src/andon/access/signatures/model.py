@@ -27,6 +27,7 @@ class Action(StrEnum):
     ROLLBACK = "rollback"
     RELEASE_CORD = "release-cord"
     EDIT_POLICY = "edit-policy"
+    OVERRIDE = "override"  # deploy what did not finish in the environment before
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,16 @@ from fastapi import APIRouter, Response
 
 from andon.access import rights
 from andon.access.model import Permission, Place
-from andon.access.signatures.model import Action, Document
+from andon.access.signatures.model import Action, Document, Signature
 from andon.api import inputs, model, places, signing, views
-from andon.api.callers import Current
+from andon.api.callers import Caller, Current
 from andon.api.declared import needs
 from andon.api.gather import Gather
 from andon.api.inputs import V1
 from andon.api.problems import documented
-from andon.kernel.errors import Forbidden
-from andon.kernel.ids import RolloutId
+from andon.api.services import Services
+from andon.kernel.errors import Forbidden, InvalidInput
+from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts.model import RequestKind
 
 _P = Permission
@@ -75,7 +76,7 @@ def _begin(api: APIRouter, gather: Gather) -> None:
         body: inputs.Deploy, caller: Current, response: Response
     ) -> model.RolloutView | model.PlanView:
         unit, environment = inputs.unit(body.unit), inputs.environment(body.environment)
-        version = inputs.version(body.version)
+        version = await _version_of(services, body, unit)
         only_proposes = not caller.may(_P.DEPLOY, Place(environment=environment, unit=unit))
         if body.dry_run:
             response.status_code = 200
@@ -83,13 +84,15 @@ def _begin(api: APIRouter, gather: Gather) -> None:
                 unit, environment, version, strategy=body.strategy, needs_approval=only_proposes
             )
             return views.plan(shown, await gather.manifest(unit, version))
+        reason = body.reason.strip() or f"{caller.name} deploys {version}"
         begun = await services.commands.deploy(
             unit,
             environment,
             version,
             strategy=body.strategy,
             actor=caller.name,
-            reason=body.reason.strip() or f"{caller.name} deploys {version}",
+            reason=reason,
+            override=await _override(services, caller, body, (unit, environment, version)),
             needs_approval=only_proposes,
             proposer_id=caller.principal.user_id,
         )
@@ -130,6 +133,36 @@ def _begin(api: APIRouter, gather: Gather) -> None:
             # It would end a rollout, and the policy wants aborts signed: only the command knew.
             raise signing.required(services, caller, wanted, await document()) from error
         return await gather.rollout(begun.id, caller)
+
+
+async def _version_of(services: Services, body: inputs.Deploy, unit: UnitName) -> Version:
+    """The version that is named, or what is stable in the environment that is."""
+    if (body.version is None) == (body.source is None):
+        raise InvalidInput("which-release", "name a version, or the environment that it comes from")
+    if body.version is not None:
+        return inputs.version(body.version)
+    return await services.commands.stable_in(unit, inputs.environment(body.source or ""))
+
+
+async def _override(
+    services: Services, caller: Caller, body: inputs.Deploy, what: tuple[UnitName, EnvironmentName, Version]
+) -> Signature | None:
+    """The signature of who lets it come past the environment before; None where nobody asks for that."""
+    if not body.override:
+        return None
+    unit, environment, _version = what
+    if not caller.may(_P.PROMOTE, Place(environment=environment, unit=unit)):
+        raise Forbidden(
+            "not-permitted",
+            f"{caller.name} lacks {_P.PROMOTE.value} in {environment}",
+            hint="ask somebody who may promote there",
+            needs={"permission": _P.PROMOTE.value, "environment": environment, "unit": unit},
+        )
+    if not body.reason.strip():
+        raise InvalidInput("no-reason", "an override needs a reason", hint="--reason TEXT")
+    document = await services.commands.document_of_override(*what)
+    wanted = signing.Wanted(Action.OVERRIDE, environment, body.reason, body.signature)
+    return await signing.must_sign(services, caller, wanted, document)
 
 
 def _look(api: APIRouter, gather: Gather) -> None:

@@ -181,6 +181,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "action.rollback": ("roll back", "되돌리기"),
     "action.release-cord": ("release the cord", "코드 해제"),
     "action.edit-policy": ("change a policy", "정책 변경"),
+    "action.override": ("deploy past the environment before", "이전 환경을 건너뛴 배포"),
     "standing.valid": ("valid", "유효"),
     "standing.unsigned": ("unsigned: what was signed has changed", "무효: 서명 후 내용이 변경됨"),
     "standing.forged": ("forged: does not verify", "위조: 검증 실패"),
