@@ -68,6 +68,7 @@ async def has_left_before_it_stopped(plant: Floor, rollout: View, load: Load) ->
         "rollout.rollback",
         "rollout.draining",
         "rollout.stopping",
+        "rollout.verifying",
         "rollout.returned",
     ]
     draining = own[kinds.index("rollout.draining")]

@@ -82,6 +82,8 @@ class Task:
 
 
 Element = Gate | Task
+# On top of a task's own time: until it is taken up, and until its result is seen.
+TASK_GRACE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)

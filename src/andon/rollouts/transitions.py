@@ -33,7 +33,7 @@ from andon.rollouts.actions import (
     Wait,
 )
 from andon.rollouts.model import Evidence, Phase, RequestKind, Rollout, Stage, Trigger
-from andon.rollouts.steps import Plan
+from andon.rollouts.steps import TASK_GRACE, Plan
 
 _Turn = Pause | Resume | Freeze | Thaw | Reclock | Dismiss | RollBack | Hold
 _Move = (
@@ -205,10 +205,6 @@ def _entered(rollout: Rollout, stage: Stage, now: datetime) -> Rollout:
     return replace(rollout, deadline_at=now + _lasts(rollout))
 
 
-# On top of a task's own time: until it is taken up, and until its result is seen.
-_TASK_GRACE = timedelta(seconds=30)
-
-
 def _lasts(rollout: Rollout) -> timedelta:
     plan = rollout.plan
     match rollout.stage:
@@ -234,7 +230,7 @@ def _lasts_before_its_share(rollout: Rollout) -> timedelta:
     if rollout.stage is Stage.GATED:
         return max((each.expires_after for each in rollout.gates), default=timedelta())
     if rollout.stage is Stage.CHECKING and rollout.task is not None:
-        return rollout.task.longest + _TASK_GRACE
+        return rollout.task.longest + TASK_GRACE
     ready = rollout.plan.ready_deadline
     return ready if rollout.phase is Phase.STEPPING else rollout.plan.install_deadline + ready
 

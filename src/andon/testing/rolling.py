@@ -7,11 +7,14 @@ from typing import Any
 from andon.judge import sequential
 from andon.judge.model import Outcome, Verdict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
+from andon.rollouts.decide import decide
 from andon.rollouts.model import (
     Answers,
     GateSeen,
     GateState,
     Observation,
+    Request,
+    RequestKind,
     Rollout,
     SeenInstance,
     TaskSeen,
@@ -19,7 +22,7 @@ from andon.rollouts.model import (
 )
 from andon.rollouts.plan import Current, plan
 from andon.rollouts.steps import Gate, Plan
-from andon.rollouts.transitions import Beginning, begin
+from andon.rollouts.transitions import Beginning, apply, begin
 from andon.rollouts.wanted import wanted
 from andon.targets.model import InstanceState
 from andon.units.model import Manifest
@@ -128,3 +131,20 @@ def obeyed(rollout: Rollout, **changes: Any) -> Observation:
         task=TaskSeen(TaskState.PASSED),
     )
     return replace(seen, **changes)
+
+
+def walk(rollout: Rollout, **changes: Any) -> list[Rollout]:
+    """The states that a rollout goes through in a world that obeys at once, where people say yes at once."""
+    changes = {"answers": APPROVED} | changes
+    states, now = [rollout], AT
+    while not rollout.phase.is_over:
+        now += timedelta(seconds=5)
+        if rollout.is_on_hold and rollout.request is None:
+            rollout = replace(rollout, request=Request(RequestKind.RESUME, "kim", "the coffee is drunk"))
+        decision = decide(rollout, obeyed(rollout, now=now, **changes))
+        after = apply(rollout, decision, now)
+        if after is not rollout:
+            states.append(after)
+        rollout = after
+        assert now < AT + timedelta(minutes=10), (decision, rollout)
+    return states

@@ -17,7 +17,8 @@ from andon.kernel.errors import Damaged
 from andon.kernel.ids import Version
 from andon.rollouts import codec
 from andon.rollouts.model import Evidence, Phase, Rollout, Trigger
-from andon.testing.rolling import AT, a_rollout
+from andon.rollouts.steps import Gate, Plan
+from andon.testing.rolling import AT, EVERYTHING, a_plan, a_rollout
 
 FLOATS = st.floats(allow_nan=False)
 COUNTS = st.builds(Counts, st.integers(0, 10**12), st.integers(0, 10**12))
@@ -106,3 +107,18 @@ def test_durations_are_exact(lasts: timedelta) -> None:
     thing = Thing(lasts, ("a", "b"), None, {"x": True})
     assert codec.decode(Thing, json.loads(codec.canonical(thing))) == thing
     assert codec.decode(Thing, codec.encode(replace(thing, note="n"))).note == "n"
+
+
+def test_what_is_one_of_several_kinds_is_told_apart_by_its_kind() -> None:
+    whole = a_plan(steps=EVERYTHING)
+    assert codec.decode(Plan, codec.encode(whole)) == whole
+    data = codec.encode(whole)
+    data["steps"][0]["before"][2]["kind"] = "divination"
+    with pytest.raises(Damaged, match="'divination' is none of its kinds"):
+        codec.decode(Plan, data)
+
+
+def test_a_field_that_came_later_is_written_where_it_says_something() -> None:
+    assert "kind" not in codec.encode(Gate(1, "approver"))
+    assert codec.encode(Gate(name="x"))["name"] == "x"
+    assert codec.decode(Gate, codec.encode(Gate(1, "approver"))) == Gate(1, "approver")

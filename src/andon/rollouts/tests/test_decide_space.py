@@ -60,6 +60,7 @@ from andon.testing.rolling import (
     instances,
     obeyed,
     said,
+    walk,
 )
 
 PLACES: list[dict[str, Any]] = [
@@ -399,23 +400,6 @@ def test_no_situation_of_a_sample_breaks_a_safety_rule(plan: Any, places: list[d
 def test_no_situation_at_all_breaks_a_safety_rule(plan: Any, places: list[dict[str, Any]]) -> None:
     """About 5 s for each plan, so it is left to the slower tier."""
     assert check(plan, places, every=1) > 28_000
-
-
-def walk(rollout: Rollout, **changes: Any) -> list[Rollout]:
-    """The states that a rollout goes through in a world that obeys at once, where people say yes at once."""
-    changes = {"answers": APPROVED} | changes
-    states, now = [rollout], AT
-    while not rollout.phase.is_over:
-        now += timedelta(seconds=5)
-        if rollout.is_on_hold and rollout.request is None:
-            rollout = replace(rollout, request=Request(RequestKind.RESUME, "kim", "the coffee is drunk"))
-        decision = decide(rollout, obeyed(rollout, now=now, **changes))
-        after = apply(rollout, decision, now)
-        if after is not rollout:
-            states.append(after)
-        rollout = after
-        assert now < AT + timedelta(minutes=10), (decision, rollout)
-    return states
 
 
 STRATEGIES = ["canary", "blue-green", "rolling", "recreate"]

@@ -1,6 +1,6 @@
 """What an observation says of the world, from the views of target, gateway, evidence and database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -12,11 +12,23 @@ from andon.gateway.model import Acknowledged, ReleaseTraffic, Traffic
 from andon.judge import sequential
 from andon.judge.model import Outcome
 from andon.judge.registry import Judges
+from andon.kernel.errors import Unavailable
 from andon.kernel.ids import EnvironmentName, InstanceId, UnitName
-from andon.rollouts.model import Answers, Cord, Phase, Rollout, Stage
+from andon.rollouts.model import (
+    NOT_BEGUN,
+    Answers,
+    Cord,
+    GateSeen,
+    GateState,
+    Phase,
+    Rollout,
+    Stage,
+    TaskSeen,
+    TaskState,
+)
 from andon.rollouts.observer import Observer, Views
 from andon.targets.model import Instance, InstanceState
-from andon.testing.rolling import AT, NEW, OLD, PRODUCTION, UNIT, a_rollout
+from andon.testing.rolling import AT, EVERYTHING, NEW, OLD, PRODUCTION, UNIT, a_plan, a_rollout
 from andon.units.desired import Desired
 
 LATER = AT + timedelta(seconds=5)
@@ -203,3 +215,55 @@ async def test_the_answers_at_the_gate_are_counted_at_each_look() -> None:
     waiting = a_rollout(stage=Stage.GATED)
     assert (await observer(FakeViews()).observe(waiting, AT)).observation.answers.approvals == 1
     assert (await observer(FakeViews()).observe(a_rollout(), AT)).observation.answers.approvals == 0
+
+
+class Silent(FakeViews):
+    """Nobody answers."""
+
+    async def instances(self, _unit: UnitName, _environment: EnvironmentName) -> Sequence[Instance]:
+        raise Unavailable("no-target", "no route to host")
+
+    async def acknowledged(self, _unit: UnitName, _environment: EnvironmentName) -> Acknowledged | None:
+        raise Unavailable("no-gateway", "the gateway does not answer")
+
+    async def traffic(self) -> Traffic | None:
+        raise Unavailable("no-gateway", "the gateway does not answer")
+
+    async def readings(self, _unit: Any, _environment: Any, _metrics: Sequence[str]) -> Sequence[Reading]:
+        raise Unavailable("no-evidence", "the source does not answer")
+
+    async def answers(self, _rollout: Rollout) -> Answers:
+        raise Unavailable("no-registry", "the registry does not answer")
+
+
+async def test_who_does_not_answer_has_seen_nothing_and_the_deadlines_go_on() -> None:
+    seen = (await observer(Silent()).observe(serving(), AT)).observation
+    assert (list(seen.instances), seen.target_problem) == ([], "no route to host")
+    assert (seen.acknowledged_revision, seen.share, seen.traffic_at) == (None, None, None)
+    assert seen.evidence_problems == ("errors: its source has said nothing yet",)
+    assert seen.answers == Answers(problem="the registry does not answer")
+
+
+async def test_gates_and_tasks_are_looked_at_where_the_rollout_stands_at_them() -> None:
+    class Doors:
+        async def seen(self, _rollout: Rollout) -> Mapping[str, GateSeen]:
+            return {"night": GateSeen(GateState.OPEN, "is open")}
+
+    class Results:
+        async def seen(self, _rollout: Rollout) -> TaskSeen:
+            return TaskSeen(TaskState.RUNNING, "try 1 of 2")
+
+    views = replace(
+        Views(FakeViews(), FakeViews(), FakeViews(), FakeViews(), FakeViews()),
+        outside=Doors(),
+        tasks=Results(),
+    )
+    made = a_plan(steps=EVERYTHING)
+    both = {stage: a_rollout(made, stage=stage, at=2) for stage in (Stage.GATED, Stage.CHECKING)}
+    looked = Observer(views, Judges())
+    at_gate, at_task = [(await looked.observe(each, AT)).observation for each in both.values()]
+    assert (at_gate.gates["night"].state, at_gate.task) == (GateState.OPEN, NOT_BEGUN)
+    assert (at_task.gates, at_task.task) == ({}, TaskSeen(TaskState.RUNNING, "try 1 of 2"))
+    nobody = Views(FakeViews(), FakeViews(), FakeViews(), FakeViews(), FakeViews())
+    alone = [(await Observer(nobody, Judges()).observe(each, AT)).observation for each in both.values()]
+    assert [(each.gates, each.task) for each in alone] == [({}, NOT_BEGUN), ({}, NOT_BEGUN)]

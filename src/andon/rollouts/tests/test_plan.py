@@ -5,16 +5,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from andon.gateway.model import EDGES_S
-from andon.judge.model import Combine, MetricKind, MetricPolicy
+from andon.judge.model import Combine, MetricKind, MetricPolicy, Outcome
 from andon.judge.options import Compared, Direction, Limits, Style, Threshold
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName
 from andon.rollouts import codec
+from andon.rollouts.outlook import Read, outlook
 from andon.rollouts.plan import Current, plan, plan_rollback
-from andon.rollouts.steps import Plan
-from andon.testing.rolling import OLD, PRODUCTION, a_manifest, a_plan
+from andon.rollouts.steps import Gate, GateKind, Plan
+from andon.rollouts.wanted import wanted
+from andon.testing.rolling import EVERYTHING, OLD, PRODUCTION, a_manifest, a_plan, a_rollout, said, walk
+from andon.units.desired import Match, MatchKind
 from andon.units.model import Manifest, StrategyName
 
 
@@ -37,6 +42,168 @@ def shape(made: Plan) -> list[tuple[float, int, int, bool]]:
 )
 def test_the_steps_of_a_strategy(strategy: str, changes: dict[str, Any], steps: list[Any]) -> None:
     assert shape(a_plan(strategy, **changes)) == steps
+
+
+@pytest.mark.parametrize(
+    ("instances", "surge", "unavailable", "steps"),
+    [
+        (3, 1, 1, [(0.333, 1, 3, True), (0.667, 2, 2, True), (1.0, 3, 1, True)]),
+        (3, 1, 0, [(0.333, 1, 3, True), (0.667, 2, 2, True), (1.0, 3, 1, True)]),
+        (3, 0, 1, [(0.333, 1, 2, True), (1.0, 2, 1, True)]),
+        (4, 2, 0, [(0.5, 2, 4, True), (1.0, 4, 2, True)]),
+        (4, 1, 2, [(0.5, 2, 3, True), (1.0, 4, 1, True)]),
+        (2, 0, 2, [(1.0, 1, 1, False)]),
+    ],
+)
+def test_a_rolling_update_keeps_within_its_surge_and_what_may_be_unavailable(
+    instances: int, surge: int, unavailable: int, steps: list[Any]
+) -> None:
+    changes = {"max_surge": surge, "max_unavailable": unavailable}
+    made = plan(a_manifest("rolling", instances=instances, **changes), PRODUCTION, Current(OLD, instances))
+    assert shape(made) == steps
+
+
+@given(st.integers(1, 12), st.integers(0, 4), st.integers(0, 4))
+def test_no_rolling_update_has_more_or_fewer_instances_than_allowed(
+    instances: int, surge: int, unavailable: int
+) -> None:
+    if surge == 0 and (unavailable == 0 or instances == 1):
+        return
+    changes = {"max_surge": surge, "max_unavailable": unavailable}
+    made = plan(a_manifest("rolling", instances=instances, **changes), PRODUCTION, Current(OLD, instances))
+    ready = 0
+    for step in made.steps:
+        assert step.candidate_instances + step.stable_instances <= instances + surge
+        assert ready + step.stable_instances >= instances - unavailable
+        assert step.candidate_instances >= step.share * (instances - unavailable)
+        assert step.stable_instances >= 1
+        ready = step.candidate_instances
+    assert made.steps[-1].share == 1.0
+    states = walk(a_rollout(made), verdict=said(Outcome.PASS))
+    totals = [wanted(each).candidate_instances + wanted(each).stable_instances for each in states]
+    assert max(totals) <= instances + surge
+    assert wanted(states[-1]).candidate_instances == instances
+
+
+def test_a_rolling_update_of_one_instance_needs_a_surge() -> None:
+    manifest = a_manifest("rolling", instances=1, max_surge=0)
+    with pytest.raises(InvalidInput, match="needs max_surge = 1 at least") as caught:
+        plan(manifest, PRODUCTION, Current(OLD, 1))
+    assert "recreate" in caught.value.hint
+
+
+def standing(made: Plan) -> list[list[str]]:
+    return [
+        [each.key if isinstance(each, Gate) else each.name for each in step.before] for step in made.steps
+    ]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "before"),
+    [
+        ("canary", [["night", "idle", "front"], ["works-council", "change", "coffee", "warm-up"], []]),
+        ("blue-green", [["night", "idle", "front"], ["works-council", "change", "coffee", "warm-up"], []]),
+        ("rolling", [["night", "idle", "front", "works-council", "change", "coffee", "warm-up"], [], []]),
+        ("recreate", [["night", "idle", "works-council", "change", "coffee", "front", "warm-up"]]),
+    ],
+)
+def test_what_stands_before_a_share_stands_before_it_in_every_strategy(
+    strategy: str, before: list[list[str]]
+) -> None:
+    made = a_plan(strategy, steps=EVERYTHING)
+    assert standing(made) == before
+    places = [(each.name, each.before_step) for each in made.gates]
+    assert ("works-council", 1 if len(before[1:]) and before[1] else 0) in places
+    first = a_plan(strategy, steps=EVERYTHING, stable=None)
+    assert standing(first)[0][:2] == ["night", "idle"]
+
+
+def test_a_rolling_update_asks_before_the_first_share_above_the_one_that_the_plan_names() -> None:
+    steps = [{"gate": "window"}, 0.4, {"hold": True}, 0.7, {"gate": "window", "name": "late"}, 1.0]
+    made = a_plan("rolling", steps=steps)
+    asked = {name: made.steps[n].share for n, names in enumerate(standing(made)) for name in names}
+    assert asked["hold-3"] > 0.4
+    assert asked["late"] > 0.7
+
+
+def test_a_step_may_have_a_soak_a_wait_and_no_judge_of_its_own() -> None:
+    steps = [{"share": 0.1, "soak": "2m", "max_wait": "1h"}, {"share": 0.5, "judge": False}, 1.0]
+    made = a_plan(steps=steps)
+    assert [each.soak.total_seconds() for each in made.steps] == [120, 10, 10]
+    assert [each.max_wait.total_seconds() for each in made.steps] == [3600, 310, 120]
+    assert [each.is_judged for each in made.steps] == [True, False, True]
+    assert [each.soak.total_seconds() for each in a_plan("rolling", steps=steps).steps] == [10, 10, 10]
+
+
+def test_smoke_tests_that_no_step_names_come_before_the_first_share() -> None:
+    dumped = a_manifest("blue-green").model_dump() | {
+        "smoke": {"front": {"path": "/"}, "back": {"path": "/b"}}
+    }
+    made = plan(Manifest.model_validate(dumped), PRODUCTION, Current(OLD, 3))
+    assert standing(made) == [["back", "front"], [], []]
+    assert all(each.routing.has_preview for each in made.steps)
+    canary = plan(Manifest.model_validate(dumped), PRODUCTION, Current(OLD, 3), StrategyName.CANARY)
+    assert [each.routing.has_preview for each in canary.steps] == [True, False, False]
+
+
+def test_groups_and_mirrors_are_routings_of_a_step() -> None:
+    cookie = {"cookie": "beta", "value": "yes"}
+    steps = [{"share": 0, "match": [cookie], "preview": True}, {"share": 0.2, "mirror": 0.5}, 1.0]
+    for strategy in ("canary", "blue-green", "rolling"):
+        made = a_plan(strategy, steps=steps)
+        assert made.steps[0].routing.matches == (Match(MatchKind.COOKIE, "beta", "yes"),)
+        assert (made.steps[0].share, made.steps[0].is_judged) == (0, False)
+        assert "Requests with cookie beta=yes go to it while its share is 0%." in made.notes
+    assert made.steps[1].share > 0.3
+    assert "50% of the stable release's requests are sent to it as well" in " ".join(
+        a_plan(steps=steps).notes
+    )
+    assert [each.share for each in a_plan("recreate", steps=steps).steps] == [1.0]
+
+
+def test_what_the_environment_demands_stands_before_what_the_manifest_says() -> None:
+    window = Gate(kind=GateKind.WINDOW, name="window")
+    made = plan(
+        a_manifest(steps=EVERYTHING), PRODUCTION, Current(OLD, 3), gate=Gate(1, "approver"), demands=(window,)
+    )
+    assert [each.key for each in made.gates][:3] == ["approval", "window", "night"]
+
+
+def test_the_outlook_says_what_is_read_who_is_asked_and_how_long_it_takes() -> None:
+    made = a_plan(steps=EVERYTHING, gate=Gate(1, "approver"))
+    seen = outlook(made, OLD)
+    assert seen.reads == (Read("errors", waits=True, steps=(0, 1, 2)),)
+    assert [each.key for each in seen.gates] == [
+        "approval",
+        "night",
+        "idle",
+        "works-council",
+        "change",
+        "coffee",
+    ]
+    assert [each.name for each in seen.tasks] == ["front", "warm-up"]
+    assert seen.earliest == timedelta(seconds=3 * 10 + 20)
+    assert seen.latest > timedelta(days=6 * 7) + 3 * timedelta(seconds=120)
+    assert outlook(a_plan("recreate"), OLD).latest < timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("migration", "words"),
+    [
+        (None, "brings back the software whole; what was written meanwhile stays"),
+        ("expand", "only adds to the data (expand)"),
+        ("contract", "1.0.0 must not need them, and no release before it runs"),
+        ("unknown", "takes the software back, not the data"),
+    ],
+)
+def test_the_plan_says_what_a_return_brings_back(migration: str | None, words: str) -> None:
+    dumped = a_manifest().model_dump()
+    if migration is not None:
+        dumped["run"] |= {"migrate": ["migrate"], "migration": migration}
+    made = plan(Manifest.model_validate(dumped), PRODUCTION, Current(OLD, 3))
+    assert words in made.notes[-1]
+    assert words in outlook(made, OLD).returns
+    assert "no release to return to" in outlook(made, None).returns
 
 
 @pytest.mark.parametrize("strategy", list(StrategyName))
