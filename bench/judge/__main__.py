@@ -154,7 +154,7 @@ def promotion(runs: int) -> None:
 
 def noise(runs: int) -> None:
     print(f"\nHarmless releases failed within 6 hours where rates vary, of {runs:,}; AR(1) of 0.9 a minute")
-    print(f"(mann-whitney everywhere: within 3 hours, of {BY_MINUTE[1].most_runs}, here of a third of them)")
+    print(f"(mann-whitney everywhere: within 3 hours, of {BY_MINUTE[1].most_runs}, here of a fifth of them)")
     row("looks each minute", list(WORLDS), width=26)
     columns = []
     for number, world in enumerate(WORLDS.values()):
@@ -164,7 +164,7 @@ def noise(runs: int) -> None:
             traffic = streams(drawn, Situation(1), size, SIX_HOURS, world)
             for each, part in zip(BY_MINUTE, parts, strict=True):
                 few = (
-                    traffic.first(each.most_runs // 3 - len(part), THREE_HOURS) if each.most_runs else traffic
+                    traffic.first(each.most_runs // 5 - len(part), THREE_HOURS) if each.most_runs else traffic
                 )
                 part.extend(each.rule(few).any(axis=1).tolist())
         columns.append([chance(sum(part), len(part)) for part in parts])
@@ -179,7 +179,7 @@ def main() -> None:
     asked = parser.parse_args()
     runs = max(200, asked.runs // 20 if asked.quick else asked.runs)
     begun = time.perf_counter()
-    detection(max(200, runs // 4))
+    detection(max(200, runs // 5))
     false_fails(runs)
     promotion(runs)
     noise(max(200, runs // 5))

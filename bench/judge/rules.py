@@ -146,7 +146,7 @@ def is_high(mine: list[float], other: list[float], how: MannWhitney) -> bool:
 SEQUENTIAL = Contender("sequential, every event", sequential, is_by_event=True)
 BY_MINUTE = (
     Contender("sequential, each minute", sequential),
-    Contender("mann-whitney (Kayenta)", mann_whitney, most_runs=2000),
+    Contender("mann-whitney (Kayenta)", mann_whitney, most_runs=1000),
     Contender("threshold (Argo's example)", threshold(ARGO)),
     Contender("threshold (Flagger's example)", threshold(FLAGGER)),
 )
