@@ -22,6 +22,7 @@ from andon.rollouts.actions import (
     RollBack,
     SetShare,
     StartStep,
+    StartTask,
     StopCandidate,
     StopStable,
     Wait,
@@ -29,7 +30,19 @@ from andon.rollouts.actions import (
 from andon.rollouts.approvals import Approvals
 from andon.rollouts.controller import Rules
 from andon.rollouts.decide import decide
-from andon.rollouts.model import Answers, Observation, Phase, RequestKind, Rollout, Stage, Trigger
+from andon.rollouts.model import (
+    Answers,
+    GateSeen,
+    GateState,
+    Observation,
+    Phase,
+    RequestKind,
+    Rollout,
+    Stage,
+    TaskSeen,
+    TaskState,
+    Trigger,
+)
 from andon.rollouts.transitions import apply
 from andon.rollouts.wanted import desired
 from andon.testing.simulation.memory import MemoryRollouts
@@ -62,6 +75,10 @@ class Planted:
 
 def _with(*faults: str) -> Anyone:
     return lambda story: bool(set(faults) & set(story.faults))
+
+
+def _elements(*words: str) -> Anyone:
+    return lambda story: any(each in story.elements for each in words)
 
 
 def deciding(wrong: Callable[[Rollout, Observation, Decision], Decision]) -> Engine:
@@ -211,6 +228,47 @@ def overlooks_a_pause(rollout: Rollout, seen: Observation, made: Decision) -> De
     return decide(replace(rollout, paused_at=None), seen) if is_waiting else made
 
 
+def passes_shut_gates(rollout: Rollout, seen: Observation, made: Decision) -> Decision:
+    if not rollout.is_gated or not isinstance(made.action, Wait):
+        return made
+    opened = {each.key: GateSeen(GateState.OPEN, "is open") for each in rollout.gates}
+    return decide(rollout, replace(seen, gates=opened))
+
+
+def passes_a_refusal(rollout: Rollout, seen: Observation, made: Decision) -> Decision:
+    is_no = any(each.state is GateState.REFUSED for each in seen.gates.values())
+    opened = {each.key: GateSeen(GateState.OPEN, "is open") for each in rollout.gates}
+    return decide(rollout, replace(seen, gates=opened)) if is_no else made
+
+
+def passes_a_hold(rollout: Rollout, seen: Observation, made: Decision) -> Decision:
+    return Decision(OpenGate(), "go") if rollout.is_on_hold and isinstance(made.action, Wait) else made
+
+
+def passes_a_failed_task(rollout: Rollout, seen: Observation, made: Decision) -> Decision:
+    if seen.task.state is not TaskState.FAILED:
+        return made
+    return decide(rollout, replace(seen, task=TaskSeen(TaskState.PASSED, "more or less")))
+
+
+def passes_a_lost_task(rollout: Rollout, seen: Observation, made: Decision) -> Decision:
+    if seen.task.state is not TaskState.LOST:
+        return made
+    return decide(rollout, replace(seen, task=TaskSeen(TaskState.PASSED, "probably")))
+
+
+def skips_tasks(rollout: Rollout, _seen: Observation, made: Decision) -> Decision:
+    return Decision(SetShare(0.0), made.reason) if isinstance(made.action, StartTask) else made
+
+
+def overlooks_a_returning_cord(rollout: Rollout, seen: Observation, _made: Decision) -> Decision:
+    return decide(rollout, replace(seen, cord_returns=False))
+
+
+def overlooks_a_request(rollout: Rollout, seen: Observation, made: Decision) -> Decision:
+    return Decision(Wait(), "later") if rollout.request is not None else made
+
+
 # What becomes of a rollout.
 
 
@@ -282,6 +340,10 @@ def shares_that_do_not_add_up(rollout: Rollout, wanted: Any) -> Any:
     if rollout.phase is not Phase.STEPPING:
         return wanted
     return _releases(wanted, **{rollout.candidate: lambda each: replace(each, share=each.share / 2)})
+
+
+def routes_people_early(rollout: Rollout, wanted: Any) -> Any:
+    return replace(wanted, routing=rollout.plan.steps[rollout.step].routing)
 
 
 def goes_ahead_of_its_step(rollout: Rollout, wanted: Any) -> Any:
@@ -459,6 +521,28 @@ PLANTED = [
         deciding(restores_too_early),
         "without a ready instance",
     ),
+    Planted("passes shut gates", deciding(passes_shut_gates), "was shut", _elements("window", "production")),
+    Planted("passes a refusal", deciding(passes_a_refusal), "was shut", _elements("window", "webhook")),
+    Planted("passes a hold", deciding(passes_a_hold), "without a person's word", _elements("hold")),
+    Planted(
+        "passes a failed task", deciding(passes_a_failed_task), "was failed", _elements("smoke", "command")
+    ),
+    Planted("passes a lost task", deciding(passes_a_lost_task), "was lost", _elements("smoke", "command")),
+    Planted("skips tasks", deciding(skips_tasks), "was pending", _elements("smoke", "command")),
+    Planted(
+        "mirrors to an unready candidate",
+        Engine(store=wanting(routes_people_early)),
+        "matched or mirrored to a candidate",
+        _elements("mirror", "header"),
+        within=400,
+    ),
+    Planted(
+        "overlooks a cord that returns",
+        deciding(overlooks_a_returning_cord),
+        "was not followed",
+        _with("clicks"),
+    ),
+    Planted("overlooks a request", deciding(overlooks_a_request), "nobody took up", _with("clicks")),
     Planted("skips a step", deciding(skips_a_step), "the candidate got 100%"),
     Planted("forgets a deadline", applying(forgets_the_deadline), "has no deadline"),
     Planted(

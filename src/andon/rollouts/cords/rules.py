@@ -8,6 +8,7 @@ from andon.rollouts.actions import (
     Freeze,
     Hold,
     Pause,
+    Reclock,
     Resume,
     RollBack,
     Thaw,
@@ -15,7 +16,7 @@ from andon.rollouts.actions import (
 )
 from andon.rollouts.model import Phase, Rollout
 
-_HARMLESS = (ConfirmStep, Dismiss, Freeze, Hold, Pause, Resume, RollBack, Thaw, Wait)
+_HARMLESS = (ConfirmStep, Dismiss, Freeze, Hold, Pause, Reclock, Resume, RollBack, Thaw, Wait)
 
 
 def forbids(before: Rollout, action: Action) -> bool:

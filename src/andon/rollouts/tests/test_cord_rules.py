@@ -1,5 +1,6 @@
 """What may be written while the cord is pulled: never what brings a candidate further."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ BACK = [
     actions.Freeze(),
     actions.Dismiss(),
     actions.ConfirmStep(),
+    actions.Reclock(timedelta(hours=1)),
     actions.Finish(Phase.RETURNED),
 ]
 

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from andon.access.signatures.model import Action
 from andon.judge.model import Outcome
 from andon.kernel.ids import RolloutId
+from andon.rollouts import codec
 from andon.rollouts.looks.store import Change
-from andon.rollouts.model import Phase, RequestKind, Rollout, Stage, Trigger
+from andon.rollouts.model import GateState, Phase, RequestKind, Rollout, Stage, TaskState, Trigger
+from andon.rollouts.steps import GateKind, Task
 from andon.targets.model import InstanceState
+from andon.testing.simulation.outside import Outside
 from andon.testing.simulation.plant import Plant
 from andon.testing.simulation.tables import Tables, read, with_evidence
 from andon.timeline.records import Record, Severity
@@ -82,6 +85,7 @@ class Promises:
     """Watches the tables of one plant. broken: what was seen to be broken, once each."""
 
     plant: Plant
+    outside: Outside
     broken: dict[str, None] = field(default_factory=dict)
     _last: Tables | None = None
     _aborted: dict[RolloutId, bool] = field(default_factory=dict)
@@ -130,6 +134,7 @@ class Promises:
             yield from promise(moved, self.plant)
         yield from _of_history(moved, last, tables)
         yield from _of_gates(moved, tables)
+        yield from _of_elements(moved, self.outside)
         yield from self._of_aborts(moved)
 
     def _of_aborts(self, moved: Moved) -> Iterator[str]:
@@ -192,6 +197,9 @@ def _asked(moved: Moved, _plant: Plant) -> Iterator[str]:
     """What a person asks for gets an answer."""
     asked, left = moved.before.request, moved.after.request
     is_onward = moved.kinds & {"rollout.opened", "rollout.share", "rollout.step", "rollout.promoted"}
+    is_word = asked is not None and asked.kind is RequestKind.RESUME and moved.before.is_on_hold
+    if is_word and "rollout.opened" in moved.kinds:
+        return
     if asked is not None and asked.kind is not RequestKind.PROMOTE and is_onward:
         yield f"it went on while a person had asked it to {asked.kind.value}"
     if moved.before.is_paused and moved.goes_on:
@@ -382,11 +390,39 @@ def _of_gates(moved: Moved, tables: Tables) -> Iterator[str]:
     mine = [
         each
         for each in tables.signatures.values()
-        if each.document.subject == f"rollout/{moved.after.id}" and each.document.action is Action.APPROVE
+        if each.document.subject == f"rollout/{moved.after.id}"
+        and each.document.action is Action.APPROVE
+        and each.document.values["gate"] == codec.encode(gate)
     ]
     yes = {each.signer for each in mine if each.document.values["answer"] == "yes"}
     if len(yes) < gate.approvals or not yes - {moved.after.actor} or len(mine) > len(yes):
         yield "a gate was opened without enough people"
+
+
+def _of_elements(moved: Moved, outside: Outside) -> Iterator[str]:
+    """No share comes before the tasks in front of it passed, and none at a gate."""
+    after = moved.after
+    if "rollout.opened" in moved.kinds:
+        yield from _of_shut_gates(moved.before, outside)
+    if "rollout.share" in moved.kinds:
+        for each in after.plan.before(after.step):
+            if isinstance(each, Task):
+                state = outside.task(after, after.step, each.name, each.kind.value)
+                if state is not TaskState.PASSED:
+                    yield f"it got its share while a {each.kind.value} was {state.value}"
+    if after.is_gated and moved.share(after.candidate)[1] > moved.share(after.candidate)[0]:
+        yield "its share rose while it stood at a gate"
+
+
+def _of_shut_gates(before: Rollout, outside: Outside) -> Iterator[str]:
+    """A gate that is shut lets nothing through, and a hold only on a person's word."""
+    for gate in before.gates:
+        is_word = before.request is not None and before.request.kind is RequestKind.RESUME
+        if gate.kind is GateKind.HOLD and not is_word:
+            yield "it went on from a hold without a person's word"
+        is_asked = gate.kind not in {GateKind.HOLD, GateKind.APPROVAL}
+        if is_asked and outside.gate(before, gate.key, gate.kind) is not GateState.OPEN:
+            yield f"it went on while gate {gate.kind.value} was shut"
 
 
 PROMISES: tuple[Promise, ...] = (

@@ -3,6 +3,7 @@
 `Story.of(seed)` draws it, `play` tells it in a world. The same seed is the same story, also with a crash.
 """
 
+import json
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from andon.targets.model import InstanceState
 from andon.testing.rolling import NEW, OLD, a_manifest
 from andon.testing.simulation import people
 from andon.testing.simulation.faults import Fault, Sometimes, no_fault
+from andon.testing.simulation.outside import Fate, Fates
 from andon.testing.simulation.people import ANSWERS, CLICKS, Deed
 from andon.testing.simulation.plant import PRODUCTION, Plant
 from andon.testing.simulation.weather import NEVER, Behaviour, Lie, Weather
@@ -64,11 +66,15 @@ FAULTS = (
 # What strikes at a point of a write rather than at a time: with these a crash is not comparable.
 STRIKING = {"writes struck", "overtaken", "clicks in a tick", "two begin"}
 _LONG = 2400.0
+_MOST_RETURNS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What will happen. faults: names out of FAULTS; approvals: that the environment asks for."""
+    """What will happen. faults: names out of FAULTS; approvals: that the environment asks for.
+
+    elements: name out of ELEMENTS of what stands before its steps.
+    """
 
     seed: int
     release: str
@@ -82,6 +88,8 @@ class Story:
     deeds: tuple[tuple[float, Deed], ...] = ()
     steps: tuple[tuple[float, timedelta], ...] = ()
     controllers: tuple[str, ...] = ("a",)
+    elements: str = "none"
+    fates: Fates = field(default_factory=Fates)
 
     @classmethod
     def of(cls, seed: int) -> "Story":
@@ -106,6 +114,8 @@ class Story:
         )
         answers = [(dice.uniform(0, 40), dice.choice(ANSWERS)) for _ in range(approvals * 2)]
         story = replace(story, deeds=tuple(answers))
+        if dice.random() < 0.4:
+            story = _with_elements(story, dice)
         for fault in faults:
             if (befall := _BEFALLS.get(fault)) is not None:
                 story = befall(story, dice)
@@ -117,6 +127,42 @@ _POLICIES: list[dict[str, Any]] = [
     {"soak": "10s", "max_wait": "120s", "warm": "20s", "margin": 1.5},
     {"soak": "30s", "max_wait": "30s", "warm": "0s", "margin": 10.0, "steps": [0.5, 1.0]},
 ]
+
+
+ELEMENTS: dict[str, list[Any]] = {
+    "window and smoke": [{"gate": "window"}, 0.2, {"smoke": "alive"}, 1],
+    "hold": [0.5, {"hold": True}, 1],
+    "mirror and preview": [
+        {"share": 0.0, "mirror": 0.5, "preview": True},
+        {"smoke": "alive"},
+        {"command": ["check"]},
+        0.5,
+        1,
+    ],
+    "header and production": [
+        {"share": 0.0, "match": [{"header": "x-beta", "value": "1"}], "judge": False},
+        {"gate": "production", "asks": "idle"},
+        0.5,
+        1,
+    ],
+    "second approval": [0.5, {"gate": "approval", "approvals": 1}, {"gate": "window"}, 1],
+    "webhook and command": [{"gate": "webhook", "asks": "changes"}, {"command": ["check"]}, 0.5, 1],
+}
+_TABLES: dict[str, Any] = {
+    "smoke": {"alive": {"path": "/health"}},
+    "production": {"idle": {"path": "/lots", "field": "running", "equals": 0}},
+    "webhooks": {"changes": {}},
+}
+
+
+def _with_elements(story: Story, dice: random.Random) -> Story:
+    name = dice.choice(list(ELEMENTS))
+    kinds = ("window", "production", "webhook", "smoke", "command")
+    odds = [Fate.WELL, Fate.WELL, Fate.WELL, Fate.NO, Fate.NEVER, Fate.BRIEFLY]
+    fates = Fates({each: (dice.choice(odds), dice.choice([0.0, 3.0, 20.0])) for each in kinds})
+    deeds = [(dice.uniform(20, 200), dice.choice([people.resume, *ANSWERS])) for _ in range(4)]
+    policy = story.policy | {"steps": ELEMENTS[name]}
+    return replace(story, elements=name, fates=fates, policy=policy, deeds=(*story.deeds, *deeds))
 
 
 def _window(dice: random.Random, *lengths: float) -> tuple[float, float]:
@@ -203,9 +249,11 @@ _BEFALLS: dict[str, Callable[[Story, random.Random], Story]] = {
 
 
 @cache
-def _manifest(strategy: str, instances: int, policy: tuple[tuple[str, Any], ...]) -> Manifest:
-    changes = {name: list(value) if isinstance(value, tuple) else value for name, value in policy}
-    return a_manifest(strategy, instances=instances, **changes)
+def _manifest(strategy: str, instances: int, policy: str) -> Manifest:
+    made = a_manifest(strategy, instances=instances).model_dump()
+    where = made["environments"][PRODUCTION]
+    where["policy"] = json.loads(policy)
+    return Manifest.model_validate(made | _TABLES)
 
 
 @dataclass(slots=True)
@@ -235,11 +283,9 @@ def a_world(story: Story, engine: Engine) -> World:
     """The world of a story, before anything happened."""
     clock = SteppedClock()
     behaviour = {_OLDER: _AS_IT_WAS, OLD: _AS_IT_WAS, NEW: RELEASES[story.release]}
-    policy = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in story.policy.items()
-    }
-    manifest = _manifest(story.strategy, story.instances, tuple(sorted(policy.items())))
-    world = World(Plant(clock, story.seed, behaviour, story.weather), clock, manifest, engine)
+    manifest = _manifest(story.strategy, story.instances, json.dumps(story.policy))
+    plant = Plant(clock, story.seed, behaviour, story.weather)
+    world = World(plant, clock, manifest, engine, fates=story.fates)
     world.controllers = story.controllers
     world.policies = (Policy(PRODUCTION, is_production=True, approvals=story.approvals),)
     world.steps = dict(story.steps)
@@ -256,8 +302,12 @@ async def play(story: Story, engine: Engine | None = None, fault: Fault | None =
     rollout = await _begin(story, world)
     world.fault = fault or _fault(story, world, rollout)
     await world.run(rollout.id, until=_LONG)
-    await _everybody_comes_back(world, rollout)
-    end = await world.run(rollout.id, until=world.plant.age + _LONG)
+    end = await world.store.get(rollout.id)
+    for _ in range(_MOST_RETURNS):
+        if end.phase.is_over:
+            break
+        await _everybody_comes_back(world, rollout)
+        end = await world.run(rollout.id, until=world.plant.age + _LONG)
     await world.settle_down()
     return Played(story, world, end, [*world.broken, *_at_the_end(story, world, end)])
 
@@ -301,10 +351,12 @@ async def _everybody_comes_back(world: World, rollout: Rollout) -> None:
     weather = world.plant.weather
     ill = weather.stable_ill if weather.stable_ill[1] == math.inf else (0.0, 0.0)
     world.plant.weather = Weather(gateway_delay=weather.gateway_delay, stable_ill=ill)
+    world.fault = no_fault
     everybody = world.people(rollout.id)
     await people.release(everybody)
     await people.resume(everybody)
-    if (await world.store.get(rollout.id)).is_gated:
+    now = await world.store.get(rollout.id)
+    if now.is_gated and not now.is_on_hold:
         world.plant.weather = replace(world.plant.weather, requests_per_second=0)
         world.clock.advance(timedelta(days=8))
 

@@ -21,13 +21,14 @@ from andon.rollouts.authority import Authority
 from andon.rollouts.commands import Commands
 from andon.rollouts.controller import Holder, RolloutController, Rules
 from andon.rollouts.keeping import Walked
-from andon.rollouts.model import Rollout
+from andon.rollouts.model import Phase, Rollout, Stage
 from andon.rollouts.observer import Observer, Views
 from andon.rollouts.stables.store import Stable
 from andon.testing.shelf import Shelf, maker_of
 from andon.testing.signing import Hand, Set
 from andon.testing.simulation.faults import Crash, Fault, Shaky, no_fault
 from andon.testing.simulation.memory import MemoryRollouts
+from andon.testing.simulation.outside import Fates, GatesSeen, Outside, TasksSeen
 from andon.testing.simulation.people import Deed, People
 from andon.testing.simulation.plant import Plant
 from andon.testing.simulation.promises import Promises
@@ -68,7 +69,7 @@ class World:
 
     fault: strikes at what controllers write. controllers: names of those that are alive at once. look_every:
     shortest time between two looks of the judge. policies: of environments; none demands anything otherwise.
-    deeds: what people do, by seconds. steps: of the clock, by seconds.
+    deeds: what people do, by seconds. steps: of the clock, by seconds. fates: of gates and tasks.
     """
 
     plant: Plant
@@ -82,7 +83,9 @@ class World:
     hand: Hand = _HAND
     deeds: dict[float, list[Deed]] = field(default_factory=dict)
     steps: dict[float, timedelta] = field(default_factory=dict)
+    fates: Fates = field(default_factory=Fates)
     promises: Promises = field(init=False)
+    outside: Outside = field(init=False)
     memory: Memory = field(init=False)
     store: MemoryRollouts = field(init=False)
     crashes: int = 0
@@ -91,7 +94,8 @@ class World:
 
     def __post_init__(self) -> None:
         """Begin with empty tables."""
-        self.promises = Promises(self.plant)
+        self.outside = Outside(self.clock, self.fates)
+        self.promises = Promises(self.plant, self.outside)
         self.memory = Memory(self.clock.monotonic, self.promises.committed)
         self.store = self.engine.store(self.memory)
 
@@ -164,7 +168,21 @@ class World:
         for at in sorted(each for each in self.deeds if each <= self.plant.age):
             for deed in self.deeds.pop(at):
                 await deed(self.people(rollout))
+        self.outside.turn(await self.store.get(rollout))
         await self.tick()
+        await self._check_heard(rollout)
+
+    async def _check_heard(self, rollout: RolloutId) -> None:
+        """What people ask for is taken up by the next tick that nothing disturbs."""
+        if self.fault is not no_fault:
+            return
+        now = await self.store.get(rollout)
+        if now.request is not None:
+            self.promises.broken[f"nobody took up that it should {now.request.kind.value}"] = None
+        is_forward = now.phase in {Phase.PREPARING, Phase.STEPPING, Phase.FINISHING}
+        has_way_back = is_forward and now.stable is not None and now.stage is not Stage.STOPPING
+        if has_way_back and any(each.returns for each in await self.store.cords()):
+            self.promises.broken["the cord that returns was not followed"] = None
 
     async def tick(self) -> None:
         """Every controller ticks until nothing changes any more."""
@@ -192,7 +210,15 @@ class World:
     def controller(self, name: str) -> RolloutController:
         """A controller that knows nothing but what is stored."""
         store = self.engine.shaky(self.store, self.fault, self.promises.wrote)
-        views = Views(self.plant, self.plant, self.plant, self.store, self.authority.approvals)
+        views = Views(
+            self.plant,
+            self.plant,
+            self.plant,
+            self.store,
+            self.authority.approvals,
+            GatesSeen(self.outside),
+            TasksSeen(self.outside),
+        )
         observer = Observer(views, self.engine.judge, interval=self.look_every)
         leases, holder = MemoryLeases(self.memory), Holder(name, _TIME_TO_LIVE)
         return RolloutController(store, leases, observer, self.clock, holder=holder, rules=self._rules(name))
@@ -217,9 +243,11 @@ class World:
         now, age = self.clock.now(), self.plant.age
         yield _IDLE
         yield self.plant.next_moment()
+        yield self.outside.next_moment()
         for at in (*self.deeds, *self.steps):
             yield at - age
-        if self.plant.is_behind(self.memory.tables.desired.get(self.place)):
+        wanted = self.memory.tables.desired.get(self.place)
+        if self.plant.is_behind(wanted) or self.outside.is_behind(rollout):
             yield _REACTION
         step = rollout.plan.steps[rollout.step]
         soaked = None if rollout.step_since is None else rollout.step_since + step.soak
