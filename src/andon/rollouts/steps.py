@@ -53,7 +53,7 @@ class Gate:
 class TaskKind(StrEnum):
     """What is done before a share is asked for."""
 
-    SMOKE = "smoke"  # a request to the candidate, by its preview route
+    SMOKE = "smoke"  # a request to each instance of the candidate
     COMMAND = "command"
 
 

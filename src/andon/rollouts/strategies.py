@@ -74,7 +74,7 @@ def _with_preview(leg: Leg) -> Leg:
 
 
 def _with_smoke_route(leg: Leg) -> Leg:
-    """A smoke test reaches the candidate by its preview route."""
+    """While smoke tests ask the instances, people reach the candidate through the gateway."""
     is_smoked = any(isinstance(each, Task) and each.kind is TaskKind.SMOKE for each in leg.before)
     return _with_preview(leg) if is_smoked else leg
 
