@@ -43,8 +43,8 @@ QUICK = Size(
     crashes=2,
     services=(1, 10),
     stream_seconds=3,
-    rounds=5,
-    round_seconds=0.6,
+    rounds=10,
+    round_seconds=0.4,
 )
 FULL = Size(
     changes=200,
@@ -55,8 +55,8 @@ FULL = Size(
     crashes=10,
     services=(1, 10, 100),
     stream_seconds=30,
-    rounds=15,
-    round_seconds=1.0,
+    rounds=60,
+    round_seconds=0.4,
 )
 
 

@@ -5,6 +5,23 @@ from typing import Any
 MODERN = (1, 40)  # the version that everything here was measured with
 OLDEST = (1, 30)
 
+# What Andon reads, and what a person looks for. Everything would be 500 statistics for each service, and
+# Envoy walks through all of them whenever it is asked for one.
+_COUNTED = tuple(
+    rf"{of}\.(?:{names})"
+    for of, names in (
+        ("(?:andon|cluster_manager|listener_manager|main_thread|overload|runtime|sds|server|workers)", ".*"),
+        (r"cluster\.[^.]+", r"upstream_rq_.*|membership_.*|warming_state|health_check\..*"),
+        (r"cluster\.[^.]+", r"outlier_detection\..*|upstream_cx_(?:active|total|connect_fail|overflow)"),
+        (
+            r"http\.[^.]+",
+            r"rds\..*|no_route|no_cluster|downstream_cx_(?:active|total|ssl_active|upgrades_active)",
+        ),
+        (r"http\.[^.]+", r"downstream_rq_(?:active|total|completed|timeout|[1-5]xx|tx_reset|rx_reset)"),
+        (r"listener\..*", r"ssl\.(?:handshake|connection_error)|downstream_cx_(?:active|total|overflow)"),
+    )
+)
+
 _READABLE = ("/stats", "/config_dump", "/clusters", "/listeners")
 
 
@@ -28,7 +45,7 @@ def bootstrap(folder: str, admin_socket: str, *, version: tuple[int, ...] = MODE
         "stats_flush_on_admin": True,
         "stats_config": {
             "stats_matcher": {
-                "exclusion_list": {"patterns": [{"safe_regex": {"regex": r".*\.(?:external|internal)\..*"}}]}
+                "inclusion_list": {"patterns": [{"safe_regex": {"regex": each}} for each in _COUNTED]}
             }
         },
     }

@@ -16,6 +16,7 @@ from andon.gateway.folder import Folder
 from andon.gateway.model import Acknowledged, Route
 from andon.gateway.names import CDS, LDS, rds, route_name
 from andon.gateway.reading import beside_in, clusters_in, receiving_in, weights_in
+from andon.gateway.rendered import Renderer
 from andon.gateway.retirement import Retirement
 from andon.kernel import logging
 from andon.kernel.clock import Clock
@@ -81,6 +82,7 @@ class Delivery:
         self._clock = clock
         self._patience = patience
         self._lock = asyncio.Lock()
+        self._renderer = Renderer()
         self._in_force: dict[str, str] = {}
         self._rejections: dict[str, int] = {}
         self._refused: dict[str, _Refused] = {}
@@ -99,7 +101,7 @@ class Delivery:
         when a document is gone and a route should be kept.
         """
         async with self._lock:
-            wanted = render.render(routes, options)
+            wanted = self._renderer.render(routes, options)
             kept = {route_name(*each) for each in keep}
             self._folder.check(kept)
             await self._look()
@@ -124,7 +126,7 @@ class Delivery:
             name = route_name(route.unit, route.environment)
             if rds(name) not in self._folder.documents():
                 await self._write(rds(name), _serving_nothing(route))
-        await self._deliver_listeners([*wanted.lds["resources"], *self._old(LDS, kept)], call)
+        await self._deliver_listeners(_with(wanted.lds, self._old(LDS, kept)), call)
         listened = {each["name"] for each in self._folder.documents()[LDS]["resources"]}
         present = {key.removeprefix("rds/") for key in self._folder.documents() if key.startswith("rds/")}
         for gone in present - listened - set(wanted.rds) - kept:
@@ -134,9 +136,8 @@ class Delivery:
         unheard -= {key for key in unheard if self._is_taken(key) or key in self._refused}
         await self._await_word(unheard, {}, self._folder.log_size(), call)
 
-    async def _deliver_listeners(self, listeners: list[Json], call: _Call) -> None:
+    async def _deliver_listeners(self, made: Json, call: _Call) -> None:
         """All of them; when Envoy refuses some, the others without those."""
-        made = render.document(sorted(listeners, key=lambda each: str(each["name"])))
         await self._deliver({LDS: made}, call)
         refused = self._refused.get(LDS)
         if refused is None or refused.version != made["version_info"]:
@@ -155,6 +156,8 @@ class Delivery:
         changed = {name for name, made in new.items() if old.get(name) != made}
         at_once = {}
         for name, made in wanted.items():
+            if not self._is_news(rds(name), made):
+                continue
             if late := self._gaining(name, made) & changed:
                 call.waiting[name] = f"{', '.join(sorted(late))} not yet known to Envoy"
             else:
@@ -206,15 +209,16 @@ class Delivery:
 
     async def _clusters(self, wanted: Json, kept: set[str]) -> Json:
         """The wanted clusters, those of kept routes, and those that are still needed for a while."""
-        resources = _by_name({"resources": [*self._old(CDS, kept), *wanted["resources"]]})
+        old = self._old(CDS, kept)
+        names = {each["name"] for each in (*old, *wanted["resources"])}
         present = _by_name(self._folder.documents()[CDS])
+        unwanted = set(present) - names
         routed: set[str] = set()
         for key, made in self._folder.documents().items():
-            if key.startswith("rds/"):
+            if unwanted and key.startswith("rds/"):
                 routed |= clusters_in(made["resources"][0])
-        for name in await self._retirement.still_needed(set(present) - set(resources), routed):
-            resources[name] = present[name]
-        return render.document(sorted(resources.values(), key=lambda each: str(each["name"])))
+        needed = await self._retirement.still_needed(unwanted, routed)
+        return _with(wanted, [*old, *(present[name] for name in sorted(needed))])
 
     def _old(self, key: str, kept: set[str]) -> list[Json]:
         """Resources on disk that belong to a kept route."""
@@ -344,6 +348,15 @@ def _serving_nothing(route: Route) -> Json:
     backends = tuple(replace(each, weight=0) for each in route.backends)
     idle = replace(route, revision=0, backends=backends)
     return render.render([idle], render.RenderOptions("")).rds[route_name(route.unit, route.environment)]
+
+
+def _with(wanted: Json, others: list[Json]) -> Json:
+    """The document with other resources too; where a name is in both, the wanted one stands."""
+    added = _by_name({"resources": others})
+    if not added:
+        return wanted
+    resources = added | _by_name(wanted)
+    return render.document(sorted(resources.values(), key=lambda each: str(each["name"])))
 
 
 def _by_name(made: Json) -> dict[str, Json]:

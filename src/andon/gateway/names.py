@@ -29,6 +29,7 @@ class Role(StrEnum):
     PREVIEWED = "previewed"
 
 
+_SPELLED = frozenset(each for each in Role if each)
 _BEHIND = {Role.SLOT: Role.DRAWN, Role.MATCHED_SLOT: Role.MATCHED}
 
 
@@ -59,7 +60,7 @@ class ClusterName:
 def find_cluster(name: str) -> ClusterName | None:
     """The release that `name` stands for; None for a cluster that is not a release's."""
     unit, *rest = name.split("~")
-    if not 2 <= len(rest) <= 3 or (len(rest) == 3 and rest[2] not in {each for each in Role if each}):
+    if not 2 <= len(rest) <= 3 or (len(rest) == 3 and rest[2] not in _SPELLED):
         return None
     role = Role(rest[2]) if len(rest) == 3 else Role.DRAWN
     return ClusterName(UnitName(unit), EnvironmentName(rest[0]), Version(rest[1].replace("_", ".")), role)

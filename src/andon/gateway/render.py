@@ -67,6 +67,15 @@ class RenderOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What one route adds: listeners, clusters, and its route document."""
+
+    listeners: list[Json]
+    clusters: list[Json]
+    rds: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Documents:
     """What Envoy should read: one listener and one cluster document, a route document per listener name."""
 
@@ -81,17 +90,27 @@ def render(routes: Sequence[Route], options: RenderOptions) -> Documents:
     Raises InvalidInput when weights do not sum to 1000 or 0, when a weight falls on a release without an
     endpoint, or when two routes want one port.
     """
-    _check(routes)
-    ordered = sorted(routes, key=lambda each: route_name(each.unit, each.environment))
+    check(routes)
+    return together({route_name(each.unit, each.environment): part_of(each, options) for each in routes})
+
+
+def part_of(route: Route, options: RenderOptions) -> Part:
+    """What one route adds to the documents."""
+    made = route_configuration(route, is_modern=options.is_modern)
+    rds = document([made], revision=route.revision)
+    return Part(listeners(route, options), clusters(route, options), rds)
+
+
+def together(parts: Mapping[str, Part], last: Documents | None = None) -> Documents:
+    """The documents of all parts, by name; one that says what it said last time is that very one."""
+    ordered = sorted(parts.items())
+    heard = [each for _, part in ordered for each in part.listeners]
+    known = [_idle(), *(each for _, part in ordered for each in part.clusters)]
+    known.sort(key=lambda each: str(each["name"]))
     return Documents(
-        lds=document(listener for each in ordered for listener in listeners(each, options)),
-        cds=cluster_document(cluster for each in ordered for cluster in clusters(each, options)),
-        rds={
-            route_name(each.unit, each.environment): document(
-                [route_configuration(each, is_modern=options.is_modern)], revision=each.revision
-            )
-            for each in ordered
-        },
+        lds=document(heard) if last is None or last.lds["resources"] != heard else last.lds,
+        cds=document(known) if last is None or last.cds["resources"] != known else last.cds,
+        rds={name: part.rds for name, part in ordered},
     )
 
 
@@ -135,7 +154,8 @@ def clusters(route: Route, options: RenderOptions) -> list[Json]:
     return made
 
 
-def _check(routes: Sequence[Route]) -> None:
+def check(routes: Sequence[Route]) -> None:
+    """Raises InvalidInput; see `render`."""
     for route in routes:
         total = sum(each.weight for each in route.backends)
         lost = [each.version for each in route.backends if each.weight and not each.endpoints]

@@ -128,9 +128,7 @@ async def test_a_new_certificate_is_taken_up_and_costs_no_request(secured, plant
     assert "first.plant" in names_of(open_before)
 
 
-async def test_a_pair_that_does_not_match_is_refused_and_the_old_one_serves(
-    secured, plants_authority, tmp_path
-):
+async def test_a_mismatched_pair_is_refused_and_the_old_one_serves(secured, plants_authority, tmp_path):
     plants_authority.issue("good.plant")
     route = await _serve(secured)
     good = plants_authority.server.read_text()
