@@ -11,6 +11,7 @@ from andon.kernel import ids
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.units.model import StrategyName
+from andon.units.proposal import Proposal
 
 V1 = "/api/v1"  # where every router of the API begins
 LARGEST = 2**53 - 1  # what JavaScript and SQLite both hold
@@ -80,6 +81,18 @@ class Deploy(Body):
     strategy: StrategyName | None = Field(None, description="Unset: the environment's own")
     reason: Annotated[str, Field(max_length=500), AfterValidator(_plain)] = ""
     dry_run: bool = False
+
+
+class Replay(Body):
+    """Which rollouts to judge again: one, or the newest of a unit, an environment or all."""
+
+    rollout: Plain = Field("", max_length=60)
+    unit: Annotated[Plain, Field(max_length=40)] | None = None
+    environment: Annotated[Plain, Field(max_length=40)] | None = None
+    limit: int = Field(100, ge=1, le=1000)
+    proposal: Proposal | None = Field(
+        None, description="A policy by the names of the manifest's, and limits of metrics in `evidence`"
+    )
 
 
 class Because(Body):

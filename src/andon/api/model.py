@@ -279,6 +279,41 @@ class RolloutView(RolloutSummary):
     gate: GateView | None = None
 
 
+class JudgedView(View):
+    """What a policy said of a rollout. look, at: where it was reached first, null where it never was."""
+
+    outcome: str
+    reason: str
+    look: int | None
+    at: datetime | None
+    exposure: int = Field(description="Of the candidate until then, in the metric that had most")
+
+
+class ReplayedView(View):
+    """One rollout, judged again from its stored looks."""
+
+    rollout: str
+    unit: str
+    environment: str
+    stable: str | None
+    candidate: str
+    created_at: datetime
+    phase: str
+    looks: int
+    is_same: bool = Field(description="Its own policy gives its recorded verdict again, number for number")
+    recorded: JudgedView
+    proposed: JudgedView | None = Field(description="Null where no policy was proposed")
+    is_changed: bool
+
+
+class ReplayView(View):
+    """Former rollouts, judged again; those without looks are left out."""
+
+    rollouts: list[ReplayedView]
+    changed: int
+    not_same: int
+
+
 class LookMetric(View):
     """One metric at one look, cumulative since the rollout began."""
 

@@ -16,6 +16,7 @@ from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, StageName
 from andon.releases.model import Release
 from andon.rollouts.gates import Answered
+from andon.rollouts.gather import Gained
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import Cord, GateSeen, RequestKind, Rollout
 from andon.rollouts.steps import Plan
@@ -28,7 +29,10 @@ from andon.units.model import Manifest, StrategyName
 
 
 class Look(Protocol):
-    """One stored look of the judge; `findings` is by metric, as `rollouts/store.py` describes it."""
+    """One stored look of the judge, as `rollouts/store.py` describes it.
+
+    gained: what the judge was given; findings: what it said, by metric.
+    """
 
     @property
     def seq(self) -> int: ...
@@ -36,6 +40,8 @@ class Look(Protocol):
     def at(self) -> datetime: ...
     @property
     def share(self) -> float: ...
+    @property
+    def gained(self) -> Gained: ...
     @property
     def findings(self) -> Mapping[str, Mapping[str, Any]]: ...
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from andon.access.signatures.model import Document, Signature, Standing
@@ -11,11 +11,13 @@ from andon.api.services import Look, Probe
 from andon.judge import sequential
 from andon.judge.model import Counts, Finding, MetricPolicy, Percentiles, Verdict
 from andon.judge.outlook import outlook
+from andon.judge.replay import Settled
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
 from andon.rollouts.gates import Answered
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import Cord, Phase, Rollout, Stage
+from andon.rollouts.replays import Replayed
 from andon.rollouts.steps import Plan
 from andon.targets.model import Instance
 from andon.timeline.records import Record
@@ -363,6 +365,43 @@ def look(stored: Look) -> model.LookView:
         at=stored.at,
         share=stored.share,
         metrics={name: _look_metric(each) for name, each in stored.findings.items()},
+    )
+
+
+def replays(found: Sequence[Replayed]) -> model.ReplayView:
+    """Former rollouts, judged again."""
+    return model.ReplayView(
+        rollouts=[_replayed(each) for each in found],
+        changed=sum(each.is_changed for each in found),
+        not_same=sum(not each.is_same for each in found),
+    )
+
+
+def _replayed(again: Replayed) -> model.ReplayedView:
+    own = again.rollout
+    return model.ReplayedView(
+        rollout=own.id,
+        unit=own.unit,
+        environment=own.environment,
+        stable=own.stable,
+        candidate=own.candidate,
+        created_at=own.created_at,
+        phase=own.phase.value,
+        looks=again.looks,
+        is_same=again.is_same,
+        recorded=_judged(again.recorded),
+        proposed=None if again.proposed is None else _judged(again.proposed),
+        is_changed=again.is_changed,
+    )
+
+
+def _judged(settled: Settled) -> model.JudgedView:
+    return model.JudgedView(
+        outcome=settled.verdict.outcome.value,
+        reason=settled.verdict.reason,
+        look=settled.look or None,
+        at=datetime.fromtimestamp(settled.at, UTC) if settled.look else None,
+        exposure=settled.exposure,
     )
 
 

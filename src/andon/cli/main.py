@@ -13,6 +13,7 @@ from andon.cli import (
     before,
     exits,
     holds,
+    judge,
     look,
     needs,
     policies,
@@ -68,8 +69,8 @@ def options(
 
 
 for group in (
-    server, signin, ship, rollouts, holds, approvals, before, look, timeline, audit, signatures, policies,
-    users, roles, tokens, secrets, authority, access, witness,
+    server, signin, ship, rollouts, holds, approvals, before, judge, look, timeline, audit, signatures,
+    policies, users, roles, tokens, secrets, authority, access, witness,
 ):  # fmt: skip
     group.register(app)
 needs.show(app)

@@ -78,6 +78,16 @@ def guardrail_now(seen: Counts, policy: MetricPolicy, limit: float, spread: floa
     return absolute.log_e_guardrail(seen, limit, spread)
 
 
+def outcome(state: MetricState, policy: MetricPolicy) -> Outcome:
+    """Say what `finding` says, without its words and numbers."""
+    is_crossed = policy.guardrail is not None and state.max_log_e_guardrail >= log_boundary(
+        guardrail_alpha(policy)
+    )
+    if is_crossed or state.max_log_e_harm >= log_boundary(harm_alpha(policy)):
+        return Outcome.FAIL
+    return Outcome.PASS if state.max_log_e_safe >= log_boundary(policy.beta) else Outcome.INCONCLUSIVE
+
+
 def finding(state: MetricState, policy: MetricPolicy, share: float) -> Finding:
     """Say what one metric says; share: the candidate's, or 0 where it is not known."""
     log_harm, log_safe = log_boundary(harm_alpha(policy)), log_boundary(policy.beta)

@@ -6,10 +6,11 @@ What a look adds to it is in measuring.py; this module stands for both.
 import math
 from dataclasses import replace
 
-from andon.judge import counts, forecast, late, measured_words, points
+from andon.judge import counted, counts, forecast, late, measured_words, points
 from andon.judge.counted import crossed, ratio
 from andon.judge.measuring import (
     acceptable_edge,
+    are_apart,
     begin_step,
     beyond,
     guardrail_edge,
@@ -31,7 +32,15 @@ from andon.judge.model import (
 )
 from andon.judge.policy import guardrail_alpha, harm_alpha, log_boundary
 
-__all__ = ["begin_step", "finding", "needed", "start", "update"]
+__all__ = ["begin_step", "finding", "needed", "outcome", "start", "update"]
+
+
+def outcome(state: MetricState, policy: MetricPolicy) -> Outcome:
+    """Say what `finding` says, without its words and numbers."""
+    seen = of(state)
+    if are_apart(seen, policy):
+        return Outcome.FAIL
+    return counted.outcome(state, policy)
 
 
 def finding(state: MetricState, policy: MetricPolicy, share: float) -> Finding:
@@ -47,9 +56,8 @@ def finding(state: MetricState, policy: MetricPolicy, share: float) -> Finding:
     if state.max_log_e_harm >= log_boundary(harm_alpha(policy)):
         failed = _at_point(said, state, policy)
         return replace(failed, outcome=Outcome.FAIL, reason=measured_words.harm(failed))
-    bands = max(seen.parted, log_bands(seen))
-    whole = whole_alpha(policy)
-    if bands >= log_boundary(whole):
+    if are_apart(seen, policy):
+        bands, whole = max(seen.parted, log_bands(seen)), whole_alpha(policy)
         failed = replace(
             _at_edge(said, seen, policy, seen.apart_edge), e_harm=odds(bands), harm_boundary=1.0 / whole
         )

@@ -160,7 +160,7 @@ def _remember(state: MetricState, policy: MetricPolicy) -> MetricState:
         log_e=log_sum(
             (harm_alpha(policy) / policy.alpha, log_harm),
             (guardrail_alpha(policy) / policy.alpha, log_guardrail),
-            (1.0, -math.log(policy.alpha) if _are_apart(seen, policy) else -math.inf),
+            (1.0, -math.log(policy.alpha) if are_apart(seen, policy) else -math.inf),
         ),
     )
 
@@ -173,8 +173,8 @@ def _log_points(state: MetricState) -> float:
     )
 
 
-def _are_apart(seen: Measured, policy: MetricPolicy) -> bool:
-    """Whether the bands did not touch, in this step or in one before."""
+def are_apart(seen: Measured, policy: MetricPolicy) -> bool:
+    """Return whether the bands did not touch, in this step or in one before."""
     alpha = bands_alpha(policy, seen.steps)
     return seen.apart > dkw.constant(alpha / 2.0) or seen.parted >= log_boundary(whole_alpha(policy))
 

@@ -108,6 +108,18 @@ def judge(state: JudgeState, policy: JudgePolicy) -> Verdict:
     return Verdict(Outcome.PASS, _reasons(required), findings)
 
 
+def outcome(state: JudgeState, policy: JudgePolicy) -> Outcome:
+    """Say what `judge` says, without its findings: for who asks at every look of a long history."""
+    if sample_ratio.has_fired(state.ratio):
+        return Outcome.INVALID
+    found = [_kind(each).outcome(state.metrics[each.name], each) for each in policy.metrics]
+    if Outcome.FAIL in found or _is_mean_too_high(state, policy):
+        return Outcome.FAIL
+    required = [each for each, metric in zip(found, policy.metrics, strict=True) if metric.required]
+    is_proven = bool(required) and all(each is Outcome.PASS for each in required)
+    return Outcome.PASS if is_proven else Outcome.INCONCLUSIVE
+
+
 class _Kind(Protocol):
     """What a kind of metric can do: the modules `counted` and `measured`."""
 
@@ -116,6 +128,7 @@ class _Kind(Protocol):
     def update(
         self, state: MetricState, look: Look, policy: MetricPolicy, at: float = ..., /
     ) -> MetricState: ...
+    def outcome(self, state: MetricState, policy: MetricPolicy) -> Outcome: ...
     def finding(self, state: MetricState, policy: MetricPolicy, share: float) -> Finding: ...
 
 

@@ -5,6 +5,13 @@ from andon.judge.model import Combine, JudgePolicy, MetricPolicy
 from andon.units import judging as wanted
 from andon.units.model import Policy
 
+_RATIO_ALPHA = 0.001  # enough to see a broken split within some hundred sessions
+
+
+def ratio_part(alpha: float) -> float:
+    """The sample-ratio check takes a harmless release back too, so its chance is a part of alpha."""
+    return min(_RATIO_ALPHA, alpha / 10)
+
 
 def policy_of(
     metrics: tuple[MetricPolicy, ...], ratio_alpha: float, session_requests: int, policy: Policy

@@ -11,7 +11,7 @@ from andon.judge.policy import split
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName, Version
 from andon.rollouts import codec, strategies
-from andon.rollouts.judging import policy_of
+from andon.rollouts.judging import policy_of, ratio_part
 from andon.rollouts.legs import legs
 from andon.rollouts.notes import notes
 from andon.rollouts.steps import Gate, Migration, Plan, Step
@@ -22,7 +22,6 @@ from andon.units.model import Environment, Manifest, Policy, StrategyName
 # Absolute limits where the manifest names none, of what the gateway sees.
 _ERROR_RATE = 0.05
 _RESPONSE_P95_S = 2.0
-_RATIO_ALPHA = 0.001  # enough to see a broken split within some hundred sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,9 @@ def plan(
     can_judge = any(each.required for each in metrics)
     walked = strategies.steps(chosen, _sizes(where, current), legs(manifest, where), can_judge=can_judge)
     made = _frame(manifest, where, current, _demanding(walked, demands))
-    policy = policy_of(metrics, _ratio_alpha(where), manifest.gateway.session_requests, where.policy)
+    policy = policy_of(
+        metrics, ratio_part(where.policy.alpha), manifest.gateway.session_requests, where.policy
+    )
     keeps_warm = chosen in {StrategyName.CANARY, StrategyName.BLUE_GREEN} and current.stable is not None
     whole = replace(
         made,
@@ -149,7 +150,7 @@ def _frame(manifest: Manifest, where: Environment, current: Current, steps: tupl
 
 def _metrics(manifest: Manifest, where: Environment) -> tuple[MetricPolicy, ...]:
     metrics = [_metric(name, each, where.policy) for name, each in sorted(manifest.evidence.items())]
-    return split(where.policy.alpha - _ratio_alpha(where), metrics) if metrics else ()
+    return split(where.policy.alpha - ratio_part(where.policy.alpha), metrics) if metrics else ()
 
 
 def _metric(name: str, wanted: Evidence, policy: Policy) -> MetricPolicy:
@@ -177,11 +178,6 @@ def _guardrail(wanted: Evidence, named: float | None, usual: float) -> float | N
 
 def _seconds(limit: timedelta | None) -> float | None:
     return None if limit is None else limit.total_seconds()
-
-
-def _ratio_alpha(where: Environment) -> float:
-    """The sample-ratio check takes a harmless release back too, so its chance is a part of alpha."""
-    return min(_RATIO_ALPHA, where.policy.alpha / 10)
 
 
 def hash_of(made: Plan) -> str:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from andon.evidence.model import Reading, Tally
 from andon.gateway.model import ReleaseTraffic
@@ -13,6 +14,7 @@ from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, RunState, StageName, StageState, StageStatus
 from andon.pipelines.plan import plan
 from andon.releases.model import Artifact, Release, Role
+from andon.rollouts.gather import Gained
 from andon.rollouts.model import Cord, Evidence, Phase, Trigger
 from andon.targets.model import Instance, InstanceState
 from andon.testing.services import FakePlant
@@ -133,18 +135,29 @@ def _stage(name: StageName, state: StageState, begun: datetime, seconds: int, su
 
 def looks(at: datetime, *, count: int, rates: tuple[float, float], share: float = 0.1) -> list[FakeLook]:
     """`count` looks, 3 s apart, of yield with these fail rates (stable, candidate) and of quiet errors."""
-    found = []
+    found: list[FakeLook] = []
     for seq in range(1, count + 1):
         now_share = share if seq < count // 2 else 0.5
         each = {}
         for name, (low, high), pace in (("errors", (0.004, 0.004), 90), ("yield", rates, 30)):
             stable, candidate = int(pace * seq * 0.8), int(pace * seq * 0.35)
             each[name] = _finding(stable, int(stable * low + 1), candidate, int(candidate * high + 0.6))
-        found.append(FakeLook(seq, at + timedelta(seconds=3 * seq), now_share, each))
+        when = at + timedelta(seconds=3 * seq)
+        before = found[-1].findings if found else {}
+        gained = {name: _gained(before.get(name), now) for name, now in each.items()}
+        found.append(FakeLook(seq, when, now_share, each, Gained(gained, None, now_share, when.timestamp())))
     return found
 
 
-def _finding(stable: int, stable_bad: int, candidate: int, candidate_bad: int) -> dict[str, object]:
+def _gained(before: dict[str, Any] | None, now: dict[str, Any]) -> Look:
+    def arm(name: str) -> Counts:
+        was = before[name] if before else {"exposure": 0, "bad": 0}
+        return Counts(now[name]["exposure"] - was["exposure"], now[name]["bad"] - was["bad"])
+
+    return Look(arm("stable"), arm("candidate"))
+
+
+def _finding(stable: int, stable_bad: int, candidate: int, candidate_bad: int) -> dict[str, Any]:
     ratio = (candidate_bad / candidate) / (stable_bad / stable) if candidate and stable_bad else None
     width = 3.2 * math.sqrt(1 / (stable_bad + 0.7) + 1 / (candidate_bad + 0.7))
     middle = math.log(max(ratio or 1, 0.05))

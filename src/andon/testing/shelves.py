@@ -1,7 +1,7 @@
 """Releases and rollouts of a `FakePlant`, and builders of what stands there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ from andon.judge.model import JudgePolicy, JudgeState, MetricPolicy
 from andon.kernel.errors import Damaged, NotFound
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version, new_id
 from andon.releases.model import Release
+from andon.rollouts.gather import Gained
 from andon.rollouts.model import (
     Evidence,
     Phase,
@@ -30,6 +31,7 @@ class FakeLook:
     at: datetime
     share: float
     findings: dict[str, dict[str, Any]]
+    gained: Gained = field(default_factory=lambda: Gained({}, None, 0.0))
 
 
 def a_plan(strategy: StrategyName = StrategyName.CANARY, soak: timedelta = timedelta(seconds=60)) -> Plan:

@@ -336,3 +336,27 @@ def test_signing_out_ends_the_session_at_the_server(andon: FakePlant) -> None:
     told("logout")
     assert isinstance(run("whoami").exception, errors.Unauthenticated)
     assert all(each.user_id != "admin" for each in andon.access.sessions.values())
+
+
+def test_former_rollouts_are_judged_again_and_by_a_proposed_policy(andon: FakePlant, tmp_path: Path) -> None:
+    sign_in("viewer")
+    policy = tmp_path / "policy.toml"
+    policy.write_text('alpha = 0.2\ncombine = "average"\n[evidence.yield]\nguardrail = 0.5\n')
+    result = run("judge", "replay", "mes", "--policy", str(policy), "--json")
+    assert result.exit_code == 1  # the verdicts of the scene are invented, so none is reproduced
+    found = json.loads(result.stdout)
+    assert len(found["rollouts"]) == found["not_same"] >= 3
+    assert all(each["proposed"] and each["looks"] for each in found["rollouts"])
+    text = run("judge", "replay", UNDER_WAY, "--policy", str(policy)).stdout
+    assert "0 of 1 verdicts are reproduced bit for bit." in text
+    assert "The proposed policy says something else of" in text
+    assert "proposed" not in run("judge", "replay", UNDER_WAY).stdout
+    assert "No rollout with evidence" in shown("judge", "replay", "elsewhere")
+
+
+def test_a_policy_that_is_none_is_refused_by_name(andon: FakePlant, tmp_path: Path) -> None:
+    sign_in("viewer")
+    for text in ("alpha = 2", "alpha ="):
+        (tmp_path / "policy.toml").write_text(text)
+        result = run("judge", "replay", "--policy", str(tmp_path / "policy.toml"))
+        assert isinstance(result.exception, errors.InvalidInput)
