@@ -130,6 +130,29 @@ async def test_the_cord_is_pulled_in_two_movements_by_keyboard_and_released_with
         assert [each for each in seen.complaints if "403" not in each] == []
 
 
+async def test_a_plan_is_changed_looked_at_and_begun(site, plant, opener):
+    async with opener(site, "/units/mes/staging", who="engineer") as (page, seen):
+        await page.get_by_role("link", name="Deploy").click()
+        preview = page.locator("#preview")
+        await expect(preview).to_contain_text("after 3 m")
+        await page.locator("[name=shares]").fill("25, 100")
+        await expect(preview.locator(".share").first).to_have_text("25%", timeout=PATIENCE_MS)
+        await page.locator("[name=soak]").fill("2")
+        await expect(preview.locator(".problem")).to_contain_text("write a number", timeout=PATIENCE_MS)
+        await page.locator("[name=soak]").fill("2m")
+        await expect(preview).to_contain_text("after 4 m", timeout=PATIENCE_MS)
+        await preview.get_by_role("button", name="Begin").click()
+        await page.locator("#act-dialog [name=reason]").fill("try the new labels")
+        await page.locator("#act-dialog button[type=submit]").click()
+        await page.wait_for_url("**/rollouts/ro-*", timeout=PATIENCE_MS)
+        assert seen.complaints == []
+    begun = max(
+        plant.rollouts.values() if isinstance(plant.rollouts, dict) else plant.rollouts,
+        key=lambda each: each.created_at,
+    )
+    assert (begun.environment, begun.reason) == ("staging", "try the new labels")
+
+
 async def test_the_cord_is_pulled_in_two_movements_by_pointer(real, opener):
     async with opener(real.site, who="operator", language="ko") as (page, _seen):
         await page.locator("#cord").click()

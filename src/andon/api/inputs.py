@@ -1,6 +1,6 @@
 """What callers send: bodies and names in paths."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import Path, Query
@@ -10,6 +10,7 @@ from andon.access.signatures.model import Meaning
 from andon.kernel import ids
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName, UnitName, Version
+from andon.rollouts.changing import Changes
 from andon.units.model import StrategyName
 from andon.units.proposal import Proposal
 
@@ -64,6 +65,30 @@ class SignatureGiven(Body):
     )
 
 
+_Seconds = Annotated[float, Field(ge=0, le=366 * 86400)]
+
+
+class PlanChanges(Body):
+    """What differs from the manifest's plan, for this rollout; what is left out stays as it is there."""
+
+    shares: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [],
+        max_length=20,
+        description="Shares that rise to 1; gates and tests stay where they are",
+    )
+    soak_s: _Seconds | None = None
+    max_wait_s: _Seconds | None = None
+    warm_s: _Seconds | None = None
+
+    def wanted(self) -> Changes:
+        """The same as the engine takes it."""
+        times = (
+            None if each is None else timedelta(seconds=each)
+            for each in (self.soak_s, self.max_wait_s, self.warm_s)
+        )
+        return Changes(tuple(self.shares), *times)
+
+
 class Deploy(Body):
     """Move a release into an environment; with `dry_run` only show the plan."""
 
@@ -81,6 +106,12 @@ class Deploy(Body):
     strategy: StrategyName | None = Field(None, description="Unset: the environment's own")
     reason: Annotated[str, Field(max_length=500), AfterValidator(_plain)] = ""
     dry_run: bool = False
+    changes: PlanChanges = PlanChanges()
+    plan: Plain = Field(
+        "",
+        max_length=64,
+        description="Hash of the plan that was shown; nothing begins by another",
+    )
 
 
 class Replay(Body):

@@ -15,6 +15,7 @@ from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, Unit
 from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, StageName
 from andon.releases.model import Release
+from andon.rollouts.changing import NO_CHANGES, Changes
 from andon.rollouts.gates import Answered
 from andon.rollouts.gather import Gained
 from andon.rollouts.holds.model import Hold
@@ -107,6 +108,8 @@ class Commands(Protocol):
         needs_approval: bool = False,
         proposer_id: str = "",
         override: Signature | None = None,
+        changes: Changes = NO_CHANGES,
+        shown: str = "",
     ) -> Rollout: ...
     async def document_of_override(
         self, unit: UnitName, environment: EnvironmentName, version: Version
@@ -120,7 +123,9 @@ class Commands(Protocol):
         *,
         strategy: StrategyName | None = None,
         needs_approval: bool = False,
+        changes: Changes = NO_CHANGES,
     ) -> Plan: ...
+    async def obstacle(self, unit: UnitName, environment: EnvironmentName, version: Version) -> str: ...
     async def gate(self, rollout: RolloutId) -> Answered | None: ...
     async def close_damaged(
         self, rollout: RolloutId, actor: str, reason: str, *, signature: Signature | None = None

@@ -17,7 +17,16 @@ from andon.api.http import add
 from andon.api.inputs import EnvironmentPath, IdPath, UnitPath, environment
 from andon.api.inputs import unit as unit_name
 from andon.api.services import Services
-from andon.board import access_pages, account_pages, charts, gate, signed, story, timeline_pages
+from andon.board import (
+    access_pages,
+    account_pages,
+    charts,
+    deploy_pages,
+    gate,
+    signed,
+    story,
+    timeline_pages,
+)
 from andon.board.frame import Build, Frame, Page, Seen
 from andon.kernel.ids import RolloutId, RunId
 from andon.timeline.store import Filter
@@ -43,6 +52,7 @@ def install(app: FastAPI, services: Services) -> None:
         _files(frame),
         account_pages.router(services, frame),
         access_pages.router(services, gather, frame),
+        deploy_pages.router(gather, frame),
         timeline_pages.router(gather, frame),
     ):
         add(app, router)

@@ -5,11 +5,12 @@ Deploying is here; asking of what is under way, going back and the cord are in f
 
 from andon.access.policies.model import Bounds
 from andon.access.signatures.model import Document, Signature
-from andon.kernel.errors import NotFound
+from andon.kernel.errors import AndonError, Conflict, NotFound
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.rollouts import documents
 from andon.rollouts.asking import Asking
 from andon.rollouts.bounds import bounded, sealed
+from andon.rollouts.changing import NO_CHANGES, Changes, changed, note
 from andon.rollouts.cords.commands import CordCommands
 from andon.rollouts.desk import Asked
 from andon.rollouts.holds.commands import HoldCommands
@@ -39,23 +40,32 @@ class Commands(Asking, Returning, CordCommands, HoldCommands):
         proposer_id: str = "",
         needs_approval: bool = False,
         override: Signature | None = None,
+        changes: Changes = NO_CHANGES,
+        shown: str = "",
     ) -> Rollout:
         """Begin to move release `version` into `environment`, or to its gate where it needs approvals.
 
         proposer_id: the user's id of `actor`. needs_approval: who asks may only propose, so that somebody
         must approve also where the policy asks for nothing. override: of who lets it come although it did
         not finish in the environment before (`document_of_override`); the right to is the caller's to check.
+        changes: of the manifest's plan. shown: hash of the plan that the person saw; where it would be
+        another by now, nothing begins.
 
         Raises:
             NotFound: no such release. InvalidInput: its manifest does not name the environment.
             Conflict: it is stable there already, another rollout is under way, the cord is pulled, it may not
-                come yet from the environment before, or nobody sits behind it and the place is held.
+                come yet from the environment before, nobody sits behind it and the place is held, or the plan
+                is not what was shown.
             Untrusted: the environment's policy was changed by other hands.
         """
         what = (unit, environment, version)
         await self._check_source(what, override)
         by = "" if override is None else override.signer
-        current, made = await self._planned(what, strategy, needs_approval, by)
+        current, made = await self._planned(what, strategy, changes, needs_approval=needs_approval, by=by)
+        if shown and shown != made.hash:
+            raise Conflict(
+                "plan-moved", "the plan is not the one that was shown any more", hint="look at it again"
+            )
         asked = Asked(actor, reason, proposer_id, override)
         return await self._begin(what, current, made, asked)
 
@@ -67,32 +77,49 @@ class Commands(Asking, Returning, CordCommands, HoldCommands):
         *,
         strategy: StrategyName | None = None,
         needs_approval: bool = False,
+        changes: Changes = NO_CHANGES,
     ) -> Plan:
         """The plan that `deploy` would freeze now; nothing is written. Conflicts do not matter here.
 
         Raises: InvalidInput when its judge is unknown or refuses its policy, as `deploy` would.
         """
-        made = (await self._planned((unit, environment, version), strategy, needs_approval))[1]
+        what = (unit, environment, version)
+        made = (await self._planned(what, strategy, changes, needs_approval=needs_approval))[1]
         self._judge.start(made.policy)
         return made
+
+    async def obstacle(self, unit: UnitName, environment: EnvironmentName, version: Version) -> str:
+        """Why `deploy` would be refused now, as a sentence; empty where nothing stands in the way."""
+        try:
+            await self._check_free(unit, environment)
+            await self._check_source((unit, environment, version), None)
+        except AndonError as error:
+            return error.message
+        if version == await self._store.stable(unit, environment):
+            return f"{version} is the stable release of {unit} in {environment} already"
+        return ""
 
     async def _planned(
         self,
         what: tuple[UnitName, EnvironmentName, Version],
         strategy: StrategyName | None,
+        changes: Changes,
+        *,
         needs_approval: bool,
-        overridden_by: str = "",
+        by: str = "",
     ) -> tuple[Current, Plan]:
         """What runs now, and what a deployment will do: what the manifest proposes, within the policy."""
         unit, environment, version = what
         manifest = await self._catalog.manifest(unit, version)
         current = await self._current(unit, environment)
         policy = await self._authority.policies.get(environment)
-        said = bounded(manifest, environment, strategy, policy.bounds)
+        wanted = changed(manifest, environment, changes)
+        said = bounded(wanted, environment, strategy, policy.bounds)
         gate = await self._authority.gate(environment, needs_approval=needs_approval)
         windows = await self._authority.windows(environment)
         made = plan(said.manifest, environment, current, said.strategy, gate, demands=windows)
-        return current, sealed(made, said, *await self._standing(what, policy.bounds, overridden_by))
+        further = [note(changes), *await self._standing(what, policy.bounds, by)]
+        return current, sealed(made, said, *filter(None, further))
 
     async def _standing(
         self, what: tuple[UnitName, EnvironmentName, Version], bounds: Bounds, overridden_by: str

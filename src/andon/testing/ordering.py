@@ -8,6 +8,7 @@ from andon.access.signatures.model import Action, Document, Signature, Standing
 from andon.kernel.errors import Conflict, Forbidden, NotFound
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts import documents
+from andon.rollouts.changing import NO_CHANGES, Changes, changed
 from andon.rollouts.gates import Answered, counted, lacks_role
 from andon.rollouts.gates import involved as involved_in
 from andon.rollouts.holds.model import Hold
@@ -20,6 +21,7 @@ from andon.rollouts.model import (
     Stage,
     Trigger,
 )
+from andon.rollouts.plan import Current, plan
 from andon.rollouts.refusals import no_pull
 from andon.rollouts.steps import Gate, Plan
 from andon.testing.shelves import FakeReleases, FakeRollouts, Part, a_plan, a_rollout
@@ -42,12 +44,26 @@ class FakeCommands(Part):
         needs_approval: bool = False,
         proposer_id: str = "",
         override: Signature | None = None,  # noqa: ARG002
+        changes: Changes = NO_CHANGES,
+        shown: str = "",
     ) -> Rollout:
         await FakeReleases(self._plant).get(unit, version)
         place = (UnitName(unit), EnvironmentName(environment))
         if any((each.unit, each.environment) == place for each in self._active()):
             raise Conflict(
                 "rollout-active", f"a rollout of {unit} in {environment} is under way", hint="andon abort"
+            )
+        made = await self.preview(
+            unit,
+            environment,
+            version,
+            strategy=strategy,
+            needs_approval=needs_approval,
+            changes=changes,
+        )
+        if shown and shown != made.hash:
+            raise Conflict(
+                "plan-moved", "the plan is not the one that was shown any more", hint="look at it again"
             )
         begun = a_rollout(
             self._plant.clock.now(),
@@ -92,9 +108,22 @@ class FakeCommands(Part):
         *,
         strategy: StrategyName | None = None,
         needs_approval: bool = False,
+        changes: Changes = NO_CHANGES,
     ) -> Plan:
         await FakeReleases(self._plant).get(unit, version)
-        return replace(a_plan(strategy or StrategyName.CANARY), gate=self._gate(environment, needs_approval))
+        gate = self._gate(environment, needs_approval)
+        manifest = self._plant.manifests.get(unit)
+        if manifest is None or environment not in manifest.environments:
+            return replace(a_plan(strategy or StrategyName.CANARY), gate=gate)
+        wanted = changed(manifest, environment, changes)
+        state = self._plant.desired.get((unit, environment))
+        now = Current(state.stable, 4) if state and state.stable else Current()
+        return plan(wanted, environment, now, strategy or StrategyName.CANARY, gate)
+
+    async def obstacle(self, unit: UnitName, environment: EnvironmentName, _version: Version) -> str:
+        if any((each.unit, each.environment) == (unit, environment) for each in self._active()):
+            return f"a rollout of {unit} in {environment} is under way"
+        return ""
 
     async def gate(self, rollout: RolloutId) -> Answered | None:
         found = await FakeRollouts(self._plant).get(rollout)

@@ -81,7 +81,12 @@ def _begin(api: APIRouter, gather: Gather) -> None:
         if body.dry_run:
             response.status_code = 200
             shown = await services.commands.preview(
-                unit, environment, version, strategy=body.strategy, needs_approval=only_proposes
+                unit,
+                environment,
+                version,
+                strategy=body.strategy,
+                changes=body.changes.wanted(),
+                needs_approval=only_proposes,
             )
             return views.plan(shown, await gather.manifest(unit, version))
         reason = body.reason.strip() or f"{caller.name} deploys {version}"
@@ -95,6 +100,8 @@ def _begin(api: APIRouter, gather: Gather) -> None:
             override=await _override(services, caller, body, (unit, environment, version)),
             needs_approval=only_proposes,
             proposer_id=caller.principal.user_id,
+            changes=body.changes.wanted(),
+            shown=body.plan,
         )
         return await gather.rollout(begun.id, caller)
 

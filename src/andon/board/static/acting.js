@@ -36,7 +36,7 @@
     if (task.once && said[task.once]) {
       show(said[task.once], task.about);
       once.addEventListener("close", () => { $("#once-text").value = ""; refresh(); }, { once: true });
-    } else if (task.goto) location.href = task.goto;
+    } else if (task.goto) location.href = task.goto.replace("{id}", encodeURIComponent(said.id || ""));
     refresh();
     if (task.done) task.done(said);
   }

@@ -55,9 +55,21 @@
   document.addEventListener("input", (event) => {
     const form = event.target.closest("form");
     if (form && form.closest("#live")) form.dataset.dirty = "";
+    if (form && form.hasAttribute("data-preview")) preview(form);
     if (event.target.name === "new_password" || event.target.name === "again") strength(event.target.form);
     if (event.target.hasAttribute("data-reveal")) reveal(event.target);
   });
+
+  // --- a plan: what it comes to, while one types ------------------------------------------------------
+  let previewing = 0;
+  function preview(form) {
+    clearTimeout(previewing);
+    previewing = setTimeout(() => {
+      const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+      history.replaceState(null, "", location.pathname + "?" + asked);
+      Andon.refresh();
+    }, 300);
+  }
 
   // --- passwords -------------------------------------------------------------------------------------
   function strength(form) { // words, while one types; the server decides

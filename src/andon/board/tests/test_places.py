@@ -130,6 +130,17 @@ def _by_tile(unit: str, environment: str) -> Decision:
     return decided
 
 
+def _by_preview(unit: str, environment: str) -> Decision:
+    """A plan is shown to who may propose it there."""
+
+    async def decided(client: httpx.AsyncClient) -> int:
+        body = {"unit": unit, "environment": environment, "version": "1.1.0", "dry_run": True}
+        status = (await client.post("/api/v1/rollouts", json=body)).status_code
+        return status if status in {401, 403} else 200
+
+    return decided
+
+
 def _pages(scene: Scene) -> list[tuple[str, Decision]]:
     """Each page with the API's decision about the same data."""
     same = (
@@ -146,6 +157,7 @@ def _pages(scene: Scene) -> list[tuple[str, Decision]]:
         ("/device", _by("/me/sessions")),
         *((each, _by(each)) for each in same),
         *((f"/units/{unit}/{place}", _by_tile(unit, place)) for unit, place in units),
+        *((f"/units/{unit}/{place}/deploy", _by_preview(unit, place)) for unit, place in units),
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from andon.access.model import Permission, Source, Where
 from andon.access.rights import BUILTIN
 from andon.access.signatures.model import Action, Meaning, Standing
-from andon.board.vocabulary import account, floor, frame, people, records, rollout
+from andon.board.vocabulary import account, deploy, floor, frame, people, records, rollout
 from andon.board.words import WORDS, choose, say, say_or
 from andon.judge.model import Outcome
 from andon.pipelines.model import RunState, StageName, StageState
@@ -91,7 +91,7 @@ def test_every_figure_of_a_verification_has_a_word():
 
 
 def test_no_key_stands_in_two_groups():
-    groups = (account, floor, frame, people, records, rollout)
+    groups = (account, deploy, floor, frame, people, records, rollout)
     assert sum(len(each.WORDS) for each in groups) == len(WORDS)
 
 

@@ -1,0 +1,112 @@
+"""The page on which a plan is changed and begun: what it shows for what is typed."""
+
+import contextlib
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from andon.api.http import create
+from andon.board import pages
+from andon.board.deploy_pages import Chosen, changes_of, strategy_of
+from andon.kernel.errors import InvalidInput
+from andon.rollouts.changing import NO_CHANGES, Changes
+from andon.testing import scenes
+from andon.testing.access import client_as
+from andon.testing.services import FakePlant
+
+PAGE = "/units/mes/staging/deploy"
+
+
+async def shown(address: str, who: str = "engineer", language: str = "en") -> str:
+    plant = scenes.a_busy_morning(FakePlant())
+    services = plant.services()
+    app = create(services)
+    pages.install(app, services)
+    async with client_as(plant, who, app=app) as client:
+        answer = await client.get(address, headers={"Accept-Language": language, "Accept": "text/html"})
+    return answer.text
+
+
+async def test_it_opens_with_the_plan_of_the_newest_release_that_is_not_stable():
+    page = await shown(PAGE)
+    assert '<option value="1.2.0" selected>' in page
+    assert "1.3.0 · stable" in page
+    assert 'placeholder="10, 50, 100"' in page
+    assert "after 3 m" in page
+    assert "worse from 1.5 times the stable on" in page
+    assert 'data-act="/api/v1/rollouts"' in page
+
+
+async def test_what_is_typed_is_what_will_happen_and_what_is_sent():
+    page = await shown(f"{PAGE}?version=1.1.0&shares=5,+20,+100&soak=2m&strategy=canary")
+    assert '<b class="share">5%</b>' in page
+    assert "after 6 m" in page
+    assert "The plan differs" not in page, "the fake says no notes of its own"
+    assert '"shares": [0.05, 0.2, 1.0]' in page
+    assert '"soak_s": 120.0' in page
+    assert '"plan": "' in page
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("shares=50,20,100", "each share must be above the one before"),
+        ("shares=ten", "no percentages"),
+        ("soak=5", "write a number with a unit"),
+        ("version=../x", "version"),
+        ("strategy=slow", "strategy"),
+        ("version=9.9.9", "9.9.9"),
+    ],
+)
+async def test_what_is_no_plan_is_said_beside_the_form_and_cannot_be_begun(query, said):
+    page = await shown(f"{PAGE}?{query}")
+    assert 'role="alert"' in page
+    assert said in page
+    assert 'id="verb-deploy"' not in page
+
+
+async def test_where_a_rollout_is_under_way_it_is_shown_and_cannot_be_begun():
+    page = await shown("/units/mes/production/deploy")
+    assert "is under way" in page
+    assert 'id="verb-deploy" class="main" aria-disabled="true"' in page
+
+
+async def test_a_unit_without_a_release_says_so():
+    assert "No release yet" in await shown("/units/nothing/staging/deploy")
+
+
+async def test_it_speaks_korean():
+    assert "진행 내용" in await shown(PAGE, language="ko")
+
+
+async def test_who_may_not_propose_gets_no_page():
+    assert "rollouts.propose" in await shown(PAGE, who="viewer")
+
+
+def test_an_empty_form_changes_nothing():
+    assert changes_of(Chosen()) == NO_CHANGES
+    assert strategy_of("") is None
+
+
+def test_shares_may_be_written_in_several_ways():
+    for text in ("10,50,100", "10 50 100", "10 - 50 - 100 %", "10%; 50%; 100%"):
+        assert changes_of(Chosen(shares=text)).shares == (0.1, 0.5, 1.0)
+
+
+def test_times_have_their_units():
+    chosen = Chosen(soak="30s", max_wait="5m", warm="0s")
+    assert changes_of(chosen) == Changes((), timedelta(seconds=30), timedelta(minutes=5), timedelta())
+
+
+def test_too_many_shares_are_refused():
+    with pytest.raises(InvalidInput, match="too many"):
+        changes_of(Chosen(shares=" ".join(str(each) for each in range(1, 40))))
+
+
+@given(st.builds(Chosen, st.text(), st.text(), st.text(), st.text(), st.text(), st.text()))
+def test_any_text_is_a_change_or_a_clear_refusal(chosen):
+    with contextlib.suppress(InvalidInput):
+        assert isinstance(changes_of(chosen), Changes)
+        strategy_of(chosen.strategy)

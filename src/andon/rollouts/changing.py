@@ -1,0 +1,103 @@
+"""What a person changes of a manifest's plan for one rollout: its shares and times. Pure.
+
+What stands before a share in the manifest, such as a gate or a smoke test, cannot be left out: it comes
+before the same part of the way. Afterwards the policy of the environment bounds it as it bounds a manifest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from andon.kernel.errors import InvalidInput
+from andon.kernel.ids import EnvironmentName
+from andon.rollouts.plan import environment_of
+from andon.units.model import Manifest, Policy
+from andon.units.stepping import PlanStep
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """None keeps what the manifest says. shares: rising, the last is 1; empty keeps them."""
+
+    shares: tuple[float, ...] = ()
+    soak: timedelta | None = None
+    max_wait: timedelta | None = None
+    warm: timedelta | None = None
+
+
+NO_CHANGES = Changes()
+
+
+def changed(manifest: Manifest, environment: EnvironmentName, changes: Changes) -> Manifest:
+    """The manifest with the changes in that environment's policy; it is not the one that was signed any more.
+
+    Raises:
+        InvalidInput: it does not name the environment, or what came out is no plan; it names the field.
+    """
+    if changes == NO_CHANGES:
+        return manifest
+    where = environment_of(manifest, environment)
+    steps = _walked(where.policy.steps, changes.shares) if changes.shares else where.policy.steps
+    values: dict[str, Any] = where.policy.model_dump() | _times(changes)
+    values["steps"] = [_retimed(each, changes).model_dump() for each in steps]
+    try:
+        policy = Policy.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(each) for each in first["loc"]) or "steps"
+        said = first["msg"].removeprefix("Value error, ")
+        raise InvalidInput(
+            "bad-plan", f"{field}: {said}", hint="shares rise from above 0 to 1, such as 10, 50, 100"
+        ) from error
+    own = where.model_copy(update={"policy": policy})
+    return manifest.model_copy(update={"environments": {**manifest.environments, environment: own}})
+
+
+def note(changes: Changes) -> str:
+    """The sentence for the plan; empty where nothing was changed."""
+    said = []
+    if changes.shares:
+        said.append(f"shares {', '.join(f'{100 * each:g} %' for each in changes.shares)}")
+    for name, value in (("soak", changes.soak), ("longest wait", changes.max_wait), ("warm", changes.warm)):
+        if value is not None:
+            said.append(f"{name} {value.total_seconds():g} s")
+    return f"The plan differs from the manifest's: {'; '.join(said)}." if said else ""
+
+
+def _times(changes: Changes) -> dict[str, timedelta]:
+    named = {"soak": changes.soak, "max_wait": changes.max_wait, "warm": changes.warm}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _retimed(step: PlanStep, changes: Changes) -> PlanStep:
+    """A time that a person gives holds for every share, also for one that has its own in the manifest."""
+    own = {name: None for name in ("soak", "max_wait") if getattr(changes, name) is not None}
+    return step.model_copy(update=own) if own and step.share is not None else step
+
+
+def _walked(steps: Sequence[PlanStep], shares: Sequence[float]) -> list[PlanStep]:
+    """The steps at other shares: each is like the manifest's first that reaches it, and what stood before a
+    part of the way comes before the first share that enters it."""
+    legs = [each for each in steps if each.share is not None]
+    found: list[PlanStep] = []
+    waiting = _elements(steps)
+    for share in shares:
+        found += [each for begins, each in waiting if begins < share]
+        waiting = [(begins, each) for begins, each in waiting if begins >= share]
+        like = next((each for each in legs if (each.share or 0.0) >= share), legs[-1])
+        found.append(like.model_copy(update={"share": share}))
+    return found
+
+
+def _elements(steps: Sequence[PlanStep]) -> list[tuple[float, PlanStep]]:
+    """What is no share, with the share above which it must have gone well."""
+    found, reached = [], 0.0
+    for each in steps:
+        if each.share is None:
+            found.append((reached, each))
+        else:
+            reached = each.share
+    return found
