@@ -49,6 +49,9 @@ from andon.rollouts.approvals import Approvals
 from andon.rollouts.authority import Authority
 from andon.rollouts.commands import Commands
 from andon.rollouts.controller import Holder, RolloutController
+from andon.rollouts.noises.recorder import NoiseRecorder, Noises
+from andon.rollouts.noises.recorder import Sources as NoiseSources
+from andon.rollouts.noises.store import NoiseStore
 from andon.rollouts.observer import Observer, Views
 from andon.rollouts.store import RolloutStore
 from andon.rollouts.tasks.store import TaskStore
@@ -67,6 +70,7 @@ from andon.units.store import DesiredStore
 
 _PIPELINE_INTERVAL = timedelta(seconds=1)
 _REGISTRY_INTERVAL = timedelta(hours=1)
+_NOISE_INTERVAL = timedelta(seconds=5)
 _CLOCK_INTERVAL = timedelta(seconds=5)
 _ADVANCE_INTERVAL = timedelta(seconds=5)
 _FORGET_INTERVAL = timedelta(minutes=10)
@@ -271,6 +275,10 @@ def _wired(
     seen.confirmed_by(gateway)
     holder = Holder(f"{base.place}{os.getpid()}", settings.rollouts.lease)
     tasks = _tasks(base, wakes, seen, holder)
+    noises = NoiseStore(base.database)
+    recorder = NoiseRecorder(
+        noises, LeaseStore(base.database), clock, holder, NoiseSources(base.desired.list, seen.last_readings)
+    )
     observer = Observer(
         Views(
             instances=seen,
@@ -303,6 +311,7 @@ def _wired(
     loop("gateway", gateway.tick, settings.gateway.interval)
     loop("traffic", seen.scrape, settings.gateway.scrape)
     loop("evidence", seen.read, settings.gateway.scrape)
+    loop("noise", recorder.tick, _NOISE_INTERVAL)
     loop("instances", targets.tick, settings.local.interval)
     loop("rollouts", controller.tick, settings.rollouts.interval)
     loop("gates", outside.asker.tick, settings.rollouts.interval)
@@ -317,7 +326,12 @@ def _wired(
     if access.directory is not None:
         loop("directory", access.login.recheck, settings.directory.recheck)
     commands = Commands(
-        rollouts, base.releases, base.judges, clock, Authority(access.policies, access.sealer, gates)
+        rollouts,
+        base.releases,
+        base.judges,
+        clock,
+        Authority(access.policies, access.sealer, gates),
+        noises=Noises(noises, rollouts, clock),
     )
     advance = AdvanceController(access.policies, rollouts, commands, base.desired.list, clock)
     loop("advance", advance.tick, _ADVANCE_INTERVAL)

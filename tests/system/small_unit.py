@@ -42,11 +42,13 @@ timeout = "5s"
 [evidence.errors]
 source = "gateway"
 acceptable = 0.05
+dispersion = 1.0
 [evidence.yield]
 source = "http"
 scope = "instance"
 exposure = "parts_total"
 bad = 'parts_total{result="fail"}'
+dispersion = 1.0
 """
 
 _PLACE = """

@@ -87,7 +87,8 @@ def judge(state: JudgeState, policy: JudgePolicy) -> Verdict:
     """
     share = state.ratio.segment_share
     findings = tuple(
-        _kind(metric).finding(state.metrics[metric.name], metric, share) for metric in policy.metrics
+        _widened(_kind(metric).finding(state.metrics[metric.name], metric, share), metric)
+        for metric in policy.metrics
     )
     if sample_ratio.has_fired(state.ratio):
         seen, log_e = sample_ratio.segment(state.ratio), state.ratio.max_log_bayes_factor
@@ -169,3 +170,9 @@ def _check_increments(name: str, look: Look) -> None:
                 f"{name}: the {arm} gained {gained.bad} bad of {gained.exposure}; counts only grow",
                 hint="the evidence source must start a new epoch when its counters are reset",
             )
+
+
+def _widened(finding: Finding, policy: MetricPolicy) -> Finding:
+    if not finding.candidate.exposure:
+        return finding
+    return replace(finding, reason=wording.widened(finding.reason, policy.noise))

@@ -1,10 +1,12 @@
 """The judge's sentences. One each, with the numbers, for somebody who runs a plant and not a laboratory."""
 
+import math
 from collections.abc import Sequence
 
+from andon.judge.dispersion import EVENTS_LEAST, MINUTES_LEAST
 from andon.judge.forecast import Needed
 from andon.judge.mixture import odds
-from andon.judge.model import Counts, Finding, MetricPolicy
+from andon.judge.model import INDEPENDENT, Counts, Finding, MetricPolicy, Noise, NoiseSource
 
 # Below, the candidate is on its way to prove itself by what went well, and waits for no bad event.
 _WORTH_SAYING = 5
@@ -91,6 +93,36 @@ def broken_split(share: float, stable: Counts, candidate: Counts, log_e: float, 
     return (
         f"traffic is not split as intended: the candidate received {got}, at a share of {share_of(share)}; "
         f"{against(odds(log_e), 1.0 / chance)}; nothing can be compared"
+    )
+
+
+def noise(known: Noise) -> str:
+    """Say what the plant's noise is, where it is known from, and what follows; empty where there is none."""
+    if known.source is NoiseSource.SUPPOSED:
+        return (
+            f"the noise of this plant is not known yet and taken for {times(known.dispersion)} times that of "
+            f"independent events; it will be known after {MINUTES_LEAST} minutes of good releases with "
+            f"{EVENTS_LEAST} bad events"
+        )
+    if known == INDEPENDENT:
+        return ""
+    widening = f"evidence is widened by {_size(known)}"
+    if known.source is NoiseSource.STATED:
+        return f"{widening}, as the manifest states it"
+    return f"{widening}, as measured in {known.minutes:,} minutes of this plant's good releases"
+
+
+def widened(reason: str, known: Noise) -> str:
+    """Add to a finding what its evidence was widened by."""
+    return reason if known == INDEPENDENT else f"{reason} (widened by {_size(known)})"
+
+
+def _size(known: Noise) -> str:
+    text = f"noise {times(known.dispersion)} times that of independent events"
+    if not known.wander:
+        return text
+    return (
+        f"{text}, with rates {share_of(math.expm1(known.wander))} off for {known.lasts_s / 60:,.0f} minutes"
     )
 
 

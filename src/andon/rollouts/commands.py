@@ -111,7 +111,7 @@ class Commands(Asking, Returning, CordCommands, HoldCommands):
         """What runs now, and what a deployment will do: what the manifest proposes, within the policy."""
         unit, environment, version = what
         manifest = await self._catalog.manifest(unit, version)
-        current = await self._current(unit, environment)
+        current = await self._before(unit, environment, manifest)
         policy = await self._authority.policies.get(environment)
         wanted = changed(manifest, environment, changes)
         said = bounded(wanted, environment, strategy, policy.bounds)

@@ -1,12 +1,12 @@
 """What every command of people stands on: the store, the releases, the judge, the clock, the authority."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from andon.access.policies.model import Bounds
 from andon.access.signatures.model import Signature
-from andon.judge.model import JudgePolicy, JudgeState
+from andon.judge.model import JudgePolicy, JudgeState, Noise
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version, new_id
@@ -43,6 +43,26 @@ class Beginner(Protocol):
     def start(self, policy: JudgePolicy) -> JudgeState: ...
 
 
+class KnownNoises(Protocol):
+    """What is known of the noise of a plant (`noises/recorder.py`)."""
+
+    async def of(
+        self, unit: UnitName, environment: EnvironmentName, metrics: Sequence[str]
+    ) -> Mapping[str, Noise]:
+        """The noise of each of these metrics; one of which too little is known is left out."""
+        ...
+
+
+class NoHistory:
+    """Where nothing is recorded: nothing is known."""
+
+    async def of(
+        self, _unit: UnitName, _environment: EnvironmentName, _metrics: Sequence[str]
+    ) -> Mapping[str, Noise]:
+        """None of them."""
+        return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Who begins a rollout, and why."""
@@ -53,17 +73,28 @@ class Asked:
     signature: Signature | None = None
 
 
+_NO_HISTORY = NoHistory()
+
+
 class Desk:
     """The base of all commands, which `commands.py` puts together."""
 
     def __init__(
-        self, store: Kept, catalog: Catalog, judge: Beginner, clock: Clock, authority: Authority
+        self,
+        store: Kept,
+        catalog: Catalog,
+        judge: Beginner,
+        clock: Clock,
+        authority: Authority,
+        *,
+        noises: KnownNoises = _NO_HISTORY,
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._judge = judge
         self._clock = clock
         self._authority = authority
+        self._noises = noises
 
     async def _retried(self, rollout: RolloutId, attempt: Callable[[Loaded], Awaitable[Rollout]]) -> Rollout:
         """A tick or another person may be faster; then what was asked is looked at anew."""
@@ -149,6 +180,16 @@ class Desk:
         if stable is None or desired is None:
             return Current()
         return Current(stable, desired.instances_of(stable))
+
+    async def _before(self, unit: UnitName, environment: EnvironmentName, manifest: Manifest) -> Current:
+        """What runs before a deployment, with the noise of the metrics whose manifest does not state it."""
+        asked = [
+            name
+            for name, each in manifest.evidence.items()
+            if each.kind == "count" and each.dispersion == "auto"
+        ]
+        current = await self._current(unit, environment)
+        return replace(current, noises=await self._noises.of(unit, environment, asked))
 
     async def _check(self, rollout: Rollout, kind: RequestKind) -> None:
         problem = refusals.outranked(rollout, kind) or refusals.refusal(rollout, kind)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from andon.judge import wording
+from andon.judge.model import MetricPolicy
 from andon.kernel.ids import Version
 from andon.rollouts.steps import Gate, GateKind, Migration, Plan, Step, Task, TaskKind
 from andon.units.model import StrategyName
@@ -19,6 +21,7 @@ def notes(made: Plan, stable: Version | None) -> tuple[str, ...]:
         *_policy_gate(made.gate),
         *(each for number, step in enumerate(made.steps) for each in _before(number, step)),
         *_comparison(made, stable),
+        *_noise(made.policy.metrics, stable),
         *_routing(made.steps),
         returns(made, stable),
     )
@@ -43,6 +46,13 @@ def returns(made: Plan, stable: Version | None) -> str:
             )
         case Migration.UNKNOWN:
             return "Its migration changes data; a return takes the software back, not the data."
+
+
+def _noise(metrics: Sequence[MetricPolicy], stable: Version | None) -> tuple[str, ...]:
+    if stable is None:
+        return ()
+    said = ((each.name, wording.noise(each.noise)) for each in metrics)
+    return tuple(f"{name}: {words}." for name, words in said if words)
 
 
 def _policy_gate(gate: Gate | None) -> tuple[str, ...]:

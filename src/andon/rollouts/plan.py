@@ -1,12 +1,13 @@
 """From manifest, strategy and what runs now to a plan with its hash. Pure: the same inputs, the same plan."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from andon.gateway.model import EDGES_S
-from andon.judge.model import JudgePolicy, MetricKind, MetricPolicy
+from andon.judge.dispersion import SUPPOSED
+from andon.judge.model import INDEPENDENT, JudgePolicy, MetricKind, MetricPolicy, Noise
 from andon.judge.policy import split
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName, Version
@@ -26,10 +27,14 @@ _RESPONSE_P95_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """What runs now: the stable release, None before the first, and how many instances it has."""
+    """What runs now: the stable release, None before the first, and how many instances it has.
+
+    noises: of the metrics, by name, as far as they are known.
+    """
 
     stable: Version | None = None
     instances: int = 0
+    noises: Mapping[str, Noise] = field(default_factory=dict)
 
 
 def plan(
@@ -50,7 +55,7 @@ def plan(
         InvalidInput: the manifest does not name the environment, or has no room for the strategy.
     """
     where = environment_of(manifest, environment)
-    metrics = _metrics(manifest, where)
+    metrics = _metrics(manifest, where, current.noises)
     chosen = strategy or where.strategy
     can_judge = any(each.required for each in metrics)
     walked = strategies.steps(chosen, _sizes(where, current), legs(manifest, where), can_judge=can_judge)
@@ -148,8 +153,11 @@ def _frame(manifest: Manifest, where: Environment, current: Current, steps: tupl
     )
 
 
-def _metrics(manifest: Manifest, where: Environment) -> tuple[MetricPolicy, ...]:
-    metrics = [_metric(name, each, where.policy) for name, each in sorted(manifest.evidence.items())]
+def _metrics(manifest: Manifest, where: Environment, noises: Mapping[str, Noise]) -> tuple[MetricPolicy, ...]:
+    metrics = [
+        replace(_metric(name, each, where.policy), noise=_noise(each, noises.get(name, SUPPOSED)))
+        for name, each in sorted(manifest.evidence.items())
+    ]
     return split(where.policy.alpha - ratio_part(where.policy.alpha), metrics) if metrics else ()
 
 
@@ -167,6 +175,14 @@ def _metric(name: str, wanted: Evidence, policy: Policy) -> MetricPolicy:
         )
     guardrail = _guardrail(wanted, wanted.guardrail, _ERROR_RATE)
     return replace(metric, margin=policy.margin, acceptable=wanted.acceptable, guardrail=guardrail)
+
+
+def _noise(wanted: Evidence, known: Noise) -> Noise:
+    """As the manifest states it, else as the plant's own history says, of what is measured there."""
+    if wanted.dispersion == "auto":
+        return INDEPENDENT if wanted.kind == "latency" else known
+    lasts = wanted.wander_lasts if wanted.wander else timedelta()
+    return Noise(wanted.dispersion, wanted.wander, lasts.total_seconds())
 
 
 def _guardrail(wanted: Evidence, named: float | None, usual: float) -> float | None:

@@ -65,7 +65,7 @@ def a_manifest(strategy: str = "canary", *, instances: int = 3, **changes: Any) 
         {
             "unit": {"name": "mes"},
             "run": {"command": ["serve"]},
-            "evidence": {"errors": {"source": "gateway", "guardrail": 0.05}},
+            "evidence": {"errors": {"source": "gateway", "guardrail": 0.05, "dispersion": 1.0}},
             **(TABLES if changes.get("steps") is EVERYTHING else {}),
             "environments": {
                 "production": {

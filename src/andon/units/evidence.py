@@ -95,6 +95,22 @@ class Evidence(Section):
         "for latency at the gateway, else none",
     )
     required: bool = Field(True, description="Promotion waits for this metric's evidence")
+    dispersion: Annotated[float, Field(ge=1, le=1000)] | Literal["auto"] = Field(
+        "auto",
+        description="Variance of the counts as a multiple of that of independent events, by which evidence "
+        "is divided; auto: measured on what the plant's releases did, 2 until there is history enough; for "
+        "kind latency auto is 1",
+    )
+    wander: float = Field(
+        0.0,
+        ge=0,
+        le=2,
+        description="Standard deviation of the logarithm of two like releases' rate ratio: 0.1 is 10 % off "
+        "either way (with a stated `dispersion`)",
+    )
+    wander_lasts: Interval = Field(
+        timedelta(minutes=20), description="How long the rates stay off before they are off otherwise"
+    )
 
     @model_validator(mode="after")
     def _can_be_read(self) -> Self:
@@ -127,6 +143,8 @@ class Evidence(Section):
             raise ValueError(f"source {self.source} needs `exposure` and `bad`, the series to read")
         if self.acceptable and self.guardrail and self.acceptable >= self.guardrail:
             raise ValueError("`acceptable` must be below `guardrail`")
+        if self.wander and self.dispersion == "auto":
+            raise ValueError("`wander` needs a stated `dispersion`, 1 where events do not come together")
         if self.acceptable_p95 or self.guardrail_p95 or self.histogram or self.edges:
             raise ValueError("`histogram`, `edges` and limits of a percentile are for kind latency")
 
@@ -135,6 +153,8 @@ class Evidence(Section):
             raise ValueError(
                 "kind latency has no bad events: its limits are `acceptable_p95` and `guardrail_p95`"
             )
+        if self.wander:
+            raise ValueError("`wander` is for kind count")
         has_series = self.source in {"http", "prometheus"}
         if has_series and not (self.histogram and self.edges):
             raise ValueError(f"source {self.source} needs `histogram` and `edges`, the buckets to read")

@@ -36,6 +36,19 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("rollout", "step", "name", "number", name=op.f("pk_tasks")),
     )
+    op.create_table(
+        "noise_minutes",
+        sa.Column("unit", sa.String(length=60), nullable=False),
+        sa.Column("environment", sa.String(length=60), nullable=False),
+        sa.Column("metric", sa.String(length=60), nullable=False),
+        sa.Column("minute", sa.Integer(), nullable=False),
+        sa.Column("version", sa.String(length=60), nullable=False),
+        sa.Column("exposure", sa.Integer(), nullable=False),
+        sa.Column("bad", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "unit", "environment", "metric", "minute", "version", name=op.f("pk_noise_minutes")
+        ),
+    )
     op.create_index("ix_tasks_state", "tasks", ["state"], unique=False)
 
 
@@ -43,6 +56,7 @@ def downgrade() -> None:
     op.drop_table("holds")
     op.drop_index("ix_tasks_state", "tasks")
     op.drop_table("tasks")
+    op.drop_table("noise_minutes")
     op.drop_table("gate_answers")
     with op.batch_alter_table("desired") as batch:
         batch.drop_column("routing")
