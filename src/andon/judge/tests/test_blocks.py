@@ -208,3 +208,22 @@ def test_the_candidates_own_rate_is_widened_too():
         policy = JudgePolicy((MetricPolicy("errors", alpha=0.01, guardrail=0.05, noise=noise),))
         found.append(judge(update(start(policy), bad, policy), policy).findings[0].by_guardrail)
     assert found == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("noise", "said"),
+    [
+        (INDEPENDENT, ""),
+        (Noise(1.8), " (widened by noise 1.8 times that of independent events)"),
+        (
+            Noise(1.0, 0.1, 1200.0),
+            " (widened by noise 1.0 times that of independent events, with rates 10.5 % off for 20 minutes)",
+        ),
+    ],
+)
+def test_a_finding_says_what_its_evidence_was_widened_by(noise, said):
+    policy = JudgePolicy((MetricPolicy("errors", alpha=0.01, noise=noise),))
+    seen = judge(update(start(policy), {"errors": a_look((100, 2), (100, 2))}, policy), policy)
+    assert seen.reason.partition(" (widened")[0].endswith("limit 100 to 1")
+    assert seen.reason.endswith(said)
+    assert judge(start(policy), policy).reason == "errors: no evidence from the candidate yet"

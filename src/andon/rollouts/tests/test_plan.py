@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.gateway.model import EDGES_S
-from andon.judge.model import Combine, MetricKind, MetricPolicy, Outcome
+from andon.judge.dispersion import SUPPOSED
+from andon.judge.model import INDEPENDENT, Combine, MetricKind, MetricPolicy, Noise, NoiseSource, Outcome
 from andon.judge.options import Compared, Direction, Limits, Style, Threshold
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName
@@ -364,3 +365,70 @@ def test_the_hash_covers_everything_and_nothing_else() -> None:
     assert len(made.hash) == 64
     assert made.hash != a_plan(margin=2.0).hash
     assert made.hash != a_plan("blue-green").hash
+
+
+MEASURED = Noise(1.4, 0.12, 1920.0, NoiseSource.MEASURED, 2340)
+
+
+@pytest.mark.parametrize(
+    ("stated", "noises", "noise"),
+    [
+        ({}, {}, SUPPOSED),
+        ({}, {"it": MEASURED}, MEASURED),
+        ({}, {"other": MEASURED}, SUPPOSED),
+        ({"dispersion": 1.0}, {"it": MEASURED}, INDEPENDENT),
+        ({"dispersion": 1.5}, {}, Noise(1.5)),
+        ({"dispersion": 1.5, "wander": 0.2}, {}, Noise(1.5, 0.2, 1200.0)),
+        ({"dispersion": 1.0, "wander": 0.2, "wander_lasts": "90s"}, {}, Noise(1.0, 0.2, 90.0)),
+    ],
+)
+def test_noise_is_stated_measured_or_supposed(
+    stated: dict[str, Any], noises: dict[str, Noise], noise: Noise
+) -> None:
+    dumped = a_manifest().model_dump() | {"evidence": {"it": PARTS | stated}}
+    made = plan(Manifest.model_validate(dumped), PRODUCTION, Current(OLD, 3, noises))
+    assert made.policy.metrics[0].noise == noise
+
+
+def test_what_is_measured_is_widened_only_where_the_manifest_says_so() -> None:
+    assert metric(**CYCLES).noise == INDEPENDENT
+    assert metric(**CYCLES, dispersion=3.0).noise == Noise(3.0)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "says"),
+    [
+        (PARTS | {"wander": 0.2}, "`wander` needs a stated `dispersion`"),
+        (CYCLES | {"wander": 0.2, "dispersion": 1.0}, "`wander` is for kind count"),
+        (PARTS | {"dispersion": 0.9}, "greater than or equal to 1"),
+    ],
+)
+def test_noise_that_cannot_be_is_refused(evidence: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        metric(**evidence)
+
+
+def test_the_plan_says_what_evidence_is_widened_by_and_where_that_is_known_from() -> None:
+    dumped = a_manifest().model_dump()
+    dumped["evidence"] = dict.fromkeys(("known", "new"), PARTS) | {
+        "plain": PARTS | {"dispersion": 1.0},
+        "stated": PARTS | {"dispersion": 1.5},
+    }
+    manifest = Manifest.model_validate(dumped)
+    notes = [
+        each
+        for each in plan(manifest, PRODUCTION, Current(OLD, 3, {"known": MEASURED})).notes
+        if "noise" in each
+    ]
+    usual = "times that of independent events"
+    known, new, stated = notes
+    assert known == (
+        f"known: evidence is widened by noise 1.4 {usual}, with rates 12.7 % off for 32 minutes, as measured "
+        "in 2,340 minutes of this plant's good releases."
+    )
+    assert new == (
+        f"new: the noise of this plant is not known yet and taken for 2.0 {usual}; it will be known after "
+        "120 minutes of good releases with 50 bad events."
+    )
+    assert stated == f"stated: evidence is widened by noise 1.5 {usual}, as the manifest states it."
+    assert not any("noise" in each for each in plan(manifest, PRODUCTION, Current()).notes)
