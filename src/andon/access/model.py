@@ -24,6 +24,7 @@ class Permission(StrEnum):
     CONTROL = "rollouts.control"  # pause, resume
     PROMOTE = "rollouts.promote"  # waives what the judge still waits for
     ABORT = "rollouts.abort"
+    ALERT = "rollouts.alert"  # a program takes one back for an alert rule; no signature
     ROLLBACK = "rollouts.rollback"
     APPROVE = "rollouts.approve"  # sign a gate
     GATE_ANSWER = "gates.answer"  # say yes or no for an outside system at its gate; no signature

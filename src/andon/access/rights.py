@@ -48,6 +48,10 @@ BUILTIN: Mapping[str, Role] = {
             "gatekeeper", "for a program: sees the floor, and answers at the gates of outside systems",
             _P.FLOOR_VIEW, _P.GATE_ANSWER,
         ),
+        _role(
+            "alarm", "for a program: sees the floor, and takes rollouts back for an alert rule",
+            _P.FLOOR_VIEW, _P.ALERT,
+        ),
         _role("admin", "also people, roles, policies and secrets", *Permission),
         _role(
             "auditor", "sees and exports everything that is recorded, and changes nothing",

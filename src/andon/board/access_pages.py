@@ -21,7 +21,7 @@ from andon.board.frame import Build, Frame, Page, Seen
 from andon.kernel.errors import NotFound
 from andon.timeline.store import Filter
 
-_BUILTIN_ORDER = ("viewer", "operator", "engineer", "approver", "admin", "auditor", "gatekeeper")
+_BUILTIN_ORDER = ("viewer", "operator", "engineer", "approver", "admin", "auditor", "gatekeeper", "alarm")
 _RECORDS = 30
 
 

@@ -35,7 +35,8 @@ ENGINEER = (
 )
 APPROVER = ENGINEER.replace("~", "") + " rollouts.approve timeline.export"
 GATEKEEPER = "floor.view gates.answer"
-ADMIN = f"{APPROVER} gates.answer policies.edit users.view users.manage secrets.manage"
+ALARM = "floor.view rollouts.alert"
+ADMIN = f"{APPROVER} gates.answer rollouts.alert policies.edit users.view users.manage secrets.manage"
 AUDITOR = f"{VIEWER} logs.view system.view timeline.export users.view"
 TABLE = {
     "viewer": VIEWER,
@@ -43,6 +44,7 @@ TABLE = {
     "engineer": ENGINEER,
     "approver": APPROVER,
     "gatekeeper": GATEKEEPER,
+    "alarm": ALARM,
     "admin": ADMIN,
     "auditor": AUDITOR,
 }

@@ -25,7 +25,7 @@ _PERMISSIONS = {
     RequestKind.PAUSE: _P.CONTROL,
     RequestKind.RESUME: _P.CONTROL,
     RequestKind.ABORT: _P.ABORT,
-    RequestKind.ALERT: _P.ABORT,
+    RequestKind.ALERT: _P.ALERT,
 }
 _SIGNED = {RequestKind.PROMOTE: Action.PROMOTE, RequestKind.ABORT: Action.ABORT}
 _Act = Callable[..., Coroutine[Any, Any, model.RolloutView | Response]]

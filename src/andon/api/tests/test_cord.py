@@ -42,6 +42,31 @@ async def test_no_token_returns_where_aborts_are_signed(plant):
     assert signed.json()["code"] == "token-cannot-sign"
 
 
+@pytest.mark.parametrize(
+    ("grant", "code"),
+    [(Grant("alarm"), 202), (Grant("engineer"), 403), (Grant("alarm", Scope("staging")), 404)],
+)
+async def test_a_program_takes_a_rollout_back_for_an_alert_rule_without_a_signature(plant, grant, code):
+    token = {"Authorization": f"Bearer {plant.access.token('watch', grant)}"}
+    (own,) = [
+        each
+        for each in plant.rollouts.values()
+        if not each.phase.is_over and (each.unit, each.environment) == ("mes", "production")
+    ]
+    async with client_as(plant, None) as watch:
+        asked = await watch.post(f"/api/v1/rollouts/{own.id}/alert", json={"reason": "torque"}, headers=token)
+    assert asked.status_code == code
+    if code == 202:
+        assert asked.json()["trigger"] == "alert"
+
+
+async def test_a_person_aborts_and_does_not_alert(plant):
+    own = next(each for each in plant.rollouts.values() if not each.phase.is_over)
+    async with client_as(plant, "admin") as admin:
+        refused = await admin.post(f"/api/v1/rollouts/{own.id}/alert", json={"reason": "torque"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "not-a-program")
+
+
 @pytest.mark.parametrize("word", ["approve", "reject"])
 async def test_an_administrator_does_not_answer_for_a_role_that_they_lack(plant, word):
     (own,) = [each for each in plant.rollouts.values() if not each.phase.is_over and each.unit == "mes"][:1]

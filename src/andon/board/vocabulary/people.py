@@ -120,6 +120,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "for a program: sees the floor, and answers at the gates of outside systems",
         "프로그램용: 현황판을 보고 외부 시스템 게이트에 응답합니다",
     ),
+    "role.alarm": (
+        "for a program: sees the floor, and takes rollouts back for an alert rule",
+        "프로그램용: 현황판을 보고 경보 규칙에 따라 롤아웃을 되돌립니다",
+    ),
     "role.auditor": (
         "sees and exports everything that is recorded, and changes nothing",
         "모든 기록을 보고 내보내며 아무것도 변경하지 않습니다",
@@ -136,6 +140,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "perm.rollouts.control": ("Pause and resume", "일시정지·재개"),
     "perm.rollouts.promote": ("Promote early", "조기 승격"),
     "perm.rollouts.abort": ("Abort a rollout", "롤아웃 중단"),
+    "perm.rollouts.alert": ("Take back for an alert rule", "경보 규칙으로 되돌리기"),
     "perm.rollouts.rollback": ("Roll back", "되돌리기"),
     "perm.rollouts.approve": ("Approve with a signature", "전자서명 승인"),
     "perm.gates.answer": ("Answer at gates of outside systems", "외부 시스템 게이트 응답"),

@@ -64,6 +64,18 @@ async def test_what_the_policy_wants_signed_is_refused_without(desk: Desk, kind:
     assert kinds[-2:] == ["signature.made", "rollout.requested"]
 
 
+async def test_an_alert_is_never_signed_and_outranks_all_but_an_abort(desk: Desk) -> None:
+    rollout = await desk.serving()
+    asked = await desk.commands.request(rollout.id, RequestKind.ALERT, "token:watch", "torque")
+    assert asked.request is not None
+    with pytest.raises(Conflict, match="token:watch has asked to take it back for an alert, and that stands"):
+        await desk.commands.request(rollout.id, RequestKind.PAUSE, "kim", "so")
+    abort = desk.sign(await desk.commands.document_of_request(rollout.id, RequestKind.ABORT))
+    after = await desk.commands.request(rollout.id, RequestKind.ABORT, "lee", "so", signature=abort)
+    assert after.request is not None
+    assert after.request.kind is RequestKind.ABORT
+
+
 async def test_pausing_is_never_signed(desk: Desk) -> None:
     rollout = await desk.serving()
     await desk.commands.request(rollout.id, RequestKind.PAUSE, "kim", "so")

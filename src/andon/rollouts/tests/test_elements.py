@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from andon.judge.model import Outcome
-from andon.rollouts import codec, gates
+from andon.rollouts import codec, gates, telling
 from andon.rollouts.actions import (
     Decision,
     Dismiss,
@@ -415,3 +415,21 @@ def test_an_old_plan_is_read_and_has_the_hash_that_was_signed() -> None:
     assert hash_of(read) == read.hash
     whole = a_plan(steps=EVERYTHING, gate=GATE)
     assert codec.decode(Plan, codec.encode(whole)) == whole
+
+
+@pytest.mark.parametrize(
+    ("where_", "world", "actor"),
+    [
+        (COMMAND | asked(RequestKind.ALERT), {}, "kim"),
+        (COFFEE | asked(RequestKind.RESUME), {}, "kim"),
+        (COMMAND | asked(RequestKind.PAUSE), a_task(TaskState.FAILED), "andon"),
+        (COUNCIL, {"answers": APPROVED}, "andon"),
+    ],
+    ids=["alert", "hold", "a failed task", "gates"],
+)
+def test_the_timeline_names_who_asked_and_andon_for_what_nobody_asked(
+    where_: dict[str, Any], world: dict[str, Any], actor: str
+) -> None:
+    rollout = a_rollout(**where_)
+    decision = decide(rollout, obeyed(rollout, **world))
+    assert telling.decided(rollout, apply(rollout, decision, AT), decision).actor == actor
