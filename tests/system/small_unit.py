@@ -17,12 +17,14 @@ FLAWS = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An environment of the manifest. Times as the manifest writes them."""
+    """An environment of the manifest. Times as the manifest writes them; tables: what else it says."""
 
     name: str = "production"
     port: int = 0
     strategy: str = "canary"
     max_wait: str = "120s"
+    steps: str = "[0.3, 1.0]"
+    tables: str = ""
 
 
 _MANIFEST = """
@@ -57,12 +59,13 @@ port = {place.port}
 instances = 2
 strategy = "{place.strategy}"
 [environments.{place.name}.policy]
-steps = [0.3, 1.0]
+steps = {place.steps}
 soak = "1s"
 max_wait = "{place.max_wait}"
 margin = 2.0
 beta = 0.05
 warm = "1s"
+{place.tables}
 """
 
 _PROJECT = """
@@ -109,6 +112,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, "# TYPE parts_total counter\\n" + body)
         if self.path == "/health":
             return self.answer(200, "ok")
+        if self.path == "/production":
+            return self.answer(200, '{{"lots": 0}}')
         if VERSION == "1.3.0" and chance.random() < 0.3:
             return self.answer(500, "broken")
         rate = 0.3 if VERSION == "1.2.0" else 0.1

@@ -6,7 +6,7 @@ What is not here: the rights of the caller (`access/rights.py`, checked at the e
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from andon.access.policies.model import Policy
@@ -18,6 +18,9 @@ from andon.rollouts import documents, gates, refusals
 from andon.rollouts.approvals import Approvals, Seals
 from andon.rollouts.model import Rollout
 from andon.rollouts.steps import Gate, GateKind
+
+# Longer than a plant stands still at the end of a year.
+_LONGEST_CLOSURE = timedelta(days=14)
 
 
 class Demands(Protocol):
@@ -56,7 +59,9 @@ class Authority:
     async def windows(self, environment: EnvironmentName) -> tuple[Gate, ...]:
         """The gate of the plant's calendar, where the policy has one. Raises like `Demands.get`."""
         policy = await self.policies.get(environment)
-        return () if policy.calendar is None else (Gate(kind=GateKind.WINDOW, name="policy-calendar"),)
+        if policy.calendar is None:
+            return ()
+        return (Gate(kind=GateKind.WINDOW, name="policy-calendar", expires_after=_LONGEST_CLOSURE),)
 
     async def demand(
         self,

@@ -69,9 +69,9 @@ class Webhook(Section):
         description="Where it is asked; its origin must stand in ANDON_ROLLOUTS__WEBHOOKS. "
         "Empty: it is not asked, and answers by itself",
     )
-    secret: Name | None = Field(
+    signed_by: Name | None = Field(
         None,
-        description="Signs what is sent: the secret `webhook.<secret>` of `andon secrets`. Needed with `url`",
+        description="Signs what is sent: the secret `webhook.<name>` of `andon secrets`. Needed with `url`",
     )
     every: Patience = Field(
         timedelta(seconds=10), description="Time between two questions until it says yes or no"
@@ -80,6 +80,8 @@ class Webhook(Section):
 
     @model_validator(mode="after")
     def _is_signed(self) -> Self:
-        if self.url and self.secret is None:
-            raise ValueError("with `url` it needs `secret`, by which the other side knows who asks")
+        if self.url and self.signed_by is None:
+            raise ValueError(
+                "with `url` it needs `signed_by`, a secret by which the other side knows who asks"
+            )
         return self

@@ -183,7 +183,7 @@ class Asker:
         raise problem
 
     async def _webhook(self, rollout: Rollout, gate: Gate, wanted: Webhook | None) -> GateSeen:
-        if wanted is None or not wanted.url or wanted.secret is None:
+        if wanted is None or not wanted.url or wanted.signed_by is None:
             where = _answers_at(rollout, gate)
             return GateSeen(GateState.WAITING, f"waits until an outside system answers at {where}")
         if gate.key in await self._sources.answers.list(rollout.id):
@@ -202,7 +202,7 @@ class Asker:
         return GateSeen(GateState.WAITING, "was answered")
 
     async def _post(self, rollout: Rollout, gate: Gate, wanted: Webhook) -> Said:
-        secret = await self._sources.secret(f"webhook.{wanted.secret}")
+        secret = await self._sources.secret(f"webhook.{wanted.signed_by}")
         sent = webhooks.body(question(rollout, gate))
         headers = {
             webhooks.IDEMPOTENCY: f"{rollout.id}/{gate.key}",

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from andon.access.policies.calendar import Calendar
+from andon.access.policies.model import Policy
 from andon.judge import sequential
 from andon.judge.registry import Judges
 from andon.kernel.clock import ManualClock
@@ -28,6 +30,7 @@ from andon.rollouts.looks.store import Change
 from andon.rollouts.model import Phase, RequestKind, Rollout, Trigger
 from andon.rollouts.rows import store as tables
 from andon.rollouts.rows.store import Loaded
+from andon.rollouts.steps import GateKind
 from andon.rollouts.store import RolloutStore
 from andon.rollouts.transitions import apply
 from andon.store.engine import Database
@@ -317,3 +320,18 @@ async def test_a_rollback_goes_to_the_release_before_and_not_back_to_what_was_le
 async def test_an_unknown_rollout_is_not_found(commands: Commands) -> None:
     with pytest.raises(NotFound):
         await commands.request(RolloutId("ro-9"), RequestKind.ABORT, "kim", "so")
+
+
+async def test_an_environment_with_a_calendar_has_a_window_before_the_first_step(
+    database: Database, clock: ManualClock
+) -> None:
+    shelf = Shelf(a_manifest())
+    night = Policy(PRODUCTION, calendar=Calendar("Asia/Seoul", ("Mon-Fri 22:00-05:00",)))
+    commands = Commands(
+        RolloutStore(database), shelf, sequential, clock, an_authority(database, shelf, None, night)
+    )
+    made = await commands.preview(UNIT, PRODUCTION, NEW)
+    assert [(each.kind, each.key) for each in made.gates] == [(GateKind.WINDOW, "policy-calendar")]
+    rollout = await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    assert (rollout.is_gated, rollout.is_untouched) == (True, True)
+    assert rollout.deadline_at == AT + timedelta(days=14)

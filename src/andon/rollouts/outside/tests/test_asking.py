@@ -72,7 +72,7 @@ class Scene:
     async def manifest(self, _unit: UnitName, _version: Version) -> Manifest:
         whole = a_manifest().model_dump(mode="json", exclude_defaults=True) | {
             "production": {"quiet": self.production},
-            "webhooks": {"board": {"url": f"{BASE}/gate", "secret": "board"}, "silent": {}},
+            "webhooks": {"board": {"url": f"{BASE}/gate", "signed_by": "board"}, "silent": {}},
         }
         for each in ("soak", "max_wait", "warm"):
             whole["environments"]["production"]["policy"].pop(each, None)

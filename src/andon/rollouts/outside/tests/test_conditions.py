@@ -90,13 +90,13 @@ def test_what_a_manifest_may_not_ask_of_production(changes: dict[str, Any], wron
 @pytest.mark.parametrize(
     ("changes", "wrong"),
     [
-        ({"url": "https://changes.plant.example"}, "needs `secret`"),
-        ({"url": "ftp://changes.plant.example", "secret": "board"}, "whole address"),
-        ({"url": "https://kim:word@changes.plant.example", "secret": "board"}, "whole address"),
-        ({"url": "https://changes.plant.example:99999", "secret": "board"}, "whole address"),
-        ({"url": "https:///andon", "secret": "board"}, "whole address"),
-        ({"url": "https://changes.plant.example/\x00", "secret": "board"}, "whole address"),
-        ({"url": "", "secret": "ldap.bind"}, "secret"),
+        ({"url": "https://changes.plant.example"}, "needs `signed_by`"),
+        ({"url": "ftp://changes.plant.example", "signed_by": "board"}, "whole address"),
+        ({"url": "https://kim:word@changes.plant.example", "signed_by": "board"}, "whole address"),
+        ({"url": "https://changes.plant.example:99999", "signed_by": "board"}, "whole address"),
+        ({"url": "https:///andon", "signed_by": "board"}, "whole address"),
+        ({"url": "https://changes.plant.example/\x00", "signed_by": "board"}, "whole address"),
+        ({"url": "", "signed_by": "ldap.bind"}, "signed_by"),
     ],
 )
 def test_what_a_manifest_may_not_say_of_a_webhook(changes: dict[str, Any], wrong: str) -> None:
