@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from andon.access.tokens.model import MACHINE_ACTOR
 from andon.kernel.clock import Clock
 from andon.kernel.errors import AndonError, Conflict, Forbidden, NotFound
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
@@ -55,6 +56,13 @@ class People:
         """Want another release there, whatever is under way."""
         with contextlib.suppress(*_REFUSED):
             await self.commands.deploy(self.unit, self.environment, version, actor="max", reason="mine first")
+
+    async def deploy_by_machine(self, version: Version) -> None:
+        """A pipeline wants a release there by itself."""
+        with contextlib.suppress(*_REFUSED):
+            await self.commands.deploy(
+                self.unit, self.environment, version, actor=f"{MACHINE_ACTOR}ci", reason="it was built"
+            )
 
     async def roll_back(self) -> None:
         """Want what was there before."""
@@ -120,6 +128,11 @@ async def rival(people: People) -> None:
     await people.deploy(Version("1.2.0"))
 
 
+async def machine(people: People) -> None:
+    """A pipeline wants another release there."""
+    await people.deploy_by_machine(Version("1.3.0"))
+
+
 async def roll_back(people: People) -> None:
     """What was there before is wanted again."""
     await people.roll_back()
@@ -136,5 +149,6 @@ CLICKS: tuple[Deed, ...] = (
     take_back,
     release,
     rival,
+    machine,
     roll_back,
 )

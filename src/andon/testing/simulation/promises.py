@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from andon.access.signatures.model import Action
+from andon.access.tokens.model import MACHINE_ACTOR
 from andon.judge.model import Outcome
 from andon.kernel.ids import RolloutId
 from andon.rollouts import codec
@@ -97,6 +98,8 @@ class Promises:
             self.broken[problem] = None
         if last is None:
             return
+        for problem in _of_beginnings(last, tables):
+            self.broken[problem] = None
         for rollout, row in tables.rollouts.items():
             before = last.rollouts.get(rollout)
             if before is None or row.damage or before.damage:
@@ -160,6 +163,20 @@ def _of_tables(tables: Tables) -> Iterator[str]:
             yield f"the shares sum to {shares}"
         if any(each.share > 0 and each.instances == 0 for each in desired.releases):
             yield "a release with a share has no instances"
+
+
+def _of_beginnings(last: Tables, tables: Tables) -> Iterator[str]:
+    """Nothing begins under the cord, and nothing by itself where a person took something back."""
+    for rollout in tables.rollouts.keys() - last.rollouts.keys():
+        row = with_evidence(tables, rollout)
+        begun = None if row is None else read(row)
+        if begun is None:
+            continue
+        if _is_corded(last, begun.environment):
+            yield "a rollout began under the cord"
+        is_held = (begun.unit, begun.environment) in last.holds
+        if is_held and begun.actor.startswith(MACHINE_ACTOR):
+            yield "a machine deployed where a person holds the place"
 
 
 def _of_rows(was: int, now: int, last: Tables, tables: Tables, moved: Moved) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from andon.access.policies.model import Policy
 from andon.kernel.errors import Conflict
 from andon.kernel.ids import Version
-from andon.rollouts.model import Phase, Rollout
+from andon.rollouts.model import Phase, Rollout, Trigger
 from andon.targets.model import InstanceState
 from andon.testing.rolling import NEW, OLD, a_manifest
 from andon.testing.simulation import people
@@ -309,7 +309,9 @@ async def play(story: Story, engine: Engine | None = None, fault: Fault | None =
         await _everybody_comes_back(world, rollout)
         end = await world.run(rollout.id, until=world.plant.age + _LONG)
     await world.settle_down()
-    return Played(story, world, end, [*world.broken, *_at_the_end(story, world, end)])
+    broken = _at_the_end(story, world, end)
+    await people.machine(world.people(rollout.id))
+    return Played(story, world, end, [*world.broken, *broken])
 
 
 async def _begin(story: Story, world: World) -> Rollout:
@@ -375,6 +377,9 @@ def _at_the_end(story: Story, world: World, end: Rollout) -> Sequence[str]:
         is_again = any(each.is_active for each in world.memory.tables.rollouts.values())
         if not is_again:
             broken.append("it returned, and the candidate is still there")
+    by_person = end.trigger in {Trigger.ABORT, Trigger.CORD} and not end.plan.is_rollback
+    if end.phase is Phase.RETURNED and by_person and world.place not in world.memory.tables.holds:
+        broken.append("a person took it back, and the place is not held")
     for metric in end.evidence.judge.metrics.values():
         counted = metric.candidate.exposure
         if counted > plant.served_ever(end.candidate):
