@@ -410,6 +410,18 @@ async def test_an_abort_by_a_person_holds_the_place_with_the_decision_that_takes
     assert kinds.count("hold.made") == 1, "a return makes one hold, not one at each step of it"
 
 
+async def test_a_persons_word_holds_the_place_also_where_the_rollout_had_its_own_reason_to_come_back(
+    kept: Kept,
+) -> None:
+    store = kept.store
+    held = first(phase=Phase.HELD, held_from=Phase.STEPPING, trigger=Trigger.HEALTH)
+    await store.create(held, AT)
+    await store.ask(await store.load(held.id), Request(RequestKind.ABORT, "kim", "no"), AT)
+    back = Decision(RollBack(Trigger.ABORT), "aborted by kim: no")
+    await store.save(await change(store, back), back)
+    assert (await store.hold.find(UNIT, PRODUCTION)).actor == "kim"
+
+
 async def test_what_comes_back_by_itself_holds_nothing(kept: Kept) -> None:
     await asked_back(kept, "andon")
     assert await kept.store.hold.list() == []

@@ -385,6 +385,11 @@ class NoPlace(MemoryRollouts):
         return True
 
 
+class NoHold(MemoryRollouts):
+    def _check_beginning(self, tx: Tables, rollout: Rollout) -> None:
+        pass
+
+
 class NoLease(MemoryRollouts):
     async def save(self, change: Any, decision: Decision) -> None:
         await super().save(replace(change, lease=None), decision)
@@ -431,9 +436,8 @@ class HalfWritten(MemoryRollouts):
 class DoublingJudge:
     """A judge that is given each look twice."""
 
-    start = staticmethod(sequential.start)
-    observe_ratio = staticmethod(sequential.observe_ratio)
-    judge = staticmethod(sequential.judge)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sequential, name)
 
     @staticmethod
     def update(state: Any, looks: Any, policy: Any, at: float = 0.0) -> Any:
@@ -572,8 +576,10 @@ PLANTED = [
     Planted("forgets what is stable", Engine(store=NoStable), "stable"),
     Planted("forgets the former release on a return", Engine(store=StableOnReturn), "became stable"),
     Planted("overwrites evidence", Engine(store=NoSequence), "was forgotten", _with("overtaken")),
+    Planted("begins where a person holds", Engine(store=NoHold), "a machine deployed", _with("clicks")),
+    Planted("begins under the cord", Engine(store=NoHold), "began under the cord", _with("two begin")),
     Planted("writes half of a return", Engine(store=HalfWritten), "should still have a share"),
-    Planted("judges each look twice", Engine(judge=DoublingJudge), "more than there ever were"),
+    Planted("judges each look twice", Engine(judge=DoublingJudge()), "more than there ever were"),
     Planted("remembers in the process", Engine(lambda: Rules(decide=Forgetful().decide)), "", by_crash=True),
     Planted("believes any answer", Engine(approvals=Credulous), "without enough people", _GATED),
 ]

@@ -37,7 +37,8 @@ def of_decision(before: Rollout, after: Rollout, action: Action, at: datetime) -
     """The hold that a decision makes: it takes back by a person's word, or it lets a person go back."""
     if isinstance(action, OpenGate) and after.plan.is_rollback:
         return _left(after, after.actor, after.reason, at)
-    is_turn = after.phase in {Phase.RETURNING, Phase.RETURNED} and before.trigger is None
+    back = {Phase.RETURNING, Phase.RETURNED}
+    is_turn = after.phase in back and before.working_phase not in back
     actor = _taken_back_by(before, after.trigger) if is_turn else ""
     if not actor or after.plan.is_rollback:
         return None

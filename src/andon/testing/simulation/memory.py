@@ -130,10 +130,7 @@ class MemoryRollouts:
             self.overtake = None
             await overtake()
         with self._memory.transaction() as tx:
-            if (pulled := cord_in(tx, rollout.environment)) is not None:
-                raise corded(pulled)
-            if holding.keeps_out(rollout):
-                check_free(tx, rollout.unit, rollout.environment)
+            self._check_beginning(tx, rollout)
             if _newest(tx, (rollout.unit, rollout.environment)) != rollout.stable:
                 said = f"the stable release of {rollout.unit} changed in between"
                 raise Conflict("stable-moved", said, hint="retry")
@@ -229,6 +226,12 @@ class MemoryRollouts:
         return True
 
     # What a planted bug forgets is a method of its own.
+
+    def _check_beginning(self, tx: Tables, rollout: Rollout) -> None:
+        if (pulled := cord_in(tx, rollout.environment)) is not None:
+            raise corded(pulled)
+        if holding.keeps_out(rollout):
+            check_free(tx, rollout.unit, rollout.environment)
 
     def _is_free(self, tx: Tables, rollout: Rollout) -> bool:
         return not any(

@@ -3,6 +3,7 @@
 `Story.of(seed)` draws it, `play` tells it in a world. The same seed is the same story, also with a crash.
 """
 
+import contextlib
 import json
 import math
 import random
@@ -249,11 +250,11 @@ _BEFALLS: dict[str, Callable[[Story, random.Random], Story]] = {
 
 
 @cache
-def _manifest(strategy: str, instances: int, policy: str) -> Manifest:
+def _manifest(strategy: str, instances: int, policy: str, elements: str) -> Manifest:
     made = a_manifest(strategy, instances=instances).model_dump()
     where = made["environments"][PRODUCTION]
     where["policy"] = json.loads(policy)
-    return Manifest.model_validate(made | _TABLES)
+    return Manifest.model_validate(made | ({} if elements == "none" else _TABLES))
 
 
 @dataclass(slots=True)
@@ -283,7 +284,7 @@ def a_world(story: Story, engine: Engine) -> World:
     """The world of a story, before anything happened."""
     clock = SteppedClock()
     behaviour = {_OLDER: _AS_IT_WAS, OLD: _AS_IT_WAS, NEW: RELEASES[story.release]}
-    manifest = _manifest(story.strategy, story.instances, json.dumps(story.policy))
+    manifest = _manifest(story.strategy, story.instances, json.dumps(story.policy), story.elements)
     plant = Plant(clock, story.seed, behaviour, story.weather)
     world = World(plant, clock, manifest, engine, fates=story.fates)
     world.controllers = story.controllers
@@ -315,19 +316,22 @@ async def play(story: Story, engine: Engine | None = None, fault: Fault | None =
 
 
 async def _begin(story: Story, world: World) -> Rollout:
-    if "two begin" in story.faults:
+    """Kim begins it; in some stories somebody else begins another one, or pulls the cord, just before."""
+    if "two begin" not in story.faults:
+        return await world.deploy(NEW)
 
-        async def overtake() -> None:
+    async def overtake() -> None:
+        if story.seed % 2:
             await world.deploy(NEW)
+        else:
+            await world.commands.pull_cord(None, returns=False, actor="lee", reason="smoke")
 
-        world.store.overtake = overtake
-        try:
-            return await world.deploy(NEW)
-        except Conflict:
-            rollout = await world.store.find_active(*world.place)
-            assert rollout is not None
-            return rollout
-    return await world.deploy(NEW)
+    world.store.overtake = overtake
+    with contextlib.suppress(Conflict):
+        return await world.deploy(NEW)
+    for cord in await world.store.cords():
+        await world.commands.release_cord(cord.environment, "lee", "it was toast")
+    return await world.store.find_active(*world.place) or await world.deploy(NEW)
 
 
 def _fault(story: Story, world: World, rollout: Rollout) -> Fault:

@@ -177,7 +177,8 @@ class World:
         if self.fault is not no_fault:
             return
         now = await self.store.get(rollout)
-        if now.request is not None:
+        is_waiting = now.phase is Phase.HELD  # an abort waits there until it can return
+        if now.request is not None and not is_waiting:
             self.promises.broken[f"nobody took up that it should {now.request.kind.value}"] = None
         is_forward = now.phase in {Phase.PREPARING, Phase.STEPPING, Phase.FINISHING}
         has_way_back = is_forward and now.stable is not None and now.stage is not Stage.STOPPING
