@@ -8,7 +8,7 @@ that were not taken. 60 requests a minute in each arm, looks each minute, two ho
 import argparse
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 
@@ -26,7 +26,7 @@ from bench.judge.traffic import Drift, Numbers, Situation, Traffic, World
 HOURS = 2
 MINUTES = 60 * HOURS
 ALPHA = 0.01
-MARGIN = math.exp(0.4)  # 1.49, on the grid, so that every noise compares with the same
+MARGIN = 1.5
 PLANTS_OF_A_KIND = 40
 
 
@@ -38,42 +38,27 @@ def log_e_harm(played: Traffic, noise: Noise, minutes: float = 1.0) -> Numbers:
 
     minutes: between two looks.
     """
-    return _log_e(played, noise, minutes, _Test(0, counts.HARM, 1))
+    return _log_e(played, noise, minutes, ([0.0, *(a.at for a in counts.HARM)], counts.HARM))
 
 
 def log_e_safe(played: Traffic, noise: Noise, margin: float, minutes: float = 1.0) -> Numbers:
-    """Log of the e-value of promotion after each look; the margin is taken on the grid."""
-    top = math.floor(math.log(margin) / counts.STEP + 1e-9)
-    return _log_e(played, noise, minutes, _Test(top, counts.SAFE, -1))
+    """Log of the e-value of promotion after each look."""
+    points = counts.at_margin(counts.GRID, margin) if noise.wander else counts.margin_points(margin)
+    return _log_e(played, noise, minutes, (points, counts.SAFE))
 
 
-@dataclass(frozen=True)
-class _Test:
-    """A hypothesis' edge, in steps of the grid, and its alternatives on the side `sign`."""
-
-    at: int
-    atoms: tuple[Atom, ...]
-    sign: int
-
-    @property
-    def steps(self) -> list[int]:
-        return [self.at, *(self.at + self.sign * round(a.at / counts.STEP) for a in self.atoms)]
-
-
-def _log_e(played: Traffic, noise: Noise, minutes: float, test: _Test) -> Numbers:
-    steps = test.steps
-    weights = np.log([a.weight for a in test.atoms])
-    far = blocks.reach(noise.wander) if noise.wander else 0
-    first = min(steps) - far
-    points = np.arange(first, max(steps) + far + 1) * counts.STEP
-    kernel = np.zeros((len(points), len(steps)))
-    around = np.arange(-far, far + 1) * counts.STEP
-    near = np.exp(-0.5 * (around / noise.wander) ** 2) if noise.wander else np.ones(1)
-    for column, step in enumerate(steps):
-        kernel[step - far - first : step + far + 1 - first, column] = near / near.sum()
+def _log_e(
+    played: Traffic, noise: Noise, minutes: float, test: tuple[Sequence[float], Sequence[Atom]]
+) -> Numbers:
+    """Compare alternatives with a hypothesis. test: its log ratio and theirs, and their weights."""
+    where, atoms = test
+    weights = np.log([a.weight for a in atoms])
+    points, kernel = np.array(where), np.eye(len(where))
+    if noise.wander:
+        points, kernel = _averaging([round(each / counts.STEP) for each in where], noise.wander)
     part = played.candidate / np.maximum(played.stable + played.candidate, 1)
     bad = played.bad_stable + played.bad_candidate
-    closed, still_open = np.zeros((len(bad), len(steps))), np.zeros((len(bad), len(points)))
+    closed, still_open = np.zeros((len(bad), len(where))), np.zeros((len(bad), len(points)))
     since, made = 0, np.empty(bad.shape)
     together = closed
     for look in range(bad.shape[1]):
@@ -85,6 +70,17 @@ def _log_e(played: Traffic, noise: Noise, minutes: float, test: _Test) -> Number
         together = closed + _averaged(still_open, kernel)
         made[:, look] = np.logaddexp.reduce(together[:, 1:] - together[:, :1] + weights, axis=1)
     return made
+
+
+def _averaging(steps: Sequence[int], wander: float) -> tuple[Numbers, Numbers]:
+    """Points of the grid that averaging around these needs, and the weights of each point for each."""
+    far = blocks.reach(wander)
+    first = min(steps) - far
+    near = np.exp(-0.5 * (np.arange(-far, far + 1) * counts.STEP / wander) ** 2)
+    kernel = np.zeros((max(steps) + far + 1 - first, len(steps)))
+    for column, step in enumerate(steps):
+        kernel[step - far - first : step + far + 1 - first, column] = near / near.sum()
+    return (first + np.arange(len(kernel))) * counts.STEP, kernel
 
 
 def _averaged(still_open: Numbers, kernel: Numbers) -> Numbers:
@@ -316,7 +312,7 @@ def _middle(until: Numbers) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.judge.dispersion", description=__doc__)
-    parser.add_argument("--runs", type=int, default=10_000, help="harmless rollouts of each kind of plant")
+    parser.add_argument("--runs", type=int, default=2_000, help="harmless rollouts of each kind of plant")
     parser.add_argument("--plant", default="", help="only plants whose name begins so")
     arguments = parser.parse_args()
     share = Share(PLANTS_OF_A_KIND, max(10, arguments.runs // PLANTS_OF_A_KIND))

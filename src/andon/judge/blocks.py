@@ -72,6 +72,8 @@ def average(log_open: Sequence[float], wander: float) -> tuple[float, ...]:
 
     log_open: on the grid, `reach` points wider on either side. Averaging keeps it concave (Prekopa).
     """
+    if not any(log_open):
+        return (0.0,) * len(counts.GRID)  # exactly: a step that brought nothing is none (late.py)
     kernel = _kernel(wander)
     width, top = len(kernel), max(log_open)
     plain = [math.exp(x - top) for x in log_open]
