@@ -275,6 +275,9 @@ class RolloutView(RolloutSummary):
     deadline_at: datetime | None
     requested: str | None
     instances: list[InstanceView]
+    waits_at: list[str] = Field(
+        [], description="Kinds of the gates at which it stands: approval, window, production, webhook, hold"
+    )
     outlook: list[OutlookView] = Field([], description="What would change the verdict, by open metric")
     gate: GateView | None = None
 

@@ -308,6 +308,7 @@ def rollout(
         deadline_at=whole.deadline_at,
         requested=whole.request.kind.value if whole.request else None,
         instances=[instance(each) for each in instances if each.version in own],
+        waits_at=[each.kind.value for each in whole.gates],
         outlook=_outlook(whole),
     )
 

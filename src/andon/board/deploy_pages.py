@@ -15,6 +15,7 @@ from andon.api.gather import Gather
 from andon.api.inputs import EnvironmentPath, UnitPath, environment
 from andon.api.inputs import unit as unit_name
 from andon.api.model import PlanView
+from andon.board import standing
 from andon.board.frame import Build, Frame, Page, Seen
 from andon.kernel.errors import AndonError, InvalidInput
 from andon.kernel.ids import EnvironmentName, UnitName
@@ -120,6 +121,7 @@ async def _previewed(
     return {
         "plan": shown,
         "times": starts(shown),
+        "before": standing.planned(made),
         "usual": _usual(manifest, there),
         "body": body | {"changes": _as_json(changes)},
         "obstacle": await gather.services.commands.obstacle(unit, there, version),

@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from andon.access.model import Permission
-from andon.api import model, places, views
+from andon.api import before, model, places, views
 from andon.api.declared import needs, open_to_all
 from andon.api.gather import Gather
 from andon.api.http import add
@@ -24,6 +24,7 @@ from andon.board import (
     deploy_pages,
     gate,
     signed,
+    standing,
     story,
     timeline_pages,
 )
@@ -138,6 +139,7 @@ def _rollout(gather: Gather, rollout: RolloutId) -> Build:
             "view": view,
             "gate": gate.look(view, seen.viewer, await signed.of_gate(gather, view)),
             "signatures": signatures,
+            "before": await _before(gather, rollout),
             "tile": next((each for each in tiles if (each.unit, each.environment) == place), None),
             "banner": story.banner(view),
             "next": story.following(view, now=seen.now, is_corded=is_corded),
@@ -155,6 +157,16 @@ def _rollout(gather: Gather, rollout: RolloutId) -> Build:
         }
 
     return build
+
+
+async def _before(gather: Gather, rollout: RolloutId) -> list[standing.Row]:
+    services = gather.services
+    found = await services.rollouts.get(rollout)
+    if not (found.plan.gates or found.plan.tasks):
+        return []
+    answered = await services.commands.gate(rollout) if found.is_gated else None
+    gates = before.gate_lines(found, await services.before.seen(found), answered)
+    return standing.rows(gates, before.task_lines(found, await services.before.tries(rollout)))
 
 
 def _unit(gather: Gather, name: str, place: str) -> Build:

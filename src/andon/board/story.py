@@ -13,6 +13,8 @@ _TONES = {
     "returning": "bad", "invalid": "warn",
 }  # fmt: skip
 
+_BEFORE_A_SHARE = {"gated", "checking", "scaling", "routing"}
+
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
@@ -51,7 +53,8 @@ def banner(view: RolloutView) -> Banner:
         title = Phrase(f"verdict.{view.phase}", names)
         return Banner(_TONES.get(view.phase, "open"), title, view.reason, because)
     if view.stage == "gated":
-        return Banner("warn", Phrase("verdict.gated"), view.waiting_for or view.reason)
+        title = Phrase("verdict.gated" if _is_for_people(view) else "verdict.gate")
+        return Banner("warn", title, view.waiting_for or view.reason)
     if view.verdict is None:
         return Banner("open", Phrase("verdict.none"), view.reason)
     outcome = view.verdict.outcome
@@ -69,7 +72,10 @@ def following(view: RolloutView, *, now: datetime, is_corded: bool) -> Next:
         return Next(Phrase("next.paused"), _after(view), None, None)
     deadline = Phrase("clock.deadline") if view.deadline_at else None
     if view.stage == "gated":
-        return Next(Phrase("next.gated"), _after(view), deadline, view.deadline_at)
+        kind = "approval" if _is_for_people(view) else view.waits_at[0]
+        return Next(Phrase(f"next.gate.{kind}"), _after(view), deadline, view.deadline_at)
+    if view.stage == "checking":
+        return Next(Phrase("next.checking"), _after(view), deadline, view.deadline_at)
     if view.phase == "preparing":
         own = [each for each in view.instances if each.version == view.candidate]
         ready = sum(1 for each in own if each.state == "ready")
@@ -86,6 +92,10 @@ def following(view: RolloutView, *, now: datetime, is_corded: bool) -> Next:
     return _stepping(view, now, deadline)
 
 
+def _is_for_people(view: RolloutView) -> bool:
+    return not view.waits_at or "approval" in view.waits_at
+
+
 def _stepping(view: RolloutView, now: datetime, deadline: Phrase | None) -> Next:
     if view.stage != "serving":
         key = "next.scaling" if view.stage == "scaling" else "next.routing"
@@ -97,7 +107,8 @@ def _stepping(view: RolloutView, now: datetime, deadline: Phrase | None) -> Next
 
 
 def _after(view: RolloutView) -> Phrase | None:
-    index = 0 if view.phase == "preparing" else view.step + 1
+    is_ahead = view.phase == "preparing" or view.stage in _BEFORE_A_SHARE
+    index = view.step if is_ahead else view.step + 1
     if index < view.steps:
         share = shown.share(view.plan.steps[index].share)
         return Phrase("then.share", {"share": share, "candidate": view.candidate})
@@ -149,7 +160,7 @@ def verbs(view: RolloutView) -> list[str]:
     wanted = {
         "promote": view.stage in {"serving", "warm"} and not is_held,
         "pause": not (view.is_paused or is_held),
-        "resume": view.is_paused or is_held,
+        "resume": view.is_paused or is_held or "hold" in view.waits_at,
         "abort": (view.phase, view.stage) != ("finishing", "stopping"),
     }
     return [verb for verb, is_possible in wanted.items() if is_possible]

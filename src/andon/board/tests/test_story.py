@@ -72,7 +72,7 @@ def test_what_was_taken_back_says_what_the_judge_saw():
         (
             {"phase": Phase.PREPARING, "stage": Stage.GATED},
             0,
-            "next.gated",
+            "next.gate.approval",
             "clock.deadline",
             "then.share",
         ),
@@ -151,3 +151,24 @@ def test_what_would_turn_a_metric_is_said_where_it_is_in_reach():
     none = OutlookView(metric="yield", bad_to_fail=None, good_to_pass=None)
     assert story.turning(seen.model_copy(update={"outlook": [none]}), "yield") == []
     assert story.turning(seen, "yield") == []
+
+
+@pytest.mark.parametrize("kind", ["window", "production", "webhook", "hold"])
+def test_a_gate_says_what_it_waits_for_and_a_hold_may_be_resumed(kind):
+    seen = view(stage=Stage.GATED, step=1).model_copy(update={"waits_at": [kind]})
+    assert story.banner(seen).title.key == "verdict.gate"
+    comes = story.following(seen, now=NOW, is_corded=False)
+    assert comes.now.key == f"next.gate.{kind}"
+    assert comes.after == story.Phrase("then.share", {"share": "50%", "candidate": "1.1.0"})
+    assert ("resume" in story.verbs(seen)) == (kind == "hold")
+
+
+def test_an_approval_among_the_gates_is_what_people_are_told_of():
+    seen = view(stage=Stage.GATED, step=1).model_copy(update={"waits_at": ["window", "approval"]})
+    assert story.banner(seen).title.key == "verdict.gated"
+    assert story.following(seen, now=NOW, is_corded=False).now.key == "next.gate.approval"
+
+
+def test_a_task_that_runs_is_said():
+    seen = view(stage=Stage.CHECKING, step=1)
+    assert story.following(seen, now=NOW, is_corded=False).now.key == "next.checking"

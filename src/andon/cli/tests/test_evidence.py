@@ -9,7 +9,7 @@ from andon.api import views
 from andon.api.model import Count, FindingView, MetricPolicyView, OutlookView
 from andon.cli import evidence
 from andon.rollouts.model import Phase, Stage
-from andon.testing.services import a_rollout
+from andon.testing.shelves import a_rollout
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 COUNT = Count(exposure=100, bad=3)
