@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from andon.judge import counts, kayenta, wilcoxon
+from andon.judge.dispersion import SUPPOSED
 from andon.judge.kayenta import Said
 from andon.judge.mixture import Atom
 from andon.judge.options import Compared, Limits, MannWhitney, Style, Threshold
+from bench.judge import dispersion as widened
 from bench.judge.traffic import Numbers, Traffic
 
 Decisions = npt.NDArray[np.bool_]
@@ -40,13 +42,19 @@ FLAGGER = Threshold(
 class Contender:
     """A judge in the table: it looks after every bad event, or each minute.
 
-    most_runs: of the same ones, the first so many are enough where it takes long; 0 is all.
+    most_runs, most_minutes: of the same traffic, so much is enough where it takes long; 0 is all.
     """
 
     name: str
     rule: Rule
     is_by_event: bool = False
     most_runs: int = 0
+    most_minutes: int = 0
+
+    def of(self, traffic: Traffic, done: int) -> Traffic:
+        """What it reads of traffic, after so many rollouts before."""
+        runs = max(0, self.most_runs - done) if self.most_runs else len(traffic.candidate)
+        return traffic.first(runs, self.most_minutes or traffic.candidate.shape[1])
 
 
 def _log_likelihood(traffic: Traffic, delta: float) -> Numbers:
@@ -76,6 +84,11 @@ def log_e_safe(traffic: Traffic, margin: float = MARGIN) -> Numbers:
 def sequential(traffic: Traffic) -> Decisions:
     """Fail at 1 / alpha to 1."""
     return log_e_harm(traffic) >= -math.log(ALPHA)
+
+
+def unknown_plant(traffic: Traffic) -> Decisions:
+    """Fail at 1 / alpha to 1, widened as in a plant without history; looks each minute."""
+    return widened.log_e_harm(traffic, SUPPOSED) >= -math.log(ALPHA)
 
 
 def promotes(traffic: Traffic) -> Decisions:
@@ -143,10 +156,12 @@ def is_high(mine: list[float], other: list[float], how: MannWhitney) -> bool:
     return low > how.tolerance * abs(wilcoxon.zeroin(statistic, across, ends))
 
 
+KAYENTA_RUNS, THREE_HOURS = 1000, 180  # it recommends to analyse for three hours
 SEQUENTIAL = Contender("sequential, every event", sequential, is_by_event=True)
 BY_MINUTE = (
     Contender("sequential, each minute", sequential),
-    Contender("mann-whitney (Kayenta)", mann_whitney, most_runs=1000),
+    Contender("sequential, plant unknown", unknown_plant, most_runs=2000),
+    Contender("mann-whitney (Kayenta)", mann_whitney, most_runs=KAYENTA_RUNS, most_minutes=THREE_HOURS),
     Contender("threshold (Argo's example)", threshold(ARGO)),
     Contender("threshold (Flagger's example)", threshold(FLAGGER)),
 )

@@ -125,6 +125,14 @@ def test_an_interval_must_stay_clear_of_the_tolerance(by, said):
     assert (without.said is Said.HIGH) is (by > 0.75)
 
 
+@pytest.mark.parametrize(("by", "said"), [(0.7, Said.PASS), (0.9, Said.PASS), (1.2, Said.LOW)])
+def test_an_interval_below_must_stay_clear_of_the_tolerance_too(by, said):
+    candidate = [each / 10 for each in range(60)]
+    found = compare([each + by for each in candidate], candidate, Compared(direction=DECREASE), HOW)
+    assert (found.shift.high < 0.0) is (by > 0.75)
+    assert found.said is said
+
+
 def test_outliers_are_beyond_both_the_quartiles_and_the_last_percent():
     # NIST's example, with Tukey's factor; Kayenta's detector keeps 1 and 99 % whatever the quartiles say.
     values = [*range(100), 1000]

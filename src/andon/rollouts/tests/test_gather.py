@@ -1,5 +1,6 @@
 """What counts as evidence: from the confirmed share on, once, with exposure as it was observed."""
 
+import json
 import math
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,11 +10,13 @@ import pytest
 
 from andon.evidence.model import Reading, Tally, measured
 from andon.judge import sequential
-from andon.judge.model import Counts, JudgePolicy, Look, MetricKind, MetricPolicy
-from andon.rollouts import gather
+from andon.judge.model import Counts, JudgePolicy, JudgeState, Look, MetricKind, MetricPolicy
+from andon.judge.registry import Judges
+from andon.rollouts import codec, gather
 from andon.rollouts.gather import Gained, Requests, Route, Sources
 from andon.rollouts.model import Evidence, Phase, Rollout, Stage
-from andon.testing.rolling import AT, NEW, OLD, a_rollout
+from andon.testing.judges import Calm
+from andon.testing.rolling import AT, NEW, OLD, a_plan, a_rollout
 
 ROUTE = Route(7, 0.1)
 
@@ -179,3 +182,27 @@ def test_a_source_that_measures_in_other_buckets_than_planned_is_not_judged() ->
     rollout, gained = look(timing(), other, 1)
     assert gained is None
     assert rollout.evidence.baselines == {}
+
+
+JUDGED_BY: dict[str, dict[str, Any]] = {
+    "sequential": {},
+    "mann-whitney": {"max_wait": "1h", "mann-whitney": {"samples": 6}},
+    "threshold": {"max_wait": "1h", "threshold": {"count": 6, "metrics": {"errors": {"most": 0.5}}}},
+    "calm": {"options": {"calm_looks": 30}},
+}
+
+
+@pytest.mark.parametrize("name", JUDGED_BY)
+def test_a_restart_between_any_two_looks_changes_nothing_whoever_judges(name: str) -> None:
+    judges, policy = Judges({"calm": Calm()}), a_plan(judge=name, **JUDGED_BY[name]).policy
+    lasting = stored = judges.start(policy)
+    for number in range(40):
+        # Some minutes are silent, some have no candidate's requests, some no errors.
+        mine = Counts(60, number % 3) if number % 7 else Counts()
+        looks = {} if number % 11 == 5 else {"errors": Look(Counts(60, number % 2), mine)}
+        gained = gather.Gained(looks, None, 0.5, 30.0 * number)
+        lasting = gather.fold(judges, lasting, gained, policy)
+        written = codec.canonical(gather.fold(judges, stored, gained, policy))
+        stored = codec.decode(JudgeState, json.loads(written))
+        assert stored == lasting
+        assert judges.judge(stored, policy) == judges.judge(lasting, policy)
