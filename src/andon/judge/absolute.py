@@ -6,6 +6,7 @@ limit p0 the e-value is a mean over alternatives q of (q/p0)^bad ((1-q)/(1-p0))^
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from andon.judge.mixture import Atom, log_mean
 from andon.judge.model import Counts
@@ -18,23 +19,26 @@ BELOW = (Atom(0.02, 0.35), Atom(0.2, 0.25), Atom(0.5, 0.25), Atom(0.75, 0.15))
 ABOVE = (Atom(1.3, 0.1), Atom(2.0, 0.2), Atom(4.0, 0.2), Atom(12.0, 0.2), Atom(100.0, 0.3))
 
 
+@lru_cache(maxsize=1000)
 def rates_below(limit: float) -> tuple[float, ...]:
     """Return the alternatives below the limit."""
     return tuple(limit * a.at for a in BELOW)
 
 
+@lru_cache(maxsize=1000)
 def rates_above(limit: float) -> tuple[float, ...]:
     """Return the alternatives above the limit; multiplied odds never pass 1."""
     return tuple(a.at * limit / (1.0 + (a.at - 1.0) * limit) for a in ABOVE)
 
 
-def gains(limit: float, rates: Sequence[float]) -> tuple[tuple[float, float], ...]:
+@lru_cache(maxsize=1000)
+def gains(limit: float, rates: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
     """Return, for each alternative, the log of the likelihood ratio of one bad and of one good event."""
     return tuple((math.log(q / limit), math.log1p(-q) - math.log1p(-limit)) for q in rates)
 
 
 def log_likelihood(
-    counts: Counts, limit: float, rates: Sequence[float], dispersion: float = 1.0
+    counts: Counts, limit: float, rates: tuple[float, ...], dispersion: float = 1.0
 ) -> tuple[float, ...]:
     """Log-likelihood of the counts at each alternative, relative to the limit.
 

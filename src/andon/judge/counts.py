@@ -8,6 +8,7 @@ docs/design/judge.md. The candidate's own rate, without the stable, is in absolu
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from andon.judge.mixture import Atom, log_mean
 from andon.judge.model import Look
@@ -42,6 +43,7 @@ _HARM_STEPS = tuple(round(a.at / STEP) for a in HARM)
 _SAFE_STEPS = tuple(round(a.at / STEP) for a in SAFE)
 
 
+@lru_cache(maxsize=1000)
 def margin_points(margin: float) -> tuple[float, ...]:
     """Return log margin, then each safe alternative below it; they need not lie on the grid.
 
@@ -91,11 +93,19 @@ def _add(
     if not (bad and look.stable.exposure and look.candidate.exposure):
         return tuple(log_likelihood)
     w = look.candidate.exposure / (look.stable.exposure + look.candidate.exposure)
-    mine = look.candidate.bad
-    return tuple(
-        old + weight * (mine * p - bad * math.log1p(w * g))
-        for old, p, g in zip(log_likelihood, points, growth, strict=True)
-    )
+    mine, log1p = look.candidate.bad, math.log1p
+    # A list first, and no weight where it is 1: the same bits, in half of the time.
+    if weight == 1.0:
+        added = [
+            old + (mine * p - bad * log1p(w * g))
+            for old, p, g in zip(log_likelihood, points, growth, strict=True)
+        ]
+    else:
+        added = [
+            old + weight * (mine * p - bad * log1p(w * g))
+            for old, p, g in zip(log_likelihood, points, growth, strict=True)
+        ]
+    return tuple(added)
 
 
 def at_bets(log_likelihood: Sequence[float]) -> tuple[float, ...]:

@@ -1,6 +1,7 @@
 """How much more evidence promotion needs, at the rates seen so far. A forecast, never part of a verdict."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from andon.judge import absolute, blocks, counts
@@ -30,27 +31,32 @@ class Rates(NamedTuple):
 
 
 def needed(
-    state: MetricState, policy: MetricPolicy, share: float, own: Counts | None = None
+    state: MetricState,
+    policy: MetricPolicy,
+    share: float,
+    own: Counts | None = None,
+    points: Sequence[float] | None = None,
 ) -> Needed | None:
     """Return what promotion still needs if everything goes on as now; None when it is not in reach.
 
     share: the candidate's share in force, or 0 where it is not known; then the exposure so far says it. own:
-    the candidate's events that are not acceptable, where those are others than its bad ones.
+    the candidate's events that are not acceptable, where those are others than its bad ones. points: the log
+    ratios of `state.log_margin`, where they are not those of the policy's margin.
     The e-value is walked along its expected path: exact in the long run, and within a factor of two before.
     """
     rates = estimate(state, share, own)
     if rates is None:
         return None
-    goal = -math.log(policy.beta)
+    goal, at = -math.log(policy.beta), points or counts.margin_points(policy.margin)
     reach = 1.0
-    while log_e_after(state, policy, rates, reach) < goal:
+    while log_e_after(state, policy, rates, reach, at) < goal:
         reach *= 2.0
         if reach > _FARTHEST:
             return None
     low = 0.0
     while reach - low > 0.001 * reach:
         middle = (low + reach) / 2.0
-        if log_e_after(state, policy, rates, middle) < goal:
+        if log_e_after(state, policy, rates, middle, at) < goal:
             low = middle
         else:
             reach = middle
@@ -85,14 +91,16 @@ def _drawn(seen: Counts, common: float) -> float:
     return min(1.0, (seen.bad + 1.0) / (seen.exposure + 1.0 / common))
 
 
-def log_e_after(state: MetricState, policy: MetricPolicy, rates: Rates, exposure: float) -> float:
+def log_e_after(
+    state: MetricState, policy: MetricPolicy, rates: Rates, exposure: float, points: Sequence[float]
+) -> float:
     """Log of the promotion e-value after that much more candidate exposure, along the expected path."""
     each = rates.candidate + rates.stable * (1.0 - rates.part) / rates.part
     spread = blocks.long_run(state, policy.noise, each, rates.part)
     bad, total = exposure * rates.candidate / spread, exposure * each / spread
     margin = [
         old + bad * point - total * math.log1p(rates.part * math.expm1(point))
-        for old, point in zip(state.log_margin, counts.margin_points(policy.margin), strict=True)
+        for old, point in zip(state.log_margin, points, strict=True)
     ]
     ratio = counts.log_e_safe(margin)
     if policy.acceptable is None:

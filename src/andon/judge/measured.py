@@ -22,6 +22,7 @@ from andon.judge.measuring import (
 )
 from andon.judge.mixture import odds
 from andon.judge.model import (
+    Counts,
     Finding,
     Measured,
     MetricPolicy,
@@ -84,10 +85,10 @@ def needed(state: MetricState, policy: MetricPolicy, share: float) -> forecast.N
     if seen.tail.edge < 0:
         if own is None:
             return None
-        alone = replace(seen.tail, candidate=own, log_margin=(0.0,) * len(counts.margin_points(2.0)))
-        return forecast.needed(*_as_counted(state, alone, policy), 1.0, own)
+        alone = replace(seen.tail, candidate=own, log_margin=(0.0,) * len(points.alternatives(seen.tail)))
+        return _needed(state, alone, policy, (1.0, own))
     needs = [
-        forecast.needed(*_as_counted(state, point, policy), share, own)
+        _needed(state, point, policy, (share, own))
         for point in (seen.tail, seen.half)
         if point.max_log_e_safe < log_boundary(policy.beta)
     ]
@@ -95,13 +96,18 @@ def needed(state: MetricState, policy: MetricPolicy, share: float) -> forecast.N
     return max(known, key=lambda each: each.exposure) if len(known) == len(needs) else None
 
 
-def _as_counted(state: MetricState, point: Point, policy: MetricPolicy) -> tuple[MetricState, MetricPolicy]:
-    """A point as a metric that counts, for the forecast."""
-    counted = replace(
-        state, stable=point.stable, candidate=point.candidate, log_margin=point.log_margin, measured=None
+def _needed(
+    state: MetricState, point: Point, policy: MetricPolicy, seen: tuple[float, Counts | None]
+) -> forecast.Needed | None:
+    """The forecast at a point, as if it were a metric that counts."""
+    share, own = seen
+    stable = Counts(point.stable.exposure, min(point.stable.exposure, round(point.moved)))
+    counted_state = replace(
+        state, stable=stable, candidate=point.candidate, log_margin=point.log_margin, measured=None
     )
     limit = None if policy.acceptable is None else points.TAIL
-    return counted, replace(policy, margin=point.margin, acceptable=limit)
+    as_counted = replace(policy, acceptable=limit)
+    return forecast.needed(counted_state, as_counted, share, own, points.alternatives(point))
 
 
 def _finding(state: MetricState, policy: MetricPolicy) -> Finding:

@@ -85,8 +85,8 @@ def update(state: MetricState, look: Look, policy: MetricPolicy, _at: float = 0.
         likelihood = counts.add(likelihood, tail, weight)
         seen = replace(
             seen,
-            tail=points.add(seen.tail, tail, weight),
-            half=points.add(seen.half, half, weight),
+            tail=points.add(seen.tail, look, weight),
+            half=points.add(seen.half, look, weight),
             log_odds=points.add_odds(seen.log_odds, half, seen.half.beyond, weight),
         )
     own = _own(seen, policy)

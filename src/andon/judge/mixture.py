@@ -21,7 +21,8 @@ def log_mean(logs: Sequence[float], atoms: Sequence[Atom]) -> float:
     top = max(logs, default=-math.inf)
     if top == -math.inf:
         return -math.inf
-    return top + math.log(math.fsum(a.weight * math.exp(x - top) for x, a in zip(logs, atoms, strict=False)))
+    exp = math.exp
+    return top + math.log(math.fsum([a[1] * exp(x - top) for x, a in zip(logs, atoms, strict=False)]))
 
 
 def log_sum(*parts: tuple[float, float]) -> float:

@@ -164,14 +164,19 @@ class Point:
     """An edge of the buckets at which the arms are compared (see points.py).
 
     edge: its index; -1 while too little is known of the stable release. beyond: the part of the stable
-    release's observations that lay beyond it when it was chosen. margin: how many times as many beyond it
-    stand for a candidate that takes the metric's margin longer. stable, candidate: observations, and those
-    beyond the edges in force. log_margin, max_log_e_safe: as in MetricState.
+    release's observations that lay beyond it when it was chosen. lower, part: an observation of the stable
+    release that took the metric's margin longer would lie beyond the edge from bucket `lower` + 1 on, and so
+    would this part of that bucket. margin: how many times as many that is, about. stable, candidate:
+    observations, and those beyond the edges in force; moved: those of the stable release that would be.
+    log_margin, max_log_e_safe: as in MetricState.
     """
 
     edge: int = -1
     beyond: float = 0.0
+    lower: int = 0
+    part: float = 0.0
     margin: float = 1.0
+    moved: float = 0.0
     stable: Counts = Counts()
     candidate: Counts = Counts()
     log_margin: tuple[float, ...] = ()

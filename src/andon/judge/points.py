@@ -47,14 +47,38 @@ def choose(point: Point, pool: Sequence[int], edges: Sequence[float], part: floa
         range(len(edges) - 1),
         key=lambda index: abs(math.log((beyond[index] + 0.5) / (total + 1.0) / part)),
     )
-    ratio = ratio_at(edge, beyond, edges, margin)
+    lower, inside = moved_to(edge, beyond, edges, margin)
     return replace(
         point,
         edge=edge,
         beyond=min(max((beyond[edge] + 0.5) / (total + 1.0), _SURE[0]), _SURE[1]),
-        margin=ratio,
-        log_margin=point.log_margin or (0.0,) * len(counts.margin_points(ratio)),
+        lower=lower,
+        part=inside,
+        margin=ratio_at(edge, beyond, edges, margin),
+        log_margin=point.log_margin or (0.0,) * len(alternatives(point)),
     )
+
+
+def alternatives(point: Point) -> tuple[float, ...]:
+    """Log ratios of the promotion test: first "as slow as the margin", which is 0, then those below it."""
+    top, *below = counts.margin_points(point.margin)
+    return (0.0, *(each - top for each in below))
+
+
+def moved_to(edge: int, beyond: Sequence[int], edges: Sequence[float], margin: float) -> tuple[int, float]:
+    """Where an observation lies that would lie just beyond the edge if it took `margin` times as long.
+
+    Returns the bucket, and the part of that bucket that lies above the place. Below the first edge nothing is
+    known. The part is that of an even spread of logarithms, or less, where the pool falls off within it.
+    """
+    place = edges[edge] / margin
+    lower = bisect_left(edges, place)
+    if lower == 0:
+        return 0, 0.0
+    even = math.log(edges[lower] / place) / math.log(edges[lower] / edges[lower - 1])
+    high, low = beyond[lower] + 0.5, beyond[lower - 1] + 0.5
+    falling = (high * (low / high) ** even - high) / (low - high) if low > high else even
+    return lower, min(even, falling)
 
 
 def ratio_at(edge: int, beyond: Sequence[int], edges: Sequence[float], margin: float) -> float:
@@ -85,13 +109,28 @@ def seen_at(edge: int, look: Look) -> Look:
     )
 
 
-def add(point: Point, seen: Look, weight: float = 1.0) -> Point:
-    """Add what one look says at the point. weight: what an observation counts for."""
+def add(point: Point, look: Look, weight: float = 1.0) -> Point:
+    """Add one look. weight: what an observation counts for.
+
+    The promotion test compares the candidate beyond the edge with the stable release as if it took the margin
+    longer, look by look: so a load that changes within a step moves both. Part of an observation counts as
+    such a part of an event: its factor is no more than that part of the way to the factor of a whole one.
+    """
+    seen, margin = seen_at(point.edge, look), point.log_margin
+    moved = sum(look.stable_buckets[point.lower + 1 :]) + point.part * look.stable_buckets[point.lower]
+    stable, mine = seen.stable, seen.candidate
+    if stable.exposure and mine.exposure:
+        w, events = mine.exposure / (stable.exposure + mine.exposure), mine.bad + moved
+        margin = tuple(
+            old + weight * (mine.bad * at - events * math.log1p(w * math.expm1(at)))
+            for old, at in zip(margin, alternatives(point), strict=True)
+        )
     return replace(
         point,
-        stable=point.stable.plus(seen.stable),
-        candidate=point.candidate.plus(seen.candidate),
-        log_margin=counts.add_at(counts.margin_points(point.margin), point.log_margin, seen, weight),
+        stable=point.stable.plus(stable),
+        candidate=point.candidate.plus(mine),
+        moved=point.moved + moved,
+        log_margin=margin,
     )
 
 

@@ -1,6 +1,9 @@
 """Metrics that measure: what is said, by which test, and what a look may do to them."""
 
 import math
+import random
+import statistics
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -92,20 +95,45 @@ def test_a_candidate_that_is_slower_between_the_points_fails_by_the_bands():
     assert finding.e_harm > finding.harm_boundary == pytest.approx(1 / (0.01 * 0.25))
 
 
+FINER = replace(LATENCY, edges=(0.05, 0.1, 0.2, 0.5, 1.0, math.inf))
+SPREAD = (20, 30, 30, 15, 5, 0)  # half up to 100 ms, 95 % up to 500 ms, as before
+
+
 def test_a_candidate_that_is_alike_passes_and_says_how_much_is_missing_until_then():
-    before = said(LATENCY, BEGINNING, a_look(times(USUAL, 5), times(USUAL, 5)))
+    beginning = replace(BEGINNING, stable_before=times(SPREAD, 100))
+    before = said(FINER, beginning, a_look(times(SPREAD, 5), times(SPREAD, 5)))
     assert before.outcome is Outcome.INCONCLUSIVE
     (open_one,) = before.findings
     assert open_one.exposure_needed is not None
-    assert before.reason == (
+    assert before.reason.startswith(
         "latency: 25 of 500 took longer than 500 ms on the candidate against 25 of 500 on the stable, 1.0 "
-        f"times as many; proof that it is less than 10 % slower than the stable needs about "
-        f"{open_one.exposure_needed:,} more on the candidate: evidence 1.0 to 1, limit 100 to 1"
+        "times as many; proof that it is less than 10 % slower than the stable needs about "
+        f"{open_one.exposure_needed:,} more on the candidate: evidence "
     )
-    after = said(LATENCY, BEGINNING, *[a_look(times(USUAL, 10), times(USUAL, 10))] * 30)
+    after = said(FINER, beginning, *[a_look(times(SPREAD, 10), times(SPREAD, 10))] * 30)
     assert after.outcome is Outcome.PASS
     assert "less than 10 % slower than the stable: evidence " in after.reason
     assert (after.findings[0].events_needed, after.findings[0].exposure_needed) == (0, 0)
+
+
+def test_what_is_missing_is_right_within_a_factor_of_two():
+    state = state_of(FINER, replace(BEGINNING, stable_before=times(SPREAD, 100)))
+    state = update(state, {"latency": a_look(times(SPREAD, 5), times(SPREAD, 5))}, JudgePolicy((FINER,)))
+    need = judge(state, JudgePolicy((FINER,))).findings[0].exposure_needed
+    noise, taken = random.Random(3), []
+    for _ in range(12):
+        now, used = state, 0
+        while judge(now, JudgePolicy((FINER,))).outcome is not Outcome.PASS:
+            drawn = [Counter(noise.choices(range(6), SPREAD, k=100)) for _ in range(2)]
+            arms = [tuple(each[i] for i in range(6)) for each in drawn]
+            now, used = update(now, {"latency": a_look(*arms)}, JudgePolicy((FINER,))), used + 100
+        taken.append(used)
+    assert need / 2 < statistics.fmean(taken) < need * 2
+
+
+def test_where_the_first_bucket_holds_half_of_it_the_margin_cannot_be_proven():
+    verdict = said(LATENCY, BEGINNING, a_look(times(USUAL, 5), times(USUAL, 5)))
+    assert verdict.findings[0].exposure_needed is None
 
 
 def test_promotion_needs_both_points():

@@ -2,13 +2,12 @@
 
 import itertools
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.judge import points
+from andon.judge import counts, points
 from andon.judge.model import Counts, Look, Point
 
 EDGES = (1.0, 2.0, 4.0, 8.0, math.inf)
@@ -91,7 +90,7 @@ def test_too_little_known_of_the_stable_release_leaves_a_point_as_it_is():
 
 def test_choosing_anew_keeps_what_was_gathered():
     before = points.choose(Point(), (900, 50, 30, 15, 5), EDGES, points.TAIL, 1.1)
-    gathered = points.add(before, Look(Counts(100, 5), Counts(100, 9)))
+    gathered = points.add(before, Look(Counts(100), Counts(100), (90, 5, 3, 2, 0), (85, 6, 5, 3, 1)))
     after = points.choose(gathered, (500, 400, 60, 30, 10), EDGES, points.TAIL, 1.1)
     assert (after.edge, after.log_margin) == (2, gathered.log_margin)
     assert (after.stable, after.candidate) == (Counts(100, 5), Counts(100, 9))
@@ -146,9 +145,44 @@ def test_the_ratio_that_stands_for_the_margin_stays_within_reason(pool, edge, ma
 def test_beyond_an_edge_a_look_counts():
     look = Look(Counts(10), Counts(6), (5, 3, 1, 1, 0), (1, 2, 0, 2, 1))
     assert points.seen_at(1, look) == Look(Counts(10, 2), Counts(6, 3))
-    point = points.add(replace(Point(), edge=1, margin=1.5, log_margin=(0.0,) * 6), points.seen_at(1, look))
-    assert (point.stable, point.candidate) == (Counts(10, 2), Counts(6, 3))
-    assert len(point.log_margin) == 6
+    point = Point(edge=2, lower=1, part=0.5, margin=1.5, log_margin=(0.0,) * 6)
+    point = points.add(point, look)
+    assert (point.stable, point.candidate) == (Counts(10, 1), Counts(6, 3))
+    assert point.moved == 1 + 1 + 0.5 * 3
+    alone = points.add(point, Look(Counts(), Counts(2), (0,) * 5, (0, 0, 0, 1, 1)))
+    assert alone.log_margin == point.log_margin
+
+
+@pytest.mark.parametrize(
+    ("edge", "margin", "lower", "part"),
+    [
+        (2, 1.1, 2, math.log(1.1) / math.log(2)),  # 4 / 1.1 lies between 2 and 4, evenly filled
+        (2, 2.0, 1, 0.0),  # exactly at the edge below
+        (3, 3.0, 2, math.log(4 / (8 / 3)) / math.log(2)),  # a bucket further down
+        (0, 1.1, 0, 0.0),  # below the first edge nothing is known
+    ],
+)
+def test_a_slower_observation_is_looked_for_where_it_lay_before(edge, margin, lower, part):
+    bucket, inside = points.moved_to(edge, [10**9 - 1, 10**9 - 2, 10**9 - 3, 10**9 - 4, 0], EDGES, margin)
+    assert (bucket, inside) == (lower, pytest.approx(part, abs=1e-6))
+    _, falling = points.moved_to(edge, [1000, 100, 10, 1, 0], EDGES, margin)
+    assert falling <= inside
+
+
+@pytest.mark.parametrize("rates", [(0.5, 0.5), (0.2, 0.2), (0.2, 0.5), (0.9, 1.0)])
+def test_a_candidate_as_slow_as_the_margin_earns_no_promotion_on_average(rates):
+    """Exact, over every outcome: an observation of the stable release counts nothing, half or whole."""
+    point = Point(edge=1, lower=1, part=0.5, margin=1.4, log_margin=(0.0,) * 6)
+    total = 0.0
+    for stable in itertools.product((0, 1, 2), repeat=3):  # below, in the bucket that counts half, beyond
+        for mine in range(5):
+            half = rates[0] * 0.5
+            chances = {0: 1 - rates[0] - half / 2, 1: half, 2: rates[0] - half / 2}
+            weight = math.prod(chances[each] for each in stable) * binomial(4, mine, rates[1])
+            buckets = (stable.count(0), stable.count(1), stable.count(2), 0, 0)
+            look = Look(Counts(3), Counts(4), buckets, (4 - mine, 0, mine, 0, 0))
+            total += weight * math.exp(counts.log_e_safe(points.add(point, look).log_margin))
+    assert total <= 1.0 + 1e-9
 
 
 def test_a_percentile_is_the_edge_up_to_which_so_many_lie():
