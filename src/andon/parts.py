@@ -53,6 +53,10 @@ from andon.rollouts.noises.recorder import NoiseRecorder, Noises
 from andon.rollouts.noises.recorder import Sources as NoiseSources
 from andon.rollouts.noises.store import NoiseStore
 from andon.rollouts.observer import Observer, Views
+from andon.rollouts.sets.barrier import SetGates
+from andon.rollouts.sets.commands import SetCommands
+from andon.rollouts.sets.controller import SetController
+from andon.rollouts.sets.store import SetStore
 from andon.rollouts.store import RolloutStore
 from andon.rollouts.tasks.store import TaskStore
 from andon.seen import Manifests, Seen
@@ -275,6 +279,7 @@ def _wired(
     seen.confirmed_by(gateway)
     holder = Holder(f"{base.place}{os.getpid()}", settings.rollouts.lease)
     tasks = _tasks(base, wakes, seen, holder)
+    sets = SetStore(base.database)
     noises = NoiseStore(base.database)
     recorder = NoiseRecorder(
         noises, LeaseStore(base.database), clock, holder, NoiseSources(base.desired.list, seen.last_readings)
@@ -286,7 +291,7 @@ def _wired(
             evidence=seen,
             state=rollouts,
             gates=gates,
-            outside=outside.view,
+            outside=SetGates(sets, outside.view),
             tasks=tasks.view,
         ),
         base.judges,
@@ -335,6 +340,16 @@ def _wired(
     )
     advance = AdvanceController(access.policies, rollouts, commands, base.desired.list, clock)
     loop("advance", advance.tick, _ADVANCE_INTERVAL)
+    moving = SetController(
+        sets,
+        rollouts,
+        commands,
+        LeaseStore(base.database),
+        clock,
+        holder=holder,
+        changed=lambda: wakes.wake("rollouts", "instances", "gateway"),
+    )
+    loop("sets", moving.tick, settings.rollouts.interval)
     services = Services(
         clock=clock,
         version=version("andon"),
@@ -343,6 +358,7 @@ def _wired(
         ship=Ship(runs, clock, lambda: wakes.wake("pipelines"), roots=settings.pipelines.sources),
         rollouts=rollouts,
         commands=commands,
+        sets=SetCommands(sets, commands, base.releases, clock),
         before=Before(outside, tasks),
         desired=base.desired,
         timeline=base.timeline,

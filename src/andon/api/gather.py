@@ -18,6 +18,7 @@ from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.pipelines.model import Run
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import Cord, Rollout
+from andon.rollouts.sets.model import SetRollout
 from andon.targets.model import Instance
 from andon.timeline.records import Record
 from andon.timeline.store import Filter
@@ -107,6 +108,7 @@ class Gather:
             version=self.services.version,
             cords=[views.cord(each) for each in cords],
             units=[_with_hold(each, held) for each in tiles],
+            sets=[views.set_rollout(each) for each in await self.set_rollouts(caller, only_active=True)],
         )
 
     async def cords(self, caller: Caller) -> list[Cord]:
@@ -121,6 +123,19 @@ class Gather:
     async def holds(self, caller: Caller) -> list[Hold]:
         """The holds in force that the caller sees."""
         return [each for each in await self.services.commands.holds() if sees(caller, each)]
+
+    async def set_rollouts(self, caller: Caller, *, only_active: bool = False) -> list[SetRollout]:
+        """Sets on their way, and those that were, of which the caller sees every unit."""
+        found = await self.services.sets.rollouts()
+        return [
+            each
+            for each in found
+            if not (only_active and each.phase.is_over)
+            and all(
+                caller.may(Permission.FLOOR_VIEW, Place(environment=each.environment, unit=part.unit))
+                for part in each.parts
+            )
+        ]
 
     async def units(self, caller: Caller) -> list[model.UnitView]:
         """Every unit that was ever released or deployed, as far as the caller sees it."""

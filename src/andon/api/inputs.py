@@ -151,6 +151,27 @@ class RollBack(Signed):
     to: Annotated[Plain | None, Field(max_length=80)] = None
 
 
+class MemberGiven(Body):
+    """One release of a set."""
+
+    unit: Plain = Field(max_length=40, examples=["mes"])
+    version: Plain = Field(max_length=80, examples=["1.1.0"])
+
+
+class PublishSet(Body):
+    """Releases that are promoted and come back together, in the order in which they begin."""
+
+    name: Plain = Field(max_length=40, examples=["line"])
+    version: Plain = Field(max_length=80, examples=["1.4.0"])
+    members: list[MemberGiven] = Field(min_length=2, max_length=20)
+
+
+class DeploySet(Because):
+    """Move a set into an environment; without a version the newest."""
+
+    version: Annotated[Plain | None, Field(max_length=80)] = None
+
+
 class TryAgain(Body):
     """Try again what was given up of `version`, or of every release that should run there."""
 

@@ -360,6 +360,49 @@ class HoldView(View):
     at: datetime
 
 
+class MemberView(View):
+    """One release of a set."""
+
+    unit: str
+    version: str
+
+
+class SetView(View):
+    """Releases that are promoted and come back together, in the order in which they begin."""
+
+    name: str
+    version: str
+    members: list[MemberView]
+    actor: str
+    at: datetime
+
+
+class PartView(View):
+    """A member on its way. `rollout` moves it, `back` takes it back after it was promoted; null: none."""
+
+    unit: str
+    version: str
+    rollout: str | None
+    back: str | None
+
+
+class SetRolloutView(View):
+    """A set on its way into an environment, or one that was."""
+
+    id: str
+    name: str
+    version: str
+    environment: str
+    phase: str = Field(examples=["going"])
+    is_over: bool
+    is_open: bool = Field(description="All members were ready, so that they may be promoted")
+    parts: list[PartView]
+    reason: str
+    actor: str
+    created_at: datetime
+    finished_at: datetime | None
+
+
 class RecordView(View):
     """One thing that happened."""
 
@@ -474,6 +517,7 @@ class Status(View):
     version: str
     cords: list[CordView]
     units: list[UnitStatus]
+    sets: list[SetRolloutView] = Field(default_factory=list, description="Sets on their way")
 
 
 class UnitView(View):

@@ -20,6 +20,7 @@ from andon.rollouts.gates import Answered
 from andon.rollouts.gather import Gained
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import Cord, GateSeen, RequestKind, Rollout
+from andon.rollouts.sets.model import Member, SetRelease, SetRollout
 from andon.rollouts.steps import Plan
 from andon.rollouts.tasks.model import Try
 from andon.targets.model import Instance
@@ -198,6 +199,48 @@ class Before(Protocol):
     async def log(self, made: Try, /) -> str: ...
 
 
+class StoredSet(Protocol):
+    """A published set (`rollouts/sets/store.py`)."""
+
+    @property
+    def release(self) -> SetRelease: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def actor(self) -> str: ...
+
+
+class Sets(Protocol):
+    """Sets of units that move together (`rollouts/sets/commands.py`)."""
+
+    async def publish(
+        self, name: str, version: Version, members: Sequence[Member], actor: str
+    ) -> SetRelease: ...
+    async def list(self) -> Sequence[StoredSet]: ...
+    async def rollouts(self, limit: int = 50) -> Sequence[SetRollout]: ...
+    async def deploy(  # noqa: PLR0913  as the command
+        self,
+        name: str,
+        environment: EnvironmentName,
+        *,
+        version: Version | None = None,
+        actor: str,
+        reason: str,
+        proposer_id: str = "",
+        needs_approval: bool = False,
+    ) -> SetRollout: ...
+    async def rollback(
+        self,
+        name: str,
+        environment: EnvironmentName,
+        *,
+        actor: str,
+        reason: str,
+        signature: Signature | None = None,
+    ) -> SetRollout: ...
+    async def document_of_rollback(self, name: str, environment: EnvironmentName) -> Document: ...
+
+
 class Retry(Protocol):
     """What people ask of targets (`targets/retries.py`)."""
 
@@ -256,6 +299,7 @@ class Services:
     ship: Ship
     rollouts: Rollouts
     commands: Commands
+    sets: Sets
     before: Before
     desired: DesiredState
     timeline: Timeline

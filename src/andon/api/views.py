@@ -7,7 +7,7 @@ from typing import Any
 
 from andon.access.signatures.model import Document, Signature, Standing
 from andon.api import model
-from andon.api.services import Look, Probe
+from andon.api.services import Look, Probe, StoredSet
 from andon.judge import sequential
 from andon.judge.model import Counts, Finding, MetricPolicy, Percentiles, Verdict
 from andon.judge.outlook import outlook
@@ -18,6 +18,7 @@ from andon.rollouts.gates import Answered
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import Cord, Phase, Rollout, Stage
 from andon.rollouts.replays import Replayed
+from andon.rollouts.sets.model import SetRollout
 from andon.rollouts.steps import Plan
 from andon.targets.model import Instance
 from andon.timeline.records import Record
@@ -106,6 +107,38 @@ def hold(held: Hold) -> model.HoldView:
         actor=held.actor,
         reason=held.reason,
         at=held.at,
+    )
+
+
+def set_release(stored: StoredSet) -> model.SetView:
+    """A published set."""
+    release = stored.release
+    members = [model.MemberView(unit=each.unit, version=each.version) for each in release.members]
+    return model.SetView(
+        name=release.name, version=release.version, members=members, actor=stored.actor, at=stored.at
+    )
+
+
+def set_rollout(moving: SetRollout) -> model.SetRolloutView:
+    """A set on its way."""
+    return model.SetRolloutView(
+        id=moving.id,
+        name=moving.name,
+        version=moving.version,
+        environment=moving.environment,
+        phase=moving.phase.value,
+        is_over=moving.phase.is_over,
+        is_open=moving.is_open,
+        parts=[
+            model.PartView(
+                unit=each.unit, version=each.version, rollout=each.rollout or None, back=each.back or None
+            )
+            for each in moving.parts
+        ],
+        reason=moving.reason,
+        actor=moving.actor,
+        created_at=moving.created_at,
+        finished_at=moving.finished_at,
     )
 
 

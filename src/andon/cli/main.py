@@ -21,6 +21,7 @@ from andon.cli import (
     rollouts,
     secrets,
     server,
+    sets,
     ship,
     signatures,
     signin,
@@ -69,8 +70,8 @@ def options(
 
 
 for group in (
-    server, signin, ship, rollouts, holds, approvals, before, judge, look, timeline, audit, signatures,
-    policies, users, roles, tokens, secrets, authority, access, witness,
+    server, signin, ship, rollouts, holds, sets, approvals, before, judge, look, timeline, audit,
+    signatures, policies, users, roles, tokens, secrets, authority, access, witness,
 ):  # fmt: skip
     group.register(app)
 needs.show(app)

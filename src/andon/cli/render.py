@@ -1,6 +1,8 @@
 """API values as Rich renderables: trees, tables, one line. Pure; nothing is asked or printed here."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -52,6 +54,8 @@ def status(floor: Status) -> RenderableType:
     for cord in floor.cords:
         where = cord.environment or "everywhere"
         root.add(f"[red bold]■ cord pulled[/] {where} by {escape(cord.actor)}: {escape(cord.reason)}")
+    for each in floor.sets:
+        root.add(set_line(each.model_dump()))
     branches: dict[str, Tree] = {}
     for unit in floor.units:
         branch = branches.get(unit.environment)
@@ -61,6 +65,14 @@ def status(floor: Status) -> RenderableType:
     if not floor.units:
         root.add("[dim]nothing is deployed yet; ship a unit: andon ship PATH[/]")
     return root
+
+
+def set_line(view: Mapping[str, Any]) -> str:
+    """A set on its way, in one line."""
+    return (
+        f"[dim]{view['id']}[/] set [bold]{view['name']}@{view['version']}[/] in {view['environment']}"
+        f" [{_PHASE.get(view['phase'], 'cyan')}]{view['phase']}[/]  {escape(view['reason'])}"
+    )
 
 
 def _add_unit(branch: Tree, unit: UnitStatus) -> None:

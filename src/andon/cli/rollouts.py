@@ -11,10 +11,11 @@ from andon.cli.client import Client
 from andon.cli.context import EnvironmentOption, Json, Reason, Watch, asked, client_of, out, print_json
 from andon.cli.needs import needs
 from andon.cli.signing import MeaningOption, PasswordStdin, Pen, UserOption
-from andon.kernel.errors import Conflict, NotFound
+from andon.kernel.errors import Conflict, InvalidInput, NotFound
 from andon.units.model import StrategyName
 
 _UnitArgument = Annotated[str, typer.Argument(help="Unit, such as mes")]
+_MaybeUnit = Annotated[str | None, typer.Argument(help="Unit, such as mes")]
 _RolloutArgument = Annotated[str, typer.Argument(help="Unit, or the id of a rollout")]
 _PERMISSIONS = {
     "promote": Permission.PROMOTE,
@@ -63,13 +64,17 @@ def register(app: typer.Typer) -> None:
 @needs(Permission.PROPOSE)
 def deploy(
     context: typer.Context,
-    unit: _UnitArgument,
+    unit: _MaybeUnit = None,
     version: Annotated[
         str | None, typer.Option("--version", "-V", help="Release to deploy, such as 1.1.0")
     ] = None,
     environment: EnvironmentOption = "production",
     source: Annotated[
         str | None, typer.Option("--from", help="Instead of a version: what is stable in this environment")
+    ] = None,
+    set_: Annotated[
+        str | None,
+        typer.Option("--set", help="Instead of a unit: this set, by default its newest"),
     ] = None,
     override: Annotated[
         bool, typer.Option("--override", help="Also where it did not finish in the environment before")
@@ -84,6 +89,11 @@ def deploy(
     as_json: Json = False,
 ) -> None:
     """Begin a rollout."""
+    if set_ is not None:
+        _deploy_set(context, set_, environment, version, reason, as_json=as_json)
+        return
+    if unit is None:
+        raise InvalidInput("which-unit", "name a unit, or a set with --set NAME")
     body: dict[str, Any] = {
         "unit": unit,
         "environment": environment,
@@ -112,13 +122,25 @@ def deploy(
         _begun(client, answer, watch=watch, as_json=as_json)
 
 
+def _deploy_set(
+    context: typer.Context, name: str, environment: str, version: str | None, reason: str, *, as_json: bool
+) -> None:
+    with client_of(context) as client:
+        path = f"/sets/{name}/environments/{environment}/deploy"
+        begun = client.post(path, version=version, reason=reason or f"deploy set {name}")
+    print_json(begun) if as_json else out.print(render.set_line(begun))
+
+
 @needs(Permission.ROLLBACK)
 def rollback(
     context: typer.Context,
-    unit: _UnitArgument,
+    unit: _MaybeUnit = None,
     environment: EnvironmentOption = "production",
     to: Annotated[
         str | None, typer.Option(help="Release to go back to; default: the last stable one")
+    ] = None,
+    set_: Annotated[
+        str | None, typer.Option("--set", help="Instead of a unit: all of this set, as it was deployed last")
     ] = None,
     meaning: MeaningOption = None,
     user: UserOption = None,
@@ -130,6 +152,14 @@ def rollback(
     """Go back."""
     why = asked(reason, "Why go back?")
     pen = Pen(user, password_stdin, meaning)
+    if set_ is not None:
+        with client_of(context) as client:
+            path = f"/sets/{set_}/environments/{environment}/rollback"
+            after = pen.signed(lambda signature: client.post(path, reason=why, signature=signature))
+        print_json(after) if as_json else out.print(render.set_line(after))
+        return
+    if unit is None:
+        raise InvalidInput("which-unit", "name a unit, or a set with --set NAME")
     path = f"/units/{unit}/environments/{environment}/rollback"
     with client_of(context) as client:
         answer = pen.signed(lambda signature: client.post(path, to=to, reason=why, signature=signature))

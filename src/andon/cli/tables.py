@@ -285,6 +285,25 @@ def holds(found: Sequence[View]) -> RenderableType:
     return shown
 
 
+def sets(found: Sequence[View], moving: Sequence[View]) -> RenderableType:
+    """Published sets, and those on their way."""
+    if not found:
+        return Text("no sets yet; sign one: andon sets publish andon-set.toml", style="dim")
+    shown = table("set", "members, in their order", "signed by", "at")
+    for each in found:
+        members = ", ".join(f"{one['unit']} {one['version']}" for one in each["members"])
+        name = f"[bold]{escape(each['name'])}[/]@{escape(each['version'])}"
+        shown.add_row(name, escape(members), escape(each["actor"]), at(each["at"]))
+    lines = [
+        Text.from_markup(
+            f"[dim]{each['id']}[/] {escape(each['name'])}@{each['version']} in {escape(each['environment'])} "
+            f"[bold]{each['phase']}[/]  {escape(each['reason'])}"
+        )
+        for each in moving[:10]
+    ]
+    return Group(shown, *lines)
+
+
 def values(found: Mapping[str, Any]) -> RenderableType:
     """Names and values, one a line."""
     shown = Table(box=None, show_header=False)

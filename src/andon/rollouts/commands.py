@@ -59,9 +59,9 @@ class Commands(Asking, Returning, CordCommands, HoldCommands):
             Untrusted: the environment's policy was changed by other hands.
         """
         what = (unit, environment, version)
-        await self._check_source(what, override)
+        await self.check_source(what, override)
         by = "" if override is None else override.signer
-        current, made = await self._planned(what, strategy, changes, needs_approval=needs_approval, by=by)
+        current, made = await self.planned(what, strategy, changes, needs_approval=needs_approval, by=by)
         if shown and shown != made.hash:
             raise Conflict(
                 "plan-moved", "the plan is not the one that was shown any more", hint="look at it again"
@@ -84,7 +84,7 @@ class Commands(Asking, Returning, CordCommands, HoldCommands):
         Raises: InvalidInput when its judge is unknown or refuses its policy, as `deploy` would.
         """
         what = (unit, environment, version)
-        made = (await self._planned(what, strategy, changes, needs_approval=needs_approval))[1]
+        made = (await self.planned(what, strategy, changes, needs_approval=needs_approval))[1]
         self._judge.start(made.policy)
         return made
 
@@ -92,14 +92,14 @@ class Commands(Asking, Returning, CordCommands, HoldCommands):
         """Why `deploy` would be refused now, as a sentence; empty where nothing stands in the way."""
         try:
             await self._check_free(unit, environment)
-            await self._check_source((unit, environment, version), None)
+            await self.check_source((unit, environment, version), None)
         except AndonError as error:
             return error.message
         if version == await self._store.stable(unit, environment):
             return f"{version} is the stable release of {unit} in {environment} already"
         return ""
 
-    async def _planned(
+    async def planned(
         self,
         what: tuple[UnitName, EnvironmentName, Version],
         strategy: StrategyName | None,
@@ -108,7 +108,10 @@ class Commands(Asking, Returning, CordCommands, HoldCommands):
         needs_approval: bool,
         by: str = "",
     ) -> tuple[Current, Plan]:
-        """What runs now, and what a deployment will do: what the manifest proposes, within the policy."""
+        """What runs now, and what a deployment will do: what the manifest proposes, within the policy.
+
+        Raises as `deploy`, except for what stands in the way now.
+        """
         unit, environment, version = what
         manifest = await self._catalog.manifest(unit, version)
         current = await self._before(unit, environment, manifest)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from andon.access.policies.model import Bounds
-from andon.access.signatures.model import Signature
+from andon.access.signatures.model import Action, Document, Signature
 from andon.judge.model import JudgePolicy, JudgeState, Noise
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict
@@ -113,8 +113,25 @@ class Desk:
         made: Plan,
         asked: Asked,
     ) -> Rollout:
-        unit, environment, version = what
+        unit, environment, _version = what
         await self._check_free(unit, environment)
+        rollout = self.made(what, current, made, asked)
+        await self._store.create(rollout, rollout.created_at, asked.signature)
+        return rollout
+
+    def made(
+        self,
+        what: tuple[UnitName, EnvironmentName, Version],
+        current: Current,
+        made: Plan,
+        asked: Asked,
+    ) -> Rollout:
+        """A rollout at its first moment; nothing is written.
+
+        Raises:
+            Conflict: that release is stable there already. InvalidInput: its judge refuses the plan.
+        """
+        unit, environment, version = what
         if version == current.stable:
             raise Conflict(
                 "already-stable", f"{version} is the stable release of {unit} in {environment} already"
@@ -130,9 +147,7 @@ class Desk:
             reason=asked.reason,
             proposer_id=asked.proposer_id,
         )
-        rollout = begin(beginning, made, self._judge.start(made.policy), now)
-        await self._store.create(rollout, now, asked.signature)
-        return rollout
+        return begin(beginning, made, self._judge.start(made.policy), now)
 
     async def _check_free(self, unit: UnitName, environment: EnvironmentName) -> None:
         """Say early and clearly what `create` would refuse; it checks again in its transaction."""
@@ -147,7 +162,13 @@ class Desk:
                 hint=f"andon status; wait for it, or andon abort {active.id}",
             )
 
-    async def _check_source(
+    async def demand(
+        self, action: Action, environment: EnvironmentName, signature: Signature | None, present: Document
+    ) -> None:
+        """See that what is asked is signed where the policy wants that. Raises as `Authority.demand`."""
+        await self._authority.demand(action, environment, signature, present)
+
+    async def check_source(
         self, what: tuple[UnitName, EnvironmentName, Version], override: Signature | None = None
     ) -> None:
         """See that a release may come from the environment before, or that somebody lets it with a signature.

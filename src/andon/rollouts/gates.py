@@ -102,7 +102,7 @@ def why_shut(gate: Gate, seen: Observation) -> str:
             return "" if is_open(gate, seen.answers) else waiting(gate, seen.answers)
         case GateKind.HOLD:
             return f"waits until a person resumes it, at {gate.key}"
-        case GateKind.WINDOW | GateKind.PRODUCTION | GateKind.WEBHOOK:
+        case GateKind.WINDOW | GateKind.PRODUCTION | GateKind.WEBHOOK | GateKind.SET:
             said = seen.gates.get(gate.key, UNSEEN)
             return "" if said.state is GateState.OPEN else f"gate {gate.key} {said.reason}"
     assert_never(gate.kind)

@@ -12,6 +12,7 @@ _WHO = {
     GateKind.WINDOW: "the plant's calendar",
     GateKind.PRODUCTION: "the state of production",
     GateKind.WEBHOOK: "the outside system",
+    GateKind.SET: "the rest of its set",
 }
 
 

@@ -12,6 +12,7 @@ from andon.rollouts.model import Request, RequestKind, Rollout
 from andon.rollouts.plan import Current, plan_rollback
 from andon.rollouts.rows.store import Loaded
 from andon.rollouts.stables.store import Stable
+from andon.rollouts.steps import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,18 @@ class Returning(Desk):
         manifest = await self._catalog.manifest(unit, way.to)
         gate = None
         if not way.was_stable:
-            await self._check_source((unit, environment, way.to))
+            await self.check_source((unit, environment, way.to))
             gate = await self._authority.gate(environment, needs_approval=needs_approval)
         made = plan_rollback(manifest, environment, way.current, gate)
         return await self._begin((unit, environment, way.to), way.current, made, asked)
+
+    async def planned_back(
+        self, unit: UnitName, environment: EnvironmentName, to: Version
+    ) -> tuple[Current, Plan]:
+        """What runs now, and what going back to `to` will do; to a release that was stable there before."""
+        manifest = await self._catalog.manifest(unit, to)
+        current = await self._current(unit, environment)
+        return current, plan_rollback(manifest, environment, current)
 
     async def document_of_rollback(
         self, unit: UnitName, environment: EnvironmentName, to: Version | None = None

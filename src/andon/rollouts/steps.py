@@ -23,6 +23,7 @@ class GateKind(StrEnum):
     PRODUCTION = "production"  # the state of production, as the MES says it
     WEBHOOK = "webhook"  # an outside system
     HOLD = "hold"  # anybody who may resume a rollout
+    SET = "set"  # the other units of its set
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from andon.rollouts.holds.store import HoldStore
 from andon.rollouts.looks import store as looks
 from andon.rollouts.looks.store import Change, StoredLook
 from andon.rollouts.model import Cord, Phase, Request, Rollout
+from andon.rollouts.places.store import check_unset
 from andon.rollouts.rows import store as rows
 from andon.rollouts.rows.store import Loaded, evidence, rollouts
 from andon.rollouts.stables import store as stables
@@ -145,20 +146,9 @@ class RolloutStore(DamageStore):
         """
         try:
             async with self._database.transaction() as tx:
-                await _check_beginning(tx, rollout)
-                await tx.execute(
-                    insert(rollouts).values(id=rollout.id, created_at=at, revision=1, **rows.values(rollout))
-                )
-                await tx.execute(
-                    insert(evidence).values(
-                        rollout=rollout.id, seq=rollout.evidence.seq, document=codec.encode(rollout.evidence)
-                    )
-                )
-                await rows.write_wanted(tx, rollout)
+                await check_unset(tx, rollout.unit, rollout.environment)
+                await insert_rollout(tx, rollout, at)
                 await _sign(tx, signature, at)
-                await timeline.append(tx, telling.created(rollout), at)
-                if (hold := holding.of_beginning(rollout)) is not None:
-                    await holds.make(tx, hold)
         except Conflict as error:
             if error.code != "already-there":
                 raise
@@ -173,11 +163,9 @@ class RolloutStore(DamageStore):
             Conflict: the rollout moved in between, or the signature was used before.
         """
         signed = request if signature is None else replace(request, signature=signature.id)
-        after = replace(before.rollout, request=signed)
         async with self._database.transaction() as tx:
-            await rows.write(tx, after, before.revision)
+            after = await insert_request(tx, before, signed, at)
             await _sign(tx, signature, at)
-            await timeline.append(tx, telling.requested(after, signed), at)
         return after
 
     async def answer(self, before: Loaded, signature: Signature, at: datetime, *, is_yes: bool) -> Rollout:
@@ -231,6 +219,41 @@ class RolloutStore(DamageStore):
     async def cords(self) -> Sequence[Cord]:
         """The cords that are pulled, by environment; everywhere comes first."""
         return await self.cord.list()
+
+
+async def insert_rollout(tx: AsyncConnection, rollout: Rollout, at: datetime) -> None:
+    """Begin a rollout in the transaction of what begins it. Raises as `RolloutStore.create`."""
+    await _check_beginning(tx, rollout)
+    await tx.execute(
+        insert(rollouts).values(id=rollout.id, created_at=at, revision=1, **rows.values(rollout))
+    )
+    written = codec.encode(rollout.evidence)
+    await tx.execute(insert(evidence).values(rollout=rollout.id, seq=rollout.evidence.seq, document=written))
+    await rows.write_wanted(tx, rollout)
+    await timeline.append(tx, telling.created(rollout), at)
+    if (hold := holding.of_beginning(rollout)) is not None:
+        await holds.make(tx, hold)
+
+
+async def insert_request(tx: AsyncConnection, before: Loaded, request: Request, at: datetime) -> Rollout:
+    """Store what is asked of a rollout in the transaction of who asks; raises Conflict where it moved."""
+    after = replace(before.rollout, request=request)
+    await rows.write(tx, after, before.revision)
+    await timeline.append(tx, telling.requested(after, request), at)
+    return after
+
+
+async def check_place(tx: AsyncConnection, unit: UnitName, environment: EnvironmentName) -> None:
+    """See that no rollout is under way there; raises Conflict."""
+    query = select(rollouts.c.id).where(
+        rollouts.c.unit == unit, rollouts.c.environment == environment, rollouts.c.is_active
+    )
+    if (found := (await tx.execute(query)).scalar_one_or_none()) is not None:
+        raise Conflict(
+            "rollout-active",
+            f"rollout {found} of {unit} in {environment} is under way",
+            hint=f"andon status; wait for it, or andon abort {found}",
+        )
 
 
 async def _check_beginning(tx: AsyncConnection, rollout: Rollout) -> None:

@@ -30,6 +30,7 @@ from andon.rollouts.model import (
 )
 from andon.rollouts.outside.commands import GateCommands
 from andon.rollouts.outside.view import answered
+from andon.rollouts.sets.model import SetRollout
 from andon.rollouts.tasks.model import Try
 from andon.targets.model import Instance, InstanceState
 from andon.targets.retries import Retries
@@ -38,6 +39,7 @@ from andon.testing.keeping import FakeAudit, FakeSecrets, matches
 from andon.testing.ordering import FakeCommands
 from andon.testing.outside import Answers
 from andon.testing.pledges import FakePolicies, FakeSigning, policy_of
+from andon.testing.sets import FakeSets, FakeStoredSet
 from andon.testing.shelves import FakeLook, FakeReleases, FakeRollouts, Part
 from andon.timeline import origin
 from andon.timeline.records import Event, Record
@@ -61,6 +63,8 @@ class FakePlant:
     desired: dict[tuple[str, str], Desired] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     cords: list[Cord] = field(default_factory=list)
+    sets: list[FakeStoredSet] = field(default_factory=list)
+    set_rollouts: list[SetRollout] = field(default_factory=list)
     holds: dict[tuple[UnitName, EnvironmentName], Hold] = field(default_factory=dict)
     changed: dict[str, Document] = field(default_factory=dict)  # by subject: what was signed, as it is now
     instances: list[Instance] = field(default_factory=list)
@@ -115,6 +119,7 @@ class FakePlant:
             ship=_Ship(self),
             rollouts=FakeRollouts(self),
             commands=FakeCommands(self),
+            sets=FakeSets(self),
             before=_Before(self),
             desired=_Desired(self),
             timeline=_Timeline(self),

@@ -37,6 +37,11 @@ _BODIES = {
     "DELETE /api/v1/cord": _REASON | {"environment": "production"},
     "POST /api/v1/rollouts/{rollout}/gates/{gate}": {"answer": "yes"},
     "POST /api/v1/runs": {"path": "/srv/mes"},
+    "POST /api/v1/sets": {
+        "name": "line",
+        "version": "1.0.0",
+        "members": [{"unit": "mes", "version": "1.2.0"}, {"unit": "roastery", "version": "2.4.1"}],
+    },
     "POST /api/v1/login": {"login": "viewer", "password": PASSWORD},
     "POST /api/v1/login/terminal": {"login": "viewer", "password": PASSWORD},
     "POST /api/v1/login/refresh": {"refresh_token": "none"},

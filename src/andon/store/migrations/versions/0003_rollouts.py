@@ -53,6 +53,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("uq_set_parts_active", "set_parts")
+    op.drop_table("set_parts")
+    op.drop_index("ix_set_rollouts_name", "set_rollouts")
+    op.drop_table("set_rollouts")
+    op.drop_table("set_releases")
     op.drop_table("holds")
     op.drop_index("ix_tasks_state", "tasks")
     op.drop_table("tasks")
@@ -73,4 +78,43 @@ def _hold_and_set() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("unit", "environment", name="pk_holds"),
+    )
+    op.create_table(
+        "set_releases",
+        sa.Column("name", sa.String(60), nullable=False),
+        sa.Column("version", sa.String(60), nullable=False),
+        sa.Column("document", sa.JSON(), nullable=False),
+        sa.Column("envelope", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.String(120), nullable=False),
+        sa.PrimaryKeyConstraint("name", "version", name="pk_set_releases"),
+    )
+    op.create_table(
+        "set_rollouts",
+        sa.Column("id", sa.String(60), nullable=False),
+        sa.Column("name", sa.String(60), nullable=False),
+        sa.Column("environment", sa.String(60), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("document", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_set_rollouts"),
+    )
+    op.create_index("ix_set_rollouts_name", "set_rollouts", ["name", "environment", "created_at"])
+    op.create_table(
+        "set_parts",
+        sa.Column("set", sa.String(60), nullable=False),
+        sa.Column("unit", sa.String(60), nullable=False),
+        sa.Column("environment", sa.String(60), nullable=False),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("set", "unit", name="pk_set_parts"),
+    )
+    active = sa.text("is_active")
+    op.create_index(
+        "uq_set_parts_active",
+        "set_parts",
+        ["unit", "environment"],
+        unique=True,
+        sqlite_where=active,
+        postgresql_where=active,
     )

@@ -1,0 +1,96 @@
+"""Sets: units that are promoted and come back together."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from andon.access.model import EVERYWHERE, Permission, Place
+from andon.access.signatures.model import Action
+from andon.api import inputs, model, places, signing, views
+from andon.api.callers import Current
+from andon.api.declared import needs
+from andon.api.gather import Gather
+from andon.api.problems import documented
+from andon.kernel import ids
+from andon.rollouts.sets.model import Member
+
+_P = Permission
+_HERE = "/sets/{name}/environments/{environment}"
+_Name = Annotated[str, Path(max_length=40, examples=["line"])]
+
+
+def router(gather: Gather) -> APIRouter:
+    """Endpoints of sets. What moves one moves several units: it takes the right for the whole environment."""
+    api = APIRouter(prefix=inputs.V1, tags=["sets"])
+    services = gather.services
+
+    @api.get("/sets", summary="Published sets, newest first", dependencies=[needs(_P.FLOOR_VIEW)])
+    async def sets(caller: Current) -> list[model.SetView]:
+        return [
+            views.set_release(each)
+            for each in await services.sets.list()
+            if all(caller.may(_P.FLOOR_VIEW, Place(unit=member.unit)) for member in each.release.members)
+        ]
+
+    @api.post(
+        "/sets",
+        status_code=201,
+        summary="Sign releases that belong together, in their order",
+        responses=documented(404, 409, 422),
+        dependencies=[needs(_P.PROPOSE, places.query)],
+    )
+    async def publish(body: inputs.PublishSet, caller: Current) -> model.SetView:
+        members = [Member(inputs.unit(each.unit), inputs.version(each.version)) for each in body.members]
+        made = await services.sets.publish(body.name, inputs.version(body.version), members, caller.name)
+        stored = next(each for each in await services.sets.list() if each.release == made)
+        return views.set_release(stored)
+
+    @api.get(
+        "/set-rollouts", summary="Sets on their way, and those that were", dependencies=[needs(_P.FLOOR_VIEW)]
+    )
+    async def rollouts(caller: Current) -> list[model.SetRolloutView]:
+        return [views.set_rollout(each) for each in await gather.set_rollouts(caller)]
+
+    @api.post(
+        f"{_HERE}/deploy",
+        status_code=201,
+        summary="Move a set into an environment",
+        responses=documented(404, 409, 422),
+        dependencies=[needs(_P.PROPOSE, places.whole_environment)],
+    )
+    async def deploy(
+        name: _Name, environment: inputs.EnvironmentPath, body: inputs.DeploySet, caller: Current
+    ) -> model.SetRolloutView:
+        place = Place(environment=environment, unit=EVERYWHERE)
+        begun = await services.sets.deploy(
+            ids.name(name, what="set"),
+            inputs.environment(environment),
+            version=inputs.version(body.version) if body.version else None,
+            actor=caller.name,
+            reason=body.reason,
+            proposer_id=caller.principal.user_id,
+            needs_approval=not caller.may(_P.DEPLOY, place),
+        )
+        return views.set_rollout(begun)
+
+    @api.post(
+        f"{_HERE}/rollback",
+        status_code=202,
+        summary="Take the newest rollout of a set back, whole, also where it was promoted",
+        responses=documented(404, 409, 422),
+        dependencies=[needs(_P.ROLLBACK, places.whole_environment)],
+    )
+    async def rollback(
+        name: _Name, environment: inputs.EnvironmentPath, body: inputs.Signed, caller: Current
+    ) -> model.SetRolloutView:
+        own, there = ids.name(name, what="set"), inputs.environment(environment)
+        wanted = signing.Wanted(Action.ROLLBACK, there, body.reason, body.signature)
+        signature = await signing.sign(
+            services, caller, wanted, lambda: services.sets.document_of_rollback(own, there)
+        )
+        after = await services.sets.rollback(
+            own, there, actor=caller.name, reason=body.reason, signature=signature
+        )
+        return views.set_rollout(after)
+
+    return api

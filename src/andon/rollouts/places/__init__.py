@@ -1,0 +1,1 @@
+"""Which set a unit is on its way with: its place is taken meanwhile. Open `store.py`."""

@@ -1,0 +1,434 @@
+"""Sets: all of it or nothing of it, whatever becomes of a member and wherever Andon dies."""
+
+import contextlib
+import itertools
+import random
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from andon.access.policies.model import Policy
+from andon.access.signatures.model import Action
+from andon.judge import sequential
+from andon.judge.model import Outcome
+from andon.kernel.clock import ManualClock
+from andon.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound, Untrusted
+from andon.kernel.ids import RolloutId, UnitName, Version
+from andon.rollouts import decide as rules
+from andon.rollouts.actions import Decision as RolloutDecision
+from andon.rollouts.actions import Finish, Wait
+from andon.rollouts.commands import Commands
+from andon.rollouts.controller import Holder
+from andon.rollouts.looks.store import Change
+from andon.rollouts.model import Observation, Phase, RequestKind, Rollout
+from andon.rollouts.observer import Nobody
+from andon.rollouts.sets.barrier import SetGates
+from andon.rollouts.sets.commands import SetCommands
+from andon.rollouts.sets.controller import SetController, look
+from andon.rollouts.sets.decide import decide, is_ready
+from andon.rollouts.sets.model import Decision, Member, SetPhase, SetRollout
+from andon.rollouts.sets.store import SetChange, SetStore
+from andon.rollouts.store import RolloutStore
+from andon.rollouts.transitions import apply
+from andon.store.engine import Database
+from andon.store.leases import LeaseStore
+from andon.store.schema import metadata
+from andon.testing.rolling import AT, NEW, OLD, PRODUCTION, a_manifest, obeyed, said
+from andon.testing.shelf import Shelf, an_authority
+from andon.testing.signing import Hand
+
+UNITS = tuple(UnitName(each) for each in ("database", "mes", "station"))
+ONE = Version("1.0.0")
+BY: dict[str, Any] = {"actor": "kim", "reason": "because"}
+
+
+class Crash(Exception):
+    """The control plane died here."""
+
+
+def no_fault(_where: str) -> None:
+    """Nothing happens."""
+
+
+@dataclass
+class AtPoint:
+    """Die once, at the `number`-th point where something is written."""
+
+    number: int
+    seen: int = 0
+
+    def __call__(self, where: str) -> None:
+        self.seen += 1
+        if self.seen == self.number:
+            raise Crash(where)
+
+
+class ShakySets(SetStore):
+    def __init__(self, database: Database, fault: Callable[[str], None]) -> None:
+        super().__init__(database)
+        self._fault = fault
+
+    async def save(self, change: SetChange, decision: Decision) -> None:
+        self._fault("before set")
+        await super().save(change, decision)
+        self._fault("after set")
+
+
+class Registry(Shelf):
+    """Signs by putting a word before it."""
+
+    def sign_envelope(self, payload_type: str, payload: bytes) -> bytes:
+        return f"{payload_type}:".encode() + payload
+
+    def verify_envelope(self, envelope: bytes, payload_type: str) -> bytes:
+        start = f"{payload_type}:".encode()
+        if not envelope.startswith(start):
+            raise Untrusted("forged", "not signed")
+        return envelope.removeprefix(start)
+
+
+@dataclass
+class Site:
+    """An obedient world in which each member has a fate: what its verdict is at the given share."""
+
+    database: Database
+    fates: Mapping[str, Callable[[Rollout], Outcome]] = field(default_factory=dict)
+    fault: Callable[[str], None] = no_fault
+    policies: tuple[Policy, ...] = ()
+    hand: Hand = field(default_factory=Hand)
+    bytes_of: str = "a"
+
+    def __post_init__(self) -> None:
+        self.clock = ManualClock(AT)
+        self.store = RolloutStore(self.database)
+        self.sets = SetStore(self.database)
+
+    @property
+    def shelf(self) -> Registry:
+        return Registry(
+            a_manifest(instances=1, soak="0s", warm="2s", steps=[0.5, 1.0]), bytes_of=self.bytes_of
+        )
+
+    @property
+    def commands(self) -> Commands:
+        authority = an_authority(self.database, self.shelf, self.hand, *self.policies)
+        return Commands(self.store, self.shelf, sequential, self.clock, authority)
+
+    @property
+    def people(self) -> SetCommands:
+        return SetCommands(self.sets, self.commands, self.shelf, self.clock)
+
+    def controller(self) -> SetController:
+        holder = Holder("one", timedelta(hours=1))
+        sets = ShakySets(self.database, self.fault)
+        leases = LeaseStore(self.database)
+        return SetController(sets, self.store, self.commands, leases, self.clock, holder=holder)
+
+    async def settle(self, version: Version = OLD) -> None:
+        for unit in UNITS:
+            rollout = await self.commands.deploy(unit, PRODUCTION, version, **BY)
+            before = await self.store.load(rollout.id)
+            decision = RolloutDecision(Finish(Phase.PROMOTED), "stable")
+            change = Change(before, apply(before.rollout, decision, AT), None, None, AT)
+            await self.store.save(change, decision)
+
+    async def publish(self, version: Version = ONE, release: Version = NEW) -> None:
+        await self.people.publish("line", version, [Member(each, release) for each in UNITS], "kim")
+
+    async def begun(self) -> SetRollout:
+        await self.settle()
+        await self.publish()
+        return await self.people.deploy("line", PRODUCTION, **BY)
+
+    async def turn(self) -> None:
+        self.clock.advance(timedelta(seconds=2))
+        try:
+            await self.controller().tick()
+            for rollout in await self.store.active():
+                await self._walk(rollout)
+        except Crash:
+            pass
+
+    async def _walk(self, own: RolloutId) -> None:
+        for _ in range(4):
+            before = await self.store.load(own)
+            now = self.clock.now()
+            gates = await SetGates(self.sets, Nobody()).seen(before.rollout)
+            corded = bool(await self.store.cords())
+            seen: Observation = obeyed(
+                before.rollout, now=now, verdict=self._verdict(before.rollout), gates=gates, is_corded=corded
+            )
+            decision: RolloutDecision = rules.decide(before.rollout, seen)
+            if isinstance(decision.action, Wait):
+                return
+            self.fault("before rollout")
+            change = Change(before, apply(before.rollout, decision, now), None, None, now)
+            await self.store.save(change, decision)
+            self.fault("after rollout")
+
+    def _verdict(self, rollout: Rollout) -> Any:
+        if rollout.candidate == OLD or rollout.plan.is_rollback:
+            return said(Outcome.PASS)
+        fate = self.fates.get(rollout.unit)
+        return said(fate(rollout) if fate else Outcome.PASS)
+
+    async def run(self, set_: SetRollout, turns: int = 80) -> SetRollout:
+        for _ in range(turns):
+            now = await self.sets.get(set_.id)
+            if now.phase.is_over and not await self.store.active():
+                return now
+            await self.turn()
+        return await self.sets.get(set_.id)
+
+    async def stable(self) -> list[str]:
+        return [str(await self.store.stable(each, PRODUCTION)) for each in UNITS]
+
+    async def waits(self, set_: SetRollout) -> str:
+        now = await self.sets.get(set_.id)
+        return decide(now, await look(now, self.store)).reason
+
+
+@pytest.fixture
+async def fresh() -> AsyncIterator[Callable[[], Awaitable[Database]]]:
+    """Makes empty databases, in memory where the machine has a folder for that: many are made here."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
+        async with contextlib.AsyncExitStack() as opened:
+
+            async def make() -> Database:
+                made = Database.open(f"sqlite:///{folder}/{uuid.uuid4()}.db")
+                opened.push_async_callback(made.close)
+                async with made.transaction() as tx:
+                    await tx.run_sync(metadata.create_all)
+                return made
+
+            yield make
+
+
+@pytest.fixture
+async def site(fresh: Callable[[], Awaitable[Database]]) -> Site:
+    return Site(await fresh())
+
+
+def fails_at(share: float) -> Callable[[Rollout], Outcome]:
+    return lambda rollout: Outcome.FAIL if rollout.share >= share else Outcome.PASS
+
+
+def fails_when_ready(rollout: Rollout) -> Outcome:
+    return Outcome.FAIL if is_ready(rollout) else Outcome.PASS
+
+
+def fails_when_warm(rollout: Rollout) -> Outcome:
+    return Outcome.FAIL if rollout.phase is Phase.FINISHING else Outcome.PASS
+
+
+async def test_members_begin_in_order_each_when_the_one_before_is_ready_and_are_promoted_together(
+    site: Site,
+) -> None:
+    set_ = await site.begun()
+    began: list[int] = []
+    for _ in range(40):
+        await site.turn()
+        now = await site.sets.get(set_.id)
+        began.append(sum(bool(each.rollout) for each in now.parts))
+        rollouts = [await site.store.get(RolloutId(each.rollout)) for each in now.parts if each.rollout]
+        if not now.is_open:
+            assert not any(each.phase in {Phase.FINISHING, Phase.PROMOTED} for each in rollouts)
+            assert all(is_ready(each) for each in rollouts[:-1])
+        if now.phase.is_over:
+            break
+    assert sorted(set(began)) == [1, 2, 3]
+    assert (now.phase, await site.stable()) == (SetPhase.PROMOTED, [NEW] * 3)
+    assert now.reason == "all 3 units are promoted"
+
+
+FATES = {
+    "first step": fails_at(0.5),
+    "last step": fails_at(1.0),
+    "ready": fails_when_ready,
+    "warm": fails_when_warm,
+}
+
+
+@pytest.mark.parametrize("fate", FATES)
+@pytest.mark.parametrize("unit", UNITS)
+async def test_one_that_comes_back_takes_all_others_back(site: Site, unit: str, fate: str) -> None:
+    site.fates = {unit: FATES[fate]}
+    set_ = await site.begun()
+    now = await site.run(set_)
+    assert (now.phase, await site.stable()) == (SetPhase.RETURNED, [OLD] * 3)
+    assert await site.store.hold.list() == [], "nobody took it back by hand"
+
+
+async def test_what_was_promoted_already_goes_back_in_reverse_order(site: Site) -> None:
+    set_ = await site.begun()
+    assert (await site.run(set_)).phase is SetPhase.PROMOTED
+    await site.people.rollback("line", PRODUCTION, actor="kim", reason="parts are bad")
+    now = await site.run(set_)
+    assert (now.phase, await site.stable()) == (SetPhase.RETURNED, [OLD] * 3)
+    backs = [(await site.store.get(RolloutId(each.back))).created_at for each in now.parts]
+    assert backs == sorted(backs, reverse=True)
+    held = {each.unit: each.version for each in await site.store.hold.list()}
+    assert held == dict.fromkeys(UNITS, NEW), "a person took it back, so automation keeps away"
+    with pytest.raises(Conflict, match="is returned already"):
+        await site.people.rollback("line", PRODUCTION, actor="kim", reason="again")
+
+
+async def test_an_abort_of_one_member_is_an_abort_of_all(site: Site) -> None:
+    set_ = await site.begun()
+    for _ in range(2):
+        await site.turn()
+    first = (await site.sets.get(set_.id)).parts[0]
+    await site.commands.request(RolloutId(first.rollout), RequestKind.ABORT, "kim", "no")
+    assert (await site.run(set_)).phase is SetPhase.RETURNED
+    assert await site.stable() == [OLD] * 3
+
+
+async def test_the_cord_freezes_a_set(site: Site) -> None:
+    set_ = await site.begun()
+    await site.turn()
+    await site.commands.pull_cord(None, returns=False, actor="kim", reason="smoke")
+    for _ in range(20):
+        await site.turn()
+    now = await site.sets.get(set_.id)
+    assert [bool(each.rollout) for each in now.parts] == [True, False, False]
+    assert await site.waits(set_) == "frozen by the cord"
+    await site.commands.release_cord(None, "kim", "it was toast")
+    assert (await site.run(set_)).phase is SetPhase.PROMOTED
+
+
+async def test_a_unit_of_a_set_belongs_to_it_until_it_is_over(site: Site) -> None:
+    set_ = await site.begun()
+    await site.publish(Version("1.1.0"), Version("1.2.0"))
+    with pytest.raises(Conflict, match=f"station in production is on its way with set {set_.id}"):
+        await site.commands.deploy(UNITS[2], PRODUCTION, NEW, **BY)
+    with pytest.raises(Conflict, match="is on its way with set"):
+        await site.people.deploy("line", PRODUCTION, **BY)
+    await site.run(set_)
+    await site.people.deploy("line", PRODUCTION, **BY)
+
+
+async def test_a_set_is_what_was_signed_or_nothing(site: Site) -> None:
+    await site.settle()
+    with pytest.raises(NotFound, match="there is no set line"):
+        await site.people.deploy("line", PRODUCTION, **BY)
+    for members in ([], [Member(UNITS[0], NEW)], [Member(UNITS[0], NEW), Member(UNITS[0], OLD)]):
+        with pytest.raises(InvalidInput, match="2 to 20 different units"):
+            await site.people.publish("line", ONE, members, "kim")
+    await site.publish()
+    await site.publish()
+    with pytest.raises(Conflict, match="exists with other members"):
+        await site.publish(release=OLD)
+    site.bytes_of = "b"
+    with pytest.raises(Untrusted, match="has other bytes than were signed"):
+        await site.people.deploy("line", PRODUCTION, **BY)
+
+
+async def test_what_is_stable_already_stays_and_a_set_of_only_that_is_refused(site: Site) -> None:
+    await site.settle()
+    await site.publish(release=OLD)
+    with pytest.raises(Conflict, match=r"all of set line@1\.0\.0 is stable in production already"):
+        await site.people.deploy("line", PRODUCTION, **BY)
+
+
+async def test_automation_deploys_no_set_past_a_hold(site: Site) -> None:
+    await site.settle()
+    await site.publish()
+    await site.commands.hold(UNITS[1], PRODUCTION, "kim", "audit")
+    with pytest.raises(Conflict, match="kim holds mes in production"):
+        await site.people.deploy("line", PRODUCTION, actor="token:ci", reason="nightly")
+    await site.people.deploy("line", PRODUCTION, **BY)
+
+
+async def test_the_return_of_a_set_is_signed_where_the_policy_says_so(site: Site) -> None:
+    set_ = await site.begun()
+    site.policies = (Policy("production", signed=frozenset({Action.ROLLBACK})),)
+    with pytest.raises(Forbidden, match="has to be signed"):
+        await site.people.rollback("line", PRODUCTION, actor="kim", reason="no")
+    wanted = await site.people.document_of_rollback("line", PRODUCTION)
+    signed = site.hand.sign(wanted, "kim", AT)
+    after = await site.people.rollback("line", PRODUCTION, actor="kim", reason="no", signature=signed)
+    assert (after.id, after.phase, after.returned_by) == (set_.id, SetPhase.RETURNING, "kim")
+
+
+async def test_first_releases_have_nothing_to_go_back_to_and_the_set_says_so(site: Site) -> None:
+    await site.publish()
+    set_ = await site.people.deploy("line", PRODUCTION, **BY)
+    assert (await site.run(set_)).phase is SetPhase.PROMOTED
+    await site.people.rollback("line", PRODUCTION, actor="kim", reason="no")
+    now = await site.run(set_, turns=5)
+    assert now.phase is SetPhase.RETURNING
+    assert "is the first release there: nothing to go back to" in await site.waits(set_)
+
+
+def _consistent(stable: list[str]) -> bool:
+    return stable in ([OLD] * 3, [NEW] * 3)
+
+
+@pytest.mark.parametrize("fate", [None, *FATES])
+async def test_a_crash_at_any_written_point_changes_no_outcome(
+    fresh: Callable[[], Awaitable[Database]], fate: str | None
+) -> None:
+    """Every nineteenth point, others for each fate, so that the suite stays fast."""
+    fates = {} if fate is None else {UNITS[1]: FATES[fate]}
+    offset = 0 if fate is None else 1 + list(FATES).index(fate)
+    calm = Site(await fresh(), fates)
+    expected = ((await calm.run(await calm.begun())).phase, await calm.stable())
+    assert _consistent(expected[1])
+    for number in itertools.count(1 + 3 * offset, 19):
+        point = AtPoint(number)
+        shaky = Site(await fresh(), fates)
+        set_ = await shaky.begun()
+        shaky.fault = point
+        now = await shaky.run(set_)
+        assert (now.phase, await shaky.stable()) == expected, number
+        if point.seen < number:
+            return
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_random_fates_never_leave_some_promoted_and_others_back(
+    fresh: Callable[[], Awaitable[Database]], seed: int
+) -> None:
+    dice = random.Random(seed)
+    unlucky = {each: dice.choice([*FATES.values(), None, None]) for each in UNITS}
+    site = Site(await fresh(), {unit: fate for unit, fate in unlucky.items() if fate})
+    set_ = await site.begun()
+
+    def fault(where: str) -> None:
+        if dice.random() < 0.05:
+            raise Crash(where)
+
+    site.fault = fault
+    acts = {dice.randrange(14): dice.choice(["abort", "back", "cord", "promote"]) for _ in range(2)}
+    for turn in range(40):
+        await site.turn()
+        if (act := acts.get(turn)) is not None:
+            await _disturb(site, set_, act, dice)
+        if turn > 25 and await site.store.cords():
+            await site.commands.release_cord(None, "kim", "over")
+    site.fault = no_fault
+    now = await site.run(set_)
+    assert now.phase.is_over, await site.waits(set_)
+    assert await site.stable() == [NEW if now.phase is SetPhase.PROMOTED else OLD] * 3, (unlucky, acts)
+
+
+async def _disturb(site: Site, set_: SetRollout, act: str, dice: random.Random) -> None:
+    now = await site.sets.get(set_.id)
+    begun = [RolloutId(each.rollout) for each in now.parts if each.rollout]
+    try:
+        if act == "cord":
+            await site.commands.pull_cord(None, returns=False, actor="kim", reason="smoke")
+        elif act == "back":
+            await site.people.rollback("line", PRODUCTION, actor="kim", reason="no")
+        elif begun:
+            kind = RequestKind.ABORT if act == "abort" else RequestKind.PROMOTE
+            await site.commands.request(dice.choice(begun), kind, "kim", "so")
+    except Conflict:
+        pass
