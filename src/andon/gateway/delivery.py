@@ -198,7 +198,8 @@ class Delivery:
     async def _healthy(self, names: set[str]) -> set[str]:
         if not names:
             return set()
-        found = await self._admin.numbers(r"^cluster\.[^.]+\.(membership_healthy|warming_state)$")
+        wanted = r"^cluster\.[^.]+\.(membership_healthy|warming_state)$"
+        found = await self._admin.numbers(wanted, used_only=True)  # what is not there is 0
         return {
             each
             for each in names
@@ -242,7 +243,8 @@ class Delivery:
             self._rejections = await self._count_rejections()
 
     async def _count_rejections(self) -> dict[str, int]:
-        return {"": 0} | await self._admin.numbers(r"(\.cds|\.lds|\.rds\..*)\.update_rejected$")
+        wanted = r"(\.cds|\.lds|\.rds\..*)\.update_rejected$"
+        return {"": 0} | await self._admin.numbers(wanted, used_only=True)
 
     async def _write(self, key: str, made: Json) -> None:
         try:

@@ -82,6 +82,13 @@ async def test_what_the_gateway_refuses_is_an_alert_once():
     ]
 
 
+async def test_what_is_wrong_with_a_certificate_is_told_as_such():
+    envoy, timeline = AnEnvoy(), Timeline()
+    envoy.problems = (Unavailable("gateway-certificate-missing", "no certificate for shop"),)
+    await a_loop(envoy, timeline).tick()
+    assert [(each.kind, each.severity) for each in timeline.events] == [("gateway.certificate", "alert")]
+
+
 async def test_a_unit_of_which_nothing_can_be_known_stays_as_it_is_and_the_others_go_on():
     envoy, timeline = AnEnvoy(), Timeline()
     broken, good, there = UnitName("broken"), UnitName("good"), EnvironmentName("production")
