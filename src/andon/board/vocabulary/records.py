@@ -38,6 +38,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind.cord.released": ("Cord released", "코드 해제"),
     "kind.gateway.restarted": ("Gateway restarted", "게이트웨이 재시작"),
     "kind.gateway.rejected": ("Gateway refused a change", "게이트웨이 변경 거부"),
+    "kind.gateway.certificate": ("Gateway certificate", "게이트웨이 인증서"),
     "severity.info": ("info", "정보"),
     "severity.warning": ("warning", "주의"),
     "severity.alert": ("alert", "경보"),
