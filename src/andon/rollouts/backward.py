@@ -83,7 +83,8 @@ def _verifying(rollout: Rollout, seen: Observation) -> Decision:
 
 
 def _not_back(rollout: Rollout, seen: Observation) -> str:
-    if not seeing.is_confirmed(rollout, seen):
+    # Where nothing is to serve any more, the gateway has no route that it could confirm.
+    if rollout.stable is not None and not seeing.is_confirmed(rollout, seen):
         return f"the gateway does not confirm share 0 of {rollout.candidate} any more"
     if not seeing.is_gone(rollout.candidate, seen):
         again = f"an instance of {rollout.candidate} runs again"

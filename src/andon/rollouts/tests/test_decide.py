@@ -560,3 +560,14 @@ def test_a_request_that_an_action_does_not_answer_stays() -> None:
     assert apply(rollout, Decision(SetShare(0.1), "go"), AT).request == abort
     promote = Request(RequestKind.PROMOTE, "kim", "yes")
     assert apply(replace(rollout, request=promote), Decision(StartStep(1), "go"), AT).request is None
+
+
+def test_a_return_to_nothing_needs_no_route_that_the_gateway_could_confirm() -> None:
+    returning = {"phase": Phase.RETURNING, "stage": Stage.VERIFYING, "trigger": Trigger.ABORT, "back_at": AT}
+    rollout = a_rollout(**FIRST, **returning)
+    gone = {"acknowledged_revision": None, "share": None, "stable_share": None, "instances": []}
+    later = rollout.entered_at + timedelta(seconds=90)
+    assert decide(rollout, obeyed(rollout, now=later, **gone)).action == Finish(Phase.RETURNED)
+    second = a_rollout(**returning)
+    held = decide(second, obeyed(second, now=later, **gone)).action
+    assert not isinstance(held, Finish)
