@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -175,8 +176,12 @@ async def server() -> AsyncIterator[OutsideServer]:
     await made.stop()
 
 
-def smoke(*bases: str, path: str = "/health", status: int = 0, contains: str = "") -> Job:
-    return Job(a_try().mark, 0.5, bases=bases, path=path, status=status, contains=contains)
+def smoke(*bases: str, path: str = "/health", **wanted: Any) -> Job:
+    return Job(a_try().mark, 0.5, bases=bases, path=path, **wanted)
+
+
+def value(base: str, at: str, equals: str, path: str = "/health") -> Job:
+    return smoke(base, path=path, value_at=at, equals=equals)
 
 
 Asked = Callable[[OutsideServer], Job]
@@ -197,6 +202,10 @@ SMOKES: list[tuple[str, Asked, Result]] = [
     ),
     ("text", lambda s: smoke(s.base, contains='"ok"'), Result(True, "passed: /health at 1 instance")),
     ("other text", lambda s: smoke(s.base, contains="정상"), Result(False, 'does not contain "정상"')),
+    ("a value", lambda s: value(s.base, "status", '"ok"'), Result(True, "passed")),
+    ("another value", lambda s: value(s.base, "status", "1"), Result(False, 'says status = "ok", not 1')),
+    ("no such value", lambda s: value(s.base, "data.0", "1"), Result(False, "has no data.0")),
+    ("no document", lambda s: value(s.base, "status", "1", "/text"), Result(False, "gave no JSON document")),
     ("one is down", lambda s: smoke(s.base, "http://127.0.0.1:9"), Result(False, "did not answer")),
     ("too slow", lambda s: smoke(s.base, path="/slow"), Result(False, "did not answer within 0.5 s")),
     ("nobody", lambda _: smoke(), Result(False, "no instance is ready to be asked")),
@@ -209,6 +218,7 @@ async def test_a_smoke_test_says_what_is_wrong(
 ) -> None:
     server.play.says("/health", {"status": "ok"})
     server.play.says("/new", {}, 201)
+    server.play.says("/text", b"fine")
     server.play.says("/moved", {}, 302)
     server.play.hangs.add("/slow")
     result = await run(runner, job(server))

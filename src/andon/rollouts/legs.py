@@ -3,6 +3,7 @@
 A leg knows nothing of instances; `strategies.py` makes steps of legs, each strategy in its own way.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -82,6 +83,8 @@ def _smoke(name: str, test: Smoke) -> Task:
         path=test.path,
         status=test.status,
         contains=test.contains,
+        value_at=test.field or "",
+        equals="" if test.equals is None else json.dumps(test.equals),
     )
 
 

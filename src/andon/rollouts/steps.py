@@ -64,7 +64,8 @@ class Task:
 
     It must be safe to run again: one that was lost with the process that ran it is. command: of kind command.
     path, status, contains: of a smoke test, what is asked for, and what the answer must be; status 0 is any
-    2xx. timeout: of one try. retries: further tries after one that failed.
+    2xx; value_at, equals: a value in a JSON answer, and the JSON that it must equal. timeout: of one try.
+    retries: further tries after one that failed.
     """
 
     kind: TaskKind
@@ -75,6 +76,8 @@ class Task:
     path: str = ""
     status: int = 0
     contains: str = ""
+    value_at: str = field(default="", metadata=LATER)
+    equals: str = field(default="", metadata=LATER)
 
     @property
     def longest(self) -> timedelta:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from andon.units.fields import Duration, Interval, Name, Section, TaskCommand
+from andon.units.gating import FieldPath
 
 _KINDS = ("share", "gate", "hold", "smoke", "command")
 _GATES = ("approval", "window", "production", "webhook", "hold")
@@ -31,8 +32,18 @@ class Smoke(Section):
         0, ge=0, le=599, description="Status that the answer must have; 0: any from 200 to 299"
     )
     contains: str = Field("", max_length=1000, description="Text that the answer must contain")
+    field: FieldPath | None = Field(
+        None, description="Value in a JSON answer that must equal `equals`, such as data.status"
+    )
+    equals: bool | int | float | str | None = Field(None, description="What it must equal")
     timeout: Interval = Field(timedelta(seconds=10), description="Longest that one try may take")
     retries: int = Field(2, ge=0, le=20, description="How often a failed try is repeated")
+
+    @model_validator(mode="after")
+    def _compares_something(self) -> Self:
+        if (self.field is None) != (self.equals is None):
+            raise ValueError("`field` and `equals` go together")
+        return self
 
 
 class Match(Section):

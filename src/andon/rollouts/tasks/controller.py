@@ -228,6 +228,8 @@ def job(rollout: Rollout, wanted: WantedTask, made: Try, bases: Sequence[str], w
         path=task.path,
         status=task.status,
         contains=task.contains,
+        value_at=task.value_at,
+        equals=task.equals,
         environment={"PATH": _PATH, "LANG": "C.UTF-8", "HOME": work, "TMPDIR": work, **facts},
     )
 

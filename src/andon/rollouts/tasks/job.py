@@ -31,8 +31,9 @@ class Result:
 class Job:
     """One try. Either `command` is run, or `path` is asked for at each of `bases`.
 
-    status: that every answer must have, 0 any 2xx; contains: text that it must contain. seconds: after so
-    many it has failed. environment: all that a command is given.
+    status: that every answer must have, 0 any 2xx; contains: text that it must contain; value_at, equals: a
+    value in it, and the JSON that this must be. seconds: after so many it has failed. environment: all that a
+    command is given.
     """
 
     mark: str
@@ -42,6 +43,8 @@ class Job:
     path: str = ""
     status: int = 0
     contains: str = ""
+    value_at: str = ""
+    equals: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> bytes:

@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from andon.kernel import files, processes
+from andon.rollouts.outside import paths
 from andon.rollouts.tasks.job import JOB, LOCK, MARK, OUTPUT, RESULT, WORK, Job, Result, result_to_json
 
 _HEAD_BYTES, _TAIL_BYTES = 64 << 10, 192 << 10
@@ -216,9 +217,24 @@ def _asked(base: str, job: Job, ends_at: float) -> str:
     is_expected = answer.status == job.status if job.status else 200 <= answer.status < 300
     if not is_expected:
         return f"answered {answer.status}, not {job.status or '2xx'}"
-    if job.contains and job.contains not in body.decode("utf-8", "replace"):
+    return _said(body.decode("utf-8", "replace"), job)
+
+
+def _said(text: str, job: Job) -> str:
+    """What is wrong with what was answered; empty where it says what it should."""
+    if job.contains and job.contains not in text:
         return f"does not contain {json.dumps(job.contains[:60], ensure_ascii=False)}"
-    return ""
+    if not job.value_at:
+        return ""
+    try:
+        found = paths.find(json.loads(text), job.value_at)
+    except (ValueError, RecursionError):
+        return "gave no JSON document"
+    if found is paths.MISSING:
+        return f"has no {job.value_at}"
+    if paths.is_same(found, json.loads(job.equals)):
+        return ""
+    return f"says {job.value_at} = {json.dumps(found, ensure_ascii=False)[:60]}, not {job.equals}"
 
 
 if __name__ == "__main__":

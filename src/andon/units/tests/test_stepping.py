@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from andon.kernel.errors import InvalidInput
+from andon.rollouts.legs import legs
+from andon.rollouts.steps import Task
 from andon.units.load import parse
 from andon.units.model import Policy
 from andon.units.stepping import name_of, names
@@ -109,3 +111,16 @@ def test_a_wrong_key_of_a_step_is_answered_with_the_right_ones() -> None:
     with pytest.raises(InvalidInput) as caught:
         steps("{shar = 0.1}, 1")
     assert "did you mean `share`?" in caught.value.hint or "did you mean `share`?" in caught.value.message
+
+
+def test_a_smoke_test_may_compare_a_value_and_says_both_sides() -> None:
+    more = '[smoke.deep]\npath = "/deep"\nfield = "data.lots"\nequals = 0\n'
+    text = HEAD.replace("[production.idle]", f"{more}[production.idle]") + "steps = [1]\n"
+    manifest = parse(text, source="andon.toml")
+    task = next(
+        each for each in legs(manifest, manifest.environments["production"])[0].before if each.name == "deep"
+    )
+    assert isinstance(task, Task)
+    assert (task.value_at, task.equals) == ("data.lots", "0")
+    with pytest.raises(InvalidInput, match="go together"):
+        parse(text.replace("equals = 0\n[production", "[production"), source="andon.toml")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from andon.rollouts.outside import conditions
+from andon.rollouts.outside.paths import find
 from andon.units.gating import Production, Webhook
 
 DOCUMENT = {"data": {"open_lots": 0, "running": False, "mode": "idle", "models": [{"open_lots": 2}]}}
@@ -66,7 +67,7 @@ def test_any_document_is_met_only_by_an_equal_value_of_its_kind(
 ) -> None:
     met = conditions.look(document, wanted(field, equals=goal))
     if met.is_met:
-        found = conditions.find(document, field)
+        found = find(document, field)
         assert found == goal
         assert isinstance(found, bool) is isinstance(goal, bool)
 
