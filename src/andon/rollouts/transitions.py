@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from andon.evidence.increments import Baseline
 from andon.judge.model import JudgeState
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts.actions import (
@@ -309,9 +310,16 @@ def _reclocked(rollout: Rollout, by: timedelta) -> Rollout:
             evidence,
             counts_from=_moved(evidence.counts_from, by),
             looked_at=_moved(evidence.looked_at, by),
+            baselines={name: _moved_baseline(each, by) for name, each in evidence.baselines.items()},
+            traffic=None if evidence.traffic is None else _moved_baseline(evidence.traffic, by),
         ),
     )
     return _shifted(moved, by)
+
+
+def _moved_baseline(baseline: Baseline, by: timedelta) -> Baseline:
+    """What is read from now on must not look older than what was read before."""
+    return replace(baseline, at=baseline.at + by)
 
 
 def _moved(at: datetime | None, by: timedelta) -> datetime | None:

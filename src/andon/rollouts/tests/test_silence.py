@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from andon.evidence.increments import Baseline, advance
+from andon.evidence.model import Reading, Tally
 from andon.judge.model import Outcome
 from andon.rollouts.actions import (
     Decision,
@@ -261,6 +263,20 @@ def test_a_clock_that_was_set_shortens_and_lengthens_nothing(where: dict[str, An
         assert after == (None if before is None else before + by)
 
 
+@pytest.mark.parametrize("by", [timedelta(hours=5), timedelta(hours=-5)], ids=["forward", "back"])
+def test_evidence_counts_on_under_a_clock_that_was_set(by: timedelta) -> None:
+    rollout = a_rollout(**SERVING)
+    read = Baseline(AT, "e", {OLD: Tally(100, 1)})
+    evidence = replace(
+        rollout.evidence, counts_from=AT, looked_at=AT, baselines={"errors": read}, traffic=read
+    )
+    moved, _, seen = set_by(replace(rollout, evidence=evidence), by)
+    assert moved.evidence.counts_from == moved.evidence.looked_at == AT + by
+    assert moved.evidence.traffic == moved.evidence.baselines["errors"] == replace(read, at=AT + by)
+    _, gained = advance(moved.evidence.traffic, Reading("errors", seen.now, {OLD: Tally(150, 2)}, epoch="e"))
+    assert gained == {OLD: Tally(50, 1)}
+
+
 def test_a_clock_that_went_back_while_nobody_looked_is_seen() -> None:
     rollout = a_rollout(**SERVING)
     seen = obeyed(rollout, now=AT - timedelta(hours=1))
@@ -288,6 +304,19 @@ def test_a_return_is_over_when_it_was_seen_to_hold_five_seconds_after_share_0() 
         "1.1.0 is stopped; everything is on 1.0.0: verified after 5 s, share 0 is served and "
         "3 of 3 instances ready"
     )
+
+
+def test_where_stable_had_to_be_started_again_the_seconds_begin_with_its_route() -> None:
+    gap = a_rollout(a_plan("recreate"), **RETURNING | {"stage": Stage.ROUTING})
+    draining = apply(gap, decide(gap, obeyed(gap)), AT + S)
+    assert draining.back_at == AT + S
+    late = AT + 50 * S
+    restoring = replace(draining, stage=Stage.RESTORING)
+    assert apply(restoring, decide(restoring, obeyed(restoring)), late).back_at == late
+    beside = replace(draining, stage=Stage.STOPPING, plan=a_plan())
+    assert apply(beside, decide(beside, obeyed(beside)), late).back_at == AT + S
+    old = replace(beside, back_at=None)  # as a row from before says it
+    assert apply(old, decide(old, obeyed(old)), late).back_at == late
 
 
 @pytest.mark.parametrize(
