@@ -127,6 +127,12 @@ def test_a_rolling_update_asks_before_the_first_share_above_the_one_that_the_pla
     assert asked["late"] > 0.7
 
 
+def test_what_stands_before_a_group_is_not_asked_again_before_the_first_instances() -> None:
+    group = {"share": 0, "match": [{"header": "x", "value": "y"}]}
+    steps = [{"gate": "window"}, group, {"hold": True}, 0.5, 1.0]
+    assert standing(a_plan("rolling", steps=steps)) == [["window-1"], ["hold-3"], [], []]
+
+
 def test_a_step_may_have_a_soak_a_wait_and_no_judge_of_its_own() -> None:
     steps = [{"share": 0.1, "soak": "2m", "max_wait": "1h"}, {"share": 0.5, "judge": False}, 1.0]
     made = a_plan(steps=steps)
