@@ -21,6 +21,7 @@ from andon.board import (
     access_pages,
     account_pages,
     charts,
+    compare_pages,
     deploy_pages,
     gate,
     signed,
@@ -54,6 +55,7 @@ def install(app: FastAPI, services: Services) -> None:
         account_pages.router(services, frame),
         access_pages.router(services, gather, frame),
         deploy_pages.router(gather, frame),
+        compare_pages.router(gather, frame),
         timeline_pages.router(gather, frame),
     ):
         add(app, router)

@@ -15,6 +15,7 @@ from andon.access.model import Grant, Permission, Role, Scope, Where
 from andon.access.policies.model import Policy
 from andon.access.signatures.model import Action, Document, Meaning, Signature
 from andon.api.declared import routes
+from andon.api.guard import Protection
 from andon.api.http import create
 from andon.board import pages
 from andon.kernel.ids import EnvironmentName, RolloutId
@@ -90,7 +91,8 @@ class Scene:
 
 def board(plant: FakePlant) -> FastAPI:
     services = plant.services()
-    app = create(services)
+    # Nobody asks for more pages here in a minute than anybody may.
+    app = create(services, protection=Protection(anonymous_per_minute=10_000))
     pages.install(app, services)
     return app
 
@@ -157,6 +159,7 @@ def _pages(scene: Scene) -> list[tuple[str, Decision]]:
         ("/device", _by("/me/sessions")),
         *((each, _by(each)) for each in same),
         *((f"/units/{unit}/{place}", _by_tile(unit, place)) for unit, place in units),
+        *((f"/units/{unit}/{place}/compare", _by_tile(unit, place)) for unit, place in units),
         *((f"/units/{unit}/{place}/deploy", _by_preview(unit, place)) for unit, place in units),
     ]
 

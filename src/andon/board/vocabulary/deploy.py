@@ -1,4 +1,4 @@
-"""The page on which a plan is changed and begun. English and Korean."""
+"""The pages on which a plan is changed and begun, and former rollouts are compared. English and Korean."""
 
 WORDS: dict[str, tuple[str, str]] = {
     "deploy.title": ("Deploy", "배포"),
@@ -45,6 +45,16 @@ WORDS: dict[str, tuple[str, str]] = {
         "{unit} {version} begins to move into {environment} by exactly this plan.",
         "이 계획 그대로 {unit} {version}을(를) {environment}에 배포하기 시작합니다.",
     ),
+    "compare.title": ("Compare rollouts", "롤아웃 비교"),
+    "compare.choose": (
+        "Choose two to four rollouts of this unit on its page",
+        "유닛 페이지에서 롤아웃을 2~4개 고르세요",
+    ),
+    "compare.go": ("Compare the chosen", "선택 비교"),
+    "compare.pick": ("Compare {candidate}", "{candidate} 비교"),
+    "compare.facts": ("What they were", "개요"),
+    "compare.took": ("Took", "소요 시간"),
+    "compare.effect": ("Effect", "효과"),
     "element.approval": ("Approval", "승인"),
     "element.window": ("Window of the calendar", "달력 시간대"),
     "element.production": ("State of production", "생산 상태"),
