@@ -227,3 +227,10 @@ def test_a_finding_says_what_its_evidence_was_widened_by(noise, said):
     assert seen.reason.partition(" (widened")[0].endswith("limit 100 to 1")
     assert seen.reason.endswith(said)
     assert judge(start(policy), policy).reason == "errors: no evidence from the candidate yet"
+
+
+def test_the_long_run_grows_with_what_a_block_counts():
+    state = replace(begun(POLICY), candidate=Counts(3000, 30), blocks=2)
+    # 1,000 candidate requests a block come with 20 bad events of both arms: information 20 / 4.
+    assert blocks.long_run(state, Noise(1.2, 0.5, 600.0), 0.02, 0.5) == pytest.approx(1.2 + 0.25 * 5.0)
+    assert blocks.own_dispersion(state, Noise(1.2, 0.5, 600.0), 0.01) == pytest.approx(1.2 + 0.125 * 10.0)

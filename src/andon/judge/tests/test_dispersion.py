@@ -211,3 +211,25 @@ def test_growth_at_the_longest_scale_is_taken_to_go_on():
     scales = curve([], [a_pair(noise, 32, apart=0.6) for _ in range(30)])
     assert [each.minutes for each in scales] == [1, 2, 4, 8, 16, 32, 64, 128]
     assert scales[-1].at_most > 3 * scales[5].at_most
+
+
+def test_a_scale_worked_out_by_hand():
+    # Sixteen minutes of 100, bad 0 and 8 by turns: 4 off the mean, where independent events vary by 3.84.
+    one, two = curve([[Counts(100, 0), Counts(100, 8)] * 8], [])
+    fano = 16.0 / 3.84 * 16 / 15
+    assert one.fano == pytest.approx(fano)
+    assert one.information == pytest.approx(3.84 / 2)
+    # The 20 % quantile of chi-square with 16 degrees of freedom is 11.15, the 80 % quantile 20.47.
+    assert one.at_most == pytest.approx(fano * 16 / 11.15, rel=0.005)
+    assert one.at_least == pytest.approx(fano * 16 / 20.47, rel=0.005)
+    # By two minutes it is steadier than chance, which is never taken for better than independent.
+    assert two.fano == 1.0
+    assert two.at_most == pytest.approx(8 / 4.594, rel=0.01)
+
+
+def test_a_scale_of_pairs_worked_out_by_hand():
+    # Twice as much on the stable; the candidate has 2 or 4 of 6 bad events, where 2 are its part.
+    looks = [Look(Counts(200, 4), Counts(100, 2)), Look(Counts(200, 2), Counts(100, 4))] * 4
+    (one,) = curve([], [looks])
+    assert one.information == pytest.approx(6 * 2 / 9)
+    assert one.fano == pytest.approx(max(1.0, 2.0 / (6 * 2 / 9)))
