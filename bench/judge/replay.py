@@ -1,5 +1,6 @@
-"""How fast a stored history is judged again: `python -m bench.judge.replay`. An event is a request.
+"""How fast a stored history is judged again: `python -m bench.judge.replay`.
 
+An event is a request; seconds are of one processor.
 Three metrics (errors and failed serials counted, latency in the gateway's buckets) at a look each second.
 """
 
@@ -47,9 +48,9 @@ def main() -> None:
         for each in (100, 1000):
             stored = history(asked.events, each, tuple(one.name for one in metrics))
             for what, work in (("replay", replay), ("settle", settle)):
-                began = time.perf_counter()
+                began = time.process_time()
                 work(stored, policy)  # type: ignore[operator]
-                took = time.perf_counter() - began
+                took = time.process_time() - began
                 print(
                     f"{what} {len(metrics)} metrics, {each:4} events per look: "
                     f"{len(stored) * each / took:12,.0f} events/s, {took / len(stored) * 1e6:6.0f} us/look",
