@@ -7,7 +7,7 @@ import pytest
 from andon.judge import sequential
 from andon.judge.model import Counts, JudgePolicy, Look, MetricPolicy, Outcome, Verdict
 from andon.judge.options import Limits, Threshold
-from andon.judge.own import MOST_NUMBERS
+from andon.judge.own import MOST_NUMBERS, Own
 from andon.judge.registry import Judges
 from andon.kernel.errors import InvalidInput
 
@@ -145,6 +145,9 @@ def test_a_judge_that_breaks_promotes_nothing_and_says_so(where):
     verdict = verdict_of(judges, PATIENT, ALIKE, ALIKE, ALIKE, ALIKE)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.reason.startswith("the judge 'patient' broke in ")
+    state = judges.update(judges.start(PATIENT), ALIKE, PATIENT, 0.0)
+    assert bool(judges.problem(state, PATIENT)) is (where == "update")
+    assert Own("patient", Patient()).problem(state, PATIENT) == state.problem
 
 
 def test_a_judge_that_breaks_at_the_beginning_is_refused():
