@@ -1,7 +1,7 @@
 """What callers send: bodies and names in paths."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
@@ -79,6 +79,19 @@ class PlanChanges(Body):
     soak_s: _Seconds | None = None
     max_wait_s: _Seconds | None = None
     warm_s: _Seconds | None = None
+
+    @classmethod
+    def of(cls, changes: Changes) -> Self:
+        """The same as a caller sends it."""
+        soak, wait, warm = (
+            None if each is None else each.total_seconds()
+            for each in (changes.soak, changes.max_wait, changes.warm)
+        )
+        return cls(shares=list(changes.shares), soak_s=soak, max_wait_s=wait, warm_s=warm)
+
+    def said(self) -> dict[str, Any]:
+        """What differs, as JSON values."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
     def wanted(self) -> Changes:
         """The same as the engine takes it."""

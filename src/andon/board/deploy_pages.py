@@ -19,12 +19,10 @@ from andon.board import standing
 from andon.board.frame import Build, Frame, Page, Seen
 from andon.kernel.errors import AndonError, InvalidInput
 from andon.kernel.ids import EnvironmentName, UnitName
-from andon.rollouts.changing import Changes
+from andon.rollouts.changing import read
 from andon.rollouts.plan import environment_of
-from andon.units.fields import duration
 from andon.units.model import StrategyName
 
-_MOST_SHARES = 20
 _Text = Annotated[str, Query(max_length=200)]
 
 
@@ -104,7 +102,8 @@ async def _previewed(
 ) -> dict[str, Any]:
     unit, there = where
     version = inputs.version(chosen.version)
-    changes, strategy = changes_of(chosen), strategy_of(chosen.strategy)
+    changes = read(chosen.shares, chosen.soak, chosen.max_wait, chosen.warm)
+    strategy = strategy_of(chosen.strategy)
     made = await gather.services.commands.preview(
         unit,
         there,
@@ -123,23 +122,9 @@ async def _previewed(
         "times": starts(shown),
         "before": standing.planned(made),
         "usual": _usual(manifest, there),
-        "body": body | {"changes": _as_json(changes)},
+        "body": body | {"changes": inputs.PlanChanges.of(changes).said()},
         "obstacle": await gather.services.commands.obstacle(unit, there, version),
     }
-
-
-def changes_of(chosen: Chosen) -> Changes:
-    """What the form asks for.
-
-    Raises:
-        InvalidInput: a share is no percentage, or a time no duration; it names the field.
-    """
-    return Changes(
-        _shares(chosen.shares),
-        _time("soak", chosen.soak),
-        _time("max_wait", chosen.max_wait),
-        _time("warm", chosen.warm),
-    )
 
 
 def strategy_of(text: str) -> StrategyName | None:
@@ -160,28 +145,6 @@ def starts(plan: PlanView) -> list[float]:
     return [0.0, *itertools.accumulate(each.soak_s for each in plan.steps)]
 
 
-def _shares(text: str) -> tuple[float, ...]:
-    parts = text.replace("%", " ").replace(";", ",").replace("-", ",").replace(",", " ").split()
-    if len(parts) > _MOST_SHARES:
-        raise InvalidInput("bad-plan", f"{len(parts)} shares are too many", hint=f"at most {_MOST_SHARES}")
-    try:
-        return tuple(round(float(each) / 100, 6) for each in parts)
-    except ValueError as error:
-        raise InvalidInput(
-            "bad-plan", f"shares: {text!r} are no percentages", hint="write 10, 50, 100"
-        ) from error
-
-
-def _time(field: str, text: str) -> timedelta | None:
-    if not text.strip():
-        return None
-    try:
-        found = duration(text.strip())
-    except ValueError as error:
-        raise InvalidInput("bad-plan", f"{field}: {error}", hint="such as 30s, 5m, 1h") from error
-    return found if isinstance(found, timedelta) else None
-
-
 def _usual(manifest: Any, there: EnvironmentName) -> Chosen:
     policy = environment_of(manifest, there).policy
     shares = ", ".join(f"{100 * each.share:g}" for each in policy.steps if each.share is not None)
@@ -194,9 +157,3 @@ def _short(value: timedelta) -> str:
     if seconds and seconds % 60 == 0:
         return f"{seconds / 60:g}m"
     return f"{seconds:g}s"
-
-
-def _as_json(changes: Changes) -> dict[str, Any]:
-    times = {"soak_s": changes.soak, "max_wait_s": changes.max_wait, "warm_s": changes.warm}
-    said: dict[str, Any] = {name: each.total_seconds() for name, each in times.items() if each is not None}
-    return said | ({"shares": list(changes.shares)} if changes.shares else {})

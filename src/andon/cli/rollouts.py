@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from andon.access.model import Permission
+from andon.api.inputs import PlanChanges
 from andon.api.model import PlanView, RolloutView
 from andon.cli import render, watching
 from andon.cli.client import Client
@@ -12,6 +13,7 @@ from andon.cli.context import EnvironmentOption, Json, Reason, Watch, asked, cli
 from andon.cli.needs import needs
 from andon.cli.signing import MeaningOption, PasswordStdin, Pen, UserOption
 from andon.kernel.errors import Conflict, InvalidInput, NotFound
+from andon.rollouts.changing import read
 from andon.units.model import StrategyName
 
 _UnitArgument = Annotated[str, typer.Argument(help="Unit, such as mes")]
@@ -39,7 +41,8 @@ def register(app: typer.Typer) -> None:
         help="Move a release into an environment, by its strategy and under watch. Where the policy asks for "
         "approvals it waits at its gate until they are signed.\n\n"
         "Examples:\n\n  andon deploy mes --version 1.1.0 -w\n\n  andon deploy mes --version 1.1.0 --dry-run"
-        "\n\n  andon deploy mes --from staging"
+        "\n\n  andon deploy mes --from staging\n\n"
+        "  andon deploy mes --version 1.1.0 --shares '5, 20, 100' --soak 10m --dry-run"
     )(deploy)
     for verb, text in _VERBS.items():
         app.command(verb, help=f"{text}\n\nExample: andon {verb} mes --reason 'shift change'")(_asking(verb))
@@ -83,6 +86,10 @@ def deploy(
     user: UserOption = None,
     password_stdin: PasswordStdin = False,
     strategy: Annotated[StrategyName | None, typer.Option(help="Instead of the manifest's")] = None,
+    shares: Annotated[str, typer.Option(help="Other shares for this rollout, such as '5, 20, 100'")] = "",
+    soak: Annotated[str, typer.Option(help="Another soak at each share, such as 10m")] = "",
+    max_wait: Annotated[str, typer.Option(help="Another longest wait for evidence, such as 1h")] = "",
+    warm: Annotated[str, typer.Option(help="How long the former release stays warm, such as 30m")] = "",
     reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it goes on the timeline")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing")] = False,
     watch: Watch = False,
@@ -101,6 +108,7 @@ def deploy(
         "from": source,
         "strategy": strategy.value if strategy else None,
         "override": override,
+        "changes": PlanChanges.of(read(shares, soak, max_wait, warm)).said(),
         "reason": reason or (f"deploy {version}" if version else f"deploy what is stable in {source}"),
     }
     if override:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName
 from andon.rollouts.plan import environment_of
+from andon.units.fields import duration
 from andon.units.model import Manifest, Policy
 from andon.units.stepping import PlanStep
 
@@ -29,6 +30,7 @@ class Changes:
 
 
 NO_CHANGES = Changes()
+_MOST_SHARES = 20
 
 
 def changed(manifest: Manifest, environment: EnvironmentName, changes: Changes) -> Manifest:
@@ -101,3 +103,34 @@ def _elements(steps: Sequence[PlanStep]) -> list[tuple[float, PlanStep]]:
         else:
             reached = each.share
     return found
+
+
+def read(shares: str = "", soak: str = "", max_wait: str = "", warm: str = "") -> Changes:
+    """The changes as a person writes them: percentages such as `10, 50, 100`, times such as `5m`.
+
+    Raises:
+        InvalidInput: a share is no percentage, or a time no duration; it names the field.
+    """
+    return Changes(_shares(shares), _time("soak", soak), _time("max_wait", max_wait), _time("warm", warm))
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    parts = text.replace("%", " ").replace(";", ",").replace("-", ",").replace(",", " ").split()
+    if len(parts) > _MOST_SHARES:
+        raise InvalidInput("bad-plan", f"{len(parts)} shares are too many", hint=f"at most {_MOST_SHARES}")
+    try:
+        return tuple(round(float(each) / 100, 6) for each in parts)
+    except ValueError as error:
+        raise InvalidInput(
+            "bad-plan", f"shares: {text!r} are no percentages", hint="write 10, 50, 100"
+        ) from error
+
+
+def _time(field: str, text: str) -> timedelta | None:
+    if not text.strip():
+        return None
+    try:
+        found = duration(text.strip())
+    except ValueError as error:
+        raise InvalidInput("bad-plan", f"{field}: {error}", hint="such as 30s, 5m, 1h") from error
+    return found if isinstance(found, timedelta) else None

@@ -1,17 +1,10 @@
 """The page on which a plan is changed and begun: what it shows for what is typed."""
 
-import contextlib
-from datetime import timedelta
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from andon.api.http import create
 from andon.board import pages
-from andon.board.deploy_pages import Chosen, changes_of, strategy_of
-from andon.kernel.errors import InvalidInput
-from andon.rollouts.changing import NO_CHANGES, Changes
+from andon.board.deploy_pages import strategy_of
 from andon.testing import scenes
 from andon.testing.access import client_as
 from andon.testing.services import FakePlant
@@ -85,28 +78,5 @@ async def test_who_may_not_propose_gets_no_page():
     assert "rollouts.propose" in await shown(PAGE, who="viewer")
 
 
-def test_an_empty_form_changes_nothing():
-    assert changes_of(Chosen()) == NO_CHANGES
+def test_no_strategy_is_the_manifest_s():
     assert strategy_of("") is None
-
-
-def test_shares_may_be_written_in_several_ways():
-    for text in ("10,50,100", "10 50 100", "10 - 50 - 100 %", "10%; 50%; 100%"):
-        assert changes_of(Chosen(shares=text)).shares == (0.1, 0.5, 1.0)
-
-
-def test_times_have_their_units():
-    chosen = Chosen(soak="30s", max_wait="5m", warm="0s")
-    assert changes_of(chosen) == Changes((), timedelta(seconds=30), timedelta(minutes=5), timedelta())
-
-
-def test_too_many_shares_are_refused():
-    with pytest.raises(InvalidInput, match="too many"):
-        changes_of(Chosen(shares=" ".join(str(each) for each in range(1, 40))))
-
-
-@given(st.builds(Chosen, st.text(), st.text(), st.text(), st.text(), st.text(), st.text()))
-def test_any_text_is_a_change_or_a_clear_refusal(chosen):
-    with contextlib.suppress(InvalidInput):
-        assert isinstance(changes_of(chosen), Changes)
-        strategy_of(chosen.strategy)

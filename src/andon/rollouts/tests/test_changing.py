@@ -1,3 +1,4 @@
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName
-from andon.rollouts.changing import NO_CHANGES, Changes, changed, note
+from andon.rollouts.changing import NO_CHANGES, Changes, changed, note, read
 from andon.units.model import Manifest
 
 PRODUCTION = EnvironmentName("production")
@@ -104,3 +105,29 @@ def test_no_gate_is_ever_left_out_or_comes_after_a_share_that_it_guards(shares):
     assert [each for each in found if isinstance(each, float)] == [*shares, 1.0]
     before_night = [each for each in found[: found.index("night")] if isinstance(each, float)]
     assert all(each <= 0.1 for each in before_night)
+
+
+def test_nothing_written_changes_nothing():
+    assert read() == NO_CHANGES
+
+
+def test_shares_may_be_written_in_several_ways():
+    for text in ("10,50,100", "10 50 100", "10 - 50 - 100 %", "10%; 50%; 100%"):
+        assert read(text).shares == (0.1, 0.5, 1.0)
+
+
+def test_times_have_their_units():
+    assert read("", "30s", "5m", "0s") == Changes(
+        (), timedelta(seconds=30), timedelta(minutes=5), timedelta()
+    )
+
+
+def test_too_many_shares_are_refused():
+    with pytest.raises(InvalidInput, match="too many"):
+        read(" ".join(str(each) for each in range(1, 40)))
+
+
+@given(st.tuples(st.text(), st.text(), st.text(), st.text()))
+def test_any_text_is_a_change_or_a_clear_refusal(texts):
+    with contextlib.suppress(InvalidInput):
+        assert isinstance(read(*texts), Changes)
