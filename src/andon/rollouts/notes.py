@@ -24,11 +24,11 @@ def notes(made: Plan, stable: Version | None) -> tuple[str, ...]:
         *_comparison(made, stable),
         *_noise(made.policy.metrics, stable),
         *_routing(made.steps),
-        returns(made, stable),
+        _returns(made, stable),
     )
 
 
-def returns(made: Plan, stable: Version | None) -> str:
+def _returns(made: Plan, stable: Version | None) -> str:
     """What a return brings back, and what it cannot."""
     if stable is None:
         return "There is no release to return to; an abort takes the unit down, and its data stay."

@@ -15,7 +15,6 @@ from andon.judge.options import Compared, Direction, Limits, Style, Threshold
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName
 from andon.rollouts import codec
-from andon.rollouts.outlook import Read, outlook
 from andon.rollouts.plan import Current, plan, plan_rollback
 from andon.rollouts.steps import Gate, GateKind, Plan
 from andon.rollouts.wanted import wanted
@@ -176,24 +175,6 @@ def test_what_the_environment_demands_stands_before_what_the_manifest_says() -> 
     assert [each.key for each in made.gates][:3] == ["approval", "window", "night"]
 
 
-def test_the_outlook_says_what_is_read_who_is_asked_and_how_long_it_takes() -> None:
-    made = a_plan(steps=EVERYTHING, gate=Gate(1, "approver"))
-    seen = outlook(made, OLD)
-    assert seen.reads == (Read("errors", waits=True, steps=(0, 1, 2)),)
-    assert [each.key for each in seen.gates] == [
-        "approval",
-        "night",
-        "idle",
-        "works-council",
-        "change",
-        "coffee",
-    ]
-    assert [each.name for each in seen.tasks] == ["front", "warm-up"]
-    assert seen.earliest == timedelta(seconds=3 * 10 + 20)
-    assert seen.latest > timedelta(days=6 * 7) + 3 * timedelta(seconds=120)
-    assert outlook(a_plan("recreate"), OLD).latest < timedelta(hours=1)
-
-
 @pytest.mark.parametrize(
     ("migration", "words"),
     [
@@ -209,8 +190,6 @@ def test_the_plan_says_what_a_return_brings_back(migration: str | None, words: s
         dumped["run"] |= {"migrate": ["migrate"], "migration": migration}
     made = plan(Manifest.model_validate(dumped), PRODUCTION, Current(OLD, 3))
     assert words in made.notes[-1]
-    assert words in outlook(made, OLD).returns
-    assert "no release to return to" in outlook(made, None).returns
 
 
 @pytest.mark.parametrize("strategy", list(StrategyName))
