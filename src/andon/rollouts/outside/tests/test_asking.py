@@ -269,3 +269,24 @@ async def test_only_an_outside_systems_gate_at_which_it_stands_can_be_answered()
         await answer()
     scene.rollout = replace(standing, deadline_at=AT, paused_at=AT)
     await answer()
+
+
+async def test_the_same_answer_once_more_is_no_error_when_the_rollout_has_gone_on() -> None:
+    scene = Scene(gated(BOARD))
+    commands = GateCommands(scene, scene.answers, scene.clock)
+    own = scene.rollout.id
+    await commands.answer(own, "board", is_yes=True, actor="token:cab", reason="CAB-12")
+    scene.rollout = replace(scene.rollout, stage=Stage.SCALING, at=1)
+    await commands.answer(own, "board", is_yes=True, actor="token:cab", reason="CAB-12")
+    with pytest.raises(Conflict, match="has answered yes"):
+        await commands.answer(own, "board", is_yes=False, actor="token:cab", reason="")
+
+
+async def test_a_gate_that_is_still_ahead_cannot_be_answered() -> None:
+    hold, later = Gate(kind=GateKind.HOLD, name="wait"), replace(BOARD, name="later")
+    scene = Scene(gated(BOARD, hold, later))
+    commands = GateCommands(scene, scene.answers, scene.clock)
+    with pytest.raises(Conflict, match="does not stand at it now"):
+        await commands.answer(scene.rollout.id, "later", is_yes=True, actor="token:cab", reason="")
+    scene.rollout = replace(scene.rollout, at=2)
+    await commands.answer(scene.rollout.id, "later", is_yes=True, actor="token:cab", reason="")
