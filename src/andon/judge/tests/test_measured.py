@@ -237,6 +237,7 @@ def test_what_the_bands_said_in_a_former_step_stays_said():
     assert judge(state, policy).outcome is Outcome.FAIL
     metric = state.metrics["latency"]
     assert metric.log_e >= math.log(1 / LATENCY.alpha)
+    assert measured.outcome(metric, LATENCY) is Outcome.FAIL
 
 
 def test_the_parts_of_alpha_add_up():

@@ -133,3 +133,9 @@ def test_another_judge_is_asked_for_its_verdict():
         ONE, judge="threshold", threshold=Threshold(interval=1.0, metrics={"errors": Limits(fail_above=0.05)})
     )
     assert settle([BAD, ALIKE], policy).verdict == replay([BAD, ALIKE], policy)
+
+
+def test_a_split_that_is_broken_settles_a_history():
+    split = StoredLook({}, Look(Counts(500), Counts(500)), share=0.1, at=3.0)
+    settled = settle([split, BAD], ONE)
+    assert (settled.verdict.outcome, settled.look, settled.at) == ("invalid", 1, 3.0)
