@@ -360,6 +360,7 @@ def _wired(
         commands=commands,
         sets=SetCommands(sets, commands, base.releases, clock),
         before=Before(outside, tasks),
+        judges=base.judges,
         desired=base.desired,
         timeline=base.timeline,
         instances=target.observe,

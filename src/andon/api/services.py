@@ -10,6 +10,7 @@ from andon.access.signatures.model import Document, Signature
 from andon.api.people import Audit, Devices, Login, People, Policies, Secrets, Sessions, Signing, Tokens
 from andon.evidence.model import Reading
 from andon.gateway.model import Traffic
+from andon.judge.registry import Judges
 from andon.kernel.clock import Clock
 from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, UnitName, Version
 from andon.kernel.supervise import LoopHealth
@@ -301,6 +302,7 @@ class Services:
     commands: Commands
     sets: Sets
     before: Before
+    judges: Judges
     desired: DesiredState
     timeline: Timeline
     instances: Callable[[UnitName, EnvironmentName], Awaitable[Sequence[Instance]]]

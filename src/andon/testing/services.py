@@ -16,6 +16,7 @@ from andon.access.signatures.model import Document
 from andon.api.services import Probe, Services
 from andon.evidence.model import Reading
 from andon.gateway.model import ReleaseTraffic, Traffic
+from andon.judge.registry import Judges
 from andon.kernel.clock import Clock, SystemClock
 from andon.kernel.errors import Conflict, NotFound
 from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, UnitName, Version, new_id
@@ -121,6 +122,7 @@ class FakePlant:
             commands=FakeCommands(self),
             sets=FakeSets(self),
             before=_Before(self),
+            judges=Judges(),
             desired=_Desired(self),
             timeline=_Timeline(self),
             instances=self._instances,

@@ -10,7 +10,6 @@ from andon.api.callers import Caller, Current
 from andon.api.declared import needs
 from andon.api.gather import Gather, sees
 from andon.api.problems import documented
-from andon.judge.registry import Judges
 from andon.kernel.errors import NotFound
 from andon.kernel.ids import RolloutId
 from andon.rollouts.model import Rollout
@@ -20,7 +19,6 @@ from andon.rollouts.replays import Replayed, replayed
 def router(gather: Gather) -> APIRouter:
     """The endpoint of replays. It changes nothing; a proposal needs a body, so it is a POST."""
     api = APIRouter(prefix=inputs.V1, tags=["rollouts"])
-    judges = Judges()
 
     @api.post(
         "/judge/replay",
@@ -33,7 +31,9 @@ def router(gather: Gather) -> APIRouter:
         for each in await _wanted(gather, body, caller):
             looks = await gather.services.rollouts.looks(each.id)
             if looks and each.plan.policy.metrics:
-                found.append(await asyncio.to_thread(replayed, each, looks, judges, body.proposal))
+                found.append(
+                    await asyncio.to_thread(replayed, each, looks, gather.services.judges, body.proposal)
+                )
         return views.replays(found)
 
     return api
