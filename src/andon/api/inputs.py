@@ -185,6 +185,13 @@ class DeploySet(Because):
     version: Annotated[Plain | None, Field(max_length=80)] = None
 
 
+class RollBackAll(Signed):
+    """Go back with what is under way and with what finished within `since_s`; or show it (dry_run)."""
+
+    since_s: float = Field(3600, ge=0, le=366 * 86400)
+    dry_run: bool = False
+
+
 class TryAgain(Body):
     """Try again what was given up of `version`, or of every release that should run there."""
 

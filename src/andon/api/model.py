@@ -106,6 +106,43 @@ class MetricPolicyView(View):
     required: bool
 
 
+class ForeseenGate(View):
+    """A gate of a plan. people: logins of who could sign it now, where it asks for people."""
+
+    name: str
+    kind: str
+    before_step: int
+    approvals: int
+    role: str
+    people: list[str]
+
+
+class ForeseenEvidence(View):
+    """A source of evidence as it answers now; null where nobody has asked it yet."""
+
+    metric: str
+    source: str
+    required: bool
+    answers: bool | None
+    detail: str
+
+
+class ForeseenView(View):
+    """What a plan would meet if it began now. `starts_s`: earliest start of each step, from the beginning.
+
+    It leaves out what instances, gateway and gates take. `obstacle`: why it would be refused; empty: it would
+    begin.
+    """
+
+    obstacle: str
+    starts_s: list[float]
+    promoted_s: float
+    gates: list[ForeseenGate]
+    tasks: list[str]
+    evidence: list[ForeseenEvidence]
+    judge: str
+
+
 class PlanView(View):
     """What will happen, frozen when the rollout begins."""
 
@@ -124,6 +161,7 @@ class PlanView(View):
     drain_timeout_s: float
     steps: list[StepView]
     metrics: list[MetricPolicyView]
+    foreseen: ForeseenView | None = Field(None, description="Of a plan that has not begun (dry_run)")
 
 
 class PercentilesView(View):
@@ -358,6 +396,33 @@ class HoldView(View):
     actor: str
     reason: str
     at: datetime
+
+
+class TurnView(View):
+    """What going back with an environment does to one unit; `problem` names why it cannot."""
+
+    unit: str
+    leaving: str
+    to: str | None
+    is_abort: bool
+    rollout: str | None
+    problem: str
+
+
+class HistoryView(View):
+    """A rollout, and what became of its release there. `duration_s` is of the rollout.
+
+    `can_return`: `andon rollback --to` brings it back without a gate; other releases wait at one.
+    """
+
+    rollout: RolloutSummary
+    is_rollback: bool
+    verdict: str | None = Field(description="The judge's last reason; null before its first look")
+    duration_s: float | None
+    ran_from: datetime | None = Field(description="Since when it was the stable release; null: never")
+    ran_until: datetime | None = Field(description="Until when; null: it still is, or never was")
+    is_withdrawn: bool = Field(description="A person went back from it")
+    can_return: bool
 
 
 class MemberView(View):

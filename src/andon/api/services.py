@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,9 +19,11 @@ from andon.releases.model import Release
 from andon.rollouts.changing import NO_CHANGES, Changes
 from andon.rollouts.gates import Answered
 from andon.rollouts.gather import Gained
+from andon.rollouts.group import Turn
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import Cord, GateSeen, RequestKind, Rollout
 from andon.rollouts.sets.model import Member, SetRelease, SetRollout
+from andon.rollouts.stables.store import Stable
 from andon.rollouts.steps import Plan
 from andon.rollouts.tasks.model import Try
 from andon.targets.model import Instance
@@ -92,6 +94,7 @@ class Rollouts(Protocol):
     ) -> Sequence[Rollout]: ...
     async def active(self) -> Sequence[RolloutId]: ...
     async def find_damaged(self, rollout: RolloutId) -> tuple[UnitName, EnvironmentName] | None: ...
+    async def stables(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Stable]: ...
     async def looks(self, rollout: RolloutId, after_seq: int = 0) -> Sequence[Look]: ...
 
 
@@ -181,6 +184,17 @@ class Commands(Protocol):
         self, unit: UnitName, environment: EnvironmentName, actor: str, reason: str
     ) -> Hold: ...
     async def holds(self) -> Sequence[Hold]: ...
+    async def affected(self, environment: EnvironmentName, since: timedelta) -> Sequence[Turn]: ...
+    async def rollback_all(
+        self,
+        environment: EnvironmentName,
+        since: timedelta,
+        *,
+        actor: str,
+        reason: str,
+        signature: Signature | None = None,
+    ) -> Sequence[Turn]: ...
+    async def document_of_rollback_all(self, environment: EnvironmentName, since: timedelta) -> Document: ...
     async def document_of_answer(self, rollout: RolloutId, *, is_yes: bool) -> Document: ...
     async def document_of_request(self, rollout: RolloutId, kind: RequestKind) -> Document: ...
     async def document_of_rollback(

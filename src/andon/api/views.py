@@ -15,6 +15,8 @@ from andon.judge.replay import Settled
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
 from andon.rollouts.gates import Answered
+from andon.rollouts.group import Turn
+from andon.rollouts.history import Entry
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import Cord, Phase, Rollout, Stage
 from andon.rollouts.replays import Replayed
@@ -107,6 +109,34 @@ def hold(held: Hold) -> model.HoldView:
         actor=held.actor,
         reason=held.reason,
         at=held.at,
+    )
+
+
+def turn(one: Turn) -> model.TurnView:
+    """What going back does to one unit."""
+    return model.TurnView(
+        unit=one.unit,
+        leaving=one.leaving,
+        to=one.to,
+        is_abort=one.is_abort,
+        rollout=one.rollout or None,
+        problem=one.problem,
+    )
+
+
+def history(entry: Entry) -> model.HistoryView:
+    """A rollout with what became of its release."""
+    rollout = entry.rollout
+    took = rollout.finished_at - rollout.created_at if rollout.finished_at else None
+    return model.HistoryView(
+        rollout=summary(rollout),
+        is_rollback=rollout.plan.is_rollback,
+        verdict=rollout.verdict.reason if rollout.verdict else None,
+        duration_s=None if took is None else _seconds(took),
+        ran_from=entry.ran_from,
+        ran_until=entry.ran_until,
+        is_withdrawn=entry.is_withdrawn,
+        can_return=entry.can_return,
     )
 
 

@@ -7,9 +7,9 @@ from rich.markup import escape
 
 from andon.access.model import Permission
 from andon.api.model import Status
-from andon.cli import render, watching
+from andon.cli import render, tables, watching
 from andon.cli.client import Client, poll
-from andon.cli.context import Json, Watch, client_of, out, print_json
+from andon.cli.context import EnvironmentOption, Json, Watch, client_of, out, print_json
 from andon.cli.needs import needs
 from andon.kernel.errors import NotFound
 
@@ -19,6 +19,10 @@ _STAGES = ("source", "build", "test", "security", "package", "sign", "publish")
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command(help="Show what runs where, and what is under way.\n\nExample: andon status mes -w")(status)
+    app.command(
+        help="Show what ran in an environment from when to when, who brought it, why it came and went, and "
+        "which of it `andon rollback --to` brings back.\n\nExample: andon history mes -e staging"
+    )(history)
     app.command(
         help="Show the output of a unit's instances, of one instance, or of a pipeline run.\n\n"
         "Examples:\n\n  andon logs mes -f\n\n  andon logs run-0kz3v1q8x"
@@ -46,6 +50,20 @@ def status(
             raise typer.Exit(watching.exit_of(watching.rollout(client, under_way.id)))
         else:
             watching.floor(client, unit)
+
+
+@needs(Permission.FLOOR_VIEW)
+def history(
+    context: typer.Context,
+    unit: Annotated[str, typer.Argument(help="Unit, such as mes")],
+    environment: EnvironmentOption = "production",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Most rollouts")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show what ran there."""
+    with client_of(context) as client:
+        found = client.get(f"/units/{unit}/environments/{environment}/history", limit=limit)
+    print_json(found) if as_json else out.print(tables.history(found))
 
 
 @needs(Permission.LOGS_VIEW)

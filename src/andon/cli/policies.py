@@ -138,7 +138,7 @@ def set_(
     }
     bounds = {
         "promotes_from": promotes_from,
-        "min_age_s": _seconds(min_age),
+        "min_age_s": None if min_age is None else seconds_of(min_age),
         "is_auto": auto,
         "strategies": [] if any_strategy else [each.value for each in strategy or ()] or None,
         "alpha_at_most": alpha_at_most,
@@ -207,14 +207,12 @@ def diff(
     print_json(changed) if as_json else out.print(tables.policy_diff(changed, older, newer))
 
 
-def _seconds(text: str | None) -> float | None:
+def seconds_of(text: str) -> float:
     """`24h` in seconds; raises InvalidInput."""
-    if text is None:
-        return None
     try:
-        found: timedelta = duration(text if text else "0s")
+        found: timedelta = duration(text or "0s")
     except ValueError as error:
-        raise InvalidInput("bad-duration", f"--min-age {text}: {error}") from error
+        raise InvalidInput("bad-duration", f"{text!r} is no time: {error}") from error
     return found.total_seconds()
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from andon.api.model import (
+    ForeseenView,
     InstanceView,
     PlanView,
     RecordView,
@@ -159,7 +160,29 @@ def plan(view: PlanView, title: str) -> RenderableType:
         )
     for note in view.notes:
         root.add(f"[yellow]![/] {escape(note)}")
+    if view.foreseen is not None:
+        _foreseen(root, view.foreseen)
     return root
+
+
+def _foreseen(root: Tree, now: ForeseenView) -> None:
+    times = ", ".join(seconds(each) for each in now.starts_s)
+    root.add(
+        f"[bold]earliest[/] steps after {times}; promoted after {seconds(now.promoted_s)}, and what starting "
+        "and gates take"
+    )
+    for gate in now.gates:
+        who = (
+            f" by {', '.join(gate.people) or 'nobody: nobody has the role ' + gate.role}" if gate.role else ""
+        )
+        root.add(f"[bold]gate[/] {escape(gate.name)} before step {gate.before_step + 1}{escape(who)}")
+    for task in now.tasks:
+        root.add(f"[bold]task[/] {escape(task)}")
+    for each in now.evidence:
+        sign = {True: "[green]●[/]", False: "[red]■[/]", None: "[dim]○[/]"}[each.answers]
+        root.add(f"{sign} evidence {each.metric} from {each.source or '?'}: {escape(each.detail)}")
+    if now.obstacle:
+        root.add(f"[red]■ in the way now[/] {escape(now.obstacle)}")
 
 
 def _step(step: StepView) -> str:

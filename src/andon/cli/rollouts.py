@@ -7,10 +7,11 @@ import typer
 from andon.access.model import Permission
 from andon.api.inputs import PlanChanges
 from andon.api.model import PlanView, RolloutView
-from andon.cli import render, watching
+from andon.cli import exits, render, tables, watching
 from andon.cli.client import Client
 from andon.cli.context import EnvironmentOption, Json, Reason, Watch, asked, client_of, out, print_json
 from andon.cli.needs import needs
+from andon.cli.policies import seconds_of
 from andon.cli.signing import MeaningOption, PasswordStdin, Pen, UserOption
 from andon.kernel.errors import Conflict, InvalidInput, NotFound
 from andon.rollouts.changing import read
@@ -49,7 +50,9 @@ def register(app: typer.Typer) -> None:
     app.command(
         help="Go back to the last stable release, or to the one named; an active rollout is aborted. "
         f"{_SIGNED}\n\n"
-        "Example: andon rollback mes --to 1.0.0 --reason 'customer complaint'"
+        "Examples:\n\n  andon rollback mes --to 1.0.0 --reason 'customer complaint'\n\n"
+        "  andon rollback --set line --reason 'bad parts'\n\n"
+        "  andon rollback --all --since 2h --dry-run --reason 'what came this morning'"
     )(rollback)
     app.command(
         help="Try again the instances that were given up, when the cause is gone.\n\n"
@@ -150,6 +153,13 @@ def rollback(
     set_: Annotated[
         str | None, typer.Option("--set", help="Instead of a unit: all of this set, as it was deployed last")
     ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Instead of a unit: all that changed there since --since")
+    ] = False,
+    since: Annotated[str, typer.Option("--since", help="With --all: how long ago, such as 2h")] = "1h",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --all: show it and change nothing")
+    ] = False,
     meaning: MeaningOption = None,
     user: UserOption = None,
     password_stdin: PasswordStdin = False,
@@ -160,6 +170,21 @@ def rollback(
     """Go back."""
     why = asked(reason, "Why go back?")
     pen = Pen(user, password_stdin, meaning)
+    if all_:
+        with client_of(context) as client:
+            path, body = (
+                f"/environments/{environment}/rollback",
+                {"since_s": seconds_of(since), "reason": why},
+            )
+            turns = (
+                client.post(path, **body, dry_run=True)
+                if dry_run
+                else pen.signed(lambda signature: client.post(path, **body, signature=signature))
+            )
+        print_json(turns) if as_json else out.print(tables.turns(turns))
+        if any(each["problem"] for each in turns):
+            raise typer.Exit(exits.BAD)
+        return
     if set_ is not None:
         with client_of(context) as client:
             path = f"/sets/{set_}/environments/{environment}/rollback"

@@ -285,6 +285,37 @@ def holds(found: Sequence[View]) -> RenderableType:
     return shown
 
 
+def turns(found: Sequence[View]) -> RenderableType:
+    """What going back with an environment does to each unit."""
+    if not found:
+        return Text("nothing changed there in that time", style="dim")
+    shown = table("unit", "leaves", "to", "how", "")
+    for each in found:
+        how = "abort" if each["is_abort"] else "roll back"
+        problem = f"[red]{escape(each['problem'])}[/]" if each["problem"] else (each["rollout"] or "")
+        shown.add_row(f"[bold]{escape(each['unit'])}[/]", each["leaving"], each["to"] or "-", how, problem)
+    return shown
+
+
+def history(found: Sequence[View]) -> RenderableType:
+    """What ran where, newest first."""
+    if not found:
+        return Text("nothing was ever deployed there", style="dim")
+    shown = table("release", "began", "took", "by", "ended", "stable", "why")
+    for each in found:
+        rollout = each["rollout"]
+        took = "-" if each["duration_s"] is None else seconds(each["duration_s"])
+        ended = rollout["phase"] + (f" ({rollout['trigger']})" if rollout["trigger"] else "")
+        back = " [yellow]withdrawn[/]" if each["is_withdrawn"] else ""
+        stood = f"{at(each['ran_from'])} to {at(each['ran_until'])}" if each["ran_from"] else "never"
+        can = " [green]↶[/]" if each["can_return"] else ""
+        shown.add_row(
+            f"[bold]{rollout['candidate']}[/]{can}{back}", at(rollout["created_at"]), took,
+            escape(rollout["actor"]), ended, stood, escape(rollout["reason"]),
+        )  # fmt: skip
+    return Group(shown, Text.from_markup("[dim]↶ andon rollback --to brings it back without a gate[/]"))
+
+
 def sets(found: Sequence[View], moving: Sequence[View]) -> RenderableType:
     """Published sets, and those on their way."""
     if not found:

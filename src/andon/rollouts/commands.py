@@ -13,16 +13,16 @@ from andon.rollouts.bounds import bounded, sealed
 from andon.rollouts.changing import NO_CHANGES, Changes, changed, note
 from andon.rollouts.cords.commands import CordCommands
 from andon.rollouts.desk import Asked
+from andon.rollouts.group import GroupCommands
 from andon.rollouts.holds.commands import HoldCommands
 from andon.rollouts.holds.rules import stays
 from andon.rollouts.model import Rollout
 from andon.rollouts.plan import Current, plan
-from andon.rollouts.returning import Returning
 from andon.rollouts.steps import Plan
 from andon.units.model import StrategyName
 
 
-class Commands(Asking, Returning, CordCommands, HoldCommands):
+class Commands(Asking, GroupCommands, CordCommands, HoldCommands):
     """Deploy, answer at gates, roll back, ask, the cord, and holds.
 
     Where a `signature` is taken, the policy may demand it; the method `document_of_...` gives what to sign.

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from andon.access.signatures.model import Action, Document, Signature, Standing
@@ -11,6 +12,7 @@ from andon.rollouts import documents
 from andon.rollouts.changing import NO_CHANGES, Changes, changed
 from andon.rollouts.gates import Answered, counted, lacks_role
 from andon.rollouts.gates import involved as involved_in
+from andon.rollouts.group import Turn
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.holds.store import not_held
 from andon.rollouts.model import (
@@ -304,6 +306,33 @@ class FakeCommands(Part):
         subject = f"hold/{environment}/{unit}"
         self._plant.tell(Event("hold.released", subject, actor, reason, unit, environment))
         return self._plant.holds.pop((unit, environment))
+
+    async def affected(self, environment: EnvironmentName, since: timedelta) -> Sequence[Turn]:  # noqa: ARG002
+        return [
+            Turn(each.unit, each.candidate, each.stable, is_abort=True, rollout=each.id)
+            for each in self._active()
+            if each.environment == environment
+        ]
+
+    async def rollback_all(
+        self,
+        environment: EnvironmentName,
+        since: timedelta,
+        *,
+        actor: str,
+        reason: str,
+        signature: Signature | None = None,  # noqa: ARG002
+    ) -> Sequence[Turn]:
+        turns = await self.affected(environment, since)
+        for each in turns:
+            await self.request(RolloutId(each.rollout), RequestKind.ABORT, actor, reason)
+        return turns
+
+    async def document_of_rollback_all(self, environment: EnvironmentName, since: timedelta) -> Document:
+        units = [each.unit for each in await self.affected(environment, since)]
+        return Document(
+            Action.ROLLBACK, f"environment/{environment}", {"environment": environment, "units": units}
+        )
 
     async def holds(self) -> Sequence[Hold]:
         return list(self._plant.holds.values())

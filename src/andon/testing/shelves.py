@@ -16,6 +16,7 @@ from andon.rollouts.model import (
     Rollout,
     Stage,
 )
+from andon.rollouts.stables.store import Stable
 from andon.rollouts.steps import Plan, Step
 from andon.units.model import Manifest, StrategyName
 
@@ -145,6 +146,13 @@ class FakeRollouts(Part):
 
     async def find_damaged(self, rollout: RolloutId) -> tuple[UnitName, EnvironmentName] | None:
         return (UnitName("mes"), EnvironmentName("staging")) if rollout in self._plant.damaged else None
+
+    async def stables(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Stable]:
+        found = [each for each in await self.list(unit, environment) if each.phase is Phase.PROMOTED]
+        return [
+            Stable(each.candidate, each.id, each.finished_at or each.created_at, is_withdrawn=False)
+            for each in found
+        ]
 
     async def looks(self, rollout: RolloutId, after_seq: int = 0) -> Sequence[FakeLook]:
         return [each for each in self._plant.looks.get(rollout, []) if each.seq > after_seq]

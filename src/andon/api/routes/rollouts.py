@@ -11,12 +11,14 @@ from andon.access.signatures.model import Action, Document, Signature
 from andon.api import inputs, model, places, signing, views
 from andon.api.callers import Caller, Current
 from andon.api.declared import needs
+from andon.api.foreseen import foreseen
 from andon.api.gather import Gather
 from andon.api.inputs import V1
 from andon.api.problems import documented
 from andon.api.services import Services
 from andon.kernel.errors import Forbidden, InvalidInput
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
+from andon.rollouts.history import entries
 from andon.rollouts.model import RequestKind
 
 _P = Permission
@@ -88,7 +90,10 @@ def _begin(api: APIRouter, gather: Gather) -> None:
                 changes=body.changes.wanted(),
                 needs_approval=only_proposes,
             )
-            return views.plan(shown, await gather.manifest(unit, version))
+            manifest = await gather.manifest(unit, version)
+            what = (unit, environment, version)
+            now = await foreseen(services, what, shown, manifest)
+            return views.plan(shown, manifest).model_copy(update={"foreseen": now})
         reason = body.reason.strip() or f"{caller.name} deploys {version}"
         begun = await services.commands.deploy(
             unit,
@@ -192,6 +197,20 @@ def _look(api: APIRouter, gather: Gather) -> None:
             caller, inputs.maybe_unit(unit), inputs.maybe_environment(environment), limit
         )
         return [views.summary(each) for each in found]
+
+    @api.get(
+        "/units/{unit}/environments/{environment}/history",
+        summary="What ran there from when to when, and why it came and went; newest first",
+        responses=documented(422),
+        dependencies=[needs(_P.FLOOR_VIEW, places.path)],
+    )
+    async def history(
+        unit: inputs.UnitPath, environment: inputs.EnvironmentPath, limit: inputs.LimitQuery = 50
+    ) -> list[model.HistoryView]:
+        place = inputs.unit(unit), inputs.environment(environment)
+        found = await services.rollouts.list(*place, limit)
+        stables = await services.rollouts.stables(*place)
+        return [views.history(each) for each in entries(found, stables)]
 
     @api.get(
         "/rollouts/{rollout}",

@@ -1,5 +1,6 @@
 """Sets: units that are promoted and come back together."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -92,5 +93,26 @@ def router(gather: Gather) -> APIRouter:
             own, there, actor=caller.name, reason=body.reason, signature=signature
         )
         return views.set_rollout(after)
+
+    @api.post(
+        "/environments/{environment}/rollback",
+        summary="Go back with everything that changed there lately, or show what that is (dry_run)",
+        responses=documented(409, 422),
+        dependencies=[needs(_P.ROLLBACK, places.whole_environment)],
+    )
+    async def rollback_all(
+        environment: inputs.EnvironmentPath, body: inputs.RollBackAll, caller: Current
+    ) -> list[model.TurnView]:
+        there, since = inputs.environment(environment), timedelta(seconds=body.since_s)
+        if body.dry_run:
+            return [views.turn(each) for each in await services.commands.affected(there, since)]
+        wanted = signing.Wanted(Action.ROLLBACK, there, body.reason, body.signature)
+        signature = await signing.sign(
+            services, caller, wanted, lambda: services.commands.document_of_rollback_all(there, since)
+        )
+        done = await services.commands.rollback_all(
+            there, since, actor=caller.name, reason=body.reason, signature=signature
+        )
+        return [views.turn(each) for each in done]
 
     return api

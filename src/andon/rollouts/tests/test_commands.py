@@ -12,7 +12,7 @@ from andon.judge import sequential
 from andon.judge.registry import Judges
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Conflict, Damaged, InvalidInput, NotFound
-from andon.kernel.ids import RolloutId, Version
+from andon.kernel.ids import RolloutId, UnitName, Version
 from andon.rollouts.actions import (
     ConfirmStep,
     Decision,
@@ -335,3 +335,32 @@ async def test_an_environment_with_a_calendar_has_a_window_before_the_first_step
     rollout = await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
     assert (rollout.is_gated, rollout.is_untouched) == (True, True)
     assert rollout.deadline_at == AT + timedelta(days=14)
+
+
+async def test_all_that_changed_lately_goes_back_the_latest_first_and_one_that_cannot_is_named(
+    database: Database, commands: Commands, clock: ManualClock
+) -> None:
+    station, printer = UnitName("station"), UnitName("printer")
+    for unit, version in ((UNIT, OLD), (station, OLD)):
+        await do(database, await commands.deploy(unit, PRODUCTION, version, **BY), Finish(Phase.PROMOTED))
+    clock.advance(timedelta(hours=3))
+    for unit, version in ((UNIT, NEW), (printer, OLD)):
+        rollout = await commands.deploy(unit, PRODUCTION, version, **BY)
+        before = await RolloutStore(database).load(rollout.id)
+        decision, now = Decision(Finish(Phase.PROMOTED), "done"), clock.now()
+        change = Change(before, apply(before.rollout, decision, now), None, None, now)
+        await RolloutStore(database).save(change, decision)
+        clock.advance(timedelta(seconds=1))
+    under_way = await commands.deploy(station, PRODUCTION, NEW, **BY)
+    shown = await commands.affected(PRODUCTION, timedelta(hours=1))
+    assert [(each.unit, each.to, each.is_abort) for each in shown] == [
+        ("station", OLD, True),
+        ("printer", None, False),
+        ("mes", OLD, False),
+    ]
+    done = {each.unit: each for each in await commands.rollback_all(PRODUCTION, timedelta(hours=1), **BY)}
+    assert done[station].rollout == under_way.id
+    assert "no former release of printer" in done[printer].problem
+    back = await RolloutStore(database).get(RolloutId(done[UNIT].rollout))
+    assert (back.candidate, back.plan.is_rollback) == (OLD, True)
+    assert await commands.affected(PRODUCTION, timedelta(0)) != ()

@@ -1,0 +1,39 @@
+"""What ran where, from when to when, and why it came and went. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from andon.rollouts.model import Rollout
+from andon.rollouts.stables.store import Stable
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A rollout with what became of its release there.
+
+    ran_from, ran_until: while it was the stable release; None: it never was, or still is. is_withdrawn: a
+    person went back from it. can_return: `andon rollback --to` brings it back without a gate.
+    """
+
+    rollout: Rollout
+    ran_from: datetime | None = None
+    ran_until: datetime | None = None
+    is_withdrawn: bool = False
+    can_return: bool = False
+
+
+def entries(rollouts: Sequence[Rollout], stables: Sequence[Stable]) -> tuple[Entry, ...]:
+    """One for each rollout, in the order given. stables: all that ever finished there, newest first."""
+    number = {each.rollout: index for index, each in enumerate(stables)}
+    return tuple(
+        Entry(each) if each.id not in number else _stood(each, stables, number[each.id]) for each in rollouts
+    )
+
+
+def _stood(rollout: Rollout, stables: Sequence[Stable], number: int) -> Entry:
+    mine, newest = stables[number], stables[0]
+    is_former = number > 0 and mine.version != newest.version
+    until = stables[number - 1].since_at if number else None
+    can = is_former and not mine.is_withdrawn
+    return Entry(rollout, mine.since_at, until, mine.is_withdrawn, can)
