@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from andon.api.model import SignatureView, View
+from andon.api.model import SignatureView
+from andon.api.viewing import View
 
 
 class GrantView(View):

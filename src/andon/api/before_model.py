@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from andon.api.model import View
+from andon.api.viewing import View
 
 
 class GateLine(View):

@@ -4,7 +4,7 @@ from itertools import accumulate
 
 from andon.access import rights
 from andon.access.model import Place, User
-from andon.api import model
+from andon.api import viewing
 from andon.api.services import Services
 from andon.evidence.model import Reading
 from andon.kernel.ids import EnvironmentName, UnitName, Version
@@ -14,12 +14,12 @@ from andon.units.model import Manifest
 
 async def foreseen(
     services: Services, what: tuple[UnitName, EnvironmentName, Version], plan: Plan, manifest: Manifest | None
-) -> model.ForeseenView:
+) -> viewing.ForeseenView:
     """All of it, as it is now; nothing is written."""
     unit, environment, _version = what
     readings = {each.metric: each for each in services.readings(unit, environment)}
     starts = [0.0, *accumulate(step.soak.total_seconds() for step in plan.steps)]
-    return model.ForeseenView(
+    return viewing.ForeseenView(
         obstacle=await services.commands.obstacle(*what),
         starts_s=starts[:-1],
         promoted_s=starts[-1],
@@ -33,11 +33,11 @@ async def foreseen(
     )
 
 
-async def _gate(services: Services, gate: Gate, place: Place) -> model.ForeseenGate:
+async def _gate(services: Services, gate: Gate, place: Place) -> viewing.ForeseenGate:
     people: list[str] = []
     if gate.kind is GateKind.APPROVAL:
         people = [each.login for each in await services.people.list() if _could_sign(each, gate, place)]
-    return model.ForeseenGate(
+    return viewing.ForeseenGate(
         name=gate.key,
         kind=gate.kind.value,
         before_step=gate.before_step,
@@ -60,14 +60,14 @@ def _task(task: Task) -> str:
 
 def _evidence(
     name: str, manifest: Manifest | None, reading: Reading | None, *, required: bool
-) -> model.ForeseenEvidence:
+) -> viewing.ForeseenEvidence:
     declared = manifest.evidence.get(name) if manifest else None
     source = declared.source if declared else ""
     if reading is None:
-        return model.ForeseenEvidence(
+        return viewing.ForeseenEvidence(
             metric=name, source=source, required=required, answers=None, detail="nobody has asked it yet"
         )
     detail = reading.problem or f"last answered at {reading.at.isoformat(timespec='seconds')}"
-    return model.ForeseenEvidence(
+    return viewing.ForeseenEvidence(
         metric=name, source=source, required=required, answers=not reading.problem, detail=detail
     )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from andon.access.signatures.model import Document, Signature, Standing
-from andon.api import model
+from andon.api import model, viewing
 from andon.api.services import Look, Probe, StoredSet
 from andon.judge import sequential
 from andon.judge.model import Counts, Finding, MetricPolicy, Percentiles, Verdict
@@ -112,9 +112,9 @@ def hold(held: Hold) -> model.HoldView:
     )
 
 
-def turn(one: Turn) -> model.TurnView:
+def turn(one: Turn) -> viewing.TurnView:
     """What going back does to one unit."""
-    return model.TurnView(
+    return viewing.TurnView(
         unit=one.unit,
         leaving=one.leaving,
         to=one.to,
@@ -140,18 +140,18 @@ def history(entry: Entry) -> model.HistoryView:
     )
 
 
-def set_release(stored: StoredSet) -> model.SetView:
+def set_release(stored: StoredSet) -> viewing.SetView:
     """A published set."""
     release = stored.release
-    members = [model.MemberView(unit=each.unit, version=each.version) for each in release.members]
-    return model.SetView(
+    members = [viewing.MemberView(unit=each.unit, version=each.version) for each in release.members]
+    return viewing.SetView(
         name=release.name, version=release.version, members=members, actor=stored.actor, at=stored.at
     )
 
 
-def set_rollout(moving: SetRollout) -> model.SetRolloutView:
+def set_rollout(moving: SetRollout) -> viewing.SetRolloutView:
     """A set on its way."""
-    return model.SetRolloutView(
+    return viewing.SetRolloutView(
         id=moving.id,
         name=moving.name,
         version=moving.version,
@@ -160,7 +160,7 @@ def set_rollout(moving: SetRollout) -> model.SetRolloutView:
         is_over=moving.phase.is_over,
         is_open=moving.is_open,
         parts=[
-            model.PartView(
+            viewing.PartView(
                 unit=each.unit, version=each.version, rollout=each.rollout or None, back=each.back or None
             )
             for each in moving.parts

@@ -11,7 +11,6 @@ from rich.text import Text
 from rich.tree import Tree
 
 from andon.api.model import (
-    ForeseenView,
     InstanceView,
     PlanView,
     RecordView,
@@ -25,6 +24,7 @@ from andon.api.model import (
     StepView,
     UnitStatus,
 )
+from andon.api.viewing import ForeseenView
 from andon.cli import evidence
 
 _LIGHT = {"red": "[red]■[/]", "amber": "[yellow]▲[/]", "green": "[green]●[/]", "grey": "[dim]○[/]"}

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path
 
 from andon.access.model import EVERYWHERE, Permission, Place
 from andon.access.signatures.model import Action
-from andon.api import inputs, model, places, signing, views
+from andon.api import inputs, places, signing, viewing, views
 from andon.api.callers import Current
 from andon.api.declared import needs
 from andon.api.gather import Gather
@@ -26,7 +26,7 @@ def router(gather: Gather) -> APIRouter:
     services = gather.services
 
     @api.get("/sets", summary="Published sets, newest first", dependencies=[needs(_P.FLOOR_VIEW)])
-    async def sets(caller: Current) -> list[model.SetView]:
+    async def sets(caller: Current) -> list[viewing.SetView]:
         return [
             views.set_release(each)
             for each in await services.sets.list()
@@ -40,7 +40,7 @@ def router(gather: Gather) -> APIRouter:
         responses=documented(404, 409, 422),
         dependencies=[needs(_P.PROPOSE, places.query)],
     )
-    async def publish(body: inputs.PublishSet, caller: Current) -> model.SetView:
+    async def publish(body: inputs.PublishSet, caller: Current) -> viewing.SetView:
         members = [Member(inputs.unit(each.unit), inputs.version(each.version)) for each in body.members]
         made = await services.sets.publish(body.name, inputs.version(body.version), members, caller.name)
         stored = next(each for each in await services.sets.list() if each.release == made)
@@ -49,7 +49,7 @@ def router(gather: Gather) -> APIRouter:
     @api.get(
         "/set-rollouts", summary="Sets on their way, and those that were", dependencies=[needs(_P.FLOOR_VIEW)]
     )
-    async def rollouts(caller: Current) -> list[model.SetRolloutView]:
+    async def rollouts(caller: Current) -> list[viewing.SetRolloutView]:
         return [views.set_rollout(each) for each in await gather.set_rollouts(caller)]
 
     @api.post(
@@ -61,7 +61,7 @@ def router(gather: Gather) -> APIRouter:
     )
     async def deploy(
         name: _Name, environment: inputs.EnvironmentPath, body: inputs.DeploySet, caller: Current
-    ) -> model.SetRolloutView:
+    ) -> viewing.SetRolloutView:
         place = Place(environment=environment, unit=EVERYWHERE)
         begun = await services.sets.deploy(
             ids.name(name, what="set"),
@@ -83,7 +83,7 @@ def router(gather: Gather) -> APIRouter:
     )
     async def rollback(
         name: _Name, environment: inputs.EnvironmentPath, body: inputs.Signed, caller: Current
-    ) -> model.SetRolloutView:
+    ) -> viewing.SetRolloutView:
         own, there = ids.name(name, what="set"), inputs.environment(environment)
         wanted = signing.Wanted(Action.ROLLBACK, there, body.reason, body.signature)
         signature = await signing.sign(
@@ -102,7 +102,7 @@ def router(gather: Gather) -> APIRouter:
     )
     async def rollback_all(
         environment: inputs.EnvironmentPath, body: inputs.RollBackAll, caller: Current
-    ) -> list[model.TurnView]:
+    ) -> list[viewing.TurnView]:
         there, since = inputs.environment(environment), timedelta(seconds=body.since_s)
         if body.dry_run:
             return [views.turn(each) for each in await services.commands.affected(there, since)]
