@@ -1,11 +1,23 @@
 """Stories that once broke a promise, with what they showed. They are kept as they were drawn."""
 
-from andon.testing.simulation.people import roll_back
+from andon.testing.simulation.people import abort, roll_back
 from andon.testing.simulation.story import Story
 from andon.testing.simulation.weather import Lie, Weather
 
 _QUICK = {"soak": "30s", "max_wait": "30s", "warm": "0s", "margin": 10.0, "steps": [0.5, 1.0]}
 FAILED = {
+    "a return while the stable release stopped started the candidate that was not there yet": Story(
+        seed=101284,
+        release="good",
+        strategy="recreate",
+        instances=3,
+        faults=("clicks",),
+        approvals=0,
+        is_first=False,
+        policy=_QUICK,
+        weather=Weather(requests_per_second=50),
+        deeds=((3.7, abort),),
+    ),
     "an instance that the target named twice was counted twice": Story(
         seed=509,
         release="good",

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from andon.testing.simulation.faults import AtPoint
-from andon.testing.simulation.story import STRIKING, Story, play
+from andon.testing.simulation.story import INCOMPARABLE, Story, play
 from tests.simulation.planted import PLANTED, Planted
 
 
@@ -23,7 +23,7 @@ def stories(planted: Planted) -> list[Story]:
 
 async def is_found_by_a_crash(planted: Planted, story: Story) -> bool:
     """Whether a crash changes how the story goes."""
-    if STRIKING & set(story.faults):
+    if INCOMPARABLE & set(story.faults):
         return False
     counter = AtPoint()
     undisturbed = await play(story, planted.engine, counter)

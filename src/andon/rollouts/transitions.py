@@ -256,7 +256,8 @@ def _turned_back(rollout: Rollout, trigger: Trigger, now: datetime) -> Rollout:
 
     At a gate the instances of the step before are there, and keep running until share 0 is drained.
     """
-    untouched = rollout.phase is Phase.PREPARING and rollout.stage in {Stage.ROUTING, Stage.DRAINING}
+    leaves_first = {Stage.ROUTING, Stage.DRAINING, Stage.STOPPING}
+    untouched = rollout.working_phase is Phase.PREPARING and rollout.stage in leaves_first
     step = rollout.step if rollout.has_asked_for_instances else max(0, rollout.step - 1)
     back = replace(_unstopped(rollout), phase=Phase.RETURNING, held_from=None, trigger=trigger, step=step)
     return _entered(back, Stage.SCALING if untouched else Stage.ROUTING, now)

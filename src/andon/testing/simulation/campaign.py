@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from andon.rollouts.model import Trigger
 from andon.testing.simulation.faults import AtPoint
-from andon.testing.simulation.story import STRIKING, Played, Story, play
+from andon.testing.simulation.story import INCOMPARABLE, Played, Story, play
 
 _CALM = {Trigger.NO_EVIDENCE, Trigger.TIMEOUT, Trigger.GATE, Trigger.INVALID}
 _PEOPLE = {Trigger.ABORT, Trigger.CORD}
@@ -71,7 +71,7 @@ def run(seeds: Iterable[int], *, crash_every: int = 4) -> Tally:
 
 async def _tell(seed: int, tally: Tally, *, is_crashed: bool) -> None:
     story = Story.of(seed)
-    if not is_crashed or STRIKING & set(story.faults):
+    if not is_crashed or INCOMPARABLE & set(story.faults):
         tally.count(await play(story))
         return
     counter = AtPoint()

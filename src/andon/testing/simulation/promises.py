@@ -283,6 +283,17 @@ def _capacity(moved: Moved, plant: Plant) -> Iterator[str]:
         yield f"the stable release has {stays} of {plan.stable_instances} instances while it may be needed"
 
 
+def _apart(moved: Moved, plant: Plant) -> Iterator[str]:
+    """Of a unit that cannot run twice, one release starts when the other is gone."""
+    rollout = moved.after
+    pairs = ((rollout.candidate, rollout.stable), (rollout.stable, rollout.candidate))
+    for starts, other in pairs if rollout.plan.needs_gap else ():
+        before, after = moved.instances(starts)
+        if after > before and plant.said_running(other):
+            is_new = starts == rollout.candidate
+            yield f"the {'candidate' if is_new else 'stable release'} was started while the other still ran"
+
+
 def _corded(moved: Moved, _plant: Plant) -> Iterator[str]:
     """Nothing advances while the cord is pulled."""
     rollout, before = moved.after, moved.before
@@ -367,6 +378,9 @@ def _returns(moved: Moved, _plant: Plant) -> Iterator[str]:
     is_back = moved.after.working_phase in {Phase.RETURNING, Phase.RETURNED}
     if is_back and moved.share(moved.after.candidate)[1]:
         yield f"it is {moved.after.working_phase.value}, and the candidate should still have a share"
+    was, now = moved.instances(moved.after.candidate)
+    if is_back and now and not was:
+        yield "a candidate that was not there was started on the way back"
 
 
 def _remembers(moved: Moved, _plant: Plant) -> Iterator[str]:
@@ -446,6 +460,7 @@ PROMISES: tuple[Promise, ...] = (
     _asked,
     _routes,
     _capacity,
+    _apart,
     _corded,
     _gated,
     _silent,

@@ -64,8 +64,16 @@ FAULTS = (
     "clicks in a tick",
     "two begin",
 )
-# What strikes at a point of a write rather than at a time: with these a crash is not comparable.
-STRIKING = {"writes struck", "overtaken", "clicks in a tick", "two begin"}
+# With these a story with a crash in it is another story: what strikes at points of writes rather than at a
+# time, and a clock that is set, which only a process that lived through it can tell from time that passed.
+INCOMPARABLE = {
+    "writes struck",
+    "overtaken",
+    "clicks in a tick",
+    "two begin",
+    "clock forward",
+    "clock back",
+}
 _LONG = 2400.0
 _MOST_RETURNS = 4
 

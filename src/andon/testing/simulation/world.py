@@ -1,8 +1,8 @@
 """A plant and the whole control plane over it: the real decisions, judge, observer, controllers and commands.
 
 Time leaps from one moment at which something can change to the next. At each, people act, the plant goes on,
-and every controller ticks until nothing changes any more; `promises.py` looks at every transaction. A
-controller lives for one tick: it knows nothing but what is stored.
+and every controller ticks until nothing changes any more; `promises.py` looks at every transaction. After
+a crash a controller knows nothing but what is stored.
 """
 
 import math
@@ -89,7 +89,7 @@ class World:
     memory: Memory = field(init=False)
     store: MemoryRollouts = field(init=False)
     crashes: int = 0
-    _processes: dict[str, Rules] = field(default_factory=dict)
+    _processes: dict[str, RolloutController] = field(default_factory=dict)
     ticks: int = 0
 
     def __post_init__(self) -> None:
@@ -161,7 +161,8 @@ class World:
     async def turn(self, rollout: RolloutId, until: float = math.inf) -> None:
         """Leap to the next moment, and let everybody do what they do then."""
         leap = min(self._leap(await self.store.get(rollout)), until - self.plant.age)
-        self.clock.advance(timedelta(seconds=max(leap, 0.001)))
+        # A clock counts whole microseconds: a leap that ended just before its moment would miss it.
+        self.clock.advance(timedelta(seconds=max(leap, 0.001) + 0.000_002))
         for at in [each for each in self.steps if each <= self.plant.age]:
             self.clock.step(self.steps.pop(at))
         self.plant.turn(await self.store.desired(*self.place))
@@ -209,8 +210,13 @@ class World:
                 return
 
     def controller(self, name: str) -> RolloutController:
-        """A controller that knows nothing but what is stored."""
-        store = self.engine.shaky(self.store, self.fault, self.promises.wrote)
+        """The controller of this name; where it died, a new one that knows what is stored."""
+        if name not in self._processes:
+            self._processes[name] = self._new_controller(name)
+        return self._processes[name]
+
+    def _new_controller(self, name: str) -> RolloutController:
+        store = self.engine.shaky(self.store, self._struck, self.promises.wrote)
         views = Views(
             self.plant,
             self.plant,
@@ -222,13 +228,11 @@ class World:
         )
         observer = Observer(views, self.engine.judge, interval=self.look_every)
         leases, holder = MemoryLeases(self.memory), Holder(name, _TIME_TO_LIVE)
-        return RolloutController(store, leases, observer, self.clock, holder=holder, rules=self._rules(name))
+        rules = self.engine.rules()
+        return RolloutController(store, leases, observer, self.clock, holder=holder, rules=rules)
 
-    def _rules(self, name: str) -> Rules:
-        """What the process of this name runs; a new one where it died."""
-        if name not in self._processes:
-            self._processes[name] = self.engine.rules()
-        return self._processes[name]
+    async def _struck(self, where: str) -> None:
+        await self.fault(where)
 
     async def overtake(self, name: str) -> None:
         """Another controller takes over in the middle of a tick, because this one slept for too long."""
@@ -252,7 +256,8 @@ class World:
             yield _REACTION
         step = rollout.plan.steps[rollout.step]
         soaked = None if rollout.step_since is None else rollout.step_since + step.soak
-        for due in (rollout.deadline_at, soaked):
+        looked = None if rollout.back_at is None else rollout.back_at + rollout.plan.verify_after
+        for due in (rollout.deadline_at, soaked, looked):
             if due is not None and due > now:
                 yield (due - now).total_seconds()
         if rollout.evidence.counts_from is not None:
