@@ -147,8 +147,8 @@ class RolloutStore(DamageStore):
         try:
             async with self._database.transaction() as tx:
                 await check_unset(tx, rollout.unit, rollout.environment)
-                await insert_rollout(tx, rollout, at)
                 await _sign(tx, signature, at)
+                await insert_rollout(tx, rollout, at)
         except Conflict as error:
             if error.code != "already-there":
                 raise
@@ -164,9 +164,8 @@ class RolloutStore(DamageStore):
         """
         signed = request if signature is None else replace(request, signature=signature.id)
         async with self._database.transaction() as tx:
-            after = await insert_request(tx, before, signed, at)
             await _sign(tx, signature, at)
-        return after
+            return await insert_request(tx, before, signed, at)
 
     async def answer(self, before: Loaded, signature: Signature, at: datetime, *, is_yes: bool) -> Rollout:
         """Store a person's answer at the gate; the next tick counts the answers anew.
