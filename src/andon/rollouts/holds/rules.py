@@ -38,7 +38,10 @@ def of_decision(before: Rollout, after: Rollout, action: Action, at: datetime) -
     if isinstance(action, OpenGate) and after.plan.is_rollback:
         return _left(after, after.actor, after.reason, at)
     back = {Phase.RETURNING, Phase.RETURNED}
-    is_turn = after.phase in back and before.working_phase not in back
+    # A word that cannot be followed yet holds the rollout first; the turn that comes later has none.
+    is_stuck = after.phase is Phase.HELD and before.phase is not Phase.HELD
+    was_stuck = before.phase is Phase.HELD and before.trigger is Trigger.CORD
+    is_turn = is_stuck or (after.phase in back and before.working_phase not in back and not was_stuck)
     actor = _taken_back_by(before, after.trigger) if is_turn else ""
     if not actor or after.plan.is_rollback:
         return None

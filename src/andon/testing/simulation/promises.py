@@ -369,7 +369,8 @@ def _ended(moved: Moved, plant: Plant) -> Iterator[str]:
     if stays is not None and was_there:
         if moved.share(stays)[1] != 1.0:
             yield f"it is {rollout.phase.value}, and not everything goes where it should"
-        if plant.weight(stays) != 1000 and not plant.is_lying():
+        is_there = plant.ready(stays) > 0  # it may have died when there was no way back any more
+        if plant.weight(stays) != 1000 and is_there and not plant.is_lying():
             yield f"it is {rollout.phase.value}, and the gateway does not send everything where it should"
 
 
