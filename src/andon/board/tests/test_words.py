@@ -17,6 +17,8 @@ from andon.judge.model import Outcome
 from andon.pipelines.model import RunState, StageName, StageState
 from andon.rollouts import telling
 from andon.rollouts.model import Phase, RequestKind, Trigger
+from andon.rollouts.sets.model import Abort, Begin, GoBack, SetPhase
+from andon.rollouts.steps import GateKind, TaskKind
 from andon.targets.model import InstanceState
 from andon.timeline.records import Severity
 
@@ -73,6 +75,9 @@ def test_every_key_that_a_page_uses_is_there():
         ("action", Action),
         ("standing", Standing),
         ("user.source", Source),
+        ("element", GateKind),
+        ("element", TaskKind),
+        ("next.gate", GateKind),
     ],
 )
 def test_every_value_that_the_domains_have_has_a_word(prefix, values):
@@ -119,6 +124,13 @@ def test_every_kind_that_access_and_the_timeline_tell_has_a_word():
     permissions = {each.value for each in Permission}
     assert len(kinds - permissions) > 25
     assert {f"kind.{each}" for each in kinds - permissions} <= set(WORDS)
+
+
+def test_every_kind_that_sets_and_holds_tell_has_a_word():
+    moves = {each.__name__.lower() for each in (Begin, Abort, GoBack)}
+    ways = {each.value for each in SetPhase if each is not SetPhase.GOING}
+    sets = {f"kind.set.{each}" for each in moves | ways | {"created", "opened", "published"}}
+    assert sets | {"kind.hold.made", "kind.hold.released"} <= set(WORDS)
 
 
 @pytest.mark.parametrize(

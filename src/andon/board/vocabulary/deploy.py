@@ -60,6 +60,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "element.production": ("State of production", "생산 상태"),
     "element.webhook": ("Outside system", "외부 시스템"),
     "element.hold": ("Hold", "보류"),
+    "element.set": ("The rest of its set", "같은 세트의 다른 유닛"),
     "element.smoke": ("Smoke test", "스모크 시험"),
     "element.command": ("Command", "명령"),
 }

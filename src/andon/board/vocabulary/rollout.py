@@ -174,6 +174,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "next.gate.webhook": ("It waits for another system's yes", "외부 시스템의 승인을 기다립니다"),
     "next.gate.hold": ("It waits until a person resumes it", "사람이 재개할 때까지 기다립니다"),
+    "next.gate.set": ("It waits for the other units of its set", "같은 세트의 다른 유닛을 기다립니다"),
     "next.checking": (
         "A smoke test or command runs before the share rises",
         "비중을 높이기 전에 스모크 시험 또는 명령을 실행 중입니다",
