@@ -100,6 +100,9 @@ class MetricPolicyView(View):
     acceptable: float | None
     guardrail: float | None
     required: bool
+    kind: str = Field(
+        "count", description="count, or latency: then both limits are of the 95th percentile, in seconds"
+    )
 
 
 class PlanView(View):
@@ -120,6 +123,10 @@ class PlanView(View):
     drain_timeout_s: float
     steps: list[StepView]
     metrics: list[MetricPolicyView]
+    judge: str = Field("sequential", description="What reads the evidence")
+    combine: str = Field(
+        "split", description="How the metrics share the chance of a false fail: split or average"
+    )
     foreseen: ForeseenView | None = Field(None, description="Of a plan that has not begun (dry_run)")
 
 

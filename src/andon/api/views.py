@@ -252,6 +252,8 @@ def plan(frozen: Plan, manifest: Manifest | None, rollout: Rollout | None = None
             for index, step in enumerate(frozen.steps)
         ],
         metrics=[_metric_policy(each, manifest) for each in frozen.policy.metrics],
+        judge=frozen.policy.judge,
+        combine=frozen.policy.combine.value,
     )
 
 
@@ -278,6 +280,7 @@ def _metric_policy(policy: MetricPolicy, manifest: Manifest | None) -> model.Met
         acceptable=policy.acceptable,
         guardrail=policy.guardrail,
         required=policy.required,
+        kind=policy.kind.value,
     )
 
 

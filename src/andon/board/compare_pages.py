@@ -62,6 +62,7 @@ def _compare(gather: Gather, where: tuple[str, str], chosen: list[str]) -> Build
             "findings": findings,
             "charts": {each.id: await _charts(gather, each, findings[each.id]) for each in views},
             "effect": story.effect,
+            "counted": story.counted,
             "took": took,
         }
 

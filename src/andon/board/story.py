@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from andon.api.model import FindingView, RolloutView
+from andon.api.model import Count, FindingView, RolloutView
 from andon.board import format as shown
 
 _BANNER_OF_PHASE = {"held", "returning", "promoted", "returned"}
@@ -124,7 +124,34 @@ def effect(found: FindingView) -> Phrase | None:
     if found.ratio is None:
         return Phrase("effect.unknown", {"high": shown.ratio(found.high)})
     values = {"ratio": found.ratio, "low": found.low, "high": found.high}
-    return Phrase("effect.words", {key: shown.ratio(each) for key, each in values.items()})
+    return Phrase(
+        "effect.words" if found.edge is None else "effect.slow",
+        {key: shown.ratio(each) for key, each in values.items()},
+    )
+
+
+def counted(found: FindingView, arm: Count) -> Phrase:
+    """What was counted in one arm: bad events, or what took longer than the edge that is watched."""
+    values = {"bad": shown.number(arm.bad), "exposure": shown.number(arm.exposure)}
+    if found.edge is None:
+        return Phrase("bad_of", values)
+    return Phrase("slow_of", values | {"edge": shown.milliseconds(1000 * found.edge)})
+
+
+def percentiles(found: FindingView) -> list[Phrase]:
+    """Median and 95th percentile of both releases; none of a metric that counts."""
+    seen = found.percentiles
+    if seen is None:
+        return []
+    pairs = (("p50", seen.stable_p50, seen.candidate_p50), ("p95", seen.stable_p95, seen.candidate_p95))
+    return [
+        Phrase("percentile", {"name": name, "stable": _time(stable), "candidate": _time(candidate)})
+        for name, stable, candidate in pairs
+    ]
+
+
+def _time(seconds: float | None) -> str:
+    return shown.milliseconds(None if seconds is None else 1000 * seconds)
 
 
 def needs(found: FindingView) -> Phrase | None:

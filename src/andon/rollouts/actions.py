@@ -132,10 +132,14 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Nothing is left to do; `phase` is the end. trigger: why, where it ends before anything was done."""
+    """Nothing is left to do; `phase` is the end. trigger: why, where it ends before anything was done.
+
+    is_alarming: it ends, but a person must look at once.
+    """
 
     phase: Phase
     trigger: Trigger | None = None
+    is_alarming: bool = False
 
 
 Action = (

@@ -20,8 +20,16 @@ def stable_leaves(rollout: Rollout, seen: Observation) -> Decision:
         waiting = f"{rollout.stable} is stopping"
         return _late(rollout, seen, waiting) if is_late else Decision(Wait(), waiting)
     if rollout.working_phase is Phase.FINISHING:
-        return Decision(Finish(Phase.PROMOTED), f"{rollout.stable} is stopped; {rollout.candidate} is stable")
+        return _promoted(rollout, seen)
     return Decision(StartStep(rollout.step), f"{rollout.stable} is stopped; {rollout.candidate} starts")
+
+
+def _promoted(rollout: Rollout, seen: Observation) -> Decision:
+    """Nothing is left to return to; where the new stable release is not ready, a person must know."""
+    said = f"{rollout.stable} is stopped; {rollout.candidate} is stable"
+    if seeing.ready(rollout.candidate, seen):
+        return Decision(Finish(Phase.PROMOTED), said)
+    return Decision(Finish(Phase.PROMOTED, is_alarming=True), f"{said}, but no instance of it is ready")
 
 
 def _late(rollout: Rollout, seen: Observation, waiting: str) -> Decision:

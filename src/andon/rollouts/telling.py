@@ -181,7 +181,7 @@ def _actor(before: Rollout, action: Action) -> str:
 
 def _severity(action: Action) -> Severity:
     match action:
-        case actions.Hold() | actions.RollBack(Trigger.UNTRUSTED):
+        case actions.Hold() | actions.RollBack(Trigger.UNTRUSTED) | actions.Finish(is_alarming=True):
             return Severity.ALERT
         case actions.RollBack() | actions.Finish(trigger=Trigger()):
             return Severity.WARNING

@@ -1,5 +1,6 @@
 """What a rollout page says, for every place that a rollout can be in."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from andon.api import views
 from andon.api.model import OutlookView
 from andon.board import story, words
-from andon.judge.model import Counts, Finding, JudgeState, Outcome, Verdict
+from andon.judge.model import Counts, Finding, JudgeState, Outcome, Percentiles, Verdict
 from andon.rollouts.model import Evidence, Phase, Stage, Trigger
 from andon.testing.shelves import a_rollout
 
@@ -172,3 +173,18 @@ def test_an_approval_among_the_gates_is_what_people_are_told_of():
 def test_a_task_that_runs_is_said():
     seen = view(stage=Stage.CHECKING, step=1)
     assert story.following(seen, now=NOW, is_corded=False).now.key == "next.checking"
+
+
+def test_a_metric_that_measures_says_how_many_are_slow_and_its_percentiles():
+    seen = views.finding(a_finding(edge=0.25, percentiles=Percentiles(0.1, 0.2, 0.12, math.inf)))
+    assert story.counted(seen, seen.candidate) == story.Phrase(
+        "slow_of", {"bad": "2", "exposure": "50", "edge": "250 ms"}
+    )
+    assert story.effect(seen).key == "effect.slow"
+    assert [each.values for each in story.percentiles(seen)] == [
+        {"name": "p50", "stable": "100 ms", "candidate": "120 ms"},
+        {"name": "p95", "stable": "200 ms", "candidate": "–"},
+    ]
+    counts = views.finding(a_finding())
+    assert story.counted(counts, counts.stable).key == "bad_of"
+    assert story.percentiles(counts) == []

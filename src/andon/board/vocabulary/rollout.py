@@ -79,6 +79,19 @@ WORDS: dict[str, tuple[str, str]] = {
         "아직 비율 없음, 안정 대비 {high}배 미만",
     ),
     "effect.nothing": ("No bad event in either release yet", "두 릴리스 모두 아직 불량이 없습니다"),
+    "effect.slow": (
+        "Slow ones at {ratio} times the stable rate (between {low} and {high})",
+        "느린 비율이 안정 대비 {ratio}배 (구간 {low} ~ {high})",
+    ),
+    "effect.of_slow": (
+        "Rate of slow ones of candidate ÷ stable, and its interval",
+        "후보 ÷ 안정 느린 비율과 구간",
+    ),
+    "slow_of": ("{bad} of {exposure} above {edge}", "{exposure}건 중 {edge} 초과 {bad}건"),
+    "percentile": (
+        "{name}: {stable} stable, {candidate} candidate",
+        "{name}: 안정 {stable}, 후보 {candidate}",
+    ),
     "line.equal": ("equal", "동일"),
     "line.margin": ("margin {margin}×", "허용 한계 {margin}배"),
     "harm": ("Evidence of harm", "유해 근거"),

@@ -168,7 +168,20 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], object, str]] = [
         Hold(),
         "1.0.0 is stopping, longer than allowed",
     ),
-    ("stopped", LEAVING | STOPPING, {}, Finish(Phase.PROMOTED), "1.0.0 is stopped; 1.1.0 is stable"),
+    (
+        "stopped",
+        LEAVING | STOPPING,
+        {"instances": instances(NEW, 1)},
+        Finish(Phase.PROMOTED),
+        "1.0.0 is stopped; 1.1.0 is stable",
+    ),
+    (
+        "stopped, and the new stable release died meanwhile",
+        LEAVING | STOPPING,
+        {"instances": instances(NEW, 2, InstanceState.CRASH_LOOP)},
+        Finish(Phase.PROMOTED, is_alarming=True),
+        "1.1.0 is stable, but no instance of it is ready",
+    ),
     ("over", {"phase": Phase.PROMOTED}, {"verdict": FAIL}, Wait(), "it is over"),
     # Danger
     (
