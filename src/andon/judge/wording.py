@@ -68,9 +68,11 @@ def safe(finding: Finding, policy: MetricPolicy) -> str:
 
 def unproven(finding: Finding, policy: MetricPolicy, need: Needed | None) -> str:
     """Say what is missing for promotion."""
+    goal = _goal(policy)
     if not finding.candidate.exposure:
-        return f"{finding.metric}: no evidence from the candidate yet"
-    text, goal = comparison(finding), _goal(policy)
+        needs = f"; proof that it is {goal} needs about {need.exposure:,}" if need else ""
+        return f"{finding.metric}: no evidence from the candidate yet{needs}"
+    text = comparison(finding)
     so_far = against(finding.e_safe, finding.safe_boundary)
     if need is None:
         return f"{text}; proof that it is {goal} is not in reach at these rates: {so_far}"

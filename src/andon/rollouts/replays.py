@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
-from andon.judge.model import Finding, JudgePolicy, MetricKind, MetricPolicy, Verdict
+from andon.judge.model import Finding, JudgePolicy, JudgeState, MetricKind, MetricPolicy, Outcome, Verdict
 from andon.judge.policy import split
 from andon.judge.registry import Judge
 from andon.judge.replay import Settled, StoredLook, replay, settle
@@ -47,13 +47,19 @@ class Replayed:
 def replayed(
     rollout: Rollout, looks: Sequence[Looked], judge: Judge, proposal: Proposal | None = None
 ) -> Replayed:
-    """Judge a rollout again from its looks, oldest first.
+    """Judge a rollout again from its looks, oldest first. One whose judge is gone says so instead.
 
     Raises:
         InvalidInput: the proposed policy promises nothing, or its judge is not there.
     """
     stored = [_stored(each.gained) for each in looks]
     own = rollout.plan.policy
+    if gone := judge.problem(JudgeState({}), own):
+        # One former rollout must not keep all the others from being judged again.
+        lost = Settled(Verdict(Outcome.INCONCLUSIVE, gone), look=0, exposure=0, at=0.0)
+        return Replayed(
+            rollout, len(stored), is_same=False, recorded=lost, proposed=None if proposal is None else lost
+        )
     proposed = None if proposal is None else settle(stored, proposed_policy(own, proposal), judge)
     is_same = _is_same(replay(stored, own, judge), rollout.verdict)
     return Replayed(rollout, len(stored), is_same, settle(stored, own, judge), proposed)

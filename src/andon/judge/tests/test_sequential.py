@@ -106,6 +106,17 @@ def test_an_inconclusive_verdict_says_how_much_is_missing():
     assert "proof that it is below 1.5 times the stable" in verdict.reason
 
 
+def test_it_says_how_much_is_missing_before_the_candidate_got_anything():
+    policy = a_policy()
+    state = observe_ratio(start(policy), a_look((900, 0), (100, 0)), 0.1, policy)
+    verdict = judge(update(state, {"errors": a_look((2000, 40), (0, 0))}, policy), policy)
+    (finding,) = verdict.findings
+    assert verdict.reason == (
+        "errors: no evidence from the candidate yet; proof that it is below 1.5 times the stable needs about "
+        f"{finding.exposure_needed:,}"
+    )
+
+
 def test_an_inconclusive_verdict_says_when_promotion_is_not_in_reach():
     verdict = verdict_on(a_policy(a_metric(alpha=1e-6)), a_look((2000, 20), (2000, 40)))
     assert verdict.outcome is Outcome.INCONCLUSIVE

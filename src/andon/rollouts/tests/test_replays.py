@@ -63,6 +63,17 @@ def test_another_number_anywhere_is_seen() -> None:
     assert not replayed(unsaid, [Stored(each) for each in WORSE], JUDGES).is_same
 
 
+def test_one_whose_judge_is_gone_says_so_and_keeps_no_other_from_being_judged() -> None:
+    rollout = judged(WORSE)
+    policy = replace(rollout.plan.policy, judge="spc")
+    gone = replace(rollout, plan=replace(rollout.plan, policy=policy))
+    for proposal in (None, propose(alpha=0.4)):
+        again = replayed(gone, [Stored(each) for each in WORSE], JUDGES, proposal)
+        assert not again.is_same
+        assert again.recorded.verdict.reason == "the judge 'spc' cannot judge here: it is not installed"
+        assert (again.proposed is None) == (proposal is None)
+
+
 def test_a_proposed_policy_says_what_it_would_have_said_and_when() -> None:
     looks = [Stored(each) for each in WORSE]
     strict = replayed(judged(WORSE), looks, JUDGES, propose(alpha=0.4))
