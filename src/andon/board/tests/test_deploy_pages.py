@@ -80,3 +80,7 @@ async def test_who_may_not_propose_gets_no_page():
 
 def test_no_strategy_is_the_manifest_s():
     assert strategy_of("") is None
+
+
+async def test_where_nothing_is_held_a_person_may_hold():
+    assert 'data-act="/api/v1/units/mes/environments/staging/hold"' in await shown("/units/mes/staging")

@@ -55,6 +55,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "compare.facts": ("What they were", "개요"),
     "compare.took": ("Took", "소요 시간"),
     "compare.effect": ("Effect", "효과"),
+    "hold.go": ("Hold", "보류"),
+    "hold.go.say": (
+        "Andon deploys nothing of {unit} to {environment} by itself until the hold is released.",
+        "해제할 때까지 {environment}의 {unit}에 자동 배포하지 않습니다.",
+    ),
     "element.approval": ("Approval", "승인"),
     "element.window": ("Window of the calendar", "달력 시간대"),
     "element.production": ("State of production", "생산 상태"),
