@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from andon.kernel.ids import Version
 from andon.rollouts.model import Rollout
 from andon.rollouts.stables.store import Stable
 
@@ -32,8 +33,18 @@ def entries(rollouts: Sequence[Rollout], stables: Sequence[Stable]) -> tuple[Ent
 
 
 def _stood(rollout: Rollout, stables: Sequence[Stable], number: int) -> Entry:
-    mine, newest = stables[number], stables[0]
-    is_former = number > 0 and mine.version != newest.version
+    mine = stables[number]
     until = stables[number - 1].since_at if number else None
-    can = is_former and not mine.is_withdrawn
+    can = not mine.is_withdrawn and is_back(mine.version, stables)
     return Entry(rollout, mine.since_at, until, mine.is_withdrawn, can)
+
+
+def is_back(target: Version, stables: Sequence[Stable]) -> bool:
+    """Whether `target` finished there before the present release ever did, and was not withdrawn since.
+
+    Anything else would be forward by the name of back, perhaps to what is known to be bad.
+    """
+    if not stables:
+        return False
+    first = max(number for number, each in enumerate(stables) if each.version == stables[0].version)
+    return any(each.version == target and not each.is_withdrawn for each in stables[first + 1 :])

@@ -1,6 +1,5 @@
 """Going back: end what is under way, or begin a rollout to a release that finished there before."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from andon.access.signatures.model import Action, Document, Signature
@@ -8,10 +7,10 @@ from andon.kernel.errors import Conflict
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.rollouts import documents
 from andon.rollouts.desk import Asked, Desk
+from andon.rollouts.history import is_back
 from andon.rollouts.model import Request, RequestKind, Rollout
 from andon.rollouts.plan import Current, plan_rollback
 from andon.rollouts.rows.store import Loaded
-from andon.rollouts.stables.store import Stable
 from andon.rollouts.steps import Plan
 
 
@@ -95,7 +94,7 @@ class Returning(Desk):
         if active is None:
             target = to or await self._former(unit, environment)
             history = await self._store.stables(unit, environment)
-            return _Return(current, target, None, _is_back(target, history))
+            return _Return(current, target, None, is_back(target, history))
         if to is not None and to != active.stable:
             raise Conflict(
                 "rollout-active",
@@ -117,17 +116,6 @@ class Returning(Desk):
                 hint="andon releases; andon rollback --to VERSION",
             )
         return former[0].version
-
-
-def _is_back(target: Version, history: Sequence[Stable]) -> bool:
-    """Whether `target` finished there before the present release ever did, and was not withdrawn since.
-
-    Anything else would be forward by the name of back, perhaps to what is known to be bad.
-    """
-    if not history:
-        return False
-    first = max(number for number, each in enumerate(history) if each.version == history[0].version)
-    return any(each.version == target and not each.is_withdrawn for each in history[first + 1 :])
 
 
 def _rollback_document(unit: UnitName, environment: EnvironmentName, way: _Return) -> Document:

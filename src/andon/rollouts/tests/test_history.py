@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from andon.kernel.ids import RolloutId, Version
-from andon.rollouts.history import Entry, entries
+from andon.rollouts.history import Entry, entries, is_back
 from andon.rollouts.stables.store import Stable
 from andon.testing.rolling import AT, NEW, OLD, a_rollout
 
@@ -35,3 +35,9 @@ def test_what_somebody_went_back_from_needs_a_gate_to_return() -> None:
     back, left, first = entries([THREE, TWO, ONE], stables)
     assert (left.is_withdrawn, left.can_return) == (True, False)
     assert (back.can_return, first.can_return) == (False, False), "it is there now"
+
+
+def test_what_came_after_the_present_release_first_did_needs_a_gate_as_the_return_itself_says() -> None:
+    stables = [stood("ro-3", OLD, 9), stood("ro-2", NEW, 5), stood("ro-1", OLD, 1)]
+    assert [each.can_return for each in entries([THREE, TWO, ONE], stables)] == [False, False, False]
+    assert not is_back(NEW, stables)
