@@ -42,10 +42,12 @@ class Manifests:
         self._desired = desired
 
     async def of(self, desired: Desired) -> Manifest | None:
-        """Of the release on trial, else of the stable one; None when nothing should run."""
-        versions = [each.version for each in desired.releases]
-        on_trial = next((each for each in versions if each != desired.stable), desired.stable)
-        return None if on_trial is None else await self._releases.manifest(desired.unit, on_trial)
+        """Of the release on trial, also while the former one is kept warm beside it; else of the stable one.
+
+        None when nothing should run.
+        """
+        newest = desired.releases[-1].version if desired.releases else desired.stable
+        return None if newest is None else await self._releases.manifest(desired.unit, newest)
 
     async def service(self, unit: UnitName, environment: EnvironmentName) -> Service | None:
         """How the gateway serves it; None where nothing should run.

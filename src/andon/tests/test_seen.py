@@ -35,7 +35,7 @@ source = "gateway"
 [environments.production]
 port = {port}
 """
-TRIAL = Desired(MES, PRODUCTION, 1, OLD, (DesiredRelease(NEW, 1, 0.0), DesiredRelease(OLD, 1, 1.0)))
+TRIAL = Desired(MES, PRODUCTION, 1, OLD, (DesiredRelease(OLD, 1, 1.0), DesiredRelease(NEW, 1, 0.0)))
 
 
 TIMED = TEXT.replace('source = "gateway"', 'source = "gateway"\nkind = "latency"')
@@ -133,6 +133,15 @@ async def test_evidence_is_that_of_the_release_on_trial_and_one_unreadable_manif
     await seen.close()
     assert seen.last_readings(MES, PRODUCTION) == []
     assert [each.metric for each in seen.last_readings(OTHER, PRODUCTION)] == ["requests"]
+
+
+async def test_evidence_is_still_that_of_a_promoted_release_while_the_former_one_is_kept_warm():
+    warm = (DesiredRelease(OLD, 1, 0.0), DesiredRelease(NEW, 1, 1.0))
+    releases, rows = Releases(), Rows(replace(TRIAL, stable=NEW, releases=warm))
+    seen = Seen(None, rows, Manifests(releases, rows), None, ManualClock(), outside=NOTHING)
+    await seen.read()
+    await seen.close()
+    assert [each.metric for each in seen.last_readings(MES, PRODUCTION)] == ["requests"]
 
 
 async def test_the_gateways_latencies_are_read_in_seconds_bucket_by_bucket():

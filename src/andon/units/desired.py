@@ -54,7 +54,8 @@ class Desired:
     """The whole of one unit in one environment. Releases that are not named should not run.
 
     `revision` rises with every change, so that an observer can say which one it has made true.
-    The shares sum to 1, or are all 0 where nothing should be served.
+    The shares sum to 1, or are all 0 where nothing should be served. releases: the former first, so that the
+    one that came last stands last.
     """
 
     unit: UnitName
