@@ -5,20 +5,18 @@ Each loop reads what it needs anew, so the order of wakes does not matter; they 
 
 import asyncio
 import contextlib
-import hashlib
 import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from andon import own_judges
 from andon.access.ca import authority
-from andon.access_parts import Access, access_of
-from andon.api.services import Probe, Services
+from andon.access_parts import access_of
+from andon.api.services import Services
+from andon.base import Base
 from andon.evidence_parts import outside_of
 from andon.gate_parts import Before, Gates, TaskParts, Whereabouts, gates_of, runner_of, tasks_of
 from andon.gateway.certificates import Places
@@ -27,22 +25,15 @@ from andon.gateway.controller import Sources as GatewaySources
 from andon.gateway.envoy import Envoy, EnvoyOptions
 from andon.gateway.model import Acknowledged
 from andon.gateway.stats import Scraper
-from andon.judge.registry import Judges
-from andon.kernel.clock import Clock, SystemClock
-from andon.kernel.errors import AndonError, Damaged
+from andon.kernel.clock import SystemClock
 from andon.kernel.ids import RunId
 from andon.kernel.supervise import Loop, LoopHealth
 from andon.kernel.tls import Reloading
-from andon.pipelines.cache import Cache
+from andon.pipeline_parts import pipelines_of
 from andon.pipelines.commands import Ship
-from andon.pipelines.controller import Parts as PipelineParts
-from andon.pipelines.controller import PipelineController
-from andon.pipelines.inline import InProcess, Registry
-from andon.pipelines.job import PackageSources
 from andon.pipelines.log import Logs
 from andon.pipelines.model import StageName
-from andon.pipelines.processes import Workers, WorkerSettings
-from andon.pipelines.store import RunStore
+from andon.probing import probes_of
 from andon.releases.store import ReleaseStore
 from andon.rollouts.advance.controller import AdvanceController
 from andon.rollouts.approvals import Approvals
@@ -87,31 +78,6 @@ class Parts:
 
     services: Services
     loops: tuple[Loop, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Base:
-    """What everything else stands on."""
-
-    settings: Settings
-    home: Path
-    clock: Clock
-    database: Database
-    desired: DesiredStore
-    timeline: TimelineStore
-    releases: ReleaseStore
-    manifests: Manifests
-    access: Access
-    judges: Judges
-
-    @property
-    def place(self) -> str:
-        """Names this home on this machine in leases, however long its path is."""
-        return f"{socket.gethostname()[:60]}-{hashlib.sha256(bytes(self.home)).hexdigest()[:12]}-"
-
-    async def publish(self, event: Event) -> int:
-        """Tell the timeline something that changes no row."""
-        return await self.timeline.record(event, self.clock.now())
 
 
 class _Wakes:
@@ -166,7 +132,7 @@ async def assembled(settings: Settings, certificate: Reloading | None = None) ->
         await base.database.close()
 
 
-async def _tell_start(base: _Base) -> None:
+async def _tell_start(base: Base) -> None:
     """A start is a record with the settings in force, so that a change of them has a place and a time."""
     former = await base.timeline.list(Filter(kind="andon.started"), limit=1)
     now = {"version": version("andon"), "settings": _shown(base.settings)}
@@ -196,11 +162,11 @@ async def end_everything(settings: Settings) -> None:
         await base.database.close()
 
 
-def _base(settings: Settings) -> _Base:
+def _base(settings: Settings) -> Base:
     home, clock = settings.home.resolve(), SystemClock()
     database = Database.open(settings.database())
     releases, desired = ReleaseStore(database, home, clock), DesiredStore(database)
-    return _Base(
+    return Base(
         settings=settings,
         home=home,
         clock=clock,
@@ -214,21 +180,21 @@ def _base(settings: Settings) -> _Base:
     )
 
 
-def _envoy(base: _Base, ended: Callable[[], None]) -> Envoy:
+def _envoy(base: Base, ended: Callable[[], None]) -> Envoy:
     settings = base.settings.gateway
     places = Places(settings.certificates, authority.Layout(base.home / "ca").server)
     options = EnvoyOptions(folder=base.home / "gateway", program=settings.envoy, certificates=places)
     return Envoy(options, base.clock, ended)
 
 
-def _target(base: _Base, wake: Callable[[], None]) -> LocalTarget:
+def _target(base: Base, wake: Callable[[], None]) -> LocalTarget:
     local = base.settings.local
     rules = Rules(crash_loop_deaths=local.crash_loop_restarts, crash_loop_window=local.crash_loop_window)
     settings = LocalSettings(base.home, local.first_port, local.last_port, rules)
     return LocalTarget(settings, base.releases.fetch, base.clock, wake)
 
 
-def _where(base: _Base, seen: Seen) -> Whereabouts:
+def _where(base: Base, seen: Seen) -> Whereabouts:
     wanted = base.settings.rollouts
     return Whereabouts(
         database=base.database,
@@ -242,12 +208,12 @@ def _where(base: _Base, seen: Seen) -> Whereabouts:
     )
 
 
-def _tasks(base: _Base, wakes: _Wakes, seen: Seen, holder: Holder) -> TaskParts:
+def _tasks(base: Base, wakes: _Wakes, seen: Seen, holder: Holder) -> TaskParts:
     runner = runner_of(base.home, base.place, lambda: wakes.wake("tasks"))
     return tasks_of(_where(base, seen), runner, holder, lambda: wakes.wake("rollouts"))
 
 
-def _keep_fresh(base: _Base, wakes: _Wakes, certificate: Reloading | None) -> None:
+def _keep_fresh(base: Base, wakes: _Wakes, certificate: Reloading | None) -> None:
     """Units may speak TLS by the same certificate where API and board do not."""
     folder, clock = base.home / "ca", base.clock
 
@@ -263,7 +229,7 @@ def _keep_fresh(base: _Base, wakes: _Wakes, certificate: Reloading | None) -> No
 
 
 def _wired(
-    base: _Base, wakes: _Wakes, envoy: Envoy, looking: tuple[Seen, Gates], certificate: Reloading | None
+    base: Base, wakes: _Wakes, envoy: Envoy, looking: tuple[Seen, Gates], certificate: Reloading | None
 ) -> Parts:
     settings, clock = base.settings, base.clock
     seen, outside = looking
@@ -305,7 +271,7 @@ def _wired(
         holder=holder,
         changed=lambda _unit, _environment: wakes.wake("instances", "gateway"),
     )
-    runs, pipelines = _pipelines(base, wakes, rollouts)
+    runs, pipelines = pipelines_of(base, lambda: wakes.wake("pipelines"), rollouts)
     targets = TargetReconciler(
         TargetSources(base.desired.list, base.releases.manifest, {"local": target}, base.publish)
     )
@@ -370,7 +336,7 @@ def _wired(
         traffic=lambda: seen.last_traffic,
         readings=seen.last_readings,
         loops=wakes.health,
-        probes=lambda: _probes(base, envoy, certificate),
+        probes=lambda: probes_of(base, envoy, certificate),
         settings=_shown(settings),
         people=access.people,
         login=access.login,
@@ -385,35 +351,6 @@ def _wired(
     return Parts(services, wakes.all())
 
 
-def _pipelines(base: _Base, wakes: _Wakes, rollouts: RolloutStore) -> tuple[RunStore, PipelineController]:
-    def wake() -> None:
-        wakes.wake("pipelines")
-
-    async def is_corded() -> bool:
-        # A pipeline belongs to no environment: only the cord of all of them stops it.
-        return any(each.environment is None for each in await rollouts.cords())
-
-    settings = base.settings.pipelines
-    runs, logs = RunStore(base.database), Logs(base.home)
-    cache = Cache(base.home / "cache")
-    sources = PackageSources(tuple(settings.find_links), settings.use_index)
-    controller = PipelineController(
-        PipelineParts(
-            store=runs,
-            cache=cache,
-            # Workers get the few variables of it that a package installer needs.
-            workers=Workers(WorkerSettings(base.home, dict(os.environ), sources), wake),  # noqa: TID251
-            in_process=InProcess(Registry(base.releases, cache, logs, base.clock), wake),
-            publisher=base.releases,
-            clock=base.clock,
-            home=base.home,
-            is_corded=is_corded,
-            parallel=settings.parallel_stages,
-        )
-    )
-    return runs, controller
-
-
 def _publishing(wakes: _Wakes) -> Callable[[Sequence[Acknowledged]], Awaitable[None]]:
     async def publish(_confirmed: Sequence[Acknowledged]) -> None:
         wakes.wake("rollouts")
@@ -426,52 +363,3 @@ def _run_log(logs: Logs) -> Callable[[RunId, StageName, int], Awaitable[tuple[st
         return await asyncio.to_thread(logs.read, run, stage, offset)
 
     return read
-
-
-async def _probes(base: _Base, envoy: Envoy, certificate: Reloading | None) -> list[Probe]:
-    """Database, registry as its files are, and gateway: what `/ready` and `andon doctor` ask."""
-    return [
-        await probed("database", lambda: base.timeline.list(Filter(), limit=1), "is the disk full?"),
-        await probed("registry", base.releases.verify, "docs/operations/keys.md"),
-        _gateway_probe(envoy),
-        _judges_probe(base.judges),
-        await probed("secrets", lambda: _secrets(base), "docs/operations/secrets.md"),
-        *(
-            [await probed("directory", base.access.directory.probe, "docs/operations/ldap.md")]
-            if base.access.directory
-            else []
-        ),
-        *(
-            [Probe("certificate", problem=certificate.problem(), hint="docs/operations/tls.md")]
-            if certificate
-            else []
-        ),
-    ]
-
-
-async def probed(name: str, read: Callable[[], Awaitable[object]], hint: str) -> Probe:
-    """The part `name`, asked by `read`; `hint` is for a problem that brings none."""
-    try:
-        await read()
-    except AndonError as error:
-        return Probe(name, problem=f"{error.message} ({error.code})", hint=error.hint or hint)
-    return Probe(name, detail="answers")
-
-
-async def _secrets(base: _Base) -> None:
-    if unreadable := await base.access.secrets.list_unreadable():
-        raise Damaged("secrets-unreadable", f"secrets that cannot be opened: {', '.join(unreadable)}")
-
-
-def _judges_probe(judges: Judges) -> Probe:
-    if judges.problems:
-        problem = "; ".join(f"{name}: {why}" for name, why in sorted(judges.problems.items()))
-        return Probe("judges", problem=problem, hint="docs/operations/judges.md")
-    return Probe("judges", detail=", ".join(judges.names))
-
-
-def _gateway_probe(envoy: Envoy) -> Probe:
-    running = envoy.find_running()
-    if running is None:
-        return Probe("gateway", problem="Envoy does not run", hint="see gateway/envoy.log in the home folder")
-    return Probe("gateway", detail=f"Envoy runs as process {running.pid}")
