@@ -7,7 +7,7 @@ import typer
 from andon.access.model import Permission
 from andon.api.inputs import PlanChanges
 from andon.api.model import PlanView, RolloutView
-from andon.cli import exits, render, tables, watching
+from andon.cli import exits, render, sets, tables, watching
 from andon.cli.client import Client
 from andon.cli.context import EnvironmentOption, Json, Reason, Watch, asked, client_of, out, print_json
 from andon.cli.needs import needs
@@ -100,7 +100,14 @@ def deploy(
 ) -> None:
     """Begin a rollout."""
     if set_ is not None:
-        _deploy_set(context, set_, environment, version, reason, as_json=as_json)
+        sets.only_of_units(
+            {"--from": source, "--override": override, "--strategy": strategy, "--watch": watch}
+            | {"--shares": shares, "--soak": soak, "--max-wait": max_wait, "--warm": warm, "UNIT": unit}
+        )
+        if dry_run:
+            sets.show_plans(context, set_, environment, version, as_json=as_json)
+        else:
+            sets.deploy(context, set_, environment, version, reason, as_json=as_json)
         return
     if unit is None:
         raise InvalidInput("which-unit", "name a unit, or a set with --set NAME")
@@ -133,15 +140,6 @@ def deploy(
         _begun(client, answer, watch=watch, as_json=as_json)
 
 
-def _deploy_set(
-    context: typer.Context, name: str, environment: str, version: str | None, reason: str, *, as_json: bool
-) -> None:
-    with client_of(context) as client:
-        path = f"/sets/{name}/environments/{environment}/deploy"
-        begun = client.post(path, version=version, reason=reason or f"deploy set {name}")
-    print_json(begun) if as_json else out.print(render.set_line(begun))
-
-
 @needs(Permission.ROLLBACK)
 def rollback(
     context: typer.Context,
@@ -168,6 +166,9 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Go back."""
+    if dry_run and not all_:
+        # Passed over it would go back in earnest.
+        raise InvalidInput("no-dry-run", "--dry-run goes with --all only; nothing was changed")
     why = asked(reason, "Why go back?")
     pen = Pen(user, password_stdin, meaning)
     if all_:

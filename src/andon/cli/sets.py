@@ -1,16 +1,18 @@
 """`andon sets`: releases that are promoted and come back together."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from andon.access.model import Permission
-from andon.cli import tables
+from andon.api.model import PlanView
+from andon.cli import render, tables
 from andon.cli.context import Json, client_of, out, print_json
 from andon.cli.needs import needs
-from andon.kernel.errors import InvalidInput
+from andon.kernel.errors import InvalidInput, NotFound
 
 
 def register(app: typer.Typer) -> None:
@@ -72,3 +74,48 @@ def declared(file: Path) -> dict[str, Any]:
             hint="[set] with name, version, and members such as { unit = 'mes', version = '1.1.0' }",
         )
     return said
+
+
+def only_of_units(given: Mapping[str, object]) -> None:
+    """See that nothing is given that would be passed over: a set takes its members as they are.
+
+    Raises:
+        InvalidInput: something is.
+    """
+    if wrong := [name for name, value in given.items() if value]:
+        raise InvalidInput("not-of-a-set", f"--set goes without {', '.join(wrong)}")
+
+
+def deploy(
+    context: typer.Context, name: str, environment: str, version: str | None, reason: str, *, as_json: bool
+) -> None:
+    """Begin to move a set."""
+    with client_of(context) as client:
+        path = f"/sets/{name}/environments/{environment}/deploy"
+        begun = client.post(path, version=version, reason=reason or f"deploy set {name}")
+    print_json(begun) if as_json else out.print(render.set_line(begun))
+
+
+def show_plans(
+    context: typer.Context, name: str, environment: str, version: str | None, *, as_json: bool
+) -> None:
+    """Show what each member would do, and change nothing.
+
+    Raises:
+        NotFound: there is no such set.
+    """
+    with client_of(context) as client:
+        known = [each for each in client.get("/sets") if each["name"] == name]
+        members = next((each["members"] for each in known if version in {None, each["version"]}), None)
+        if members is None:
+            raise NotFound("no-such-set", f"there is no set {name}", hint="andon sets list")
+        plans = [client.post("/rollouts", **each, environment=environment, dry_run=True) for each in members]
+    if as_json:
+        print_json(plans)
+        return
+    for each, made in zip(members, plans, strict=True):
+        title = f"{each['unit']} {each['version']} in {environment}"
+        out.print(render.plan(PlanView.model_validate(made), title))
+    out.print(
+        "[yellow]![/] Each waits for the others before its promotion; one that comes back takes all back"
+    )

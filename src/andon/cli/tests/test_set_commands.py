@@ -1,0 +1,55 @@
+"""Sets from the command line, over the real API and a plant in memory: a dry run changes nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from andon.cli.tests.test_against_api import BECAUSE, Served, run, shown, sign_in, told
+from andon.kernel import errors
+from andon.testing.scenes import a_busy_morning
+from andon.testing.services import FakePlant
+
+SET = """\
+[set]
+name = "line"
+version = "7.0.0"
+members = [{ unit = "mes", version = "1.3.0" }, { unit = "roastery", version = "2.4.1" }]
+"""
+
+
+@pytest.fixture
+def andon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePlant]:
+    plant = a_busy_morning(FakePlant())
+    with Served(plant) as port:
+        monkeypatch.setenv("ANDON_PORT", str(port))
+        monkeypatch.setenv("ANDON_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("ANDON_CREDENTIALS", str(tmp_path / "credentials.json"))
+        sign_in()
+        yield plant
+
+
+def test_a_set_is_shown_before_it_moves_and_no_word_is_passed_over(andon: FakePlant, tmp_path: Path) -> None:
+    (tmp_path / "andon-set.toml").write_text(SET)
+    told("sets", "publish", str(tmp_path / "andon-set.toml"))
+    before = len(andon.rollouts)
+    plans = told("deploy", "--set", "line", "--dry-run")
+    assert [bool(each["steps"]) for each in plans] == [True, True]
+    assert "waits for the others before its promotion" in shown("deploy", "--set", "line", "--dry-run")
+    assert (andon.set_rollouts, len(andon.rollouts)) == ([], before)
+    for words in (("--shares", "5, 100"), ("--strategy", "rolling"), ("--override",), ("mes",), ("-w",)):
+        refused = run("deploy", "--set", "line", *words)
+        assert isinstance(refused.exception, errors.InvalidInput), words
+    assert andon.set_rollouts == []
+    assert isinstance(run("deploy", "--set", "nothing", "--dry-run").exception, errors.NotFound)
+    assert told("deploy", "--set", "line")["phase"] == "going"
+
+
+@pytest.mark.parametrize("what", [("mes",), ("--set", "line")])
+def test_a_dry_run_that_is_not_there_is_refused_and_goes_nowhere_in_earnest(
+    andon: FakePlant, what: tuple[str, ...]
+) -> None:
+    before = {each.id: each.request for each in andon.rollouts.values()}
+    refused = run("rollback", *what, "--dry-run", *BECAUSE)
+    assert isinstance(refused.exception, errors.InvalidInput)
+    assert {each.id: each.request for each in andon.rollouts.values()} == before
