@@ -169,6 +169,9 @@ def rollback(
     if dry_run and not all_:
         # Passed over it would go back in earnest.
         raise InvalidInput("no-dry-run", "--dry-run goes with --all only; nothing was changed")
+    if sum(map(bool, (unit, set_, all_))) != 1 or (to and not unit):
+        # `rollback mes --all` would go back with everything there.
+        raise InvalidInput("which-unit", "name a unit (--to is for that alone), or --set NAME, or --all")
     why = asked(reason, "Why go back?")
     pen = Pen(user, password_stdin, meaning)
     if all_:
@@ -192,8 +195,6 @@ def rollback(
             after = pen.signed(lambda signature: client.post(path, reason=why, signature=signature))
         print_json(after) if as_json else out.print(render.set_line(after))
         return
-    if unit is None:
-        raise InvalidInput("which-unit", "name a unit, or a set with --set NAME")
     path = f"/units/{unit}/environments/{environment}/rollback"
     with client_of(context) as client:
         answer = pen.signed(lambda signature: client.post(path, to=to, reason=why, signature=signature))

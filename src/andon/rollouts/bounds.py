@@ -78,7 +78,12 @@ def _strategy(
 def _strictness(where: Environment, bounds: Bounds) -> tuple[dict[str, Any], list[str]]:
     """What changes of the manifest's judging, and what to say of it. It only ever becomes stricter."""
     own, changes, said = where.policy, dict[str, Any](), list[str]()
-    for name, most in (("alpha", bounds.alpha_at_most), ("margin", bounds.margin_at_most)):
+    loosest = {
+        "alpha": bounds.alpha_at_most,
+        "margin": bounds.margin_at_most,
+        "latency_margin": bounds.margin_at_most,
+    }
+    for name, most in loosest.items():
         value = getattr(own, name)
         if most is not None and value > most:
             changes[name] = most
@@ -86,6 +91,11 @@ def _strictness(where: Environment, bounds: Bounds) -> tuple[dict[str, Any], lis
     if bounds.requires_evidence and not own.require_evidence:
         changes["require_evidence"] = True
         said.append("requires evidence; the manifest would go on without")
+    if bounds.requires_evidence and any(each.share is not None and not each.judge for each in own.steps):
+        changes["steps"] = [
+            each if each.share is None else each.model_copy(update={"judge": True}) for each in own.steps
+        ]
+        said.append("has every share judged; the manifest leaves some out")
     if bounds.judge and bounds.judge != own.judge:
         changes["judge"] = bounds.judge
         said.append(f"lets the judge {bounds.judge} decide; the manifest asks for {own.judge}")

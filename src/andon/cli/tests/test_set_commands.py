@@ -53,3 +53,13 @@ def test_a_dry_run_that_is_not_there_is_refused_and_goes_nowhere_in_earnest(
     refused = run("rollback", *what, "--dry-run", *BECAUSE)
     assert isinstance(refused.exception, errors.InvalidInput)
     assert {each.id: each.request for each in andon.rollouts.values()} == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("mes", "--all"), ("mes", "--set", "line"), ("--set", "line", "--all"), ("--all", "--to", "1")],
+)
+def test_what_goes_back_is_named_in_one_way(andon: FakePlant, words: tuple[str, ...]) -> None:
+    refused = run("rollback", *words, *BECAUSE)
+    assert isinstance(refused.exception, errors.InvalidInput)
+    assert all(each.request is None for each in andon.rollouts.values() if not each.phase.is_over)

@@ -40,6 +40,29 @@ def test_what_is_looser_is_bounded_and_said(bounds: Bounds, name: str, value: ob
     assert said.notes[0].startswith("The policy of production ")
 
 
+def test_a_margin_on_durations_is_bounded_too() -> None:
+    said = bounded(a_manifest(latency_margin=4.0), PRODUCTION, None, Bounds(margin_at_most=1.5))
+    assert said.manifest.environments[PRODUCTION].policy.latency_margin == 1.5
+    assert "bounds latency_margin to 1.5; the manifest asks for 4" in said.notes[0]
+
+
+def test_no_share_goes_on_unjudged_where_evidence_is_required() -> None:
+    steps = [
+        {"share": 0.1, "judge": False},
+        {"hold": True, "name": "look"},
+        0.5,
+        {"share": 1, "judge": False},
+    ]
+    manifest = a_manifest(steps=steps)
+    said = bounded(manifest, PRODUCTION, None, Bounds(requires_evidence=True))
+    made = plan(said.manifest, PRODUCTION, Current(OLD, 3))
+    assert all(each.is_judged for each in made.steps)
+    assert [each.key for each in made.gates] == ["look"]
+    assert said.notes == ("The policy of production has every share judged; the manifest leaves some out.",)
+    free = plan(bounded(manifest, PRODUCTION, None, Bounds()).manifest, PRODUCTION, Current(OLD, 3))
+    assert [each.is_judged for each in free.steps] == [False, True, False]
+
+
 def test_what_is_stricter_than_the_policy_stays() -> None:
     manifest = a_manifest(alpha=0.001, margin=1.2)
     said = bounded(manifest, PRODUCTION, None, Bounds(alpha_at_most=0.01, margin_at_most=1.5))
