@@ -125,6 +125,16 @@ def _health(rollout: Rollout, seen: Observation) -> Decision | None:
     return None
 
 
+def _memory(rollout: Rollout, seen: Observation) -> Decision | None:
+    """The guardrail on memory: before the system ends processes of its own choice."""
+    limit = rollout.plan.memory_limit
+    used = max((each.memory or 0.0 for each in seeing.of(rollout.candidate, seen)), default=0.0)
+    if limit is None or used <= limit:
+        return None
+    said = f"an instance of {rollout.candidate} uses {used:.0%} of the memory"
+    return back(rollout, seen, Trigger.GUARDRAIL, f"{said}, above the guardrail of {limit:.0%}")
+
+
 def _verdict(rollout: Rollout, seen: Observation) -> Decision | None:
     match seen.verdict.outcome:
         case Outcome.INVALID:
@@ -172,6 +182,7 @@ _GUARDS: Sequence[Guard] = (
     _refused,
     _crash_loop,
     _health,
+    _memory,
     _verdict,
     _traffic_drop,
     _lingering,

@@ -313,13 +313,17 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class SeenInstance:
-    """What matters of one instance for a decision. since: when it entered its state."""
+    """What matters of one instance for a decision. since: when it entered its state.
+
+    memory: what it uses of the memory that it may have, 0 to 1; None where that is not known.
+    """
 
     version: Version
     state: InstanceState
     failed_checks: int
     since: datetime
     detail: str = ""
+    memory: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

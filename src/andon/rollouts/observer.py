@@ -177,7 +177,9 @@ class Observer:
             share=None if confirmed is None else _share(confirmed, rollout.candidate),
             stable_share=None if confirmed is None else _share(confirmed, rollout.stable),
             instances=[
-                SeenInstance(each.version, each.state, each.failed_checks, each.since, each.detail)
+                SeenInstance(
+                    each.version, each.state, each.failed_checks, each.since, each.detail, each.memory
+                )
                 for each in instances
             ],
             candidate_active_requests=_active(traffic, rollout, rollout.candidate),

@@ -143,6 +143,7 @@ def _frame(manifest: Manifest, where: Environment, current: Current, steps: tupl
         drain_timeout=manifest.drain.timeout,
         warm=timedelta(),
         health_failures=manifest.health.failures,
+        memory_limit=where.policy.memory if where.policy.memory < 1 else None,
         policy=JudgePolicy(()),
         hash="",
         stable_instances=_sizes(where, current).stable,

@@ -123,8 +123,9 @@ class Plan:
     """What will happen, frozen when the rollout begins. `hash` is the SHA-256 of all the rest.
 
     instances: of the candidate when it has everything; stable_instances: of the stable release before and
-    after. needs_gap: the two cannot run at once, so the stable one is stopped first. install_deadline:
-    longest until the very first instances run, on top of `ready_deadline`. notes: what a person should know
+    after. memory_limit: part of the machine's memory that no instance of the candidate may exceed. needs_gap:
+    the two cannot run at once, so the stable one is stopped first. install_deadline: longest until the very
+    first instances run, on top of `ready_deadline`. notes: what a person should know
     before it begins, one sentence each. gate: the approval that the environment's policy asks for, before
     anything of the candidate is there. verify_after: after a return share 0 is looked at once more, so long
     after it was confirmed. migration: what a return cannot bring back.
@@ -148,6 +149,7 @@ class Plan:
     stop_deadline: timedelta = timedelta(seconds=60)
     notes: tuple[str, ...] = ()
     gate: Gate | None = None
+    memory_limit: float | None = field(default=None, metadata=LATER)
     verify_after: timedelta = field(default=timedelta(), metadata=LATER)
     migration: Migration = field(default=Migration.NONE, metadata=LATER)
 

@@ -22,6 +22,7 @@ from andon.kernel import logging, processes
 from andon.kernel.clock import Clock
 from andon.kernel.errors import AndonError, Unavailable
 from andon.kernel.ids import EnvironmentName, InstanceId, Process, UnitName, Version, new_id
+from andon.kernel.memory import Gauge
 from andon.targets import detached, launching
 from andon.targets.checks import Checks, Probe
 from andon.targets.decide import (
@@ -79,6 +80,7 @@ class LocalTarget:
         self._home = settings.home.resolve()
         self._rules = settings.rules
         self._clock = clock
+        self._memory = Gauge(clock)
         self._wake = wake
         self._ports = launching.Ports(settings.first_port, settings.last_port)
         self._store = InstanceStore(self._home / "instances")
@@ -117,7 +119,11 @@ class LocalTarget:
         found = sorted(
             self._of((unit, environment)), key=lambda each: (each.version, each.created_at, each.id)
         )
-        return [each.as_instance(self._failed_checks(each)) for each in found]
+        return [self._measured(each.as_instance(self._failed_checks(each))) for each in found]
+
+    def _measured(self, instance: Instance) -> Instance:
+        pid = instance.pid
+        return instance if pid is None else replace(instance, memory=self._memory.read(pid))
 
     async def logs(self, instance: InstanceId, *, lines: int) -> Sequence[str]:
         """The last lines of an instance's output, oldest first; also of those stopped lately.

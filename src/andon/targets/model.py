@@ -27,7 +27,10 @@ class InstanceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One running copy of a release, as observed."""
+    """One running copy of a release, as observed.
+
+    memory: what it uses of the memory that it may have, 0 to 1; None where that is not known.
+    """
 
     id: InstanceId
     unit: UnitName
@@ -41,6 +44,7 @@ class Instance:
     failed_checks: int  # in a row
     since: datetime
     detail: str  # one sentence for a person, such as the last error
+    memory: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

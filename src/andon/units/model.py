@@ -176,6 +176,13 @@ class Policy(Section):
         timedelta(seconds=5), description="How long after a return it is looked at once more"
     )
     max_surge: int = Field(1, ge=0, le=64, description="Rolling: most instances above the whole")
+    memory: float = Field(
+        0.85,
+        gt=0,
+        le=1,
+        description="Part of the machine's memory above which an instance of the candidate takes it back; "
+        "1: none does",
+    )
     max_unavailable: int = Field(
         1, ge=0, le=64, description="Rolling: most instances below the whole, where max_surge is not enough"
     )
