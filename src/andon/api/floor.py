@@ -95,9 +95,7 @@ def _red(scene: Scene) -> model.Light | None:
 
 
 def _why_back(rollout: Rollout) -> str:
-    is_judged = rollout.trigger in {Trigger.JUDGE, Trigger.GUARDRAIL, Trigger.INVALID}
-    why = rollout.verdict.reason if is_judged and rollout.verdict else rollout.reason
-    return f"{rollout.candidate} was taken back: {why}"
+    return f"{rollout.candidate} was taken back: {rollout.because or rollout.reason}"
 
 
 def _came_back_by_itself(rollout: Rollout, now: datetime) -> bool:

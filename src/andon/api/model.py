@@ -205,6 +205,7 @@ class RolloutSummary(View):
     outcome: str | None = Field(description="The judge's outcome; null before its first look")
     trigger: str | None = Field(description="Why it comes back; null while it does not")
     reason: str = Field(description="Why it is where it is: the reason of its last action")
+    because: str = Field("", description="Why it ends as it does, or is held; empty while that is open")
     waiting_for: str = Field(description="What it waits for now; empty when it does not wait")
     actor: str
     created_at: datetime

@@ -345,6 +345,7 @@ def _line(rollout: Rollout) -> dict[str, Any]:
         "outcome": rollout.verdict.outcome.value if rollout.verdict else None,
         "trigger": rollout.trigger.value if rollout.trigger else None,
         "reason": rollout.reason,
+        "because": rollout.because,
         "waiting_for": "" if rollout.phase.is_over else rollout.waiting_for,
         "actor": rollout.actor,
         "created_at": rollout.created_at,

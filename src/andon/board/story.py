@@ -48,10 +48,12 @@ def banner(view: RolloutView) -> Banner:
     """What stands at the top of a rollout."""
     names = {"candidate": view.candidate, "stable": view.stable or shown.DASH}
     if view.phase in _BANNER_OF_PHASE:
-        is_judged = view.verdict is not None and view.trigger in {"judge", "guardrail", "invalid"}
-        because = view.verdict.reason if view.verdict and is_judged else ""
         title = Phrase(f"verdict.{view.phase}", names)
-        return Banner(_TONES.get(view.phase, "open"), title, view.reason, because)
+        is_judged = view.verdict is not None and view.trigger in {"judge", "guardrail", "invalid"}
+        # A rollout from before says no `because` of its own.
+        because = view.because or (view.verdict.reason if view.verdict and is_judged else "")
+        shown_once = "" if because == view.reason else because
+        return Banner(_TONES.get(view.phase, "open"), title, view.reason, shown_once)
     if view.stage == "gated":
         title = Phrase("verdict.gated" if _is_for_people(view) else "verdict.gate")
         return Banner("warn", title, view.waiting_for or view.reason)

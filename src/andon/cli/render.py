@@ -114,8 +114,13 @@ def rollout_line(rollout: RolloutSummary) -> str:
     paused = " [yellow]paused[/]" if rollout.is_paused else ""
     return (
         f"[dim]{rollout.id}[/] {rollout.unit} [bold]{rollout.candidate}[/] in {rollout.environment}"
-        f" [{colour}]{rollout.phase}[/]{paused}  {escape(rollout.waiting_for or rollout.reason)}"
+        f" [{colour}]{rollout.phase}[/]{paused}  {escape(_why(rollout))}"
     )
+
+
+def _why(rollout: RolloutSummary) -> str:
+    ended = rollout.because if rollout.is_over else ""
+    return ended or rollout.waiting_for or rollout.reason
 
 
 def rollout(view: RolloutView, now: datetime | None = None) -> RenderableType:

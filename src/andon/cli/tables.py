@@ -311,7 +311,7 @@ def history(found: Sequence[View]) -> RenderableType:
         can = " [green]↶[/]" if each["can_return"] else ""
         shown.add_row(
             f"[bold]{rollout['candidate']}[/]{can}{back}", at(rollout["created_at"]), took,
-            escape(rollout["actor"]), ended, stood, escape(rollout["reason"]),
+            escape(rollout["actor"]), ended, stood, escape(rollout["because"] or rollout["reason"]),
         )  # fmt: skip
     return Group(shown, Text.from_markup("[dim]↶ andon rollback --to brings it back without a gate[/]"))
 

@@ -4,6 +4,7 @@ What stands before a share in the manifest, such as a gate or a smoke test, cann
 before the same part of the way. Afterwards the policy of the environment bounds it as it bounds a manifest.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -83,7 +84,7 @@ def _retimed(step: PlanStep, changes: Changes) -> PlanStep:
 def _walked(steps: Sequence[PlanStep], shares: Sequence[float]) -> list[PlanStep]:
     """The steps at other shares: each is like the manifest's first that reaches it, and what stood before a
     part of the way comes before the first share that enters it."""
-    legs = [each for each in steps if each.share is not None]
+    legs = [each for each in steps if each.share]
     found: list[PlanStep] = []
     waiting = _elements(steps)
     for share in shares:
@@ -98,7 +99,7 @@ def _elements(steps: Sequence[PlanStep]) -> list[tuple[float, PlanStep]]:
     """What is no share, with the share above which it must have gone well."""
     found, reached = [], 0.0
     for each in steps:
-        if each.share is None:
+        if not each.share:  # also a share of 0, which only routes a group, a copy or a preview to it
             found.append((reached, each))
         else:
             reached = each.share
@@ -119,11 +120,20 @@ def _shares(text: str) -> tuple[float, ...]:
     if len(parts) > _MOST_SHARES:
         raise InvalidInput("bad-plan", f"{len(parts)} shares are too many", hint=f"at most {_MOST_SHARES}")
     try:
-        return tuple(round(float(each) / 100, 6) for each in parts)
+        shares = tuple(round(float(each) / 100, 6) for each in parts)
     except ValueError as error:
         raise InvalidInput(
             "bad-plan", f"shares: {text!r} are no percentages", hint="write 10, 50, 100"
         ) from error
+    if not all(0 < each <= 1 for each in shares):
+        raise InvalidInput(
+            "bad-plan", f"shares: {text!r} are not all above 0 and up to 100 %", hint="write 10, 50, 100"
+        )
+    if shares and (shares[-1] != 1 or any(low >= high for low, high in itertools.pairwise(shares))):
+        raise InvalidInput(
+            "bad-plan", f"shares: {text!r} do not rise to 100 %", hint="percentages such as 10, 50, 100"
+        )
+    return shares
 
 
 def _time(field: str, text: str) -> timedelta | None:

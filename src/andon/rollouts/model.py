@@ -177,7 +177,8 @@ class Rollout:
     stage: what the phase is busy with. step: index into `plan.steps`; step_since: when the step's share was
     acknowledged by the gateway, None before. deadline_at: when the present stage gives up. held_from: the
     phase that a hold interrupted. paused_at, frozen_at: since when a person, or the cord, stops it.
-    proposer_id: the user's id of who began it; empty for a token, and in rows from before there were users.
+    because: why it ends as it does, or is held; empty while that is open. proposer_id: the user's id of who
+    began it; empty for a token, and in rows from before there were users.
     at: index into what stands before the step (`plan.before`) of what it waits for or does now; behind the
     last where nothing is left. back_at: when the gateway confirmed share 0 of a return.
     """
@@ -205,6 +206,7 @@ class Rollout:
     paused_at: datetime | None = None
     frozen_at: datetime | None = None
     proposer_id: str = ""
+    because: str = ""
     at: int = 0
     back_at: datetime | None = None
 

@@ -8,6 +8,7 @@ from andon.evidence.increments import Baseline
 from andon.judge.model import JudgeState
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts.actions import (
+    Action,
     ConfirmStep,
     Decision,
     Dismiss,
@@ -107,7 +108,17 @@ def apply(rollout: Rollout, decision: Decision, now: datetime) -> Rollout:
             going = replace(rollout, phase=rollout.working_phase, held_from=None)
             after = _move(_without(going, RequestKind.PROMOTE), action, now)
     # The reason says why it is where it is; the clock has no part in that.
-    return after if isinstance(action, Reclock) else replace(after, reason=decision.reason)
+    if isinstance(action, Reclock):
+        return after
+    because = decision.reason if _settles(action) else after.because
+    return replace(after, reason=decision.reason, because=because)
+
+
+def _settles(action: Action) -> bool:
+    """Whether its reason says why the rollout ends as it does; what follows only carries it out."""
+    return isinstance(action, RollBack | Hold | Promote) or (
+        isinstance(action, Finish) and action.trigger is not None
+    )
 
 
 def _turn(rollout: Rollout, action: _Turn, now: datetime) -> Rollout:

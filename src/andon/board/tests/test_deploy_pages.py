@@ -45,7 +45,7 @@ async def test_what_is_typed_is_what_will_happen_and_what_is_sent():
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("shares=50,20,100", "each share must be above the one before"),
+        ("shares=50,20,100", "do not rise to 100 %"),
         ("shares=ten", "no percentages"),
         ("soak=5", "write a number with a unit"),
         ("version=../x", "version"),

@@ -131,3 +131,26 @@ def test_too_many_shares_are_refused():
 def test_any_text_is_a_change_or_a_clear_refusal(texts):
     with contextlib.suppress(InvalidInput):
         assert isinstance(read(*texts), Changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("120", "not all above 0 and up to 100 %"),
+        ("0, 100", "not all above 0"),
+        ("5, 20", "do not rise to 100 %"),
+        ("50, 20, 100", "do not rise"),
+        ("ten", "no percentages"),
+        ("nan", "not all above 0"),
+    ],
+)
+def test_what_is_no_walk_to_all_is_said_in_the_percentages_that_were_written(text, why):
+    with pytest.raises(InvalidInput, match=why):
+        read(text)
+
+
+def test_a_group_that_gets_the_candidate_before_any_share_stays():
+    made = a_manifest({"share": 0, "match": [{"header": "x-line", "value": "pilot"}]}, 0.1, 1.0)
+    steps = changed(made, PRODUCTION, Changes(shares=(0.05, 1.0))).environments[PRODUCTION].policy.steps
+    assert [each.share for each in steps] == [0.0, 0.05, 1.0]
+    assert steps[0].match
