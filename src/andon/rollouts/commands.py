@@ -14,12 +14,15 @@ from andon.rollouts.changing import NO_CHANGES, Changes, changed, note
 from andon.rollouts.cords.commands import CordCommands
 from andon.rollouts.desk import Asked
 from andon.rollouts.group import GroupCommands
+from andon.rollouts.history import taken_back
 from andon.rollouts.holds.commands import HoldCommands
 from andon.rollouts.holds.rules import stays
 from andon.rollouts.model import Rollout
 from andon.rollouts.plan import Current, plan
 from andon.rollouts.steps import Plan
 from andon.units.model import StrategyName
+
+_ENDS = 50  # rollouts there that are looked at for how this release fared
 
 
 class Commands(Asking, GroupCommands, CordCommands, HoldCommands):
@@ -127,9 +130,11 @@ class Commands(Asking, GroupCommands, CordCommands, HoldCommands):
     async def _standing(
         self, what: tuple[UnitName, EnvironmentName, Version], bounds: Bounds, overridden_by: str
     ) -> list[str]:
-        """What stands there now and is passed by: a hold, and the environment before."""
-        unit, environment, _version = what
+        """What is passed by: that this release was taken back there, a hold, the environment before."""
+        unit, environment, version = what
         notes = []
+        if (bad := taken_back(await self._store.list(unit, environment, _ENDS), version)) is not None:
+            notes.append(bad)
         if (held := await self._store.hold.find(unit, environment)) is not None:
             notes.append(stays(held))
         if overridden_by:

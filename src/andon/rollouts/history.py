@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from andon.kernel.ids import Version
-from andon.rollouts.model import Rollout
+from andon.rollouts.model import Phase, Rollout, Trigger
 from andon.rollouts.stables.store import Stable
 
 
@@ -48,3 +48,16 @@ def is_back(target: Version, stables: Sequence[Stable]) -> bool:
         return False
     first = max(number for number, each in enumerate(stables) if each.version == stables[0].version)
     return any(each.version == target and not each.is_withdrawn for each in stables[first + 1 :])
+
+
+def taken_back(rollouts: Sequence[Rollout], version: Version) -> str | None:
+    """How this release fared when it was last here, where it was taken back; a sentence for its next plan.
+
+    rollouts: of one unit and environment, newest first. One that ended at a gate was never tried.
+    """
+    tried = (each for each in rollouts if each.candidate == version and each.trigger is not Trigger.GATE)
+    last = next((each for each in tried if each.phase.is_over), None)
+    if last is None or last.phase is not Phase.RETURNED or last.finished_at is None:
+        return None
+    at = last.finished_at.strftime("%Y-%m-%d %H:%M UTC")
+    return f"{version} was taken back here on {at}: {last.because or last.reason}."

@@ -1,9 +1,12 @@
 """What ran where and when."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from andon.kernel.ids import RolloutId, Version
+from andon.rollouts import history
 from andon.rollouts.history import Entry, entries, is_back
+from andon.rollouts.model import Phase, Trigger
 from andon.rollouts.stables.store import Stable
 from andon.testing.rolling import AT, NEW, OLD, a_rollout
 
@@ -41,3 +44,21 @@ def test_what_came_after_the_present_release_first_did_needs_a_gate_as_the_retur
     stables = [stood("ro-3", OLD, 9), stood("ro-2", NEW, 5), stood("ro-1", OLD, 1)]
     assert [each.can_return for each in entries([THREE, TWO, ONE], stables)] == [False, False, False]
     assert not is_back(NEW, stables)
+
+
+def test_the_next_plan_says_that_this_release_was_taken_back_here():
+    bad = replace(
+        a_rollout(phase=Phase.RETURNED),
+        because="it fails 9 times as often",
+        finished_at=AT,
+        trigger=Trigger.JUDGE,
+    )
+    said = history.taken_back([bad], NEW)
+    assert said == f"1.1.0 was taken back here on {AT:%Y-%m-%d %H:%M} UTC: it fails 9 times as often."
+    assert history.taken_back([bad], OLD) is None
+    never_tried = replace(bad, trigger=Trigger.GATE)
+    assert history.taken_back([never_tried], NEW) is None
+    assert history.taken_back([never_tried, bad], NEW) == said
+    promoted = replace(bad, phase=Phase.PROMOTED, trigger=None)
+    assert history.taken_back([promoted, bad], NEW) is None
+    assert history.taken_back([a_rollout()], NEW) is None
