@@ -5,7 +5,9 @@ They act also while a person paused the rollout or the cord freezes it: going ba
 
 from collections.abc import Callable, Sequence
 
-from andon.judge.model import Outcome
+from andon.judge import absolute
+from andon.judge.model import MetricKind, Outcome
+from andon.judge.policy import log_boundary
 from andon.rollouts import seeing
 from andon.rollouts.actions import Decision, Finish, Hold, RollBack
 from andon.rollouts.model import (
@@ -19,6 +21,11 @@ from andon.rollouts.model import (
     Trigger,
 )
 from andon.targets.model import InstanceState
+
+# A group and its copies are no part of the comparison: their limit has a chance of its own to be wrong.
+_BESIDE_BOUNDARY = log_boundary(0.001)
+_LEAST_BESIDE = 20
+_ERROR_RATE = 0.05
 
 Guard = Callable[[Rollout, Observation], Decision | None]
 
@@ -149,6 +156,24 @@ def _verdict(rollout: Rollout, seen: Observation) -> Decision | None:
             return None
 
 
+def _beside(rollout: Rollout, seen: Observation) -> Decision | None:
+    """Harm to a group that was sent to the candidate, or in copies: compared with nobody, so by its limit."""
+    counts, limit = seen.beside, _error_limit(rollout)
+    if counts.exposure < _LEAST_BESIDE or absolute.log_e_guardrail(counts, limit) < _BESIDE_BOUNDARY:
+        return None
+    reason = (
+        f"{counts.bad:,} of {counts.exposure:,} requests failed that {rollout.candidate} got beside its "
+        f"share, above the guardrail of {limit:.0%}"
+    )
+    return back(rollout, seen, Trigger.GUARDRAIL, reason)
+
+
+def _error_limit(rollout: Rollout) -> float:
+    counted = [each for each in rollout.plan.policy.metrics if each.kind is MetricKind.COUNT]
+    named = {each.name: each.guardrail for each in counted}
+    return named.get("errors") or _ERROR_RATE
+
+
 def _traffic_drop(rollout: Rollout, seen: Observation) -> Decision | None:
     if not seeing.has_traffic_dropped(rollout, seen):
         return None
@@ -184,6 +209,7 @@ _GUARDS: Sequence[Guard] = (
     _health,
     _memory,
     _verdict,
+    _beside,
     _traffic_drop,
     _lingering,
     _failed_task,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from andon.evidence.increments import Baseline
-from andon.judge.model import JudgeState, Verdict
+from andon.judge.model import Counts, JudgeState, Verdict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts.steps import Gate, GateKind, Plan, Step, Task, together
 from andon.targets.model import InstanceState
@@ -328,6 +328,9 @@ class SeenInstance:
     memory: float | None = None
 
 
+NOTHING_BESIDE = Counts()
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What the world looks like at `now`. Gathered once per tick, before deciding.
@@ -341,6 +344,7 @@ class Observation:
     it stands. gates: what the other gates at which it stands say, by key. task: the one that it wants now.
     clock_step: how far the clock was set forward (or back) since the look before, beyond the time that
     passed. target_problem: why the target does not answer, so that nothing is known of the instances.
+    beside: requests of the candidate by match or mirror, which nobody drew, and how many of them failed.
     """
 
     now: datetime
@@ -360,6 +364,7 @@ class Observation:
     is_corded: bool = False
     cord_returns: bool = False
     cord_reason: str = ""
+    beside: Counts = NOTHING_BESIDE
     answers: Answers = UNANSWERED
     gates: Mapping[str, GateSeen] = field(default_factory=dict)
     task: TaskSeen = NOT_BEGUN

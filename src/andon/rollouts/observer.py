@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from andon.evidence.model import Reading
-from andon.gateway.model import Acknowledged, Traffic
+from andon.gateway.model import Acknowledged, Beside, Traffic
 from andon.judge.model import Counts, Look, Outcome, Verdict
 from andon.judge.registry import Judge
 from andon.kernel.errors import Unavailable
@@ -184,6 +184,7 @@ class Observer:
             ],
             candidate_active_requests=_active(traffic, rollout, rollout.candidate),
             stable_active_requests=_active(traffic, rollout, rollout.stable),
+            beside=_beside(traffic, rollout),
             step_requests_candidate=counted.candidate.exposure,
             step_requests_stable=counted.stable.exposure,
             verdict=looked.verdict or _UNSAID,
@@ -290,6 +291,19 @@ def _requests(traffic: Traffic | None, rollout: Rollout) -> Requests | None:
         if (unit, environment) == (rollout.unit, rollout.environment)
     }
     return Requests(traffic.at, traffic.epoch, finished)
+
+
+def _beside(traffic: Traffic | None, rollout: Rollout) -> Counts:
+    """What the candidate got by match and by mirror since it has a route; previews are somebody's tries."""
+    found = (
+        None
+        if traffic is None
+        else traffic.releases.get((rollout.unit, rollout.environment, rollout.candidate))
+    )
+    if found is None:
+        return Counts()
+    seen = [found.aside[each] for each in (Beside.MATCHED, Beside.MIRRORED) if each in found.aside]
+    return Counts(sum(each.requests for each in seen), sum(each.errors for each in seen))
 
 
 def _active(traffic: Traffic | None, rollout: Rollout, version: Version | None) -> int:

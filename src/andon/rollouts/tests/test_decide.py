@@ -29,7 +29,7 @@ from andon.rollouts.actions import (
     Wait,
 )
 from andon.rollouts.decide import decide
-from andon.rollouts.model import Phase, Request, RequestKind, SeenInstance, Stage, Trigger
+from andon.rollouts.model import Phase, Request, RequestKind, Stage, Trigger
 from andon.rollouts.transitions import apply
 from andon.targets.model import InstanceState
 from andon.testing.rolling import (
@@ -184,20 +184,6 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], object, str]] = [
     ),
     ("over", {"phase": Phase.PROMOTED}, {"verdict": FAIL}, Wait(), "it is over"),
     # Danger
-    (
-        "too much memory",
-        SERVING,
-        {"instances": [*instances(OLD, 1), SeenInstance(NEW, InstanceState.READY, 0, AT, memory=0.91)]},
-        RollBack(Trigger.GUARDRAIL),
-        "an instance of 1.1.0 uses 91% of the memory, above the guardrail of 85%",
-    ),
-    (
-        "the stable release's memory is not the candidate's fault",
-        SERVING,
-        {"instances": [*instances(NEW, 1), SeenInstance(OLD, InstanceState.READY, 0, AT, memory=0.91)]},
-        Wait(),
-        "soaking",
-    ),
     (
         "crash loop",
         SERVING,
