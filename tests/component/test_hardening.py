@@ -47,6 +47,7 @@ _IN_PATH = {
     "unit": "mes", "environment": "production", "version": "1.1.0", "rollout": scenes.UNDER_WAY,
     "run": scenes.SHIPPED, "stage": "test", "instance": "mes-production-1.1.0-0", "number": "3",
     "user": "viewer", "user_code": "BCDF-GHJK", "signature": "sg-none", "name": "board.js", "login": "viewer",
+    "task": "labels",
 }  # fmt: skip
 _STREAMS = {"/api/v1/events", "/api/v1/runs/{run}/events"}
 _COMMON = {
@@ -476,7 +477,10 @@ def test_the_modules_that_call_other_addresses_are_these():
         "src/andon/access/directory/link.py",  # the directory of the settings
         "src/andon/cli/client.py",  # the Andon that a person names
         "src/andon/evidence/http.py",  # metrics pages of our own instances, on this machine
+        "src/andon/evidence/prometheus.py",  # the Prometheus of the settings
         "src/andon/gateway/admin.py",  # Envoy's socket
+        "src/andon/rollouts/outside/fetch.py",  # our own units, and webhooks whose origins the settings name
+        "src/andon/rollouts/tasks/worker.py",  # smoke tests of our own instances
         "src/andon/targets/checks.py",  # health of our own instances
         "src/andon/timeline/offline.py",  # the witness that an auditor names
         "src/andon/timeline/witnesses.py",  # witnesses of the settings
