@@ -22,8 +22,9 @@ def register(app: typer.Typer) -> None:
     judge.command(
         help="Judge former rollouts again from their stored evidence: their own policy must give the same "
         "verdict, bit for bit. With --policy: what a proposed policy would have said of each.\n\n"
-        "The file has the keys of [environments.NAME.policy] at its top, such as alpha or margin, and limits "
-        "of metrics in [evidence.NAME]; what it leaves out stays as it was.\n\n"
+        r"The file has the keys of \[environments.NAME.policy] at its top, such as alpha or margin, and "
+        r"limits of metrics in \[evidence.NAME]; what it leaves out stays as it was."
+        "\n\n"
         "Exit code 1: a verdict could not be reproduced.\n\n"
         "Examples:\n\n  andon judge replay\n\n  andon judge replay mes --policy stricter.toml"
     )(replay)

@@ -263,7 +263,7 @@ def seconds(value: float) -> str:
     """90 as `1m 30s`."""
     whole = round(value)
     if whole < 60:
-        return f"{value:g}s" if value < 10 else f"{whole}s"
+        return f"{round(value, 1):g}s" if value < 10 else f"{whole}s"
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     parts = [f"{hours}h" if hours else "", f"{minutes}m" if minutes else "", f"{rest}s" if rest else ""]

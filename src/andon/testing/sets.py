@@ -53,7 +53,7 @@ class FakeSets(PlantPart):
         found = [each.release for each in self._plant.sets if each.release.name == name]
         release = next((each for each in found if version in {None, each.version}), None)
         if release is None:
-            raise NotFound("no-such-set", f"there is no set {name}", hint="andon sets")
+            raise NotFound("no-such-set", f"there is no set {name}", hint="andon sets list")
         now = self._plant.clock.now()
         parts = tuple(Part(each.unit, each.version) for each in release.members)
         begun = SetRollout(

@@ -149,8 +149,10 @@ def _begin(api: APIRouter, gather: Gather) -> None:
 
 async def _version_of(services: Services, body: inputs.Deploy, unit: UnitName) -> Version:
     """The version that is named, or what is stable in the environment that is."""
-    if (body.version is None) == (body.source is None):
+    if body.version is None and body.source is None:
         raise InvalidInput("which-release", "name a version, or the environment that it comes from")
+    if body.version is not None and body.source is not None:
+        raise InvalidInput("which-release", "name a version or an environment that it comes from, not both")
     if body.version is not None:
         return inputs.version(body.version)
     return await services.commands.stable_in(unit, inputs.environment(body.source or ""))

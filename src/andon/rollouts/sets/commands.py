@@ -151,7 +151,7 @@ class SetCommands:
     async def _check_back(self, set_: SetRollout) -> None:
         if set_.phase in {SetPhase.RETURNING, SetPhase.RETURNED}:
             raise Conflict(
-                "not-now", f"set {set_.name} is {set_.phase} already: {set_.reason}", hint="andon sets"
+                "not-now", f"set {set_.name} is {set_.phase} already: {set_.reason}", hint="andon sets list"
             )
         if set_.phase is SetPhase.GOING:
             return
@@ -196,7 +196,7 @@ class SetCommands:
         for each in await self._sets.releases():
             if each.release.name == name:
                 return each
-        raise NotFound("no-such-set", f"there is no set {name}", hint="andon sets")
+        raise NotFound("no-such-set", f"there is no set {name}", hint="andon sets list")
 
     async def _bytes_of(self, members: Sequence[Member]) -> Mapping[str, str]:
         found = {}

@@ -126,7 +126,7 @@ class SetStore:
         async with self._database.reading() as connection:
             found = await _find_release(connection, name, version)
         if found is None:
-            raise NotFound("no-such-set", f"there is no set {name}@{version}", hint="andon sets")
+            raise NotFound("no-such-set", f"there is no set {name}@{version}", hint="andon sets list")
         return found
 
     async def get(self, set_: str) -> SetRollout:
@@ -139,7 +139,9 @@ class SetStore:
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
-            raise NotFound("no-such-set-rollout", f"there is no set {set_} on its way", hint="andon sets")
+            raise NotFound(
+                "no-such-set-rollout", f"there is no set {set_} on its way", hint="andon sets list"
+            )
         return LoadedSet(codec.decode(SetRollout, row.document), row.revision)
 
     async def list(self, *, only_active: bool = False, limit: int = 50) -> Sequence[SetRollout]:
@@ -163,7 +165,7 @@ class SetStore:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             raise NotFound(
-                "no-such-set", f"set {name} was never deployed to {environment}", hint="andon sets"
+                "no-such-set", f"set {name} was never deployed to {environment}", hint="andon sets list"
             )
         return codec.decode(SetRollout, row.document)
 
