@@ -22,8 +22,8 @@ ENVIRONMENT = "demo"
 ENGINEER, APPROVER, VIEWER = "engineer", "approver", "viewer"
 HOME = Path(__file__).parents[1] / ".demo"
 CHAPTER_LIMIT_SECONDS = 300
-# One attempt in twenty fails whatever the MES does; at LMA two parts in five come from drivers in kgf·cm.
-HONEST = LineSettings(defect_rate=0.05, kgf_share=0.4, seed=1)
+# One attempt in twenty fails whatever the MES does; at LMA two parts in three come from drivers in kgf·cm.
+HONEST = LineSettings(defect_rate=0.05, kgf_share=0.65, seed=1)
 GOOD, BAD = 0, 1
 
 
