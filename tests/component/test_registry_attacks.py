@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
-from andon import parts
+from andon import probing
 from andon.kernel.clock import ManualClock, SystemClock
 from andon.kernel.errors import NotFound, Untrusted
 from andon.kernel.ids import UnitName, Version
@@ -271,9 +271,9 @@ async def test_an_attack_is_refused_with_an_alert_and_installs_nothing(
 
 
 async def test_a_look_at_an_altered_registry_names_the_code_and_alerts_nobody(plant: Plant) -> None:
-    assert (await parts.probed("registry", plant.store.verify, "")).problem == ""
+    assert (await probing.probed("registry", plant.store.verify, "")).problem == ""
     roll_everything_back(plant)
-    seen = await parts.probed("registry", plant.store.verify, "")
+    seen = await probing.probed("registry", plant.store.verify, "")
     assert seen.problem.endswith("(version-rolled-back)")
     assert seen.hint
     assert await plant.timeline.list(Filter(severity=Severity.ALERT)) == []

@@ -356,7 +356,7 @@ async def test_a_signature_comes_with_what_it_signs_and_signs_once(kept: Kept) -
         await store.answer(before, signed, AT, is_yes=False)
     assert (await store.load(RolloutId("ro-1"))).revision == before.revision
     kinds = [each.kind for each in await kept.records()]
-    assert kinds == ["rollout.created", "rollout.requested", "signature.made"]
+    assert kinds == ["rollout.created", "signature.made", "rollout.requested"]
 
 
 async def test_a_damaged_rollout_is_closed_once_and_its_place_is_free(kept: Kept) -> None:

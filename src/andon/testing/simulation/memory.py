@@ -140,8 +140,8 @@ class MemoryRollouts:
             written = codec.encode(rollout.evidence)
             tx.evidence[rollout.id] = EvidenceRow(rollout.evidence.seq, written)
             self._write_wanted(tx, rollout)
-            record(tx, telling.created(rollout), at)
             sign(tx, signature, at)
+            record(tx, telling.created(rollout), at)
             make_hold(tx, holding.of_beginning(rollout))
 
     async def ask(
@@ -152,8 +152,8 @@ class MemoryRollouts:
         after = replace(before.rollout, request=signed)
         with self._memory.transaction() as tx:
             self._write(tx, after, before.revision)
-            record(tx, telling.requested(after, signed), at)
             sign(tx, signature, at)
+            record(tx, telling.requested(after, signed), at)
         return after
 
     async def answer(self, before: Loaded, signature: Signature, at: datetime, *, is_yes: bool) -> Rollout:
