@@ -88,10 +88,10 @@ def outcome(state: MetricState, policy: MetricPolicy) -> Outcome:
     return Outcome.PASS if state.max_log_e_safe >= log_boundary(policy.beta) else Outcome.INCONCLUSIVE
 
 
-def finding(state: MetricState, policy: MetricPolicy, share: float) -> Finding:
-    """Say what one metric says; share: the candidate's, or 0 where it is not known."""
+def undecided(state: MetricState, policy: MetricPolicy) -> Finding:
+    """Say the numbers of one metric, without an outcome and words."""
     log_harm, log_safe = log_boundary(harm_alpha(policy)), log_boundary(policy.beta)
-    said = Finding(
+    return Finding(
         metric=policy.name,
         outcome=Outcome.INCONCLUSIVE,
         reason="",
@@ -104,6 +104,12 @@ def finding(state: MetricState, policy: MetricPolicy, share: float) -> Finding:
         harm_boundary=1.0 / harm_alpha(policy),
         safe_boundary=1.0 / policy.beta,
     )
+
+
+def finding(state: MetricState, policy: MetricPolicy, share: float) -> Finding:
+    """Say what one metric says; share: the candidate's, or 0 where it is not known."""
+    log_harm, log_safe = log_boundary(harm_alpha(policy)), log_boundary(policy.beta)
+    said = undecided(state, policy)
     if policy.guardrail is not None and state.max_log_e_guardrail >= log_boundary(guardrail_alpha(policy)):
         failed = crossed(said, state, policy)
         return replace(failed, reason=wording.guardrail(failed, policy.guardrail))

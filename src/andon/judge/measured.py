@@ -6,8 +6,8 @@ What a look adds to it is in measuring.py; this module stands for both.
 import math
 from dataclasses import replace
 
-from andon.judge import counted, counts, forecast, late, measured_words, points
-from andon.judge.counted import crossed, ratio
+from andon.judge import counted, forecast, late, measured_words, points
+from andon.judge.counted import crossed, ratio, undecided
 from andon.judge.measuring import (
     acceptable_edge,
     are_apart,
@@ -112,22 +112,8 @@ def _needed(
 
 def _finding(state: MetricState, policy: MetricPolicy) -> Finding:
     seen = of(state)
-    log_harm, log_safe = log_boundary(harm_alpha(policy)), log_boundary(policy.beta)
-    said = Finding(
-        metric=policy.name,
-        outcome=Outcome.INCONCLUSIVE,
-        reason="",
-        stable=state.stable,
-        candidate=state.candidate,
-        ratio=ratio(state.stable, state.candidate),
-        interval=counts.interval(state.log_likelihood, log_harm, log_safe),
-        e_harm=odds(state.max_log_e_harm),
-        e_safe=odds(state.max_log_e_safe),
-        harm_boundary=1.0 / harm_alpha(policy),
-        safe_boundary=1.0 / policy.beta,
-        edge=policy.edges[seen.tail.edge] if seen.tail.edge >= 0 else None,
-    )
-    return replace(said, percentiles=_percentiles(seen, policy))
+    edge = policy.edges[seen.tail.edge] if seen.tail.edge >= 0 else None
+    return replace(undecided(state, policy), edge=edge, percentiles=_percentiles(seen, policy))
 
 
 def _percentiles(seen: Measured, policy: MetricPolicy) -> Percentiles:
