@@ -119,7 +119,7 @@ async def test_a_dialog_that_was_closed_keeps_no_password(real, opener):
         await page.locator("#verb-approve").click()
         await page.locator("#act-dialog [name=password]").fill(PASSWORD)
         await page.keyboard.press("Escape")
-        assert await page.locator("#act-dialog [name=password]").input_value() == ""
+        await expect(page.locator("#act-dialog [name=password]")).to_have_value("")
         await page.locator("#verb-abort").click()
         await expect(page.locator("#act-signing")).to_be_hidden()
 
@@ -155,7 +155,7 @@ async def test_the_timeline_is_filtered_expanded_and_linked(site, opener, plant)
         await page.locator("#filter [name=severity]").select_option("warning")
         await page.keyboard.press("Tab")
         await page.get_by_role("button", name="Apply").click()
-        assert "text=line+2" in page.url
+        await page.wait_for_url("**text=line+2**")
         record = page.locator(f"#r{number}")
         await expect(page.locator(".audit > li")).to_have_count(1)
         await record.locator("summary").press("Enter")
