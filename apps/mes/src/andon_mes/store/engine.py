@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from andon_mes.kernel.errors import Problem, Unavailable, Words
+from andon_mes.store.actor import SYSTEM, Actor
 
 T = TypeVar("T")
 Connection = sa.Connection
@@ -36,6 +37,7 @@ _STEP = timedelta(milliseconds=1)
 @dataclass(frozen=True, slots=True)
 class _Job:
     work: Work[Any]
+    actor: Actor
     done: Future[Any]
 
 
@@ -52,8 +54,10 @@ class Database:
         self._writer = threading.Thread(target=self._write_until_closed, name="mes-writer", daemon=True)
         self._writer.start()
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], actor: Actor = SYSTEM) -> T:
         """Run `work` in a transaction of its own and return its result once that is committed.
+
+        `actor` stands in the audit beside whatever `work` changes.
 
         Raises: what `work` raises, with nothing written; Unavailable when the database cannot be written.
         """
@@ -61,7 +65,7 @@ class Database:
         with self._closing:  # nothing is put behind the writer's last job, where nobody would answer it
             if self._is_closed:
                 raise _closed()
-            self._jobs.put(_Job(work, done))
+            self._jobs.put(_Job(work, actor, done))
         return await asyncio.wrap_future(done)
 
     async def read(self, work: Work[T]) -> T:

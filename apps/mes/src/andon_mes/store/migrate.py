@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from andon_mes.store.engine import make_engine
 
-REQUIRED_REVISION = "0002"
+REQUIRED_REVISION = "0004"
 """The least schema this release can work on. A newer one is fine: steps only expand under a live release."""
 
 _PATIENCE = timedelta(seconds=30)

@@ -5,9 +5,12 @@ Revision ID: 0001
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
+
+JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 
 def upgrade() -> None:
@@ -26,7 +29,7 @@ def upgrade() -> None:
         sa.Column("serial_number", sa.String(length=100), nullable=False),
         sa.Column("process_code", sa.String(length=20), nullable=False),
         sa.Column("code", sa.String(length=50), nullable=False),
-        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("content", JSON, nullable=False),
         sa.Column("release", sa.String(length=40), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("resolved", sa.Boolean(), nullable=False),
@@ -59,9 +62,9 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("code", sa.String(length=50), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("specification", sa.JSON(), nullable=False),
+        sa.Column("specification", JSON, nullable=False),
         sa.Column("target_cycle_time", sa.Integer(), nullable=False),
-        sa.Column("bom", sa.JSON(), nullable=False),
+        sa.Column("bom", JSON, nullable=False),
         sa.Column("lot_pattern", sa.String(length=100), nullable=False),
         sa.Column("serial_pattern", sa.String(length=100), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
@@ -185,9 +188,9 @@ def upgrade() -> None:
         sa.Column("equipment_id", sa.String(length=100), nullable=True),
         sa.Column("start_inferred", sa.Boolean(), nullable=False),
         sa.Column("is_pass", sa.Boolean(), nullable=True),
-        sa.Column("process_specific_data", sa.JSON(), nullable=True),
-        sa.Column("inspection_result", sa.JSON(), nullable=True),
-        sa.Column("limit_breaches", sa.JSON(), nullable=True),
+        sa.Column("process_specific_data", JSON, nullable=True),
+        sa.Column("inspection_result", JSON, nullable=True),
+        sa.Column("limit_breaches", JSON, nullable=True),
         sa.Column("defect_code", sa.String(length=50), nullable=True),
         sa.Column("defect_description", sa.String(length=500), nullable=True),
         sa.Column("completion_digest", sa.String(length=64), nullable=True),
@@ -244,3 +247,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("reworks_by_serial", "reworks", ["serial_id"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_table("reworks")
+    op.drop_table("process_data")
+    op.drop_table("serials")
+    op.drop_table("lots")
+    op.drop_table("defect_codes")
+    op.drop_table("characteristics")
+    op.drop_table("status_history")
+    op.drop_table("product_models")
+    op.drop_table("processes")
+    op.drop_table("counters")
+    op.drop_table("contested_events")
+    op.drop_table("answers")

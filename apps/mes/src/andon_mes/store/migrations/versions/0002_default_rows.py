@@ -87,3 +87,7 @@ def upgrade() -> None:
             is_active=True,
         )
     _insert("product_models", **_MODEL, is_active=True, created_at=_SINCE, updated_at=_SINCE)
+
+
+def downgrade() -> None:
+    """Nothing: what stands in these tables may be the plant's own by now, and 0001 drops them."""

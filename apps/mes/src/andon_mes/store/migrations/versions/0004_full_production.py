@@ -1,0 +1,242 @@
+"""What production records in full: components, defects, labels, signals, the audit and the logs.
+
+Only adds: the release before this one goes on working.
+
+Revision ID: 0004
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0004"
+down_revision = "0003"
+
+JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_index("lots_by_priority_and_age", "lots", ["priority", "created_at"], unique=False)
+    op.add_column("serials", sa.Column("shipped_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index("serials_by_status", "serials", ["status", "current_process"], unique=False)
+    op.create_index(
+        "serials_defective",
+        "serials",
+        ["defect_code"],
+        unique=False,
+        sqlite_where=sa.text("is_defective"),
+        postgresql_where=sa.text("is_defective"),
+    )
+    op.add_column("process_data", sa.Column("station", sa.String(length=100), nullable=True))
+    op.add_column("process_data", sa.Column("application_version", sa.String(length=40), nullable=True))
+    op.add_column("process_data", sa.Column("configuration_hash", sa.String(length=80), nullable=True))
+    op.add_column(
+        "process_data", sa.Column("is_offline", sa.Boolean(), server_default=sa.text("0"), nullable=False)
+    )
+    op.add_column("process_data", sa.Column("violation", sa.String(length=50), nullable=True))
+    op.create_index(
+        "process_data_by_completion",
+        "process_data",
+        ["completed_at", "process_id", "attempt", "is_pass", "cycle_time"],
+        unique=False,
+    )
+    op.create_table(
+        "component_uses",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("serial_id", sa.Integer(), nullable=False),
+        sa.Column("process_data_id", sa.Integer(), nullable=True),
+        sa.Column("component", sa.String(length=50), nullable=False),
+        sa.Column("component_serial", sa.String(length=100), nullable=True),
+        sa.Column("component_lot", sa.String(length=100), nullable=True),
+        sa.Column("quantity", sa.Float(), nullable=False),
+        sa.Column("operator_id", sa.String(length=100), nullable=True),
+        sa.Column("scanned_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("removed_by", sa.String(length=100), nullable=True),
+        sa.Column("removal_reason", sa.String(length=500), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["process_data_id"],
+            ["process_data.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["serial_id"],
+            ["serials.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "component_uses_by_component_serial", "component_uses", ["component_serial"], unique=False
+    )
+    op.create_index("component_uses_by_lot", "component_uses", ["component_lot"], unique=False)
+    op.create_index("component_uses_by_serial", "component_uses", ["serial_id"], unique=False)
+    op.create_index(
+        "component_uses_one_place",
+        "component_uses",
+        ["component", "component_serial"],
+        unique=True,
+        sqlite_where=sa.text("component_serial is not null and removed_at is null"),
+        postgresql_where=sa.text("component_serial is not null and removed_at is null"),
+    )
+    op.create_table(
+        "label_prints",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("serial_id", sa.Integer(), nullable=False),
+        sa.Column("template_code", sa.String(length=50), nullable=False),
+        sa.Column("copy_number", sa.Integer(), nullable=False),
+        sa.Column("printed_by", sa.String(length=100), nullable=False),
+        sa.Column("printed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["serial_id"],
+            ["serials.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("label_prints_by_serial", "label_prints", ["serial_id"], unique=False)
+    op.create_table(
+        "defects",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("serial_id", sa.Integer(), nullable=False),
+        sa.Column("process_id", sa.Integer(), nullable=False),
+        sa.Column("process_data_id", sa.Integer(), nullable=True),
+        sa.Column("rework_id", sa.Integer(), nullable=True),
+        sa.Column("defect_code", sa.String(length=50), nullable=False),
+        sa.Column("description", sa.String(length=500), nullable=True),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("disposition", sa.String(length=20), nullable=True),
+        sa.Column("opened_by", sa.String(length=100), nullable=True),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("contained_by", sa.String(length=100), nullable=True),
+        sa.Column("contained_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("dispositioned_by", sa.String(length=100), nullable=True),
+        sa.Column("dispositioned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("signature", JSON, nullable=True),
+        sa.Column("verified_by", sa.String(length=100), nullable=True),
+        sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["process_data_id"],
+            ["process_data.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["process_id"],
+            ["processes.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["rework_id"],
+            ["reworks.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["serial_id"],
+            ["serials.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("defects_by_serial", "defects", ["serial_id"], unique=False)
+    op.create_index("defects_by_status", "defects", ["status", "opened_at"], unique=False)
+    op.create_table(
+        "spc_signals",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("characteristic_id", sa.Integer(), nullable=False),
+        sa.Column("process_data_id", sa.Integer(), nullable=True),
+        sa.Column("rule", sa.String(length=40), nullable=False),
+        sa.Column("chart", sa.String(length=10), nullable=False),
+        sa.Column("points", JSON, nullable=False),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("acknowledged_by", sa.String(length=100), nullable=True),
+        sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cause", sa.String(length=500), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["characteristic_id"],
+            ["characteristics.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["process_data_id"],
+            ["process_data.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "spc_signals_by_characteristic", "spc_signals", ["characteristic_id", "raised_at"], unique=False
+    )
+    op.create_table(
+        "audit_log",
+        sa.Column("id", BIG, autoincrement=True, nullable=False),
+        sa.Column("table_name", sa.String(length=50), nullable=False),
+        sa.Column("record_id", BIG, nullable=False),
+        sa.Column("action", sa.String(length=10), nullable=False),
+        sa.Column("old_data", JSON, nullable=True),
+        sa.Column("new_data", JSON, nullable=True),
+        sa.Column("changed_by", sa.String(length=100), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ip_address", sa.String(length=45), nullable=True),
+        sa.Column("user_agent", sa.String(length=200), nullable=True),
+        sa.Column("transaction", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("audit_log_by_record", "audit_log", ["table_name", "record_id"], unique=False)
+    op.create_table(
+        "audit_seals",
+        sa.Column("id", BIG, autoincrement=True, nullable=False),
+        sa.Column("first_record", BIG, nullable=False),
+        sa.Column("last_record", BIG, nullable=False),
+        sa.Column("records", sa.Integer(), nullable=False),
+        sa.Column("previous", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("sealed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("digest"),
+    )
+    op.create_table(
+        "error_logs",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("timestamp", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("error_code", sa.String(length=50), nullable=False),
+        sa.Column("severity", sa.String(length=10), nullable=False),
+        sa.Column("message", sa.String(length=1000), nullable=False),
+        sa.Column("context", JSON, nullable=True),
+        sa.Column("stack_trace", sa.Text(), nullable=True),
+        sa.Column("resolved", sa.Boolean(), nullable=False),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolved_by", sa.String(length=100), nullable=True),
+        sa.Column("notes", sa.String(length=1000), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("error_logs_by_time", "error_logs", ["timestamp"], unique=False)
+    op.create_table(
+        "access_logs",
+        sa.Column("id", BIG, autoincrement=True, nullable=False),
+        sa.Column("user", sa.String(length=100), nullable=True),
+        sa.Column("resource", sa.String(length=200), nullable=False),
+        sa.Column("action", sa.String(length=20), nullable=False),
+        sa.Column("ip", sa.String(length=45), nullable=True),
+        sa.Column("user_agent", sa.String(length=200), nullable=True),
+        sa.Column("status_code", sa.Integer(), nullable=False),
+        sa.Column("timestamp", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("access_logs_by_time", "access_logs", ["timestamp"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_table("access_logs")
+    op.drop_table("error_logs")
+    op.drop_table("audit_seals")
+    op.drop_table("audit_log")
+    op.drop_table("spc_signals")
+    op.drop_table("defects")
+    op.drop_table("label_prints")
+    op.drop_table("component_uses")
+    op.drop_index("process_data_by_completion", "process_data")
+    op.drop_column("process_data", "violation")
+    op.drop_column("process_data", "is_offline")
+    op.drop_column("process_data", "configuration_hash")
+    op.drop_column("process_data", "application_version")
+    op.drop_column("process_data", "station")
+    op.drop_index("serials_defective", "serials")
+    op.drop_index("serials_by_status", "serials")
+    op.drop_column("serials", "shipped_at")
+    op.drop_index("lots_by_priority_and_age", "lots")
