@@ -61,3 +61,30 @@ async def test_models_are_counted_apart(plant, database_path):
         ("OTHER-1", 0),
     ]
     assert (await production(plant, "?product_model=OTHER-1"))["open_lots"] == 0
+
+
+async def test_a_place_is_safe_to_restart_while_no_serial_is_open_there(plant):
+    _, (first, second) = await plant.released_lot(2)
+    await plant.start(first, "SPRING", equipment_id="PRESS-1")
+
+    async def ask(query=""):
+        return (await plant.get(f"/api/v1/safe-point{query}")).json()["data"]
+
+    busy = await ask("?equipment=PRESS-1&process=SPRING")
+    assert (busy["is_safe"], busy["serials_open"], busy["lots_open"]) == (False, 1, 1)
+    assert busy["open_serials"][0]["serial_number"] == first
+    assert first in busy["reason"]
+    assert (await ask("?equipment=PRESS-2"))["is_safe"]
+    assert (await ask("?process=LMA"))["is_safe"]
+    assert not (await ask())["is_safe"]
+    await plant.complete(first, "SPRING")
+    after = await ask()
+    assert (after["is_safe"], after["reason"]) == (True, "No serial is open here")
+    assert second not in str(after)
+
+
+async def test_a_misspelt_place_is_refused_rather_than_called_safe(plant):
+    answer = await plant.get("/api/v1/safe-point?equipmnt=PRESS-1")
+    assert (answer.status_code, answer.json()["code"]) == (422, "UNKNOWN_FIELD")
+    answer = await plant.get("/api/v1/safe-point?process=LMAA")
+    assert (answer.status_code, answer.json()["code"]) == (422, "PROCESS_UNKNOWN")

@@ -91,6 +91,14 @@ class ProductionQuery(_Body):
     product_model: Annotated[str, Field(min_length=1, max_length=50, pattern=_LINE)] | None = None
 
 
+class SafePointQuery(_Body):
+    """GET safe-point: which place; each that is named must fit."""
+
+    process: _Code | None = None
+    station: _Name | None = None
+    equipment: _Name | None = None
+
+
 class LotQuery(_Body):
     """GET lots: which page, and which lots. The source's CREATED means those that did not begin."""
 

@@ -181,6 +181,29 @@ class ProductionShown(_Document):
     models: list[ProductionOfModel]
 
 
+class OpenSerialShown(_Document):
+    """A serial that somebody works on, and where."""
+
+    serial_number: str
+    lot_number: str
+    process_code: str
+    attempt: int
+    station: str | None
+    equipment_id: str | None
+    started_at: datetime
+
+
+class SafePointShown(_Document):
+    """Whether the place may be restarted. `open_serials` are the oldest twenty of `serials_open`."""
+
+    is_safe: bool
+    serials_open: int
+    lots_open: int
+    open_serials: list[OpenSerialShown]
+    reason: str
+    reason_ko: str
+
+
 class Alive(_Document):
     """The process answers."""
 

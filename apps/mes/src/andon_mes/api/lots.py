@@ -12,7 +12,6 @@ from andon_mes.api.bodies import (
     LotChangeBody,
     LotQuery,
     NewLotBody,
-    ProductionQuery,
     SerialChangeBody,
 )
 from andon_mes.api.context import Mes, ThisMes, question_of, reply
@@ -23,11 +22,10 @@ from andon_mes.api.documents import (
     LotPage,
     LotShown,
     LotWithSerials,
-    ProductionShown,
     SerialsMade,
     SerialWithHistory,
 )
-from andon_mes.api.views import lot_view, production_view, row_view, serial_view
+from andon_mes.api.views import lot_view, row_view, serial_view
 from andon_mes.idempotency.store import Answer, Question, once
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.lots import decide as lot_rules
@@ -128,16 +126,6 @@ async def generate(mes: ThisMes, lot_id: LotId, body: GenerateBody, request: Req
         return _data(201, {"lot_number": lot.lot_number, "serials": [serial_view(each) for each in made]})
 
     return await _write(mes, request, asked, work)
-
-
-@router.get("/production", response_model=Data[ProductionShown], responses=READS)
-async def get_production(mes: ThisMes, asked: Annotated[ProductionQuery, Query()]) -> Response:
-    """What is under way, by product model: what others ask before they disturb the line."""
-
-    def work(connection: Connection) -> Answer:
-        return _data(200, production_view(lots.production(connection, asked.product_model)))
-
-    return reply(await mes.database.read(work))
 
 
 @router.get("/serials/{serial_number}", response_model=Data[SerialWithHistory], responses=READS)

@@ -4,7 +4,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
-from andon_mes.api import lots, scans
+from andon_mes.api import line, lots, scans
 from andon_mes.api.context import Mes, ThisMes
 from andon_mes.api.documents import WATCHED, Alive, Data, DefectShown, ProcessShown, Ready
 from andon_mes.api.problems import answer
@@ -24,7 +24,11 @@ def install(app: FastAPI, mes: Mes) -> None:
 
 def endpoints() -> list[BaseRoute]:
     """Every endpoint. They are the same for all instances, so they are made once, on import."""
-    return [each for router in (scans.router, lots.router, _configured, _watched) for each in router.routes]
+    return [
+        each
+        for router in (scans.router, lots.router, line.router, _configured, _watched)
+        for each in router.routes
+    ]
 
 
 _configured = APIRouter(prefix="/api/v1", tags=["configuration"])

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from andon_mes.lots.model import Lot, Production, Quantities
+from andon_mes.processes.model import OpenWork
 from andon_mes.serials.model import Serial
 
 
@@ -42,6 +43,19 @@ def production_view(models: Sequence[Production]) -> dict[str, Any]:
         "running_lots": sum(each.running_lots for each in models),
         "serials_in_process": sum(each.serials_in_process for each in models),
         "models": [asdict(each) for each in models],
+    }
+
+
+def safe_point_view(found: OpenWork) -> dict[str, Any]:
+    """Whether a place may be restarted, and what stands against it."""
+    words = found.words()
+    return {
+        "is_safe": found.serials == 0,
+        "serials_open": found.serials,
+        "lots_open": found.lots,
+        "open_serials": [asdict(each) | {"started_at": _at(each.started_at)} for each in found.oldest],
+        "reason": words.en,
+        "reason_ko": words.ko,
     }
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from andon_mes.kernel.errors import Words
 from andon_mes.lots.model import LotStatus
 from andon_mes.processes.refusals import Refusal
 from andon_mes.serials.model import SerialStatus
@@ -100,6 +101,47 @@ class Situation:
     route: tuple[str, ...]
     attempts: tuple[Attempt, ...]
     reworks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where work is done: each part that is named must fit; none is the whole plant."""
+
+    process: str | None = None
+    station: str | None = None
+    equipment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSerial:
+    """A serial that somebody works on."""
+
+    serial_number: str
+    lot_number: str
+    process_code: str
+    attempt: int
+    station: str | None
+    equipment_id: str | None
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWork:
+    """What is open at a place: serials, the lots that they are of, and the oldest of them."""
+
+    serials: int
+    lots: int
+    oldest: tuple[OpenSerial, ...]
+
+    def words(self) -> Words:
+        """One sentence for whoever wants to restart the place."""
+        if not self.oldest:
+            return Words("No serial is open here", "여기에 진행 중인 시리얼이 없습니다")
+        first = self.oldest[0]
+        return Words(
+            f"{self.serials} in work, the oldest {first.serial_number} at {first.process_code}",
+            f"작업 중 {self.serials}개, 가장 오래된 것은 {first.process_code}의 {first.serial_number}",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from andon_mes.kernel.errors import InvalidInput, Words, invalid
 from andon_mes.lots.model import LotStatus
 from andon_mes.processes.limits import Breach, Characteristic
-from andon_mes.processes.model import Attempt, AttemptStatus, CompletionEvent, Situation, StartEvent
+from andon_mes.processes.model import (
+    Attempt,
+    AttemptStatus,
+    CompletionEvent,
+    OpenSerial,
+    OpenWork,
+    Place,
+    Situation,
+    StartEvent,
+)
 from andon_mes.serials.model import SerialStatus
 from andon_mes.store import counters, history
 from andon_mes.store.history import Change
@@ -88,6 +98,25 @@ _CHARACTERISTICS = (
     .where(characteristics.c.process_id == sa.bindparam("process_id"), characteristics.c.is_active)
     .order_by(characteristics.c.id)
 )
+_OPEN_WORK = (
+    sa.select(
+        serials.c.serial_number,
+        lots.c.lot_number,
+        processes.c.code.label("process_code"),
+        process_data.c.attempt,
+        process_data.c.station,
+        process_data.c.equipment_id,
+        process_data.c.started_at,
+    )
+    .select_from(process_data)
+    .join(serials, serials.c.id == process_data.c.serial_id)
+    .join(lots, lots.c.id == serials.c.lot_id)
+    .join(processes, processes.c.id == process_data.c.process_id)
+    .where(process_data.c.status == AttemptStatus.IN_PROGRESS)
+    .order_by(process_data.c.started_at)
+)
+_MOST_SHOWN = 20
+_PROCESS_CODES = sa.select(processes.c.code).order_by(processes.c.sequence_order)
 _OPEN_ATTEMPT = sa.insert(process_data).returning(process_data.c.id)
 _CLOSE_ATTEMPT = sa.update(process_data).where(process_data.c.id == sa.bindparam("attempt_id"))
 _MOVE_SERIAL = sa.update(serials).where(serials.c.id == sa.bindparam("serial_id"))
@@ -158,6 +187,26 @@ def find_attempt_key(connection: sa.Connection, attempt_id: int) -> tuple[str, s
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+def list_open(connection: sa.Connection, place: Place) -> OpenWork:
+    """What is in work at `place`. A station with nothing open may be restarted.
+
+    Raises: InvalidInput when the process is none of the plant's: a misspelt one must not look safe.
+    """
+    if place.process is not None:
+        known = list(connection.scalars(_PROCESS_CODES))
+        if place.process not in known:
+            raise unknown_process("process", place.process, known)
+    named = (
+        (processes.c.code, place.process),
+        (process_data.c.station, place.station),
+        (process_data.c.equipment_id, place.equipment),
+    )
+    query = _OPEN_WORK.where(*(column == value for column, value in named if value is not None))
+    rows = connection.execute(query).all()
+    oldest = tuple(OpenSerial(*row) for row in rows[:_MOST_SHOWN])
+    return OpenWork(len(rows), len({row.lot_number for row in rows}), oldest)
 
 
 def list_defect_codes(connection: sa.Connection, process_id: int) -> list[str]:
@@ -315,6 +364,18 @@ def list_contested(connection: sa.Connection, serial_number: str) -> list[dict[s
         .order_by(contested_events.c.id)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def unknown_process(field: str, value: str, known: list[str]) -> InvalidInput:
+    """The error for a process code that is none of the plant's."""
+    listed = ", ".join(known) or "-"
+    return invalid(
+        field,
+        value,
+        Words(f"There is no process {value!r}", f"공정 {value!r}이(가) 없습니다"),
+        Words(f"Use one of: {listed}", f"다음 중 하나를 사용하세요: {listed}"),
+        code="PROCESS_UNKNOWN",
+    )
 
 
 def _attempt(row: Any) -> Attempt:
