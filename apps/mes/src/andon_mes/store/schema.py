@@ -32,7 +32,7 @@ from andon_mes.store.tables.production import (
     process_data,
     serials,
 )
-from andon_mes.store.tables.quality import defects, reworks, spc_signals
+from andon_mes.store.tables.quality import defects, reworks, spc_baselines, spc_points, spc_signals
 from andon_mes.store.tables.records import (
     access_logs,
     audit_log,
@@ -73,6 +73,8 @@ __all__ = [
     "refresh_tokens",
     "reworks",
     "serials",
+    "spc_baselines",
+    "spc_points",
     "spc_signals",
     "status_history",
     "users",

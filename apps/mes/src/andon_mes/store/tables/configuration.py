@@ -21,6 +21,10 @@ processes = sa.Table(
     flag("needs_equipment", default=False),
     # What a station must run: {"minimum_version": "2.1.0", "configuration_hash": "sha256:..."}.
     json("recipe", nullable=True),
+    # While there is a reason nothing starts here: a control chart's signal, or a person's word.
+    text("held_reason", 500, nullable=True),
+    text("held_by", 100, nullable=True),
+    at("held_at", nullable=True),
     flag("is_active"),
     at("created_at"),
     at("updated_at"),
@@ -75,6 +79,8 @@ characteristics = sa.Table(
     sa.Column("subgroup_size", sa.Integer, nullable=False, server_default="1"),
     # What a signal does beside being shown: "call", "hold"; null is nothing.
     text("on_signal", 10, nullable=True),
+    # Which rules signal, as ["nelson-1", "western-electric-2"]; null is spc/model.DEFAULT_RULES.
+    json("rules", nullable=True),
     flag("is_active"),
     sa.UniqueConstraint("process_id", "name"),
 )

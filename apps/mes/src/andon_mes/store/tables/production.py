@@ -171,5 +171,8 @@ contested_events = sa.Table(
     text("release", 40),
     at("received_at"),
     flag("resolved"),
+    text("resolved_by", 100, nullable=True),
+    at("resolved_at", nullable=True),
+    text("resolution", 500, nullable=True),
     sa.Index("contested_events_by_serial", "serial_number"),
 )

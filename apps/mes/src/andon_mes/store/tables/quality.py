@@ -1,4 +1,4 @@
-"""What went wrong with a serial and what was decided of it, and the signals of the control charts."""
+"""What went wrong with a serial and what was decided of it; the points and signals of the control charts."""
 
 import sqlalchemy as sa
 
@@ -18,6 +18,8 @@ reworks = sa.Table(
     flag("is_completed"),
     text("final_result", 20, nullable=True),
     text("notes", 1000, nullable=True),
+    # Quality let it be repeated once more, past the limits of rule 4.
+    flag("is_granted", default=False),
     sa.Index("reworks_by_serial", "serial_id"),
 )
 
@@ -44,16 +46,54 @@ defects = sa.Table(
     json("signature", nullable=True),
     text("verified_by", 100, nullable=True),
     at("verified_at", nullable=True),
+    text("closed_by", 100, nullable=True),
     at("closed_at", nullable=True),
+    # One defect for a failed attempt, however often and by whomever it is told.
+    sa.Index("defects_one_of_attempt", "process_data_id", unique=True),
     sa.Index("defects_by_serial", "serial_id"),
     sa.Index("defects_by_status", "status", "opened_at"),
+)
+
+spc_points = sa.Table(
+    "spc_points",
+    metadata,
+    of("characteristics"),
+    # From 1, in the order of completion_seq: what is in a subgroup never changes.
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    of("process_data", name="process_data_id"),
+    of("product_models"),
+    sa.Column("completion_seq", sa.Integer, nullable=False),
+    at("measured_at"),
+    # In `unit`, which was the characteristic's when the point was taken.
+    sa.Column("value", sa.Float, nullable=False),
+    text("unit", 20),
+    sa.PrimaryKeyConstraint("characteristic_id", "ordinal"),
+)
+
+spc_baselines = sa.Table(
+    "spc_baselines",
+    metadata,
+    id_(),
+    of("characteristics"),
+    # The points that the limits are estimated from, both inclusive.
+    sa.Column("first_ordinal", sa.Integer, nullable=False),
+    sa.Column("last_ordinal", sa.Integer, nullable=False),
+    flag("excludes_signalled", default=False),
+    text("reason", 500),
+    text("set_by", 100),
+    at("set_at"),
+    sa.Index("spc_baselines_by_characteristic", "characteristic_id", "id"),
 )
 
 spc_signals = sa.Table(
     "spc_signals",
     metadata,
     id_(),
-    of("characteristics"),
+    # What the signal is of: chart, rule and last point. Several instances may find it; one writes it.
+    text("key", 100, unique=True),
+    of("processes", name="process_id"),
+    # Null where the chart is of the process, as a p chart is.
+    of("characteristics", nullable=True),
     of("process_data", name="process_data_id", nullable=True),
     text("rule", 40),
     text("chart", 10),
@@ -63,4 +103,5 @@ spc_signals = sa.Table(
     at("acknowledged_at", nullable=True),
     text("cause", 500, nullable=True),
     sa.Index("spc_signals_by_characteristic", "characteristic_id", "raised_at"),
+    sa.Index("spc_signals_by_time", "raised_at"),
 )

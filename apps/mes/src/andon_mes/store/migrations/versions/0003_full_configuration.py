@@ -25,6 +25,9 @@ def upgrade() -> None:
         "processes", sa.Column("needs_equipment", sa.Boolean(), server_default=sa.text("0"), nullable=False)
     )
     op.add_column("processes", sa.Column("recipe", JSON, nullable=True))
+    op.add_column("processes", sa.Column("held_reason", sa.String(length=500), nullable=True))
+    op.add_column("processes", sa.Column("held_by", sa.String(length=100), nullable=True))
+    op.add_column("processes", sa.Column("held_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("product_models", sa.Column("name_ko", sa.String(length=100), nullable=True))
     op.add_column("product_models", sa.Column("route", JSON, nullable=True))
     op.add_column("defect_codes", sa.Column("name_ko", sa.String(length=100), nullable=True))
@@ -34,6 +37,7 @@ def upgrade() -> None:
         "characteristics", sa.Column("subgroup_size", sa.Integer(), server_default="1", nullable=False)
     )
     op.add_column("characteristics", sa.Column("on_signal", sa.String(length=10), nullable=True))
+    op.add_column("characteristics", sa.Column("rules", JSON, nullable=True))
     op.create_table(
         "data_schemas",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
@@ -277,6 +281,7 @@ def downgrade() -> None:
     op.drop_table("plant_settings")
     op.drop_table("label_templates")
     op.drop_table("data_schemas")
+    op.drop_column("characteristics", "rules")
     op.drop_column("characteristics", "on_signal")
     op.drop_column("characteristics", "subgroup_size")
     op.drop_column("characteristics", "chart")
@@ -284,6 +289,9 @@ def downgrade() -> None:
     op.drop_column("defect_codes", "name_ko")
     op.drop_column("product_models", "route")
     op.drop_column("product_models", "name_ko")
+    op.drop_column("processes", "held_at")
+    op.drop_column("processes", "held_by")
+    op.drop_column("processes", "held_reason")
     op.drop_column("processes", "recipe")
     op.drop_column("processes", "needs_equipment")
     op.drop_column("processes", "needs_qualification")

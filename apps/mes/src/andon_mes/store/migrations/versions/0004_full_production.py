@@ -28,6 +28,12 @@ def upgrade() -> None:
         sqlite_where=sa.text("is_defective"),
         postgresql_where=sa.text("is_defective"),
     )
+    op.add_column(
+        "reworks", sa.Column("is_granted", sa.Boolean(), server_default=sa.text("0"), nullable=False)
+    )
+    op.add_column("contested_events", sa.Column("resolved_by", sa.String(length=100), nullable=True))
+    op.add_column("contested_events", sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("contested_events", sa.Column("resolution", sa.String(length=500), nullable=True))
     op.add_column("process_data", sa.Column("station", sa.String(length=100), nullable=True))
     op.add_column("process_data", sa.Column("application_version", sa.String(length=40), nullable=True))
     op.add_column("process_data", sa.Column("configuration_hash", sa.String(length=80), nullable=True))
@@ -116,6 +122,7 @@ def upgrade() -> None:
         sa.Column("signature", JSON, nullable=True),
         sa.Column("verified_by", sa.String(length=100), nullable=True),
         sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_by", sa.String(length=100), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["process_data_id"],
@@ -135,12 +142,58 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("defects_one_of_attempt", "defects", ["process_data_id"], unique=True)
     op.create_index("defects_by_serial", "defects", ["serial_id"], unique=False)
     op.create_index("defects_by_status", "defects", ["status", "opened_at"], unique=False)
     op.create_table(
-        "spc_signals",
+        "spc_points",
+        sa.Column("characteristic_id", sa.Integer(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("process_data_id", sa.Integer(), nullable=False),
+        sa.Column("product_model_id", sa.Integer(), nullable=False),
+        sa.Column("completion_seq", sa.Integer(), nullable=False),
+        sa.Column("measured_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.Column("unit", sa.String(length=20), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["characteristic_id"],
+            ["characteristics.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["process_data_id"],
+            ["process_data.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["product_model_id"],
+            ["product_models.id"],
+        ),
+        sa.PrimaryKeyConstraint("characteristic_id", "ordinal"),
+    )
+    op.create_table(
+        "spc_baselines",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("characteristic_id", sa.Integer(), nullable=False),
+        sa.Column("first_ordinal", sa.Integer(), nullable=False),
+        sa.Column("last_ordinal", sa.Integer(), nullable=False),
+        sa.Column("excludes_signalled", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("set_by", sa.String(length=100), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["characteristic_id"],
+            ["characteristics.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "spc_baselines_by_characteristic", "spc_baselines", ["characteristic_id", "id"], unique=False
+    )
+    op.create_table(
+        "spc_signals",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("key", sa.String(length=100), nullable=False),
+        sa.Column("process_id", sa.Integer(), nullable=False),
+        sa.Column("characteristic_id", sa.Integer(), nullable=True),
         sa.Column("process_data_id", sa.Integer(), nullable=True),
         sa.Column("rule", sa.String(length=40), nullable=False),
         sa.Column("chart", sa.String(length=10), nullable=False),
@@ -157,11 +210,17 @@ def upgrade() -> None:
             ["process_data_id"],
             ["process_data.id"],
         ),
+        sa.ForeignKeyConstraint(
+            ["process_id"],
+            ["processes.id"],
+        ),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key"),
     )
     op.create_index(
         "spc_signals_by_characteristic", "spc_signals", ["characteristic_id", "raised_at"], unique=False
     )
+    op.create_index("spc_signals_by_time", "spc_signals", ["raised_at"], unique=False)
     op.create_table(
         "audit_log",
         sa.Column("id", BIG, autoincrement=True, nullable=False),
@@ -227,6 +286,8 @@ def downgrade() -> None:
     op.drop_table("audit_seals")
     op.drop_table("audit_log")
     op.drop_table("spc_signals")
+    op.drop_table("spc_baselines")
+    op.drop_table("spc_points")
     op.drop_table("defects")
     op.drop_table("label_prints")
     op.drop_table("component_uses")
@@ -236,6 +297,10 @@ def downgrade() -> None:
     op.drop_column("process_data", "configuration_hash")
     op.drop_column("process_data", "application_version")
     op.drop_column("process_data", "station")
+    op.drop_column("contested_events", "resolution")
+    op.drop_column("contested_events", "resolved_at")
+    op.drop_column("contested_events", "resolved_by")
+    op.drop_column("reworks", "is_granted")
     op.drop_index("serials_defective", "serials")
     op.drop_index("serials_by_status", "serials")
     op.drop_column("serials", "shipped_at")
