@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
+from andon_mes.defects import store as defects
+from andon_mes.defects.model import NewDefect
 from andon_mes.idempotency.store import Answer
 from andon_mes.kernel.errors import InvalidInput, Words, as_document, invalid
 from andon_mes.lots import store as lots
@@ -165,8 +167,7 @@ def _close(
     if attempt.number > 1:
         word = AttemptStatus.PASS if result.passed else AttemptStatus.FAIL
         store.close_reworks(connection, subject, event.process, word, event.at)
-    if outcome.opens_rework and result.defect_code is not None:
-        store.open_rework(connection, subject, event, result.defect_code)
+    _keep_defect(connection, subject, event, attempt=attempt, outcome=outcome, result=result)
     if outcome.serial is SerialStatus.COMPLETED:
         lots.close_when_complete(connection, subject.lot_id, Change(event.operator_id, serving.now))
     return _answer(
@@ -185,6 +186,29 @@ def _close(
             "current_process": outcome.at_process,
         },
     )
+
+
+def _keep_defect(
+    connection: Connection,
+    subject: Subject,
+    event: CompletionEvent,
+    *,
+    attempt: Attempt,
+    outcome: Outcome,
+    result: Result,
+) -> None:
+    """A fail opens a defect, with a rework where the rule gives one; a passed rework verifies its own."""
+    process_id = subject.process_ids[event.process]
+    change = Change(event.operator_id, event.at, result.defect_code)
+    if result.passed:
+        if attempt.number > 1:
+            defects.verify_reworked(connection, subject.serial_id, process_id, change)
+        return
+    if (code := result.defect_code) is None:
+        return
+    rework_id = store.open_rework(connection, subject, event, code) if outcome.opens_rework else None
+    new = NewDefect(subject.serial_id, process_id, code, event.defect_description, attempt.id)
+    defects.open_failed(connection, new, rework_id, change)
 
 
 def _columns(outcome: Outcome, result: Result, event: CompletionEvent) -> dict[str, Any]:

@@ -119,6 +119,7 @@ _MOST_SHOWN = 20
 _PROCESS_CODES = sa.select(processes.c.code).order_by(processes.c.sequence_order)
 _OPEN_ATTEMPT = sa.insert(process_data).returning(process_data.c.id)
 _CLOSE_ATTEMPT = sa.update(process_data).where(process_data.c.id == sa.bindparam("attempt_id"))
+_OPEN_REWORK = sa.insert(reworks).returning(reworks.c.id)
 _MOVE_SERIAL = sa.update(serials).where(serials.c.id == sa.bindparam("serial_id"))
 
 
@@ -285,12 +286,10 @@ def begin_lot(connection: sa.Connection, subject: Subject, change: Change) -> No
     history.record(connection, "lot", subject.lot_id, (subject.seen.lot, LotStatus.IN_PROGRESS), change)
 
 
-def open_rework(
-    connection: sa.Connection, subject: Subject, event: CompletionEvent, defect_code: str
-) -> None:
-    """Write that the serial is to repeat the process."""
-    connection.execute(
-        sa.insert(reworks),
+def open_rework(connection: sa.Connection, subject: Subject, event: CompletionEvent, defect_code: str) -> int:
+    """Write that the serial is to repeat the process. Gives the rework's id."""
+    rework_id: int = connection.execute(
+        _OPEN_REWORK,
         {
             "serial_id": subject.serial_id,
             "original_process_id": subject.process_ids[event.process],
@@ -300,7 +299,8 @@ def open_rework(
             "operator": event.operator_id,
             "is_completed": False,
         },
-    )
+    ).scalar_one()
+    return rework_id
 
 
 def close_reworks(

@@ -1,0 +1,1 @@
+"""Defects: what was found wrong with a serial, and what quality decides of it. Open `decide.py` first."""
