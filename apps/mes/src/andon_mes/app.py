@@ -16,7 +16,7 @@ from andon_mes.evidence.metrics import Served
 from andon_mes.evidence.store import ProductionEvidence
 from andon_mes.kernel.clock import Clock, SystemClock
 from andon_mes.kernel.errors import Unavailable
-from andon_mes.numbers.calendar import Calendar
+from andon_mes.numbers.calendar import plain_calendar
 from andon_mes.settings import Settings
 from andon_mes.store.engine import open_database
 
@@ -30,7 +30,9 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ASGIApp:
     mes = Mes(
         database=database,
         clock=chosen_clock,
-        calendar=Calendar(settings.plant_zone, settings.day_shift_starts, settings.night_shift_starts),
+        default_calendar=plain_calendar(
+            settings.plant_zone, settings.day_shift_starts, settings.night_shift_starts
+        ),
         plant_code=settings.plant_code,
         release=settings.release,
         served=Served(settings.release),

@@ -23,12 +23,15 @@ class Settings(BaseSettings):
     )
     plant_zone: ZoneInfo = Field(
         default=ZoneInfo("Asia/Seoul"),
-        description="IANA zone of the plant; it dates shifts and formats screens.",
+        description="IANA zone of the plant, until the plant has configured its calendar.",
     )
-    day_shift_starts: time = Field(default=time(8, 0), description="Plant time at which shift D begins.")
+    day_shift_starts: time = Field(
+        default=time(8, 0),
+        description="Plant time at which shift D begins, until the plant has configured its calendar.",
+    )
     night_shift_starts: time = Field(
         default=time(20, 0),
-        description="Plant time at which shift N begins. It keeps this date until the next day shift.",
+        description="Plant time at which shift N begins, until the plant has configured its calendar.",
     )
     busy_timeout: timedelta = Field(
         default=timedelta(seconds=15),

@@ -1,4 +1,4 @@
-"""What the endpoints share: the database, the clock, the calendar, the counts of what was served."""
+"""What the endpoints share: the database, the clock, the counts of what was served."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -6,13 +6,14 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
+from andon_mes.configuration.store import get_calendar
 from andon_mes.evidence.metrics import Served
 from andon_mes.evidence.store import ProductionEvidence
 from andon_mes.idempotency.store import Answer, Question, question
 from andon_mes.kernel.clock import Clock
 from andon_mes.numbers.calendar import Calendar
 from andon_mes.processes.controller import Serving
-from andon_mes.store.engine import Database
+from andon_mes.store.engine import Connection, Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,15 @@ class Mes:
 
     database: Database
     clock: Clock
-    calendar: Calendar
+    default_calendar: Calendar
     plant_code: str
     release: str
     served: Served
     evidence: ProductionEvidence
+
+    def calendar_in(self, connection: Connection) -> Calendar:
+        """The plant's calendar as `connection` sees it: never an older one than what it commits beside."""
+        return get_calendar(connection, self.default_calendar)
 
     def serving(self) -> Serving:
         """This release, now."""

@@ -32,6 +32,7 @@ from andon_mes.lots import decide as lot_rules
 from andon_mes.lots import store as lots
 from andon_mes.lots.model import LotAction, LotStatus, NewLot
 from andon_mes.lots.store import LotFilter
+from andon_mes.numbers.calendar import Calendar
 from andon_mes.processes import store as attempts
 from andon_mes.serials import decide as serial_rules
 from andon_mes.serials import store as serials
@@ -53,9 +54,9 @@ router = APIRouter(prefix="/api/v1", tags=["lots"])
 async def create_lot(mes: ThisMes, body: NewLotBody, request: Request) -> Response:
     """Make a lot in DRAFT."""
     asked, _ = await question_of(request, mes, "lots")
-    new = _new_lot(mes, body)
 
     def work(connection: Connection) -> Answer:
+        new = _new_lot(mes, mes.calendar_in(connection), body)
         lot = lots.create(connection, new, asked.asked_at)
         return _data(201, lot_view(lot, lots.quantities(connection, lot.id)))
 
@@ -168,8 +169,8 @@ def _meant(status: AskedStatus | None) -> tuple[LotStatus, ...]:
     return (LotStatus(status),) if status else ()
 
 
-def _new_lot(mes: Mes, body: NewLotBody) -> NewLot:
-    on, shift = mes.calendar.shift_at(mes.clock.now(), body.shift)
+def _new_lot(mes: Mes, calendar: Calendar, body: NewLotBody) -> NewLot:
+    on, shift = calendar.shift_at(mes.clock.now(), body.shift)
     return NewLot(
         plant_code=mes.plant_code,
         product_model=body.product_model,

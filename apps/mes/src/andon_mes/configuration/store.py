@@ -1,10 +1,14 @@
 """The configured rows, as documents. Every function works inside the caller's transaction."""
 
+import functools
+import json
 from typing import Any
 
 import sqlalchemy as sa
 
-from andon_mes.store.schema import characteristics, defect_codes, processes
+from andon_mes.numbers.calendar import Calendar
+from andon_mes.numbers.calendar_document import read_calendar
+from andon_mes.store.schema import characteristics, defect_codes, plant_settings, processes
 
 _PROCESSES = sa.select(
     processes.c.id,
@@ -35,6 +39,27 @@ _DEFECTS = (
     .join(processes, processes.c.id == defect_codes.c.process_id)
     .order_by(defect_codes.c.code)
 )
+_SETTING = sa.select(plant_settings.c.document).where(plant_settings.c.name == sa.bindparam("name"))
+
+
+def find_setting(connection: sa.Connection, name: str) -> Any | None:
+    """The plant's document `name`; None where the plant has set none."""
+    return connection.execute(_SETTING, {"name": name}).scalar_one_or_none()
+
+
+def get_calendar(connection: sa.Connection, default: Calendar) -> Calendar:
+    """The plant's calendar as this transaction sees it; `default` where the plant has configured none.
+
+    It is asked for in the transaction that dates something by it, so that no instance ever uses an old one:
+    one row by its key, and read anew only when it has changed.
+    """
+    document = find_setting(connection, "calendar")
+    return default if document is None else _read(json.dumps(document))
+
+
+@functools.lru_cache(maxsize=4)
+def _read(document: str) -> Calendar:
+    return read_calendar(json.loads(document))
 
 
 def list_processes(connection: sa.Connection) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""Equipment: its states over time, and its calibrations. Open `model.py` first."""
