@@ -1,6 +1,8 @@
 """Limits on measurements."""
 
+import json
 import math
+import sqlite3
 
 import pytest
 from andon_mes.kernel.errors import InvalidInput
@@ -63,3 +65,25 @@ def test_a_measurement_is_a_finite_number(value):
 @given(st.floats(-1e6, 1e6), st.sampled_from(units.known("N")))
 def test_a_conversion_there_and_back_changes_nothing(value, unit):
     assert units.convert(units.convert(value, "N", unit), unit, "N") == pytest.approx(value)
+
+
+async def test_measurements_fit_the_schema_of_their_process_and_model(plant, database_path):
+    everywhere = {"type": "object", "required": ["lma_model"]}
+    own = everywhere | {"properties": {"lma_model": {"enum": ["LMA-1"]}}}
+    insert = (
+        "insert into data_schemas "
+        "(process_id, product_model_id, document, is_active, created_at, updated_at) "
+        "values (1, ?, ?, 1, '2025-01-01', '2025-01-01')"
+    )
+    with sqlite3.connect(database_path) as connection:
+        connection.execute(insert, (None, json.dumps(everywhere)))
+        connection.execute(insert, (1, json.dumps(own)))
+    _, (number,) = await plant.released_lot(1)
+    await plant.start(number, "SPRING")
+    missing = await plant.complete(number, "SPRING")
+    assert (missing.status_code, missing.json()["code"]) == (422, "DATA_SCHEMA")
+    other = await plant.complete(number, "SPRING", process_specific_data={"lma_model": "LMA-9"})
+    assert other.json()["field"] == "process_specific_data.lma_model"
+    assert "LMA-1" in other.json()["detail_ko"]
+    good = await plant.complete(number, "SPRING", process_specific_data={"lma_model": "LMA-1"})
+    assert good.json()["data"]["result"] == "PASS"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from andon_mes.commands import vendor
 from andon_mes.kernel import logging
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ def _settings() -> "Settings":
         raise typer.Exit(2) from error
     logging.configure(settings.log_level)
     return settings
+
+
+vendor.install(cli, _settings)
 
 
 def _already_stopped(_number: int, _frame: object) -> None:

@@ -1,18 +1,24 @@
 """The rest of the API: the configured rows, and what a supervisor asks of the instance."""
 
-from fastapi import APIRouter, FastAPI
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from andon_mes.api import line, lots, scans
+from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import Mes, ThisMes
-from andon_mes.api.documents import WATCHED, Alive, Data, DefectShown, ProcessShown, Ready
+from andon_mes.api.documents import READS, WATCHED, Alive, Data, DefectShown, ProcessShown, Ready
 from andon_mes.api.problems import answer
 from andon_mes.configuration import store as configuration
 from andon_mes.evidence import metrics
 from andon_mes.kernel.errors import Problem, Unavailable, Words
 from andon_mes.store.migrate import REQUIRED_REVISION, find_revision, is_sufficient
+from andon_mes.vendor import store as vendor
+from andon_mes.vendor.documents import as_document
 
+ModelCode = Annotated[str | None, Query(min_length=1, max_length=50)]
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -44,6 +50,15 @@ async def list_processes(mes: ThisMes) -> Response:
 async def list_defect_codes(mes: ThisMes) -> Response:
     """The defect codes with the process each belongs to."""
     return JSONResponse({"data": await mes.database.read(configuration.list_defect_codes)})
+
+
+@_configured.get("/vendor-contract", response_model=Data[dict[str, Any]], responses=READS)
+async def get_vendor_contract(
+    mes: ThisMes, _caller: Annotated[Caller, needs("process", "read")], product_model: ModelCode = None
+) -> Response:
+    """What vendors' files must hold, as JSON Schemas by process: a file to take home for `vendor-check`."""
+    known = await mes.database.read(lambda each: vendor.contract(each, product_model))
+    return JSONResponse({"data": as_document(known)})
 
 
 _watched = APIRouter(tags=["operation"])

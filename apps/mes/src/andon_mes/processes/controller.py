@@ -12,7 +12,7 @@ from andon_mes.kernel.errors import InvalidInput, Words, as_document, invalid
 from andon_mes.lots import store as lots
 from andon_mes.lots.model import LotStatus
 from andon_mes.numbers.checksum import is_intact, likely_cause
-from andon_mes.processes import limits, store
+from andon_mes.processes import limits, measured, store
 from andon_mes.processes.decide import decide_completion, decide_outcome, decide_start
 from andon_mes.processes.model import (
     Attempt,
@@ -244,6 +244,9 @@ def _result(
         known = store.list_defect_codes(connection, process_id)
         if event.defect_code not in known:
             raise _unknown_defect(event, known)
+    schema = store.find_data_schema(connection, process_id, subject.lot_id)
+    if schema is not None:
+        measured.require_fit(event.data, schema)
     found = limits.breaches(event.data, store.list_characteristics(connection, process_id))
     defect_code = event.defect_code or (found[0].characteristic.defect_code if found else None)
     cycle_time = _cycle_time(attempt, event, inferred=inferred)

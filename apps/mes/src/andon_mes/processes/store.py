@@ -28,6 +28,7 @@ from andon_mes.store.history import Change
 from andon_mes.store.schema import (
     characteristics,
     contested_events,
+    data_schemas,
     defect_codes,
     lots,
     process_data,
@@ -97,6 +98,22 @@ _CHARACTERISTICS = (
     )
     .where(characteristics.c.process_id == sa.bindparam("process_id"), characteristics.c.is_active)
     .order_by(characteristics.c.id)
+)
+_DATA_SCHEMA = (
+    sa.select(data_schemas.c.document)
+    .where(
+        data_schemas.c.process_id == sa.bindparam("process_id"),
+        data_schemas.c.is_active,
+        sa.or_(
+            data_schemas.c.product_model_id.is_(None),
+            data_schemas.c.product_model_id
+            == sa.select(lots.c.product_model_id)
+            .where(lots.c.id == sa.bindparam("lot_id"))
+            .scalar_subquery(),
+        ),
+    )
+    .order_by(data_schemas.c.product_model_id.is_(None), data_schemas.c.id)
+    .limit(1)
 )
 _OPEN_WORK = (
     sa.select(
@@ -219,6 +236,12 @@ def list_characteristics(connection: sa.Connection, process_id: int) -> list[Cha
     """The active limits of a process, in their order."""
     rows = connection.execute(_CHARACTERISTICS, {"process_id": process_id})
     return [Characteristic(*row) for row in rows]
+
+
+def find_data_schema(connection: sa.Connection, process_id: int, lot_id: int) -> dict[str, Any] | None:
+    """The JSON Schema of a process's measurements: the model's own, else that of all models, else None."""
+    found = connection.execute(_DATA_SCHEMA, {"process_id": process_id, "lot_id": lot_id})
+    return found.scalar_one_or_none()
 
 
 def open_attempt(
