@@ -27,6 +27,7 @@ lots = sa.Table(
     sa.CheckConstraint("shift in ('D', 'N')", name="lots_shift"),
     sa.Index("lots_by_status", "status"),
     sa.Index("lots_by_plant_and_date", "plant_code", "production_date"),
+    sa.Index("lots_by_date", "production_date"),
     sa.Index("lots_by_priority_and_age", "priority", "created_at"),
 )
 
@@ -97,7 +98,15 @@ process_data = sa.Table(
         "process_data_evidence", "completion_seq", "release", "process_id", "attempt", "is_pass", "cycle_time"
     ),
     # What the day's figures read, without touching the table.
-    sa.Index("process_data_by_completion", "completed_at", "process_id", "attempt", "is_pass", "cycle_time"),
+    sa.Index(
+        "process_data_by_completion",
+        "completed_at",
+        "process_id",
+        "attempt",
+        "is_pass",
+        "cycle_time",
+        "serial_id",
+    ),
     sa.Index(
         "process_data_one_open_attempt",
         "serial_id",

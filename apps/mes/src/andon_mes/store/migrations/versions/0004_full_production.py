@@ -17,6 +17,7 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    op.create_index("lots_by_date", "lots", ["production_date"], unique=False)
     op.create_index("lots_by_priority_and_age", "lots", ["priority", "created_at"], unique=False)
     op.add_column("serials", sa.Column("shipped_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index("serials_by_status", "serials", ["status", "current_process"], unique=False)
@@ -44,7 +45,7 @@ def upgrade() -> None:
     op.create_index(
         "process_data_by_completion",
         "process_data",
-        ["completed_at", "process_id", "attempt", "is_pass", "cycle_time"],
+        ["completed_at", "process_id", "attempt", "is_pass", "cycle_time", "serial_id"],
         unique=False,
     )
     op.create_table(
@@ -305,3 +306,4 @@ def downgrade() -> None:
     op.drop_index("serials_by_status", "serials")
     op.drop_column("serials", "shipped_at")
     op.drop_index("lots_by_priority_and_age", "lots")
+    op.drop_index("lots_by_date", "lots")
