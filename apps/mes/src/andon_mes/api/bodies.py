@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field
 
+from andon_mes.api.component_bodies import Reported
 from andon_mes.api.fields import (
     LINE,
     Body,
@@ -127,5 +128,6 @@ class CompleteBody(Report):
     inspection_result: dict[str, Any] | None = None
     defect_code: Annotated[str, Field(max_length=50, pattern=LINE)] | None = None
     defect_description: Text | None = None
+    components: Reported = Field(default_factory=list)
     checksum: Checksum | None = None
     is_keyed: YesOrNo = False

@@ -1,4 +1,4 @@
-"""What fields of bodies are made of: kinds of text, numbers and instants, and the two kinds of body.
+"""What bodies are made of: kinds of text, numbers and instants; the kinds of body that come and go.
 
 Numbers and truth values are never guessed from text, and no control character reaches a name.
 """
@@ -43,6 +43,12 @@ Quantity = Annotated[int, Field(strict=True, gt=0, le=9999)]
 YesOrNo = Annotated[bool, Field(strict=True)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_of_this_century)]
 Day = Annotated[date, BeforeValidator(_written), AfterValidator(_day_of_this_century)]
+
+
+class Document(BaseModel):
+    """What a client gets."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class Body(BaseModel):

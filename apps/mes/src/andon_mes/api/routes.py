@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
-from andon_mes.api import line, lots, reports, scans
+from andon_mes.api import components, line, lots, reports, scans
 from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import Mes, ThisMes
 from andon_mes.api.documents import READS, WATCHED, Alive, Data, DefectShown, ProcessShown, Ready
@@ -32,7 +32,15 @@ def endpoints() -> list[BaseRoute]:
     """Every endpoint. They are the same for all instances, so they are made once, on import."""
     return [
         each
-        for router in (scans.router, lots.router, reports.router, line.router, _configured, _watched)
+        for router in (
+            scans.router,
+            lots.router,
+            components.router,
+            reports.router,
+            line.router,
+            _configured,
+            _watched,
+        )
         for each in router.routes
     ]
 

@@ -87,6 +87,7 @@ def _completion(connection: Connection, body: CompleteBody, digest: str) -> Comp
         defect_code=body.defect_code,
         defect_description=body.defect_description,
         checksum=body.checksum,
+        components=tuple(each.scan() for each in body.components),
     )
 
 

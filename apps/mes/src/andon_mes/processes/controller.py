@@ -5,6 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
+from andon_mes.components import controller as components
+from andon_mes.components.controller import Prepared
+from andon_mes.components.refusals import problem_of_component
+from andon_mes.components.store import Booked
 from andon_mes.defects import store as defects
 from andon_mes.defects.model import NewDefect
 from andon_mes.idempotency.store import Answer
@@ -109,13 +113,46 @@ def complete(connection: Connection, event: CompletionEvent, content: object, se
                     "already_known": True,
                 },
             )
-        case Close(attempt):
-            return _close(connection, subject, attempt, event, serving, inferred=False)
-        case BeginAndClose(number):
-            attempt, subject = _infer_start(connection, subject, event, number, serving)
-            return _close(connection, subject, attempt, event, serving, inferred=True)
+        case Close() | BeginAndClose():
+            return _close_with_components(connection, subject, decision, event, serving)
         case _:
             assert_never(decision)
+
+
+def _close_with_components(
+    connection: Connection,
+    subject: Subject,
+    decision: Close | BeginAndClose,
+    event: CompletionEvent,
+    serving: Serving,
+) -> Answer:
+    """Nothing is written before it is clear that all of its components may be booked, and none is missing."""
+    prepared = _prepared(connection, subject, event)
+    if isinstance(prepared, Answer):
+        return prepared
+    match decision:
+        case Close(attempt):
+            pass
+        case BeginAndClose(number):
+            attempt, subject = _infer_start(connection, subject, event, number, serving)
+        case _:
+            assert_never(decision)
+    if prepared is not None:
+        components.book(connection, prepared, Booked(event.operator_id, event.at, attempt.id))
+    is_inferred = isinstance(decision, BeginAndClose)
+    return _close(connection, subject, attempt, event, serving, inferred=is_inferred)
+
+
+def _prepared(connection: Connection, subject: Subject, event: CompletionEvent) -> Prepared | Answer | None:
+    """What of the event's components is to be booked; None for a product that has none."""
+    if not subject.has_components and not event.components:
+        return None
+    prepared = components.prepare(connection, event.serial_number, event.process, event.components, event.at)
+    refused = prepared.refusal_of_missing() if isinstance(prepared, Prepared) else prepared
+    if refused is None or (isinstance(prepared, Prepared) and not event.is_pass):
+        return prepared if isinstance(prepared, Prepared) else None
+    document = as_document(problem_of_component(refused), _CONFLICT)
+    return Answer(_CONFLICT, json.dumps(document, ensure_ascii=False))
 
 
 def _begin(

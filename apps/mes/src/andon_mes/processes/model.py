@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from andon_mes.components.model import Scan
 from andon_mes.kernel.errors import Words
 from andon_mes.lots.model import LotStatus
 from andon_mes.processes.refusals import Refusal
@@ -60,6 +61,7 @@ class CompletionEvent:
     defect_code: str | None = None
     defect_description: str | None = None
     checksum: str | None = None
+    components: tuple[Scan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from andon_mes.store.schema import (
     lots,
     process_data,
     processes,
+    product_models,
     reworks,
     serials,
 )
@@ -51,12 +52,14 @@ _SUBJECT = (
         serials.c.lot_id,
         lots.c.lot_number,
         lots.c.status.label("lot_status"),
+        product_models.c.bom,
         sa.select(sa.func.count())
         .where(reworks.c.serial_id == serials.c.id)
         .scalar_subquery()
         .label("reworks"),
     )
     .join(lots, lots.c.id == serials.c.lot_id)
+    .join(product_models, product_models.c.id == lots.c.product_model_id)
     .where(serials.c.serial_number == sa.bindparam("number"))
     .with_for_update(of=serials)
 )
@@ -152,6 +155,7 @@ class Subject:
     lot_number: str
     process_ids: dict[str, int]
     infers_start: dict[str, bool]
+    has_components: bool
     seen: Situation
 
 
@@ -190,6 +194,7 @@ def find_subject(connection: sa.Connection, number: str) -> Subject | None:
         lot_number=row.lot_number,
         process_ids={each.code: each.id for each in route},
         infers_start={each.code: each.infers_start for each in route},
+        has_components=bool(row.bom),
         seen=seen,
     )
 

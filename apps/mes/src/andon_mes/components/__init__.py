@@ -1,0 +1,1 @@
+"""What was put into a serial: the bill of materials and its scans. Open `decide.py` first."""
