@@ -11,6 +11,7 @@ from andon.units.evidence import Evidence
 from andon.units.fields import Duration, InnerPath, InstanceCommand, Interval, Name, Section
 from andon.units.gating import Production, Webhook
 from andon.units.judging import MannWhitney, Threshold
+from andon.units.keeping import Data
 from andon.units.serving import Gateway
 from andon.units.stepping import AnyStep, PlanStep, Smoke, check_steps
 
@@ -260,6 +261,7 @@ class Manifest(Section):
     ready: Ready = Ready()
     drain: Drain = Drain()
     gateway: Gateway = Gateway()
+    data: dict[Name, Data] = Field({}, description="State that the unit keeps, by name: what a backup takes")
     evidence: dict[Name, Evidence] = Field({}, description="Metrics that the judge reads, by name")
     production: dict[Name, Production] = Field(
         {}, description="States of production that gates wait for, by name"

@@ -317,3 +317,28 @@ def test_an_empty_table_asks_for_the_usual_limit():
     assert limit is not None
     assert (limit.requests, limit.per.total_seconds()) == (100, 60)
     assert manifest.gateway.outliers is None
+
+
+def with_data(text: str) -> str:
+    return f"{GOOD}\n[data.rows]\n{text}"
+
+
+def test_what_a_unit_keeps_is_declared_by_kind() -> None:
+    found = parse(with_data('kind = "sqlite"\npath = "mes.db"\ntables = ["lots"]'), source="andon.toml")
+    assert found.data["rows"].path == "mes.db"
+    server = parse(with_data('kind = "postgresql"\nurl_env = "MES_DATABASE"'), source="andon.toml")
+    assert server.data["rows"].url_env == "MES_DATABASE"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('kind = "sqlite"', "a sqlite is named by `path`"),
+        ('kind = "postgresql"\npath = "x"\nurl_env = "X"', "a database on a server is named by `url_env`"),
+        ('kind = "folder"\npath = "files"\ntables = ["lots"]', "a folder has no `tables`"),
+        ('kind = "folder"\npath = "../other"', "below the manifest's folder"),
+        ('kind = "sqlite"\npath = "mes.db"\ntables = ["lots; drop"]', "the name of a table"),
+    ],
+)
+def test_what_it_keeps_must_be_where_a_copy_can_find_it(text: str, sentence: str) -> None:
+    assert sentence in str(refusal(with_data(text)))
