@@ -80,6 +80,7 @@ async def test_refusals_and_requests_are_counted(plant):
     text = await plant.metrics()
     assert 'mes_refusals_total{code="ROUTE_PREVIOUS_NOT_PASSED",release="1.0.0"} 1.0' in text
     assert 'mes_requests_total{method="POST",release="1.0.0",status="409"} 1.0' in text
+    assert 'mes_scans_total{release="1.0.0"} 1.0' in text
 
 
 async def test_alive_is_not_ready(tmp_path, run_instance):

@@ -111,6 +111,7 @@ def _require_checksum(is_keyed: bool, checksum: str | None) -> None:
 
 
 def _counted(mes: Mes, answer: Answer) -> Response:
+    mes.served.scans += not answer.is_replayed
     if answer.status_code == 409 and not answer.is_replayed:
         mes.served.refusals[json.loads(answer.body)["code"]] += 1
     return reply(answer)

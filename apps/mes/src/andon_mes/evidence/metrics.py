@@ -17,6 +17,7 @@ class Served:
     """What this instance has answered since it started. Per instance, unlike the evidence."""
 
     release: str
+    scans: int = 0
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
 
@@ -62,6 +63,11 @@ def _instance(served: Served, queue_depth: int) -> Iterator[Metric]:
     for (method, status), count in sorted(served.requests.items()):
         requests.add_metric([served.release, method, str(status)], count)
     yield requests
+    scans = CounterMetricFamily(
+        "mes_scans", "Starts and completions answered by this instance, refused ones too", labels=["release"]
+    )
+    scans.add_metric([served.release], served.scans)
+    yield scans
     refusals = CounterMetricFamily(
         "mes_refusals", "Starts and completions refused by this instance", labels=["release", "code"]
     )
