@@ -30,6 +30,17 @@ _NEXT: dict[DefectAction | DefectEvent, dict[DefectStatus, DefectStatus]] = {
         DefectStatus.DISPOSITIONED: DefectStatus.CLOSED,
     },
 }
+HOLDABLE = frozenset(
+    {
+        SerialStatus.CREATED,
+        SerialStatus.WAITING,
+        SerialStatus.IN_PROCESS,
+        SerialStatus.DEFECTIVE,
+        SerialStatus.REWORK,
+    }
+)
+"""A serial of one of these can still be kept from going on."""
+
 _GONE = frozenset({SerialStatus.SCRAPPED, SerialStatus.SHIPPED})
 
 

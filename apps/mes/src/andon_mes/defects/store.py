@@ -38,6 +38,13 @@ ENTITY = "defect"
 AUTOMATIC = "automatic"
 """Who dispositions where the rule does, and not a person."""
 
+_TO_DISPOSITION: dict[DefectStatus, tuple[DefectAction | DefectEvent, ...]] = {
+    DefectStatus.OPEN: (DefectAction.CONTAIN, DefectAction.DISPOSITION),
+    DefectStatus.CONTAINED: (DefectAction.DISPOSITION,),
+    DefectStatus.DISPOSITIONED: (DefectEvent.RETURN, DefectAction.DISPOSITION),
+}
+"""The steps from each live status to another disposition."""
+
 _INSERT = sa.insert(defects).returning(defects.c.id)
 _LIVE_AT = sa.select(defects.c.id, defects.c.status, defects.c.disposition).where(
     defects.c.serial_id == sa.bindparam("serial_id"),
@@ -169,6 +176,24 @@ def give_back(connection: sa.Connection, rework_id: int, change: Change) -> None
         set_status(connection, row.id, step, change, **undone)
 
 
+def scrap_live(connection: sa.Connection, serial_id: int, change: Change) -> None:
+    """Write that scrapping the serial is the disposition of every defect that stood in its way."""
+    scrapped = {
+        "disposition": Disposition.SCRAP,
+        "dispositioned_by": change.by,
+        "dispositioned_at": change.at,
+        "reason": change.reason,
+    }
+    for each in list_live_of_serial(connection, serial_id):
+        if each.disposition is Disposition.SCRAP:
+            continue
+        before, ahead = each.status, _TO_DISPOSITION[each.status]
+        for what in ahead:
+            values = scrapped if what is DefectAction.DISPOSITION else {}
+            set_status(connection, each.id, (before, what), change, **values)
+            before = decide_status(before, what)
+
+
 def find_of_rework(connection: sa.Connection, rework_id: int) -> int | None:
     """The defect that the rework is of; None when it is of none."""
     return connection.scalar(
@@ -252,6 +277,21 @@ def hold_reason(defect_id: int) -> str:
 def find_process_id(connection: sa.Connection, code: str) -> int | None:
     """The process with this code, also one that is out of use; None when there is none."""
     return connection.scalar(sa.select(processes.c.id).where(processes.c.code == code))
+
+
+def find_contained(connection: sa.Connection, serial_id: int, process_id: int) -> int | None:
+    """The oldest defect of the serial at the process that waits for a disposition; None when none does."""
+    query = (
+        sa.select(defects.c.id)
+        .where(
+            defects.c.serial_id == serial_id,
+            defects.c.process_id == process_id,
+            defects.c.status.in_([DefectStatus.OPEN, DefectStatus.CONTAINED]),
+        )
+        .order_by(defects.c.id)
+        .limit(1)
+    )
+    return connection.scalar(query)
 
 
 def _supersede(connection: sa.Connection, new: NewDefect, change: Change) -> None:

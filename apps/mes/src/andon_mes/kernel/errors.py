@@ -2,6 +2,7 @@
 
     MesError
     ├── InvalidInput   the caller can fix it: field, value, fix   HTTP 422
+    ├── Forbidden      whoever asks may not do this               HTTP 403
     ├── NotFound       no such thing                              HTTP 404
     ├── Conflict       it is not in a state that allows this      HTTP 409
     └── Unavailable    the database did not answer in time        HTTP 503, with Retry-After
@@ -52,6 +53,12 @@ class InvalidInput(MesError):
     """The caller can fix it; the problem names the field, the value and the fix."""
 
     status = 422
+
+
+class Forbidden(MesError):
+    """Whoever asks may not do this."""
+
+    status = 403
 
 
 class NotFound(MesError):
