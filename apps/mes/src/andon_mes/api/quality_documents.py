@@ -22,7 +22,7 @@ class SignatureShown(Document):
     standing: SignatureStanding
 
 
-class DefectShown(Document):
+class DefectRecord(Document):
     """A defect. `process_data_id` is the attempt that failed; null where no attempt found it."""
 
     id: int
@@ -50,7 +50,7 @@ class DefectShown(Document):
     closed_at: datetime | None
 
 
-class DefectWithHistory(DefectShown):
+class DefectWithHistory(DefectRecord):
     """A defect and every change of its status, oldest first."""
 
     history: list[dict[str, Any]]
@@ -59,7 +59,7 @@ class DefectWithHistory(DefectShown):
 class DefectPage(Document):
     """Newest first; `total` is over all pages."""
 
-    defects: list[DefectShown]
+    defects: list[DefectRecord]
     page: int
     page_size: int
     total: int
