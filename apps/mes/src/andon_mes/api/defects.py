@@ -88,10 +88,10 @@ async def change_defect(
     body: DefectChangeBody,
     request: Request,
 ) -> Response:
-    """Contain, disposition, verify or close a defect. A concession (USE_AS_IS) is signed with the password."""
+    """Contain, disposition, verify or close a defect. A USE_AS_IS is signed with the password."""
     _require_disposition(body)
     asked = await question_without_password(request, mes, f"change defects/{defect_id}")
-    signer = await signer_of(mes, caller, body.signature, body.reason)
+    signer = signer_of(caller, body.signature)
     change = Change(caller.actor.name, asked.asked_at, body.reason)
 
     def work(connection: Connection) -> Answer:

@@ -26,6 +26,7 @@ from andon_mes.api.documents import (
     SerialWithHistory,
 )
 from andon_mes.api.views import lot_view, row_view, serial_view
+from andon_mes.defects import store as defects
 from andon_mes.idempotency.store import Answer, Question, once
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.lots import decide as lot_rules
@@ -150,6 +151,7 @@ async def change_serial(
         serials.set_status(connection, serial, after, change)
         if after is SerialStatus.SCRAPPED:
             attempts.end_open_work(connection, serial.id, change.at)
+            defects.scrap_live(connection, serial.id, change)
             lots.close_when_complete(connection, serial.lot_id, change)
         return _serial(connection, serial_number)
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
-from andon_mes.api import components, line, lots, reports, scans
+from andon_mes.api import components, contested, defects, line, lots, reports, reworks, scans
 from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import Mes, ThisMes
 from andon_mes.api.documents import READS, WATCHED, Alive, Data, DefectShown, ProcessShown, Ready
@@ -36,6 +36,9 @@ def endpoints() -> list[BaseRoute]:
             scans.router,
             lots.router,
             components.router,
+            defects.router,
+            reworks.router,
+            contested.router,
             reports.router,
             line.router,
             _configured,

@@ -4,7 +4,7 @@ It is neither logged nor stored, and not part of the request's fingerprint: a di
 password in it could be searched for the password.
 """
 
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import Request
 
@@ -28,7 +28,7 @@ async def question_without_password(request: Request, mes: Mes, operation: str) 
     return question(operation, content, request.headers.get("Idempotency-Key"), mes.clock.now())
 
 
-async def signer_of(mes: Mes, caller: Caller, body: SignatureBody | None, reason: str) -> Signer | None:
+def signer_of(caller: Caller, body: SignatureBody | None) -> Signer | None:
     """Who signs, with the password checked; None when nothing is signed.
 
     Raises: Forbidden, SIGNATURE_ROLE when the caller's role does not sign, SIGNATURE_REFUSED when the
@@ -36,9 +36,25 @@ async def signer_of(mes: Mes, caller: Caller, body: SignatureBody | None, reason
     """
     if body is None:
         return None
-    raise NotImplementedError
+    if caller.role not in _SIGNING:
+        raise Forbidden(_REFUSED_ROLE)
+    raise Forbidden(_REFUSED)
 
 
 def may_grant(caller: Caller) -> bool:
     """Whether the caller may let a serial be reworked past the limits of rule 4."""
     return caller.role in _GRANTING
+
+
+_REFUSED_ROLE = Problem(
+    "SIGNATURE_ROLE",
+    Words("Your role does not sign concessions", "특채에 서명할 수 있는 역할이 아닙니다"),
+    Words("Use as is is signed by quality", "특채는 품질 담당자가 서명합니다"),
+    Words("Ask quality to disposition the defect", "품질 담당자에게 판정을 요청하세요"),
+)
+_REFUSED = Problem(
+    "SIGNATURE_REFUSED",
+    Words("The signature was not accepted", "서명이 승인되지 않았습니다"),
+    Words("The password is not the one of who is signed in", "로그인한 사용자의 비밀번호가 아닙니다"),
+    Words("Enter your own password again", "본인의 비밀번호를 다시 입력하세요"),
+)

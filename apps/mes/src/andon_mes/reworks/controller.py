@@ -6,6 +6,8 @@ from andon_mes.defects import controller as quality
 from andon_mes.defects import store as defects
 from andon_mes.defects.controller import Choice, Finding
 from andon_mes.defects.model import DefectAction, DefectStatus, Disposition
+from andon_mes.kernel.errors import Conflict
+from andon_mes.processes.refusals import Refusal, problem_of
 from andon_mes.reworks import store
 from andon_mes.reworks.model import Rework, ReworkResult, require_idle, require_open
 from andon_mes.serials import store as serials
@@ -41,7 +43,7 @@ def open_wanted(connection: Connection, wanted: Wanted, change: Change) -> Rewor
 
 
 def complete(
-    connection: Connection, rework: Rework, result: ReworkResult, notes: str | None, change: Change
+    connection: Connection, rework: Rework, result: ReworkResult, change: Change, *, notes: str | None = None
 ) -> Rework:
     """Write how the repair went.
 
@@ -49,7 +51,8 @@ def complete(
     aside from its route is verified by this, and goes on from where it was held. What failed waits for
     quality again.
 
-    Raises: Conflict, REWORK_STATE when it is over, REWORK_RUNNING while its attempt is open.
+    Raises: Conflict, REWORK_STATE when it is over, REWORK_RUNNING while its attempt is open, SERIAL_HOLD
+        when it failed and somebody holds the serial.
     """
     _require_endable(connection, rework)
     store.end(connection, rework.id, result, change, notes)
@@ -63,7 +66,8 @@ def complete(
 def cancel(connection: Connection, rework: Rework, change: Change) -> Rework:
     """Write that it will not be done; its defect waits for quality again.
 
-    Raises: Conflict, REWORK_STATE when it is over, REWORK_RUNNING while its attempt is open.
+    Raises: Conflict, REWORK_STATE when it is over, REWORK_RUNNING while its attempt is open, SERIAL_HOLD
+        when somebody holds the serial.
     """
     _require_endable(connection, rework)
     store.end(connection, rework.id, ReworkResult.CANCELLED, change, change.reason)
@@ -88,6 +92,8 @@ def _repeats(connection: Connection, rework: Rework) -> bool:
 def _give_back(connection: Connection, rework: Rework, change: Change) -> None:
     if _repeats(connection, rework):
         serial = serials.get(connection, rework.serial_number)
+        if serial.status is SerialStatus.HOLD:  # a person's hold stays until it is released
+            raise Conflict(problem_of(Refusal.SERIAL_HOLD, {"serial": serial.serial_number}))
         serials.set_status(connection, serial, SerialStatus.DEFECTIVE, change)
     defects.give_back(connection, rework.id, change)
 
