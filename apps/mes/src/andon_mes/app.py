@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from andon_mes.api import problems, routes
 from andon_mes.api.context import Mes
 from andon_mes.api.size import Bounded
+from andon_mes.dashboard import pages
+from andon_mes.dashboard.feed import Feed
 from andon_mes.evidence.metrics import Served
 from andon_mes.evidence.store import ProductionEvidence
 from andon_mes.kernel.clock import Clock, SystemClock
@@ -21,7 +23,7 @@ from andon_mes.settings import Settings
 from andon_mes.store.engine import open_database
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> ASGIApp:
+def create_app(settings: Settings, clock: Clock | None = None) -> "Application":
     """The application. Its database is opened here and closed at the end of its lifespan."""
     chosen_clock = clock or SystemClock()
     database = open_database(
@@ -52,7 +54,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ASGIApp:
     )
     problems.install(app)
     routes.install(app, mes)
-    return _Served(Bounded(app, settings.most_body_bytes), settings.release, mes.served.requests)
+    feed = pages.install(app, mes)
+    return Application(Bounded(app, settings.most_body_bytes), settings.release, mes.served.requests, feed)
 
 
 async def _warm(evidence: ProductionEvidence) -> None:
@@ -61,13 +64,18 @@ async def _warm(evidence: ProductionEvidence) -> None:
         await evidence.totals()
 
 
-class _Served:
+class Application:
     """Around everything: each answer says which release gave it, and is counted."""
 
-    def __init__(self, app: ASGIApp, release: str, requests: Counter[tuple[str, int]]) -> None:
+    def __init__(self, app: ASGIApp, release: str, requests: Counter[tuple[str, int]], feed: Feed) -> None:
         self._app = app
         self._header = (b"x-release", release.encode())
         self._requests = requests
+        self._feed = feed
+
+    def end_streams(self) -> None:
+        """Let go of the live pages: they come back to whoever serves next. May be called by a signal."""
+        self._feed.end()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

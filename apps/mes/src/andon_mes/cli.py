@@ -9,6 +9,8 @@ from andon_mes.commands import vendor
 from andon_mes.kernel import logging
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from andon_mes.settings import Settings
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -30,17 +32,27 @@ def serve(
 
     from andon_mes.app import create_app
 
-    settings = _settings()
+    app = create_app(_settings())
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
+            app.end_streams()  # they never end by themselves, and the drain would wait for them
+            super().handle_exit(sig, frame)
+
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _already_stopped)
-    uvicorn.run(
-        create_app(settings),
+    config = uvicorn.Config(
+        app,
         host=host,
         port=port,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
+    server = Server(config)
+    server.run()
+    if not server.started:
+        raise typer.Exit(3)
 
 
 @cli.command()

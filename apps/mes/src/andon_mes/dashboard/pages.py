@@ -1,0 +1,102 @@
+"""Which page stands at which address, and who may see it. What a page shows is in the `*_pages.py` beside it.
+
+Nothing here changes anything: buttons speak to the API.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+
+from andon_mes.api.access import Caller, needs
+from andon_mes.api.context import Mes, ThisMes
+from andon_mes.dashboard import floor_pages, lot_pages, serial_pages, store
+from andon_mes.dashboard.feed import Feed
+from andon_mes.dashboard.frame import HEADERS, Build, Frame, Page, local, static
+from andon_mes.kernel.errors import Problem, Unavailable, Words
+
+Number = Annotated[str, Query(max_length=200)]
+
+
+def install(app: FastAPI, mes: Mes) -> Feed:
+    """Serve the pages from `app`, which has the API already. The feed is to be ended with the instance."""
+    frame, feed = Frame(mes), Feed(mes.database, mes.clock, store.marks)
+    for router in (_files(feed, mes), _entrance(frame), _production(frame)):
+        app.router.routes.extend(router.routes)
+    frame.install(app)
+    return feed
+
+
+def _router() -> APIRouter:
+    return APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+def _files(feed: Feed, mes: Mes) -> APIRouter:
+    router = _router()
+
+    @router.get("/static/{name}")
+    async def file(request: Request, name: str) -> Response:
+        return static(request, name)
+
+    @router.get("/events")
+    async def events(_caller: Annotated[Caller, needs("process", "read")]) -> Response:
+        if feed.is_full:
+            raise Unavailable(_too_many())
+        return StreamingResponse(feed.stream(mes.release), media_type="text/event-stream", headers=HEADERS)
+
+    return router
+
+
+def _entrance(frame: Frame) -> APIRouter:
+    router = _router()
+
+    @router.get("/login")
+    async def login(request: Request, next: str | None = None) -> Response:  # noqa: A002  the address says so
+        return frame.plain(request, "login.html", {"next": local(next)})
+
+    return router
+
+
+def _production(frame: Frame) -> APIRouter:
+    router = _router()
+
+    @router.get("/")
+    async def floor(request: Request, caller: Annotated[Caller, needs("process", "read")]) -> Response:
+        page = Page("floor.html", "production calls equipment signals")
+        return await frame.show(request, caller, page, floor_pages.floor)
+
+    @router.get("/lots")
+    async def lots(request: Request, caller: Annotated[Caller, needs("lot", "read")]) -> Response:
+        asked = lot_pages.asked(dict(request.query_params))
+        build: Build = lambda each, viewer: lot_pages.list_page(each, viewer, asked)  # noqa: E731
+        return await frame.show(request, caller, Page("lots.html", "production"), build)
+
+    @router.get("/lots/{number}")
+    async def lot(request: Request, number: str, caller: Annotated[Caller, needs("lot", "read")]) -> Response:
+        build: Build = lambda each, viewer: lot_pages.one(each, viewer, number)  # noqa: E731
+        return await frame.show(request, caller, Page("lot.html", "production"), build)
+
+    @router.get("/find")
+    async def find(
+        number: Number, mes: ThisMes, _caller: Annotated[Caller, needs("serial", "read")]
+    ) -> Response:
+        found = await mes.database.read(lambda each: serial_pages.find(each, number.strip()))
+        return RedirectResponse(found, 303, HEADERS)
+
+    @router.get("/serials/{number}")
+    async def serial(
+        request: Request, number: str, caller: Annotated[Caller, needs("serial", "read")]
+    ) -> Response:
+        build: Build = lambda each, viewer: serial_pages.one(each, viewer, number)  # noqa: E731
+        return await frame.show(request, caller, Page("serial.html", "production"), build)
+
+    return router
+
+
+def _too_many() -> Problem:
+    return Problem(
+        "TOO_MANY_VIEWERS",
+        Words("Too many pages are open", "열린 페이지가 너무 많습니다"),
+        Words("This instance serves no more live pages", "이 인스턴스의 실시간 페이지 수를 초과했습니다"),
+        Words("Close some of them", "일부 페이지를 닫으세요"),
+    )

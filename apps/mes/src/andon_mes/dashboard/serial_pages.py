@@ -1,0 +1,92 @@
+"""A serial: where it is in its life, what was done to it, and what may be done now."""
+
+import contextlib
+from typing import Any
+from urllib.parse import quote
+
+from andon_mes.configuration import store as configuration
+from andon_mes.dashboard.actions import Action, reason
+from andon_mes.dashboard.viewer import Viewer
+from andon_mes.kernel.errors import NotFound
+from andon_mes.lots import store as lots
+from andon_mes.processes import store as attempts
+from andon_mes.processes.refusals import Refusal, problem_of
+from andon_mes.serials import decide
+from andon_mes.serials import store as serials
+from andon_mes.serials.model import Serial, SerialAction
+from andon_mes.store.engine import Connection
+
+
+def find(connection: Connection, scanned: str) -> str:
+    """The address of what was scanned or typed: a serial, with or without its check characters, or a lot.
+
+    Raises: NotFound when it is neither.
+    """
+    for number in (scanned, scanned.upper()):
+        with contextlib.suppress(NotFound):
+            return f"/lots/{quote(lots.get(connection, number).lot_number)}"
+        with contextlib.suppress(NotFound):
+            return f"/serials/{quote(serials.get(connection, number).serial_number)}"
+    number, check = scanned[:-2].rstrip(" -*/|").upper(), scanned[-2:].upper()
+    with contextlib.suppress(NotFound):
+        serial = serials.get(connection, number)
+        if serial.checksum == check:
+            return f"/serials/{quote(serial.serial_number)}"
+    raise NotFound(problem_of(Refusal.SERIAL_UNKNOWN, {"serial": scanned}))
+
+
+def one(connection: Connection, viewer: Viewer, number: str) -> dict[str, Any]:
+    """A serial. Raises: NotFound when there is none with this number."""
+    serial = serials.get(connection, number)
+    tried = serials.list_attempts(connection, serial.id)
+    processes = configuration.list_processes(connection)
+    return {
+        "serial": serial,
+        "lot": lots.get_by_id(connection, serial.lot_id),
+        "attempts": tried,
+        "route": _route(processes, tried),
+        "limits": {each["code"]: {one["name"]: one for one in each["characteristics"]} for each in processes},
+        "history": serials.list_history(connection, serial.id),
+        "contested": attempts.list_contested(connection, number),
+        "verbs": _verbs(viewer, serial),
+    }
+
+
+def _route(processes: list[dict[str, Any]], tried: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each process with its last attempt, in the order of the route."""
+    last = {each["process"]: each for each in tried}
+    words = {"PASS": "passed", "FAIL": "failed", "IN_PROGRESS": "open"}
+    return [
+        {
+            "process": each,
+            "attempt": last.get(each["code"]),
+            "word": words.get(_status(last, each), "waiting"),
+        }
+        for each in processes
+        if each["is_active"] or each["code"] in last
+    ]
+
+
+def _status(last: dict[str, dict[str, Any]], process: dict[str, Any]) -> str:
+    found = last.get(process["code"])
+    return str(found["status"]) if found else ""
+
+
+def _verbs(viewer: Viewer, serial: Serial) -> list[Action]:
+    def change(action: SerialAction, tone: str = "quiet") -> Action:
+        return Action(
+            action.value,
+            viewer.say(f"serial.{action.value}"),
+            f"/api/v1/serials/{serial.serial_number}",
+            "PATCH",
+            viewer.say(f"serial.{action.value}.say", serial=serial.serial_number),
+            () if action is SerialAction.RELEASE else (reason(viewer),),
+            {"action": action.value},
+            viewer.why_not(
+                "serial", "update", lambda: decide.decide_change(serial.status, serial.held_from, action)
+            ),
+            tone,
+            viewer.say("done"),
+        )
+
+    return [change(each, "danger" if each.value == "scrap" else "quiet") for each in SerialAction]

@@ -1,0 +1,151 @@
+"""What the pages read that no domain gives: marks of what changed, and short lists for the eye.
+
+Every function works inside the caller's transaction, and none writes.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from andon_mes.processes.store import COMPLETIONS
+from andon_mes.serials.model import SerialStatus
+from andon_mes.store.schema import (
+    audit_log,
+    calls,
+    counters,
+    defects,
+    equipment,
+    equipment_states,
+    lots,
+    process_data,
+    processes,
+    product_models,
+    serials,
+    spc_signals,
+    status_history,
+)
+
+
+def _mark(what: Any, *where: Any) -> sa.ScalarSelect[Any]:
+    return sa.select(what).where(*where).scalar_subquery()
+
+
+_TOPICS: dict[str, tuple[sa.ScalarSelect[Any], ...]] = {
+    "production": (
+        _mark(sa.func.max(status_history.c.id)),
+        _mark(sa.func.max(process_data.c.id)),
+        _mark(counters.c.value, counters.c.name == COMPLETIONS),
+        _mark(sa.func.max(audit_log.c.id)),  # priorities, notes, reworks
+    ),
+    "calls": (
+        _mark(sa.func.max(calls.c.id)),
+        _mark(sa.func.count(), calls.c.status == "RAISED"),
+        _mark(sa.func.count(), calls.c.status == "ACKNOWLEDGED"),
+    ),
+    "equipment": (_mark(sa.func.max(equipment_states.c.id)), _mark(sa.func.max(equipment.c.updated_at))),
+    "signals": (
+        _mark(sa.func.max(spc_signals.c.id)),
+        _mark(sa.func.count(), spc_signals.c.acknowledged_at.is_(None)),
+    ),
+    "defects": (
+        _mark(sa.func.max(defects.c.id)),
+        _mark(sa.func.max(defects.c.contained_at)),
+        _mark(sa.func.max(defects.c.dispositioned_at)),
+        _mark(sa.func.max(defects.c.verified_at)),
+        _mark(sa.func.max(defects.c.closed_at)),
+    ),
+}
+_MARKS = sa.select(
+    *(each.label(f"{topic}_{at}") for topic, of in _TOPICS.items() for at, each in enumerate(of))
+)
+_OPEN_LOTS = (
+    sa.select(
+        lots.c.id,
+        lots.c.lot_number,
+        lots.c.status,
+        lots.c.priority,
+        lots.c.target_quantity,
+        product_models.c.code.label("product_model"),
+        sa.func.count(serials.c.id).label("generated"),
+        sa.func.count(sa.case((serials.c.status.in_(["COMPLETED", "SHIPPED"]), 1))).label("actual"),
+        sa.func.count(sa.case((serials.c.status == "SCRAPPED", 1))).label("scrapped"),
+    )
+    .select_from(lots.join(product_models).outerjoin(serials, serials.c.lot_id == lots.c.id))
+    .where(lots.c.status.in_(["RELEASED", "IN_PROGRESS", "HOLD", "CLOSING"]))
+    .group_by(lots.c.id, product_models.c.code)
+    .order_by(
+        sa.case({"URGENT": 0, "HIGH": 1, "NORMAL": 2}, value=lots.c.priority, else_=3), lots.c.created_at
+    )
+    .limit(50)
+)
+_UNFINISHED = [
+    each
+    for each in SerialStatus
+    if each not in {SerialStatus.COMPLETED, SerialStatus.SHIPPED, SerialStatus.SCRAPPED}
+]
+_IN_HAND = (
+    sa.select(serials.c.status, serials.c.current_process, sa.func.count())
+    .where(serials.c.status.in_(_UNFINISHED))
+    .group_by(serials.c.status, serials.c.current_process)
+)
+_HISTORY = (
+    sa.select(status_history)
+    .where(
+        status_history.c.entity_type == sa.bindparam("type"), status_history.c.entity_id == sa.bindparam("id")
+    )
+    .order_by(status_history.c.id.desc())
+)
+_MODELS = sa.select(product_models).where(product_models.c.is_active).order_by(product_models.c.code)
+_OPEN_CALLS = (
+    sa.select(calls, processes.c.code.label("process"))
+    .outerjoin(processes, processes.c.id == calls.c.process_id)
+    .where(calls.c.resolved_at.is_(None))
+    .order_by(calls.c.raised_at)
+    .limit(50)
+)
+_EQUIPMENT = (
+    sa.select(equipment, processes.c.code.label("process"))
+    .outerjoin(processes, processes.c.id == equipment.c.process_id)
+    .where(equipment.c.is_active)
+    .order_by(processes.c.sequence_order, equipment.c.code)
+)
+
+
+def marks(connection: sa.Connection) -> dict[str, Any]:
+    """By topic, what is different after every change of what the topic is about. One query."""
+    row = connection.execute(_MARKS).one()
+    values = iter(row)
+    return {topic: tuple(next(values) for _ in of) for topic, of in _TOPICS.items()}
+
+
+def history_of(connection: sa.Connection, entity: str, entity_id: int) -> list[dict[str, Any]]:
+    """Every change of a lot's or serial's status, newest first."""
+    return [dict(row) for row in connection.execute(_HISTORY, {"type": entity, "id": entity_id}).mappings()]
+
+
+def list_models(connection: sa.Connection) -> list[dict[str, Any]]:
+    """The product models in use."""
+    return [dict(row) for row in connection.execute(_MODELS).mappings()]
+
+
+def in_hand(connection: sa.Connection) -> dict[str, dict[str, int]]:
+    """By process and status, the serials that are not finished."""
+    found: dict[str, dict[str, int]] = {}
+    for status, process, count in connection.execute(_IN_HAND):
+        found.setdefault(process or "", {})[status] = count
+    return found
+
+
+def open_lots(connection: sa.Connection) -> list[dict[str, Any]]:
+    """The lots on the line, the urgent and the old ones first."""
+    return [dict(row) for row in connection.execute(_OPEN_LOTS).mappings()]
+
+
+def open_calls(connection: sa.Connection) -> list[dict[str, Any]]:
+    """The calls that are not resolved, the oldest first."""
+    return [dict(row) for row in connection.execute(_OPEN_CALLS).mappings()]
+
+
+def list_equipment(connection: sa.Connection) -> list[dict[str, Any]]:
+    """The equipment in use with its state."""
+    return [dict(row) for row in connection.execute(_EQUIPMENT).mappings()]

@@ -1,0 +1,37 @@
+"""Words of the pages: which language a person wants, and what stands under a key.
+
+The words themselves are in `vocabulary/`; what the API refuses is said by the API itself.
+"""
+
+from typing import Any, Literal
+
+from andon_mes.dashboard.vocabulary import administration, frame, production, quality, states
+
+Language = Literal["en", "ko"]
+LANGUAGES: tuple[Language, ...] = ("en", "ko")
+GROUPS = (frame, production, quality, administration, states)
+
+WORDS: dict[str, tuple[str, str]] = {key: both for group in GROUPS for key, both in group.WORDS.items()}
+
+
+def choose(query: str | None, cookie: str | None, accept: str) -> Language:
+    """The language a person wants: asked for, then remembered, then what the browser prefers."""
+    for wanted in (query, cookie):
+        if wanted in LANGUAGES:
+            return "ko" if wanted == "ko" else "en"
+    for each in accept.lower().split(","):
+        tag = each.split(";")[0].strip()[:2]
+        if tag in LANGUAGES:
+            return "ko" if tag == "ko" else "en"
+    return "en"
+
+
+def say(language: Language, key: str, **values: Any) -> str:
+    """The words under `key`, with `values` filled in. Raises KeyError for a key that is not there."""
+    text = WORDS[key][LANGUAGES.index(language)]
+    return text.format(**values) if values else text
+
+
+def say_or(language: Language, key: str, otherwise: str) -> str:
+    """The words under `key`; `otherwise` where a newer release wrote a word that this one does not know."""
+    return say(language, key) if key in WORDS else otherwise

@@ -1,0 +1,177 @@
+"""The pages as HTML: whole in both languages, safe, honest about what may not be done; errors for people."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from andon_mes.dashboard.frame import local
+
+PAGE = {"Accept": "text/html"}
+_VOID = {"meta", "link", "input", "br", "hr"}
+
+
+@pytest.fixture
+async def busy(plant):
+    """A plant with a lot in work, one serial that passed, one that failed."""
+    lot, numbers = await plant.released_lot(3)
+    await plant.pass_process(numbers[0], "SPRING")
+    await plant.start(numbers[0], "LMA")
+    await plant.fail(numbers[1], "SPRING", "D001")
+    plant.paths = [
+        "/",
+        "/lots",
+        f"/lots/{lot['lot_number']}",
+        *(f"/serials/{each}" for each in numbers),
+        "/login",
+    ]
+    return plant
+
+
+class _Closed(HTMLParser):
+    """Checks that elements are closed in the order in which they were opened, and gathers ids."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.inline, self.unlabelled = [], [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        named = dict(attributes)
+        self.ids += [named["id"]] if "id" in named else []
+        self.inline += [name for name in named if name == "style" or name.startswith("on")]
+        if tag not in _VOID and not self.get_starttag_text().endswith("/>"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+
+    def handle_endtag(self, tag):
+        assert self.open, tag
+        assert self.open.pop() == tag, (tag, self.getpos())
+
+
+def looked_at(text):
+    parser = _Closed()
+    parser.feed(text)
+    return parser
+
+
+async def test_every_page_is_whole_and_safe_in_both_languages(busy):
+    for path in busy.paths:
+        for language in ("en", "ko"):
+            answer = await busy.client.get(f"{path}?lang={language}", headers=PAGE)
+            assert answer.status_code == 200, path
+            assert f'<html lang="{language}"' in answer.text
+            assert answer.cookies["mes_lang"] == language
+            page = looked_at(answer.text)
+            assert page.open == [], path
+            assert page.inline == [], path
+            assert len(page.ids) == len(set(page.ids)), path
+            assert "<style" not in answer.text
+            assert answer.text.count("<script") == answer.text.count('<script src="/static/')
+            assert not re.search(r"https?://(?!www\.w3\.org)", answer.text), path
+            assert "script-src 'self'" in answer.headers["content-security-policy"]
+            assert "unsafe" not in answer.headers["content-security-policy"]
+
+
+async def test_every_button_that_acts_asks_the_api_for_something_that_is_there(busy):
+    known = (await busy.get("/openapi.json")).json()["paths"]
+    patterns = {
+        re.sub(r"\{[^}]*\}", "[^/]+", path): {each.upper() for each in of} for path, of in known.items()
+    }
+    tasks = 0
+    for path in busy.paths:
+        text = (await busy.client.get(path, headers=PAGE)).text
+        for written in re.findall(r"data-task='([^']*)'", text):
+            task = json.loads(written.replace("&#34;", '"').replace("&amp;", "&"))
+            address = re.sub(r"\{\w+\}", "x", task["url"].split("?")[0])
+            fits = [of for pattern, of in patterns.items() if re.fullmatch(pattern, address)]
+            assert any(task["method"] in of for of in fits), (path, task["method"], task["url"])
+            tasks += 1
+    assert tasks > 7
+
+
+async def test_the_fragment_is_the_living_part_and_unchanged_it_is_not_sent_again(busy):
+    first = await busy.client.get("/?fragment=true", headers=PAGE)
+    assert first.text.lstrip().startswith("<title>")
+    assert "<dialog" not in first.text
+    again = await busy.client.get("/?fragment=true", headers=PAGE | {"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.text) == (304, "")
+
+
+async def test_who_just_changed_something_sees_it_at_once(busy):
+    path = busy.paths[2]
+    before = (await busy.client.get(f"{path}?fragment=true", headers=PAGE)).text
+    await busy.patch(f"/api/v1{path}", {"action": "hold", "reason": "gauge"})
+    assert (await busy.client.get(f"{path}?fragment=true", headers=PAGE)).text == before
+    own = await busy.client.get(f"{path}?fragment=true", headers=PAGE | {"X-Fresh": "1"})
+    assert "gauge" in own.text
+
+
+async def test_what_people_write_is_escaped(plant):
+    hostile = "<script>alert(1)</script>'\"&"
+    lot = await plant.lot(2, notes=hostile, created_by=hostile)
+    text = (await plant.client.get(f"/lots/{lot['lot_number']}", headers=PAGE)).text
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;&#39;&#34;&amp;" in text
+    assert looked_at(text).open == []
+
+
+async def test_what_the_state_does_not_allow_is_shown_with_the_apis_own_reason(plant):
+    lot = await plant.lot(2)
+    text = (await plant.client.get(f"/lots/{lot['lot_number']}?lang=ko", headers=PAGE)).text
+    button = re.search(r'<button[^>]*id="verb-hold"[^>]*>', text)[0]
+    refusal = await plant.patch(f"/api/v1/lots/{lot['lot_number']}", {"action": "hold", "reason": "x"})
+    assert 'aria-disabled="true"' in button
+    assert refusal.json()["detail_ko"].rstrip(".") in button
+
+
+async def test_an_error_is_a_page_for_people_and_a_problem_for_programs(plant):
+    page = await plant.client.get("/lots/FN-KR-NONE?lang=ko", headers=PAGE)
+    assert page.status_code == 404
+    assert "해당 로트가 없습니다" in page.text
+    assert (await plant.client.get("/nowhere", headers=PAGE)).status_code == 404
+    program = await plant.get("/api/v1/lots/FN-KR-NONE")
+    assert program.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_filter_that_is_none_is_said_not_ignored(plant):
+    answer = await plant.client.get("/lots?status=NONE", headers=PAGE)
+    assert answer.status_code == 422
+    assert "status" in answer.text
+
+
+async def test_what_is_scanned_leads_to_its_page(busy):
+    number = busy.paths[3].removeprefix("/serials/")
+    check = (await busy.serial(number))["checksum"]
+    for scanned in (number, number.lower(), f" {number} ", f"{number}{check}", f"{number}-{check}"):
+        found = await busy.client.get("/find", params={"number": scanned}, headers=PAGE)
+        assert found.headers["location"] == f"/serials/{number}", scanned
+    lot = busy.paths[2].removeprefix("/lots/")
+    found = await busy.client.get("/find", params={"number": lot}, headers=PAGE)
+    assert found.headers["location"] == f"/lots/{lot}"
+    assert (await busy.client.get("/find", params={"number": f"{number}ZZ"}, headers=PAGE)).status_code == 404
+
+
+async def test_style_and_script_are_kept_only_under_the_address_of_their_own_content(plant):
+    text = (await plant.client.get("/", headers=PAGE)).text
+    address = re.search(r'src="(/static/mes.js\?\w+)"', text)[1]
+    assert "immutable" in (await plant.get(address)).headers["cache-control"]
+    assert (await plant.get("/static/mes.js?of-another-release")).headers["cache-control"] == "no-store"
+    assert (await plant.get("/static/../app.py")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [
+        ("/lots?status=HOLD", "/lots?status=HOLD"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/\t/evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/api/v1/lots", "/"),
+        (None, "/"),
+    ],
+)
+def test_a_sign_in_never_sends_anyone_elsewhere(path, leads_to):
+    assert local(path) == leads_to
