@@ -4,6 +4,9 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
+from andon_mes.equipment.model import E10
+from andon_mes.oee.controller import EquipmentOee
+from andon_mes.oee.model import Bounds
 from andon_mes.reports.model import Quantities, Tally, percent
 from andon_mes.reports.today import Equipment, Floor, FloorProcess, ProcessToday, Running, Summary, Waiting
 from andon_mes.serials.model import SerialStatus
@@ -64,6 +67,33 @@ def tally_view(seen: Tally) -> dict[str, Any]:
         "shortest_cycle_time": _seconds(seen.shortest),
         "longest_cycle_time": _seconds(seen.longest),
     }
+
+
+def oee_view(seen: EquipmentOee) -> dict[str, Any]:
+    """The OEE of a piece of equipment."""
+    figures = seen.figures
+    return {
+        "equipment": seen.code,
+        "name": seen.name,
+        "process": seen.process,
+        "planned_seconds": round(figures.planned, 3),
+        "seconds": {each.name.lower(): round(figures.seconds.get(each, 0.0), 3) for each in E10}
+        | {"unknown": round(figures.seconds.get(None, 0.0), 3)},
+        "coverage": percent(figures.coverage),
+        "processed": figures.processed,
+        "good": figures.good,
+        "availability": percent(figures.availability),
+        "performance": percent(figures.performance),
+        "quality": percent(figures.quality),
+        "oee": percent(figures.oee),
+        "availability_bounds": _bounds(figures.availability_bounds),
+        "oee_bounds": _bounds(figures.oee_bounds),
+        "unknown_because": figures.unknown,
+    }
+
+
+def _bounds(seen: Bounds | None) -> dict[str, Any] | None:
+    return None if seen is None else {"lower": percent(seen.lower), "upper": percent(seen.upper)}
 
 
 def _quantities(seen: Quantities) -> dict[str, Any]:

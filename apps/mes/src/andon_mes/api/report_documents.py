@@ -151,3 +151,51 @@ class FloorShown(_Document):
     other_equipment: list[EquipmentNow]
     calls: list[CallOpen]
     attempts_left_off: int
+
+
+class BoundsShown(_Document):
+    """What the true figure cannot leave, in percent; `upper` null: nothing limits it."""
+
+    lower: float
+    upper: float | None
+
+
+class SecondsIn(_Document):
+    """Planned seconds by SEMI E10 state; `unknown` is time of which no state is known."""
+
+    productive: float
+    standby: float
+    engineering: float
+    scheduled_down: float
+    unscheduled_down: float
+    non_scheduled: float
+    unknown: float
+
+
+class OeeShown(_Document):
+    """OEE of a piece of equipment, in percent. Null is unknown and `unknown_because` says why; then
+    the bounds are all that is known. `coverage` is the share of the planned time whose state is known."""
+
+    equipment: str
+    name: str
+    process: str | None
+    planned_seconds: float
+    seconds: SecondsIn
+    coverage: float | None
+    processed: int
+    good: int
+    availability: float | None
+    performance: float | None
+    quality: float | None
+    oee: float | None
+    availability_bounds: BoundsShown | None
+    oee_bounds: BoundsShown | None
+    unknown_because: str | None
+
+
+class OeePage(_Document):
+    """The OEE of equipment over production dates, until now where the last is not over."""
+
+    first: date
+    last: date
+    equipment: list[OeeShown]
