@@ -108,7 +108,14 @@ def test_a_component_that_may_not_go_in_is_refused_with_its_code(scan, more, cod
 
 
 def test_every_code_has_words():
-    shared = {"SERIAL_HOLD", "SERIAL_SCRAPPED", "SERIAL_COMPLETED", "LOT_HOLD", "LOT_NOT_RELEASED"}
+    shared = {
+        "COMPONENT_MISSING",
+        "SERIAL_HOLD",
+        "SERIAL_SCRAPPED",
+        "SERIAL_COMPLETED",
+        "LOT_HOLD",
+        "LOT_NOT_RELEASED",
+    }
     assert {each.value for each in _WORDS} | shared == {each.value for each in Reason}
 
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from andon_mes.components.model import BomItem, Kind, Missing
 from andon_mes.lots.model import LotStatus
-from andon_mes.processes.decide import decide_completion, decide_outcome, decide_start
+from andon_mes.processes.decide import decide_completion, decide_outcome, decide_start, validate
 from andon_mes.processes.model import (
     Attempt,
     AttemptStatus,
@@ -14,12 +15,11 @@ from andon_mes.processes.model import (
     BeginAndClose,
     Close,
     Outcome,
-    Refuse,
     Report,
     Same,
     Situation,
 )
-from andon_mes.processes.refusals import Refusal, problem_of
+from andon_mes.processes.refusals import Refusal, Refuse, problem_of
 from andon_mes.serials.model import SerialStatus
 
 T0 = datetime(2025, 11, 10, 3, tzinfo=UTC)
@@ -49,11 +49,21 @@ def attempts(**histories):
 
 
 def a_situation(
-    *, lot=LotStatus.IN_PROGRESS, serial=SerialStatus.WAITING, held_from=None, reworks=0, **histories
+    *,
+    lot=LotStatus.IN_PROGRESS,
+    serial=SerialStatus.WAITING,
+    held_from=None,
+    reworks=0,
+    known=None,
+    **histories,
 ):
-    return Situation(lot, serial, held_from, ("SPRING", "LMA", "PACK"), attempts(**histories), reworks)
+    """`known` is what else a situation may hold; `SPRING=[PASS]` the histories."""
+    route = ("SPRING", "LMA", "PACK")
+    return Situation(lot, serial, held_from, route, attempts(**histories), reworks, **(known or {}))
 
 
+SHORT = Missing(BomItem("spring", "SPRING", Kind.LOT, 2), 1)
+OPTIONAL = {"optional": frozenset({"LMA"})}
 STARTS = [
     ("a new serial may start the first process", a_situation(), "SPRING", Begin(1)),
     ("and the next one once it has passed", a_situation(SPRING=[PASS]), "LMA", Begin(1)),
@@ -94,6 +104,47 @@ STARTS = [
         "SPRING",
         Refusal.REWORK_LIMIT,
     ),
+    (
+        "a fourth attempt that quality granted",
+        a_situation(SPRING=[FAIL, FAIL, FAIL], serial=SerialStatus.REWORK),
+        "SPRING",
+        Begin(4),
+    ),
+    ("a lot that closes lets begun serials end", a_situation(lot=LotStatus.CLOSING), "SPRING", Begin(1)),
+    ("what is optional may be left out", a_situation(SPRING=[PASS], known=OPTIONAL), "PACK", Begin(1)),
+    ("or done", a_situation(SPRING=[PASS], known=OPTIONAL), "LMA", Begin(1)),
+    (
+        "but not after it failed",
+        a_situation(SPRING=[PASS], LMA=[FAIL], known=OPTIONAL),
+        "PACK",
+        Refusal.ROUTE_PREVIOUS_NOT_PASSED,
+    ),
+    (
+        "nor once the serial is past it",
+        a_situation(SPRING=[PASS], PACK=[FAIL, PASS], known=OPTIONAL),
+        "LMA",
+        Refusal.ROUTE_ALREADY_PASSED,
+    ),
+    (
+        "what quality accepted as it is counts as passed",
+        a_situation(SPRING=[FAIL], known={"accepted": frozenset({"SPRING"})}),
+        "LMA",
+        Begin(1),
+    ),
+    ("a held process", a_situation(known={"held": {"SPRING": "drift"}}), "SPRING", Refusal.PROCESS_HOLD),
+    ("another held process", a_situation(known={"held": {"LMA": "drift"}}), "SPRING", Begin(1)),
+    (
+        "a component that an earlier process must have",
+        a_situation(SPRING=[PASS], known={"missing": (SHORT,)}),
+        "LMA",
+        Refusal.COMPONENT_MISSING,
+    ),
+    (
+        "a component of this process is not asked before its completion",
+        a_situation(known={"missing": (SHORT,)}),
+        "SPRING",
+        Begin(1),
+    ),
     ("a process not on the route", a_situation(), "PAINT", Refusal.STATION_WRONG_PROCESS),
     ("a held lot", a_situation(lot=LotStatus.HOLD), "SPRING", Refusal.LOT_HOLD),
     ("a draft", a_situation(lot=LotStatus.DRAFT), "SPRING", Refusal.LOT_NOT_RELEASED),
@@ -111,8 +162,28 @@ def test_start(seen, process, expected):
     assert (decision.code if isinstance(decision, Refuse) else decision) == expected
 
 
+@pytest.mark.parametrize(
+    ("seen", "process"), [case[1:3] for case in STARTS], ids=[case[0] for case in STARTS]
+)
+def test_a_validation_fails_in_the_part_that_refuses_the_start(seen, process):
+    found = validate(seen, process)
+    parts = [found.status, found.route, found.trace, found.station]
+    decision = decide_start(seen, process)
+    if isinstance(decision, Begin):
+        assert parts == [None] * 4
+    else:
+        assert next(each for each in parts if each) == decision
+
+
 def completion(
-    seen, process="SPRING", *, digest="new", at=LATER, attempt_id=None, number=None, infers_start=True
+    seen,
+    process="SPRING",
+    *,
+    digest="new",
+    at=LATER,
+    attempt_id=None,
+    number=None,
+    infers_start=True,
 ):
     return decide_completion(seen, Report(process, digest, at, attempt_id, number), infers_start=infers_start)
 
@@ -184,7 +255,28 @@ def test_what_is_held_is_not_completed(held, code):
     ],
 )
 def test_outcome(process, number, passed, reworks, expected):
-    assert decide_outcome(a_situation(reworks=reworks), process, number=number, passed=passed) == expected
+    before = {each: [PASS] for each in ("SPRING", "LMA")[: ("SPRING", "LMA", "PACK").index(process)]}
+    seen = a_situation(reworks=reworks, **before)
+    assert decide_outcome(seen, process, number=number, passed=passed) == expected
+
+
+@pytest.mark.parametrize(
+    ("optional", "expected"),
+    [
+        ({"LMA"}, Outcome(SerialStatus.WAITING, "LMA", opens_rework=False)),
+        ({"PACK"}, Outcome(SerialStatus.WAITING, "LMA", opens_rework=False)),
+        ({"LMA", "PACK"}, Outcome(SerialStatus.COMPLETED, None, opens_rework=False)),
+    ],
+)
+def test_a_serial_is_finished_when_all_that_must_be_has_passed(optional, expected):
+    seen = a_situation(known={"optional": frozenset(optional)})
+    assert decide_outcome(seen, "SPRING", number=1, passed=True) == expected
+
+
+def test_what_was_left_out_is_behind_a_serial_that_went_on():
+    seen = a_situation(SPRING=[PASS], known=OPTIONAL)
+    expected = Outcome(SerialStatus.COMPLETED, None, opens_rework=False)
+    assert decide_outcome(seen, "PACK", number=1, passed=True) == expected
 
 
 HISTORIES = ([], [OPEN], [PASS], [FAIL], [FAIL, PASS], [FAIL, OPEN], [FAIL, FAIL, FAIL], [ABORTED])
@@ -209,13 +301,13 @@ def may_start(seen, process):
     here = [each.status for each in seen.attempts if each.process == process]
     earlier = [each.status for each in seen.attempts if each.process == "SPRING"]
     return (
-        seen.lot in {LotStatus.RELEASED, LotStatus.IN_PROGRESS}
+        seen.lot in {LotStatus.RELEASED, LotStatus.IN_PROGRESS, LotStatus.CLOSING}
         and seen.serial
         in {SerialStatus.CREATED, SerialStatus.WAITING, SerialStatus.IN_PROCESS, SerialStatus.REWORK}
         and OPEN not in [each.status for each in seen.attempts]
         and PASS not in here
         and (process == "SPRING" or PASS in earlier)
-        and len(here) < 3
+        and (len(here) < 3 or seen.serial is SerialStatus.REWORK)
     )
 
 
@@ -230,7 +322,8 @@ def test_in_every_situation_a_completion_closes_only_what_is_open_and_not_held()
     for seen in every_situation():
         decision = completion(seen, "LMA")
         is_held = (
-            seen.lot not in {LotStatus.RELEASED, LotStatus.IN_PROGRESS} or seen.serial is SerialStatus.HOLD
+            seen.lot not in {LotStatus.RELEASED, LotStatus.IN_PROGRESS, LotStatus.CLOSING}
+            or seen.serial is SerialStatus.HOLD
         )
         match decision:
             case Close(attempt):

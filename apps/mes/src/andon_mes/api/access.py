@@ -14,6 +14,7 @@ class Caller:
 
     actor: Actor
     role: str
+    process: str | None = None
 
 
 def needs(resource: str, action: str) -> Any:

@@ -94,19 +94,27 @@ class SerialChangeBody(Body):
     changed_by: Name | None = None
 
 
-class StartBody(Report):
+class _Workplace(Report):
+    """Who and what works, as far as a station says it. `station` is also taken as `workstation`."""
+
+    equipment_id: Name | None = None
+    station: Name | None = Field(default=None, validation_alias=AliasChoices("station", "workstation"))
+    application_version: Annotated[str, Field(max_length=40, pattern=LINE)] | None = None
+    configuration_hash: Annotated[str, Field(max_length=80, pattern=LINE)] | None = None
+
+
+class StartBody(_Workplace):
     """POST process/start (docs/design/mes.md, rule 10). Typed numbers carry their check characters."""
 
     serial_number: Number
     process_code: Code
     operator_id: Name
-    equipment_id: Name | None = None
     timestamp: Instant
     checksum: Checksum | None = None
     is_keyed: YesOrNo = False
 
 
-class CompleteBody(Report):
+class CompleteBody(_Workplace):
     """POST process/complete (docs/design/mes.md, rule 10): by `process_data_id`, or by serial and process.
 
     The attempt's number may be said, also by the source's name `work_order`; it must agree.
@@ -131,3 +139,18 @@ class CompleteBody(Report):
     components: Reported = Field(default_factory=list)
     checksum: Checksum | None = None
     is_keyed: YesOrNo = False
+
+
+class UnitBody(Body):
+    """A serial to be validated."""
+
+    serial_number: Number
+    checksum: Checksum | None = None
+
+
+class ValidateBody(_Workplace):
+    """POST process/validate: may these serials start this process here? Without an operator none is asked."""
+
+    process_code: Code
+    operator_id: Name | None = None
+    units: Annotated[list[UnitBody], Field(min_length=1, max_length=100)]

@@ -4,7 +4,7 @@ Nothing is built from these: views.py and the stores make the documents, and a t
 """
 
 from datetime import date, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -137,6 +137,34 @@ class Completed(_Document):
     start_inferred: bool = False
     serial_status: SerialStatus | None = None
     current_process: str | None = None
+
+
+class ValidationShown(_Document):
+    """One part of a validation: `Passed`, `Failed` with why, or `Skipped` where nothing was asked of it."""
+
+    validation: Literal[
+        "UnitStatusValidation", "UnitRouteValidation", "UnitTraceValidation", "StationValidation"
+    ]
+    result: Literal["Passed", "Failed", "Skipped"]
+    code: str | None = None
+    message: str | None = None
+    message_ko: str | None = None
+
+
+class UnitValidated(_Document):
+    """A serial, whether it may start, and its parts in the order of IPC-2591 CFX ValidateUnits."""
+
+    serial_number: str
+    result: Literal["Passed", "Failed"]
+    validations: list[ValidationShown]
+
+
+class Validated(_Document):
+    """Whether every serial may start the process."""
+
+    process_code: str
+    result: Literal["Passed", "Failed"]
+    units: list[UnitValidated]
 
 
 class ProcessShown(_Document):

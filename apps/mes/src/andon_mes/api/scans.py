@@ -1,19 +1,22 @@
-"""POST process/start and process/complete: the path of every scan."""
+"""POST process/start, complete and validate: the path of every scan."""
 
 import hashlib
 import json
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 
-from andon_mes.api.bodies import CompleteBody, StartBody
+from andon_mes.api.access import Caller, needs
+from andon_mes.api.bodies import CompleteBody, StartBody, UnitBody, ValidateBody
 from andon_mes.api.context import Mes, ThisMes, question_of, reply
-from andon_mes.api.documents import WRITES, Completed, Data, Started
+from andon_mes.api.documents import READS, WRITES, Completed, Data, Started, Validated
 from andon_mes.idempotency.store import Answer, once
 from andon_mes.kernel.errors import Words, invalid
-from andon_mes.processes import controller, store
+from andon_mes.processes import controller, store, validation
 from andon_mes.processes.model import CompletionEvent, StartEvent
+from andon_mes.situations.store import Asked
 from andon_mes.store.engine import Connection
 
 _NOT_CONTENT = frozenset({"process_data_id", "checksum", "is_keyed"})
@@ -23,27 +26,25 @@ router = APIRouter(prefix="/api/v1/process", tags=["process"])
 
 
 @router.post("/start", status_code=201, response_model=Data[Started], responses=WRITES)
-async def start(mes: ThisMes, body: StartBody, request: Request) -> Response:
+async def start(
+    mes: ThisMes, caller: Annotated[Caller, needs("process", "create")], body: StartBody, request: Request
+) -> Response:
     """Begin work on a serial; 409 with a code when the interlock refuses."""
     asked, _ = await question_of(request, mes, "start")
     _require_checksum(body.is_keyed, body.checksum)
-    event = StartEvent(
-        body.serial_number,
-        body.process_code,
-        body.operator_id,
-        body.equipment_id,
-        body.timestamp,
-        body.checksum,
-    )
+    event = _start(body, caller)
     serving = mes.serving()
     answer = await mes.database.write(
-        lambda connection: once(connection, asked, lambda: controller.start(connection, event, serving))
+        lambda connection: once(connection, asked, lambda: controller.start(connection, event, serving)),
+        caller.actor,
     )
     return _counted(mes, answer)
 
 
 @router.post("/complete", response_model=Data[Completed], responses=WRITES)
-async def complete(mes: ThisMes, body: CompleteBody, request: Request) -> Response:
+async def complete(
+    mes: ThisMes, caller: Annotated[Caller, needs("process", "create")], body: CompleteBody, request: Request
+) -> Response:
     """Say how work on a serial ended; the answer says whether it passed its limits too."""
     asked, content = await question_of(request, mes, "complete")
     _require_checksum(body.is_keyed, body.checksum)
@@ -51,13 +52,61 @@ async def complete(mes: ThisMes, body: CompleteBody, request: Request) -> Respon
     serving = mes.serving()
 
     def work(connection: Connection) -> Answer:
-        event = _completion(connection, body, digest)
+        event = _completion(connection, body, caller, digest)
         return once(connection, asked, lambda: controller.complete(connection, event, content, serving))
 
-    return _counted(mes, await mes.database.write(work))
+    return _counted(mes, await mes.database.write(work, caller.actor))
 
 
-def _completion(connection: Connection, body: CompleteBody, digest: str) -> CompletionEvent:
+@router.post("/validate", response_model=Data[Validated], responses=READS)
+async def validate(
+    mes: ThisMes, caller: Annotated[Caller, needs("process", "read")], body: ValidateBody
+) -> Response:
+    """Whether serials may start a process here, each part answering for itself. Writes nothing."""
+    now = mes.clock.now()
+
+    def work(connection: Connection) -> list[dict[str, Any]]:
+        return [
+            validation.of_unit(connection, each.checksum, _asked(body, caller, each, now))
+            for each in body.units
+        ]
+
+    units = await mes.database.read(work)
+    is_passed = all(each["result"] == validation.PASSED for each in units)
+    result = validation.PASSED if is_passed else validation.FAILED
+    return JSONResponse({"data": {"process_code": body.process_code, "result": result, "units": units}})
+
+
+def _asked(body: ValidateBody, caller: Caller, unit: UnitBody, now: datetime) -> Asked:
+    return Asked(
+        serial_number=unit.serial_number,
+        process=body.process_code,
+        at=now,
+        operator_id=body.operator_id,
+        equipment_id=body.equipment_id,
+        station=body.station,
+        application_version=body.application_version,
+        configuration_hash=body.configuration_hash,
+        bound_to=caller.process,
+    )
+
+
+def _start(body: StartBody, caller: Caller) -> StartEvent:
+    return StartEvent(
+        serial_number=body.serial_number,
+        process=body.process_code,
+        operator_id=body.operator_id,
+        equipment_id=body.equipment_id,
+        at=body.timestamp,
+        checksum=body.checksum,
+        station=body.station,
+        application_version=body.application_version,
+        configuration_hash=body.configuration_hash,
+        bound_to=caller.process,
+    )
+
+
+def _completion(connection: Connection, body: CompleteBody, caller: Caller, digest: str) -> CompletionEvent:
     number, process = body.serial_number, body.process_code
     if (number is None or process is None) and body.process_data_id is not None:
         found = store.find_attempt_key(connection, body.process_data_id)
@@ -88,6 +137,11 @@ def _completion(connection: Connection, body: CompleteBody, digest: str) -> Comp
         defect_description=body.defect_description,
         checksum=body.checksum,
         components=tuple(each.scan() for each in body.components),
+        equipment_id=body.equipment_id,
+        station=body.station,
+        application_version=body.application_version,
+        configuration_hash=body.configuration_hash,
+        bound_to=caller.process,
     )
 
 

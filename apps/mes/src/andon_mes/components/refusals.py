@@ -117,14 +117,6 @@ _WORDS: dict[Reason, tuple[Words, Words, Words]] = {
         Words("{component} would be taken out", "{component}이(가) 분리됩니다"),
         Words("Say why in one sentence", "사유를 한 문장으로 적으세요"),
     ),
-    Reason.COMPONENT_MISSING: (
-        Words("A component is missing", "구성품이 누락되었습니다"),
-        Words(
-            "{process} needs {component}: {found} of {quantity} are there",
-            "{process} 공정에 {component} 필요: {quantity} 중 {found}",
-        ),
-        Words("Scan {component} and complete again", "{component}을(를) 스캔하고 다시 완료하세요"),
-    ),
 }
 
 

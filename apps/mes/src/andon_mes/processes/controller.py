@@ -26,14 +26,14 @@ from andon_mes.processes.model import (
     Close,
     CompletionEvent,
     Outcome,
-    Refuse,
     Report,
     Same,
     StartEvent,
 )
-from andon_mes.processes.refusals import Refusal, problem_of
-from andon_mes.processes.store import Result, Subject
+from andon_mes.processes.refusals import Refusal, Refuse, problem_of
+from andon_mes.processes.store import Result
 from andon_mes.serials.model import SerialStatus
+from andon_mes.situations.store import Subject, asked_of, find_subject
 from andon_mes.store.engine import Connection
 from andon_mes.store.history import Change
 
@@ -50,11 +50,8 @@ class Serving:
 
 
 def start(connection: Connection, event: StartEvent, serving: Serving) -> Answer:
-    """Open an attempt, or answer with the refusal.
-
-    Raises: InvalidInput when the process is none of the plant's.
-    """
-    subject = store.find_subject(connection, event.serial_number)
+    """Open an attempt, or answer with the refusal."""
+    subject = find_subject(connection, asked_of(event, serving.now))
     refused = _refused_identity(subject, event.serial_number, event.checksum)
     if refused is not None or subject is None:
         return refused or _refusal(Refuse(Refusal.SERIAL_UNKNOWN, {}), event.serial_number, subject)
@@ -85,7 +82,7 @@ def complete(connection: Connection, event: CompletionEvent, content: object, se
 
     Raises: InvalidInput when the defect code or a measurement cannot be used.
     """
-    subject = store.find_subject(connection, event.serial_number)
+    subject = find_subject(connection, asked_of(event, serving.now))
     refused = _refused_identity(subject, event.serial_number, event.checksum)
     if refused is not None or subject is None:
         return refused or _refusal(Refuse(Refusal.SERIAL_UNKNOWN, {}), event.serial_number, subject)
@@ -180,8 +177,7 @@ def _infer_start(
 ) -> tuple[Attempt, Subject]:
     """Open the attempt that nobody started, and say what the serial and its lot are now."""
     began = event.at - timedelta(seconds=event.cycle_time or 0)
-    start_event = StartEvent(event.serial_number, event.process, event.operator_id, None, began)
-    attempt = _begin(connection, subject, start_event, number, serving, inferred=True)
+    attempt = _begin(connection, subject, event.inferred_start(began), number, serving, inferred=True)
     lot = LotStatus.IN_PROGRESS if subject.seen.lot is LotStatus.RELEASED else subject.seen.lot
     seen = replace(subject.seen, serial=SerialStatus.IN_PROCESS, lot=lot)
     return attempt, replace(subject, seen=seen)

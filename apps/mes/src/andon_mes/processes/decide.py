@@ -6,6 +6,7 @@ station's cache.
 
 from datetime import datetime
 
+from andon_mes.kernel.errors import Words
 from andon_mes.lots.model import LotStatus
 from andon_mes.processes.model import (
     MOST_ATTEMPTS,
@@ -17,25 +18,39 @@ from andon_mes.processes.model import (
     Close,
     CompletionDecision,
     Outcome,
-    Refuse,
     Report,
     Same,
     Situation,
     StartDecision,
+    Validation,
 )
-from andon_mes.processes.refusals import Refusal
+from andon_mes.processes.refusals import Refusal, Refuse
+from andon_mes.processes.workplace import refused_here
 from andon_mes.serials.model import SerialStatus
 
-_OPEN_LOTS = frozenset({LotStatus.RELEASED, LotStatus.IN_PROGRESS})
+_OPEN_LOTS = frozenset({LotStatus.RELEASED, LotStatus.IN_PROGRESS, LotStatus.CLOSING})
 _CLOSED = frozenset({AttemptStatus.PASS, AttemptStatus.FAIL})
 
 
 def decide_start(seen: Situation, process: str) -> StartDecision:
     """Whether a serial may start `process`, and as which attempt."""
-    refused = _refused_by_state(seen, process) or _refused_by_route(seen, process)
-    if refused is not None:
-        return refused
-    return Begin(_count(seen, process) + 1)
+    refused = (
+        _refused_by_status(seen, process)
+        or _refused_by_route(seen, process)
+        or _refused_by_trace(seen, process)
+        or _refused_by_station(seen, process)
+    )
+    return refused or Begin(count(seen, process) + 1)
+
+
+def validate(seen: Situation, process: str) -> Validation:
+    """The same, but every part is asked and answers for itself."""
+    return Validation(
+        status=_refused_by_status(seen, process),
+        route=_refused_by_route(seen, process),
+        trace=_refused_by_trace(seen, process),
+        station=_refused_by_station(seen, process),
+    )
 
 
 def decide_completion(seen: Situation, report: Report, *, infers_start: bool) -> CompletionDecision:
@@ -74,30 +89,60 @@ def _decide_unstarted(seen: Situation, report: Report, *, infers_start: bool) ->
 def decide_outcome(seen: Situation, process: str, *, number: int, passed: bool) -> Outcome:
     """What closing attempt `number` of `process` makes of the serial."""
     if passed:
-        at = seen.route.index(process) + 1
-        if at == len(seen.route):
-            return Outcome(SerialStatus.COMPLETED, None, opens_rework=False)
-        return Outcome(SerialStatus.WAITING, seen.route[at], opens_rework=False)
+        return next_place(seen, passed_processes(seen) | {process})
     if number >= MOST_ATTEMPTS or seen.reworks >= MOST_REWORKS:
         return Outcome(SerialStatus.HOLD, process, opens_rework=False)
     return Outcome(SerialStatus.REWORK, process, opens_rework=True)
 
 
-def _refused_by_state(seen: Situation, process: str) -> Refuse | None:
-    if (refused := _refused_off_route(seen, process)) is not None:
-        return refused
+def next_place(seen: Situation, passed: frozenset[str]) -> Outcome:
+    """Where a serial belongs that has `passed` these: it waits for the next, or it is finished.
+
+    It is finished when no process is left that must be: what is optional at the end of a route may be left.
+    """
+    furthest = _furthest(seen, passed)
+    left = [
+        each
+        for place, each in enumerate(seen.route)
+        if each not in passed and (each not in seen.optional or place > furthest)
+    ]
+    if all(each in seen.optional for each in left):
+        return Outcome(SerialStatus.COMPLETED, None, opens_rework=False)
+    return Outcome(SerialStatus.WAITING, left[0], opens_rework=False)
+
+
+def passed_processes(seen: Situation) -> frozenset[str]:
+    """What the serial has behind it: passed, or accepted by quality as it is."""
+    return seen.accepted | {each.process for each in seen.attempts if each.status is AttemptStatus.PASS}
+
+
+def count(seen: Situation, process: str) -> int:
+    """Attempts at `process` so far, however they ended."""
+    return sum(each.process == process for each in seen.attempts)
+
+
+def _refused_by_status(seen: Situation, process: str) -> Refuse | None:
     if seen.serial is SerialStatus.SCRAPPED:
         return Refuse(Refusal.SERIAL_SCRAPPED, {})
     if seen.serial in {SerialStatus.COMPLETED, SerialStatus.SHIPPED}:
         return Refuse(Refusal.SERIAL_COMPLETED, {})
-    return _refused_by_hold(seen, process)
+    if (refused := _refused_by_hold(seen, process)) is not None:
+        return refused
+    if seen.serial is SerialStatus.DEFECTIVE:
+        is_over = count(seen, process) >= MOST_ATTEMPTS or seen.reworks >= MOST_REWORKS
+        return _limit(seen, process) if is_over else Refuse(Refusal.REWORK_REQUIRED, {})
+    return None
 
 
 def _refused_off_route(seen: Situation, process: str) -> Refuse | None:
     """Also what is open may be off the route: its process was taken out of use meanwhile."""
     if process in seen.route:
         return None
-    return Refuse(Refusal.STATION_WRONG_PROCESS, {"process": process})
+    why = Words(
+        f"The route of this product has no process {process}",
+        f"이 제품의 공정 순서에 {process} 공정이 없습니다",
+    )
+    return Refuse(Refusal.STATION_WRONG_PROCESS, {"process": process, "why": why})
 
 
 def _refused_by_hold(seen: Situation, process: str) -> Refuse | None:
@@ -113,21 +158,61 @@ def _refused_by_hold(seen: Situation, process: str) -> Refuse | None:
 
 
 def _refused_by_route(seen: Situation, process: str) -> Refuse | None:
+    if (refused := _refused_off_route(seen, process)) is not None:
+        return refused
     for each in seen.attempts:
         if each.status is AttemptStatus.IN_PROGRESS:
             where = f"{each.process} ({each.equipment_id})" if each.equipment_id else each.process
             return Refuse(Refusal.ATTEMPT_OPEN_ELSEWHERE, {"where": where})
-    passed = {each.process for each in seen.attempts if each.status is AttemptStatus.PASS}
+    refused = _refused_by_order(seen, process)
+    if refused is not None or seen.serial is SerialStatus.REWORK:
+        return refused  # who is in rework was let into it, by the rule or by quality
+    return _limit(seen, process) if count(seen, process) >= MOST_ATTEMPTS else None
+
+
+def _refused_by_order(seen: Situation, process: str) -> Refuse | None:
+    passed, place = passed_processes(seen), seen.route.index(process)
     if process in passed:
-        return Refuse(Refusal.ROUTE_ALREADY_PASSED, {"process": process})
-    for earlier in seen.route[: seen.route.index(process)]:
-        if earlier not in passed:
+        return Refuse(Refusal.ROUTE_ALREADY_PASSED, {"process": process, "passed": process})
+    furthest = _furthest(seen, passed)
+    if process in seen.optional and place < furthest:
+        return Refuse(Refusal.ROUTE_ALREADY_PASSED, {"process": process, "passed": seen.route[furthest]})
+    for earlier in seen.route[:place]:
+        if earlier not in passed and not _may_be_left_out(seen, earlier):
             return Refuse(Refusal.ROUTE_PREVIOUS_NOT_PASSED, {"process": process, "missing": earlier})
-    if _count(seen, process) >= MOST_ATTEMPTS:
-        return _limit(seen, process)
-    if seen.serial is SerialStatus.DEFECTIVE:
-        return _limit(seen, process) if seen.reworks >= MOST_REWORKS else Refuse(Refusal.REWORK_REQUIRED, {})
     return None
+
+
+def _may_be_left_out(seen: Situation, process: str) -> bool:
+    """What is optional may be left out, but not after it has failed."""
+    has_failed = any(e.process == process and e.status is AttemptStatus.FAIL for e in seen.attempts)
+    return process in seen.optional and not has_failed
+
+
+def _furthest(seen: Situation, passed: frozenset[str]) -> int:
+    return max((place for place, each in enumerate(seen.route) if each in passed), default=-1)
+
+
+def _refused_by_trace(seen: Situation, process: str) -> Refuse | None:
+    """Earlier processes have their components; those of this one may come with its completion."""
+    place = seen.route.index(process) if process in seen.route else 0
+    behind = passed_processes(seen) & set(seen.route[:place])
+    for each in seen.missing:
+        if each.item.process in behind:
+            about: dict[str, object] = {
+                "component": each.item.component,
+                "process": each.item.process,
+                "found": f"{each.found:g}",
+                "quantity": f"{each.item.quantity:g}",
+            }
+            return Refuse(Refusal.COMPONENT_MISSING, about)
+    return None
+
+
+def _refused_by_station(seen: Situation, process: str) -> Refuse | None:
+    if process in seen.held:
+        return Refuse(Refusal.PROCESS_HOLD, {"process": process, "reason": seen.held[process]})
+    return None if seen.workplace is None else refused_here(seen.workplace, process)
 
 
 def _is_meant(attempt: Attempt, report: Report) -> bool:
@@ -146,14 +231,10 @@ def _contradicts(here: list[Attempt], at: datetime) -> bool:
     return last.status is AttemptStatus.PASS or at <= last.completed_at
 
 
-def _count(seen: Situation, process: str) -> int:
-    return sum(each.process == process for each in seen.attempts)
-
-
 def _limit(seen: Situation, process: str) -> Refuse:
     about: dict[str, object] = {
         "process": process,
-        "attempts": _count(seen, process),
+        "attempts": count(seen, process),
         "reworks": seen.reworks,
     }
     return Refuse(Refusal.REWORK_LIMIT, about)

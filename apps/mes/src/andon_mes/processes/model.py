@@ -1,14 +1,16 @@
 """What happens to a serial at a process: events that arrive, attempts, and what is known when deciding."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from andon_mes.components.model import Scan
+from andon_mes.components.model import Missing, Scan
 from andon_mes.kernel.errors import Words
 from andon_mes.lots.model import LotStatus
-from andon_mes.processes.refusals import Refusal
+from andon_mes.processes.refusals import Refuse
+from andon_mes.processes.workplace import Workplace
 from andon_mes.serials.model import SerialStatus
 
 MOST_ATTEMPTS = 3
@@ -29,7 +31,10 @@ class AttemptStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StartEvent:
-    """A station says that work on a serial begins. `at` is the station's own aware time."""
+    """A station says that work on a serial begins. `at` is the station's own aware time.
+
+    `bound_to` is the process that the sender's credential is for; None when it is for none.
+    """
 
     serial_number: str
     process: str
@@ -37,6 +42,11 @@ class StartEvent:
     equipment_id: str | None
     at: datetime
     checksum: str | None = None
+    station: str | None = None
+    application_version: str | None = None
+    configuration_hash: str | None = None
+    bound_to: str | None = None
+    is_offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,27 @@ class CompletionEvent:
     defect_description: str | None = None
     checksum: str | None = None
     components: tuple[Scan, ...] = ()
+    equipment_id: str | None = None
+    station: str | None = None
+    application_version: str | None = None
+    configuration_hash: str | None = None
+    bound_to: str | None = None
+    is_offline: bool = False
+
+    def inferred_start(self, at: datetime) -> StartEvent:
+        """The start that nobody sent, at `at`."""
+        return StartEvent(
+            self.serial_number,
+            self.process,
+            self.operator_id,
+            self.equipment_id,
+            at,
+            station=self.station,
+            application_version=self.application_version,
+            configuration_hash=self.configuration_hash,
+            bound_to=self.bound_to,
+            is_offline=self.is_offline,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +112,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of a serial at a process, numbered from 1."""
+    """One attempt of a serial at a process, numbered from 1.
+
+    `violation` is the refusal that it would have met, had it not been made offline.
+    """
 
     id: int
     process: str
@@ -91,11 +125,18 @@ class Attempt:
     equipment_id: str | None = None
     completed_at: datetime | None = None
     digest: str | None = None
+    violation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that a decision may look at. `route` is the codes of the processes in their order."""
+    """All that a decision may look at. Nothing in it is asked from anywhere else.
+
+    `route` is the codes of the product's processes in their order, `optional` those that may be left out,
+    `accepted` those whose failed part quality lets go on as it is. `held` gives the reason for which nothing
+    starts at a process, `missing` the required components that are not in the serial. Without a `workplace`
+    nothing is asked of who and what works.
+    """
 
     lot: LotStatus
     serial: SerialStatus
@@ -103,6 +144,25 @@ class Situation:
     route: tuple[str, ...]
     attempts: tuple[Attempt, ...]
     reworks: int
+    optional: frozenset[str] = frozenset()
+    accepted: frozenset[str] = frozenset()
+    held: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[Missing, ...] = ()
+    workplace: Workplace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """A start, asked in parts, as IPC-2591 CFX does (ValidateUnits); a part that passes is None.
+
+    `status`: serial and lot are in no state that forbids it. `route`: it is the process's turn. `trace`:
+    what earlier processes had to record is there. `station`: operator, equipment and recipe fit.
+    """
+
+    status: Refuse | None
+    route: Refuse | None
+    trace: Refuse | None
+    station: Refuse | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +204,6 @@ class OpenWork:
             f"{self.serials} in work, the oldest {first.serial_number} at {first.process_code}",
             f"작업 중 {self.serials}개, 가장 오래된 것은 {first.process_code}의 {first.serial_number}",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """It may not be. `about` fills the words."""
-
-    code: Refusal
-    about: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)

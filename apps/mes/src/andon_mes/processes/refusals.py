@@ -1,6 +1,7 @@
 """Why a start or a completion is refused: stable codes, and words that name the next step."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from andon_mes.kernel.errors import Problem, Words
@@ -16,15 +17,30 @@ class Refusal(StrEnum):
     SERIAL_HOLD = "SERIAL_HOLD"
     SERIAL_SCRAPPED = "SERIAL_SCRAPPED"
     SERIAL_COMPLETED = "SERIAL_COMPLETED"
+    PROCESS_HOLD = "PROCESS_HOLD"
     STATION_WRONG_PROCESS = "STATION_WRONG_PROCESS"
     ROUTE_PREVIOUS_NOT_PASSED = "ROUTE_PREVIOUS_NOT_PASSED"
     ROUTE_ALREADY_PASSED = "ROUTE_ALREADY_PASSED"
     ATTEMPT_OPEN_ELSEWHERE = "ATTEMPT_OPEN_ELSEWHERE"
     REWORK_LIMIT = "REWORK_LIMIT"
     REWORK_REQUIRED = "REWORK_REQUIRED"
+    OPERATOR_UNKNOWN = "OPERATOR_UNKNOWN"
+    OPERATOR_NOT_QUALIFIED = "OPERATOR_NOT_QUALIFIED"
+    EQUIPMENT_DOWN = "EQUIPMENT_DOWN"
+    CALIBRATION_EXPIRED = "CALIBRATION_EXPIRED"
+    COMPONENT_MISSING = "COMPONENT_MISSING"
+    RECIPE_MISMATCH = "RECIPE_MISMATCH"
     START_MISSING = "START_MISSING"
     ATTEMPT_DISAGREES = "ATTEMPT_DISAGREES"
     ATTEMPT_CLOSED_DIFFERENTLY = "ATTEMPT_CLOSED_DIFFERENTLY"
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """It may not be. `about` fills the words; what is itself in two languages is given as Words."""
+
+    code: Refusal
+    about: dict[str, object]
 
 
 # code: title, what is known, what to do; English, then Korean. Braces are filled from what is known.
@@ -71,9 +87,17 @@ _WORDS: dict[Refusal, tuple[Words, Words, Words]] = {
         Words("Bring the part to shipping", "제품을 출하 구역으로 옮기세요"),
     ),
     Refusal.STATION_WRONG_PROCESS: (
-        Words("The process is not on this product's route", "이 제품의 공정이 아닙니다"),
-        Words("The route has no process {process}", "공정 순서에 {process} 공정이 없습니다"),
-        Words("Check which process this station is set to", "작업대의 공정 설정을 확인하세요"),
+        Words("The process is not done here", "이곳에서 할 수 없는 공정입니다"),
+        Words("{process} cannot start here: {why}", "{process} 공정을 여기서 시작할 수 없습니다: {why}"),
+        Words(
+            "Check which process this station is set to, or bring the part to the right one",
+            "작업대의 공정 설정을 확인하거나 제품을 맞는 작업대로 옮기세요",
+        ),
+    ),
+    Refusal.PROCESS_HOLD: (
+        Words("The process is on hold", "공정이 보류 중입니다"),
+        Words("Nothing starts at {process}: {reason}", "{process} 공정을 시작할 수 없습니다: {reason}"),
+        Words("Leave the part here and call quality", "제품을 그대로 두고 품질 담당자를 부르세요"),
     ),
     Refusal.ROUTE_PREVIOUS_NOT_PASSED: (
         Words("An earlier process is missing", "이전 공정이 완료되지 않았습니다"),
@@ -86,7 +110,8 @@ _WORDS: dict[Refusal, tuple[Words, Words, Words]] = {
     Refusal.ROUTE_ALREADY_PASSED: (
         Words("The process has already passed", "이미 통과한 공정입니다"),
         Words(
-            "Serial {serial} has passed {process}", "시리얼 {serial}은(는) {process} 공정을 이미 통과했습니다"
+            "Serial {serial} has passed {passed}, so {process} is behind it",
+            "시리얼 {serial}은(는) {passed} 공정을 통과하여 {process} 공정은 이미 지났습니다",
         ),
         Words("Bring the part to the next process", "제품을 다음 공정으로 옮기세요"),
     ),
@@ -107,6 +132,54 @@ _WORDS: dict[Refusal, tuple[Words, Words, Words]] = {
         Words("The defect has no rework yet", "불량에 대한 재작업이 지정되지 않았습니다"),
         Words("Serial {serial} is defective", "시리얼 {serial}은(는) 불량 상태입니다"),
         Words("Ask quality to open a rework", "품질 담당자에게 재작업 지시를 요청하세요"),
+    ),
+    Refusal.OPERATOR_UNKNOWN: (
+        Words("The operator is not known", "등록되지 않은 작업자입니다"),
+        Words("No active operator has the badge {operator}", "사번 {operator}의 작업자를 찾을 수 없습니다"),
+        Words(
+            "Scan your own badge, or ask the line lead to register it",
+            "본인 사원증을 스캔하거나 라인 리더에게 등록을 요청하세요",
+        ),
+    ),
+    Refusal.OPERATOR_NOT_QUALIFIED: (
+        Words("The operator is not qualified", "작업 자격이 없습니다"),
+        Words(
+            "{operator} has no valid qualification for {process}",
+            "작업자 {operator}에게 유효한 {process} 공정 자격이 없습니다",
+        ),
+        Words(
+            "Let a qualified operator scan a badge, or ask the line lead",
+            "자격이 있는 작업자가 사원증을 스캔하거나 라인 리더에게 문의하세요",
+        ),
+    ),
+    Refusal.EQUIPMENT_DOWN: (
+        Words("The equipment is down", "설비를 사용할 수 없습니다"),
+        Words("{equipment} is {state}", "설비 {equipment} 상태: {state}"),
+        Words("Use another machine, or call maintenance", "다른 설비를 사용하거나 설비 보전팀을 부르세요"),
+    ),
+    Refusal.CALIBRATION_EXPIRED: (
+        Words("The calibration has expired", "교정 유효 기간이 지났습니다"),
+        Words("{equipment} was due on {due}", "설비 {equipment}의 교정 기한: {due}"),
+        Words("Use another machine, or have it calibrated", "다른 설비를 사용하거나 교정을 의뢰하세요"),
+    ),
+    Refusal.COMPONENT_MISSING: (
+        Words("A component is missing", "구성품이 누락되었습니다"),
+        Words(
+            "{process} needs {component}: {found} of {quantity} are there",
+            "{process} 공정에 {component} 필요: {quantity} 중 {found}",
+        ),
+        Words(
+            "Scan {component} at {process} and try again",
+            "{process} 공정에서 {component}을(를) 스캔하고 다시 시도하세요",
+        ),
+    ),
+    Refusal.RECIPE_MISMATCH: (
+        Words("The station runs another version", "작업대 프로그램 또는 설정이 다릅니다"),
+        Words(
+            "{process} needs {needed}, this station has {has}",
+            "{process} 공정 요구: {needed}, 현재 작업대: {has}",
+        ),
+        Words("Let the station update, then scan again", "작업대를 업데이트한 후 다시 스캔하세요"),
     ),
     Refusal.START_MISSING: (
         Words("The process was not started", "공정이 시작되지 않았습니다"),
@@ -140,9 +213,8 @@ _WORDS: dict[Refusal, tuple[Words, Words, Words]] = {
 
 def problem_of(refusal: Refusal, about: Mapping[str, object]) -> Problem:
     """The refusal as a problem, its words filled from `about`; what is not known shows as "-"."""
-    known = _Known({key: str(value) for key, value in about.items()})
     title, detail, fix = _WORDS[refusal]
-    return Problem(refusal.value, title, _fill(detail, known), _fill(fix, known))
+    return Problem(refusal.value, title, _fill(detail, about), _fill(fix, about))
 
 
 class _Known(dict[str, str]):
@@ -150,5 +222,9 @@ class _Known(dict[str, str]):
         return "-"
 
 
-def _fill(words: Words, known: Mapping[str, str]) -> Words:
-    return Words(words.en.format_map(known), words.ko.format_map(known))
+def _fill(words: Words, about: Mapping[str, object]) -> Words:
+    english, korean = _Known(), _Known()
+    for key, value in about.items():
+        said = value if isinstance(value, Words) else Words(str(value), str(value))
+        english[key], korean[key] = said.en, said.ko
+    return Words(words.en.format_map(english), words.ko.format_map(korean))

@@ -19,10 +19,10 @@ from andon_mes.processes.model import (
     OpenSerial,
     OpenWork,
     Place,
-    Situation,
     StartEvent,
 )
 from andon_mes.serials.model import SerialStatus
+from andon_mes.situations.store import Subject
 from andon_mes.store import counters, history
 from andon_mes.store.history import Change
 from andon_mes.store.schema import (
@@ -33,7 +33,6 @@ from andon_mes.store.schema import (
     lots,
     process_data,
     processes,
-    product_models,
     reworks,
     serials,
 )
@@ -41,53 +40,6 @@ from andon_mes.store.schema import (
 COMPLETIONS = "completions"
 """The counter that numbers completions in the order of their commits; evidence reads from it on."""
 
-_SUBJECT = (
-    sa.select(
-        serials.c.id,
-        serials.c.serial_number,
-        serials.c.checksum,
-        serials.c.status,
-        serials.c.held_from,
-        serials.c.started_at,
-        serials.c.lot_id,
-        lots.c.lot_number,
-        lots.c.status.label("lot_status"),
-        product_models.c.bom,
-        sa.select(sa.func.count())
-        .where(reworks.c.serial_id == serials.c.id)
-        .scalar_subquery()
-        .label("reworks"),
-    )
-    .join(lots, lots.c.id == serials.c.lot_id)
-    .join(product_models, product_models.c.id == lots.c.product_model_id)
-    .where(serials.c.serial_number == sa.bindparam("number"))
-    .with_for_update(of=serials)
-)
-_ATTEMPTS = (
-    sa.select(
-        process_data.c.id,
-        processes.c.code,
-        process_data.c.attempt,
-        process_data.c.status,
-        process_data.c.started_at,
-        process_data.c.equipment_id,
-        process_data.c.completed_at,
-        process_data.c.completion_digest,
-    )
-    .join(processes, processes.c.id == process_data.c.process_id)
-    .where(process_data.c.serial_id == sa.bindparam("serial_id"))
-    .order_by(process_data.c.id)
-)
-_ROUTE = (
-    sa.select(
-        processes.c.id,
-        processes.c.code,
-        processes.c.infers_start,
-        processes.c.is_active,
-    )
-    .where(processes.c.is_active)
-    .order_by(processes.c.sequence_order)
-)
 _DEFECTS = sa.select(defect_codes.c.code).where(
     defect_codes.c.process_id == sa.bindparam("process_id"), defect_codes.c.is_active
 )
@@ -144,22 +96,6 @@ _MOVE_SERIAL = sa.update(serials).where(serials.c.id == sa.bindparam("serial_id"
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """The serial in hand, its lot, and the ids that writing needs."""
-
-    serial_id: int
-    serial_number: str
-    checksum: str
-    started_at: datetime | None
-    lot_id: int
-    lot_number: str
-    process_ids: dict[str, int]
-    infers_start: dict[str, bool]
-    has_components: bool
-    seen: Situation
-
-
-@dataclass(frozen=True, slots=True)
 class Result:
     """How an attempt ended, as it is written."""
 
@@ -168,35 +104,6 @@ class Result:
     breaches: list[Breach]
     cycle_time: float | None
     release: str
-
-
-def find_subject(connection: sa.Connection, number: str) -> Subject | None:
-    """All that a decision about the serial may look at; None when there is no such serial."""
-    row = connection.execute(_SUBJECT, {"number": number}).one_or_none()
-    if row is None:
-        return None
-    route = connection.execute(_ROUTE).all()
-    attempts = connection.execute(_ATTEMPTS, {"serial_id": row.id}).all()
-    seen = Situation(
-        lot=LotStatus(row.lot_status),
-        serial=SerialStatus(row.status),
-        held_from=SerialStatus(row.held_from) if row.held_from else None,
-        route=tuple(each.code for each in route),
-        attempts=tuple(_attempt(each) for each in attempts),
-        reworks=row.reworks,
-    )
-    return Subject(
-        serial_id=row.id,
-        serial_number=row.serial_number,
-        checksum=row.checksum,
-        started_at=row.started_at,
-        lot_id=row.lot_id,
-        lot_number=row.lot_number,
-        process_ids={each.code: each.id for each in route},
-        infers_start={each.code: each.infers_start for each in route},
-        has_components=bool(row.bom),
-        seen=seen,
-    )
 
 
 def find_attempt_key(connection: sa.Connection, attempt_id: int) -> tuple[str, str] | None:
@@ -268,7 +175,11 @@ def open_attempt(
         "recorded_at": now,
         "operator_id": event.operator_id,
         "equipment_id": event.equipment_id,
+        "station": event.station,
+        "application_version": event.application_version,
+        "configuration_hash": event.configuration_hash,
         "start_inferred": inferred,
+        "is_offline": event.is_offline,
         "created_at": now,
         "updated_at": now,
     }
@@ -403,17 +314,4 @@ def unknown_process(field: str, value: str, known: list[str]) -> InvalidInput:
         Words(f"There is no process {value!r}", f"공정 {value!r}이(가) 없습니다"),
         Words(f"Use one of: {listed}", f"다음 중 하나를 사용하세요: {listed}"),
         code="PROCESS_UNKNOWN",
-    )
-
-
-def _attempt(row: Any) -> Attempt:
-    return Attempt(
-        id=row.id,
-        process=row.code,
-        number=row.attempt,
-        status=AttemptStatus(row.status),
-        started_at=row.started_at,
-        equipment_id=row.equipment_id,
-        completed_at=row.completed_at,
-        digest=row.completion_digest,
     )
