@@ -26,6 +26,7 @@ from andon_mes.reworks.model import NewRework
 from andon_mes.serials import store as serials
 from andon_mes.serials.decide import decide_change
 from andon_mes.serials.model import SerialAction, SerialStatus
+from andon_mes.situations.store import Asked, find_subject
 from andon_mes.store.engine import Connection
 from andon_mes.store.history import Change
 
@@ -163,7 +164,7 @@ def _move(connection: Connection, defect: Defect, after: SerialStatus, change: C
 
 def _move_on(connection: Connection, defect: Defect, change: Change) -> None:
     """Take the serial past the process at which it failed, as a pass would have."""
-    subject = attempts.find_subject(connection, defect.serial_number)
+    subject = find_subject(connection, Asked(defect.serial_number, defect.process, change.at))
     if subject is None:
         return
     outcome = decide_outcome(subject.seen, defect.process, number=1, passed=True)
