@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
-from andon_mes.api import components, contested, defects, line, lots, reports, reworks, scans
+from andon_mes.api import components, contested, defects, line, lots, recalls, reports, reworks, scans
 from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import Mes, ThisMes
 from andon_mes.api.documents import READS, WATCHED, Alive, Data, DefectShown, ProcessShown, Ready
@@ -39,6 +39,7 @@ def endpoints() -> list[BaseRoute]:
             defects.router,
             reworks.router,
             contested.router,
+            recalls.router,
             reports.router,
             line.router,
             _configured,

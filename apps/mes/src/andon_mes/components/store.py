@@ -10,6 +10,8 @@ from andon_mes.components.model import BomItem, Elsewhere, Holder, Scan, Take, U
 from andon_mes.kernel.errors import NotFound, Problem, Words
 from andon_mes.lots.model import LotStatus
 from andon_mes.processes.refusals import Refusal, problem_of
+from andon_mes.recalls import store as recalls
+from andon_mes.recalls.model import Target
 from andon_mes.serials.model import SerialStatus
 from andon_mes.store.schema import component_uses, lots, process_data, processes, product_models, serials
 from andon_mes.store.tables.columns import UtcDateTime
@@ -66,25 +68,24 @@ _HELD_BY = (
         component_uses.c.removed_at.is_(None),
     )
 )
-_OWN = sa.select(serials.c.status).where(serials.c.serial_number == sa.bindparam("number"))
-# Whether the serial `number` is `inner_id`, or holds it at any depth: from the inner one up to all it is in.
+_OWN = sa.select(serials.c.id, serials.c.status).where(serials.c.serial_number == sa.bindparam("number"))
+# Whether `outer_id` is `inner_id`, or holds it at any depth: from the inner one up to all it is in.
 _CONTAINS = sa.text("""
-    with recursive above (id, serial_number) as (
-        select id, serial_number from serials where id = :inner_id
+    with recursive above (id) as (
+        select id from serials where id = :inner_id
         union
-        select s.id, s.serial_number from above
-        join component_uses u on u.component_serial = above.serial_number and u.removed_at is null
-        join serials s on s.id = u.serial_id
+        select u.serial_id from above
+        join component_uses u on u.subassembly_id = above.id and u.removed_at is null
     )
-    select 1 from above where serial_number = :number limit 1
+    select 1 from above where id = :outer_id limit 1
 """)
 # Nothing is returned where another serial took the component in this very moment (component_uses_one_place).
 _INSERT = sa.text("""
     insert into component_uses
-        (serial_id, process_data_id, component, component_serial, component_lot, quantity, operator_id,
-         scanned_at)
-    values (:serial_id, :process_data_id, :component, :component_serial, :component_lot, :quantity,
-            :operator_id, :scanned_at)
+        (serial_id, process_data_id, component, component_serial, component_lot, subassembly_id, quantity,
+         operator_id, scanned_at)
+    values (:serial_id, :process_data_id, :component, :component_serial, :component_lot, :subassembly_id,
+            :quantity, :operator_id, :scanned_at)
     on conflict do nothing returning id
 """).bindparams(sa.bindparam("scanned_at", type_=UtcDateTime()))
 _REMOVE = (
@@ -146,27 +147,32 @@ def find_open_attempt(connection: sa.Connection, serial_id: int, process: str) -
 def look_elsewhere(connection: sa.Connection, taker: Taker, scan: Scan) -> Elsewhere:
     """What is known of the scanned number beside the serial that takes it."""
     number = scan.component_serial
+    target = Target(number, scan.component_lot, scan.component)
+    recall = recalls.find_open(connection, target)
     if number is None:
-        return Elsewhere()
-    own = connection.execute(_OWN, {"number": number}).scalar_one_or_none()
+        return Elsewhere(recall=recall)
+    own = connection.execute(_OWN, {"number": number}).one_or_none()
     held_by = [
         row.serial_number
         for row in connection.execute(_HELD_BY, {"number": number})
         if own is not None or row.component == scan.component
     ]
     is_around = own is not None and (
-        connection.execute(_CONTAINS, {"inner_id": taker.serial_id, "number": number}).first() is not None
+        connection.execute(_CONTAINS, {"inner_id": taker.serial_id, "outer_id": own.id}).first() is not None
     )
     return Elsewhere(
         is_in=held_by[0] if held_by else None,
-        status=SerialStatus(own) if own else None,
+        status=SerialStatus(own.status) if own else None,
         contains_holder=is_around,
+        recall=recall,
     )
 
 
 def insert_use(connection: sa.Connection, serial_id: int, take: Take, booked: Booked) -> int | None:
     """Write the use; its id, or None when another serial has the component meanwhile."""
+    own = connection.execute(_OWN, {"number": take.scan.component_serial}).one_or_none()
     values = {
+        "subassembly_id": own.id if own else None,
         "serial_id": serial_id,
         "process_data_id": booked.attempt_id,
         "component": take.scan.component,

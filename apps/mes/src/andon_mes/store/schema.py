@@ -30,6 +30,8 @@ from andon_mes.store.tables.production import (
     label_prints,
     lots,
     process_data,
+    recall_units,
+    recalls,
     serials,
 )
 from andon_mes.store.tables.quality import defects, reworks, spc_baselines, spc_points, spc_signals
@@ -70,6 +72,8 @@ __all__ = [
     "processes",
     "product_models",
     "qualifications",
+    "recall_units",
+    "recalls",
     "refresh_tokens",
     "reworks",
     "serials",

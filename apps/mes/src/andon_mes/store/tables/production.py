@@ -125,6 +125,8 @@ component_uses = sa.Table(
     text("component", 50),
     text("component_serial", 100, nullable=True),
     text("component_lot", 100, nullable=True),
+    # Where the component is a serial of this MES: genealogy goes on through it.
+    of("serials", name="subassembly_id", nullable=True),
     sa.Column("quantity", sa.Float, nullable=False),
     text("operator_id", 100, nullable=True),
     at("scanned_at"),
@@ -143,6 +145,42 @@ component_uses = sa.Table(
         postgresql_where=sa.text("component_serial is not null and removed_at is null"),
     ),
     sa.Index("component_uses_by_component_serial", "component_serial"),
+    sa.Index(
+        "component_uses_by_subassembly",
+        "subassembly_id",
+        sqlite_where=sa.text("subassembly_id is not null"),
+        postgresql_where=sa.text("subassembly_id is not null"),
+    ),
+)
+
+recalls = sa.Table(
+    "recalls",
+    metadata,
+    id_(),
+    text("number", 20, unique=True),
+    # What is recalled: a component's serial or lot number, of one component where it is named.
+    text("component", 50, nullable=True),
+    text("component_serial", 100, nullable=True),
+    text("component_lot", 100, nullable=True),
+    text("reason", 500),
+    text("opened_by", 100),
+    at("opened_at"),
+    text("ended_by", 100, nullable=True),
+    at("ended_at", nullable=True),
+    text("end_reason", 500, nullable=True),
+    sa.Index("recalls_by_component_serial", "component_serial"),
+    sa.Index("recalls_by_component_lot", "component_lot"),
+)
+
+recall_units = sa.Table(
+    "recall_units",
+    metadata,
+    sa.Column("recall_id", sa.Integer, sa.ForeignKey("recalls.id"), primary_key=True),
+    sa.Column("serial_id", sa.Integer, sa.ForeignKey("serials.id"), primary_key=True),
+    # Where it was when the recall found it, and what became of it then (recalls/model.py).
+    text("status", 20),
+    text("outcome", 20),
+    sa.Index("recall_units_by_serial", "serial_id"),
 )
 
 label_prints = sa.Table(

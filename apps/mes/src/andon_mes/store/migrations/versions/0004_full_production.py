@@ -56,6 +56,7 @@ def upgrade() -> None:
         sa.Column("component", sa.String(length=50), nullable=False),
         sa.Column("component_serial", sa.String(length=100), nullable=True),
         sa.Column("component_lot", sa.String(length=100), nullable=True),
+        sa.Column("subassembly_id", sa.Integer(), nullable=True),
         sa.Column("quantity", sa.Float(), nullable=False),
         sa.Column("operator_id", sa.String(length=100), nullable=True),
         sa.Column("scanned_at", sa.DateTime(timezone=True), nullable=False),
@@ -68,6 +69,10 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["serial_id"],
+            ["serials.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["subassembly_id"],
             ["serials.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
@@ -85,6 +90,49 @@ def upgrade() -> None:
         sqlite_where=sa.text("component_serial is not null and removed_at is null"),
         postgresql_where=sa.text("component_serial is not null and removed_at is null"),
     )
+    op.create_index(
+        "component_uses_by_subassembly",
+        "component_uses",
+        ["subassembly_id"],
+        unique=False,
+        sqlite_where=sa.text("subassembly_id is not null"),
+        postgresql_where=sa.text("subassembly_id is not null"),
+    )
+    op.create_table(
+        "recalls",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("number", sa.String(length=20), nullable=False),
+        sa.Column("component", sa.String(length=50), nullable=True),
+        sa.Column("component_serial", sa.String(length=100), nullable=True),
+        sa.Column("component_lot", sa.String(length=100), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("opened_by", sa.String(length=100), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_by", sa.String(length=100), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("end_reason", sa.String(length=500), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("number"),
+    )
+    op.create_index("recalls_by_component_serial", "recalls", ["component_serial"], unique=False)
+    op.create_index("recalls_by_component_lot", "recalls", ["component_lot"], unique=False)
+    op.create_table(
+        "recall_units",
+        sa.Column("recall_id", sa.Integer(), nullable=False),
+        sa.Column("serial_id", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recall_id"],
+            ["recalls.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["serial_id"],
+            ["serials.id"],
+        ),
+        sa.PrimaryKeyConstraint("recall_id", "serial_id"),
+    )
+    op.create_index("recall_units_by_serial", "recall_units", ["serial_id"], unique=False)
     op.create_table(
         "label_prints",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
@@ -291,6 +339,8 @@ def downgrade() -> None:
     op.drop_table("spc_points")
     op.drop_table("defects")
     op.drop_table("label_prints")
+    op.drop_table("recall_units")
+    op.drop_table("recalls")
     op.drop_table("component_uses")
     op.drop_index("process_data_by_completion", "process_data")
     op.drop_column("process_data", "violation")

@@ -1,0 +1,100 @@
+"""What is recalled, what becomes of each unit that contains it, and a recall as it is kept."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from andon_mes.kernel.errors import Conflict, Problem, Words
+from andon_mes.serials.model import SerialStatus
+
+
+class Outcome(StrEnum):
+    """What a recall does with a unit. A finished one is held, too: it is still in the house."""
+
+    HELD = "HELD"
+    ALREADY_HELD = "ALREADY_HELD"
+    SHIPPED = "SHIPPED"
+    SCRAPPED = "SCRAPPED"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A component's serial or lot number, one of them; of `component` alone where it is named.
+
+    A number of this MES's own - a serial, a lot - is found as well: that serial, the serials of that lot.
+    """
+
+    component_serial: str | None = None
+    component_lot: str | None = None
+    component: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """A recall as it is kept. Until it is ended, what it names goes into no product."""
+
+    id: int
+    number: str
+    target: Target
+    reason: str
+    opened_by: str
+    opened_at: datetime
+    ended_by: str | None
+    ended_at: datetime | None
+    end_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A serial that contains what is recalled, at any depth: where it was when it was found, and is now."""
+
+    serial_number: str
+    lot_number: str
+    found_status: str
+    status: str
+    outcome: Outcome
+    shipped_at: datetime | None
+
+
+def number_of(sequence: int) -> str:
+    """The recall's number; it stands in the reason of every hold that it makes."""
+    return f"RC-{sequence:06d}"
+
+
+def outcome_of(status: SerialStatus) -> Outcome:
+    """What a recall does with a unit in this status."""
+    match status:
+        case SerialStatus.SHIPPED:
+            return Outcome.SHIPPED
+        case SerialStatus.SCRAPPED:
+            return Outcome.SCRAPPED
+        case SerialStatus.HOLD:
+            return Outcome.ALREADY_HELD
+        case (
+            SerialStatus.CREATED
+            | SerialStatus.WAITING
+            | SerialStatus.IN_PROCESS
+            | SerialStatus.COMPLETED
+            | SerialStatus.DEFECTIVE
+            | SerialStatus.REWORK
+        ):
+            return Outcome.HELD
+        case _:
+            assert_never(status)
+
+
+def require_open(recall: Recall) -> None:
+    """Raises: Conflict (RECALL_ENDED) when the recall is over."""
+    if recall.ended_at is not None:
+        raise Conflict(
+            Problem(
+                "RECALL_ENDED",
+                Words("The recall is over", "이미 종료된 리콜입니다"),
+                Words(
+                    f"{recall.number} was ended by {recall.ended_by}",
+                    f"{recall.number}은(는) {recall.ended_by}이(가) 종료했습니다",
+                ),
+                Words("Open another one where it is needed", "필요하면 새 리콜을 등록하세요"),
+            )
+        )
