@@ -34,7 +34,15 @@ from andon_mes.store.tables.production import (
     recalls,
     serials,
 )
-from andon_mes.store.tables.quality import defects, reworks, spc_baselines, spc_points, spc_signals
+from andon_mes.store.tables.quality import (
+    defects,
+    reworks,
+    spc_baselines,
+    spc_cursors,
+    spc_points,
+    spc_signals,
+    spc_streams,
+)
 from andon_mes.store.tables.records import (
     access_logs,
     audit_log,
@@ -78,8 +86,10 @@ __all__ = [
     "reworks",
     "serials",
     "spc_baselines",
+    "spc_cursors",
     "spc_points",
     "spc_signals",
+    "spc_streams",
     "status_history",
     "users",
 ]

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from andon_mes.store.tables.columns import at, flag, id_, json, metadata, of, text
+from andon_mes.store.tables.columns import BigId, at, flag, id_, json, metadata, of, text
 
 reworks = sa.Table(
     "reworks",
@@ -54,20 +54,39 @@ defects = sa.Table(
     sa.Index("defects_by_status", "status", "opened_at"),
 )
 
+spc_cursors = sa.Table(
+    "spc_cursors",
+    metadata,
+    sa.Column("characteristic_id", sa.Integer, sa.ForeignKey("characteristics.id"), primary_key=True),
+    # Up to here its points have been taken.
+    sa.Column("completion_seq", BigId, nullable=False),
+)
+
+spc_streams = sa.Table(
+    "spc_streams",
+    metadata,
+    of("characteristics"),
+    of("product_models"),
+    # How many points there are, and how many subgroups have been judged.
+    sa.Column("points", sa.Integer, nullable=False),
+    sa.Column("judged", sa.Integer, nullable=False),
+    sa.PrimaryKeyConstraint("characteristic_id", "product_model_id"),
+)
+
 spc_points = sa.Table(
     "spc_points",
     metadata,
     of("characteristics"),
-    # From 1, in the order of completion_seq: what is in a subgroup never changes.
+    of("product_models"),
+    # From 1 within both, in the order of completion_seq: what is in a subgroup never changes.
     sa.Column("ordinal", sa.Integer, nullable=False),
     of("process_data", name="process_data_id"),
-    of("product_models"),
-    sa.Column("completion_seq", sa.Integer, nullable=False),
     at("measured_at"),
     # In `unit`, which was the characteristic's when the point was taken.
     sa.Column("value", sa.Float, nullable=False),
     text("unit", 20),
-    sa.PrimaryKeyConstraint("characteristic_id", "ordinal"),
+    sa.PrimaryKeyConstraint("characteristic_id", "product_model_id", "ordinal"),
+    sa.Index("spc_points_by_time", "characteristic_id", "product_model_id", "measured_at"),
 )
 
 spc_baselines = sa.Table(
@@ -75,6 +94,7 @@ spc_baselines = sa.Table(
     metadata,
     id_(),
     of("characteristics"),
+    of("product_models"),
     # The points that the limits are estimated from, both inclusive.
     sa.Column("first_ordinal", sa.Integer, nullable=False),
     sa.Column("last_ordinal", sa.Integer, nullable=False),
@@ -82,7 +102,7 @@ spc_baselines = sa.Table(
     text("reason", 500),
     text("set_by", 100),
     at("set_at"),
-    sa.Index("spc_baselines_by_characteristic", "characteristic_id", "id"),
+    sa.Index("spc_baselines_by_characteristic", "characteristic_id", "product_model_id"),
 )
 
 spc_signals = sa.Table(
@@ -94,6 +114,7 @@ spc_signals = sa.Table(
     of("processes", name="process_id"),
     # Null where the chart is of the process, as a p chart is.
     of("characteristics", nullable=True),
+    of("product_models", nullable=True),
     of("process_data", name="process_data_id", nullable=True),
     text("rule", 40),
     text("chart", 10),

@@ -29,9 +29,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("is_defective"),
         postgresql_where=sa.text("is_defective"),
     )
-    op.add_column(
-        "reworks", sa.Column("is_granted", sa.Boolean(), server_default=sa.text("0"), nullable=False)
-    )
+    op.add_column("reworks", sa.Column("is_granted", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("contested_events", sa.Column("resolved_by", sa.String(length=100), nullable=True))
     op.add_column("contested_events", sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("contested_events", sa.Column("resolution", sa.String(length=500), nullable=True))
@@ -195,12 +193,37 @@ def upgrade() -> None:
     op.create_index("defects_by_serial", "defects", ["serial_id"], unique=False)
     op.create_index("defects_by_status", "defects", ["status", "opened_at"], unique=False)
     op.create_table(
+        "spc_cursors",
+        sa.Column("characteristic_id", sa.Integer(), nullable=False),
+        sa.Column("completion_seq", BIG, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["characteristic_id"],
+            ["characteristics.id"],
+        ),
+        sa.PrimaryKeyConstraint("characteristic_id"),
+    )
+    op.create_table(
+        "spc_streams",
+        sa.Column("characteristic_id", sa.Integer(), nullable=False),
+        sa.Column("product_model_id", sa.Integer(), nullable=False),
+        sa.Column("points", sa.Integer(), nullable=False),
+        sa.Column("judged", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["characteristic_id"],
+            ["characteristics.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["product_model_id"],
+            ["product_models.id"],
+        ),
+        sa.PrimaryKeyConstraint("characteristic_id", "product_model_id"),
+    )
+    op.create_table(
         "spc_points",
         sa.Column("characteristic_id", sa.Integer(), nullable=False),
+        sa.Column("product_model_id", sa.Integer(), nullable=False),
         sa.Column("ordinal", sa.Integer(), nullable=False),
         sa.Column("process_data_id", sa.Integer(), nullable=False),
-        sa.Column("product_model_id", sa.Integer(), nullable=False),
-        sa.Column("completion_seq", sa.Integer(), nullable=False),
         sa.Column("measured_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("value", sa.Float(), nullable=False),
         sa.Column("unit", sa.String(length=20), nullable=False),
@@ -209,22 +232,29 @@ def upgrade() -> None:
             ["characteristics.id"],
         ),
         sa.ForeignKeyConstraint(
-            ["process_data_id"],
-            ["process_data.id"],
-        ),
-        sa.ForeignKeyConstraint(
             ["product_model_id"],
             ["product_models.id"],
         ),
-        sa.PrimaryKeyConstraint("characteristic_id", "ordinal"),
+        sa.ForeignKeyConstraint(
+            ["process_data_id"],
+            ["process_data.id"],
+        ),
+        sa.PrimaryKeyConstraint("characteristic_id", "product_model_id", "ordinal"),
+    )
+    op.create_index(
+        "spc_points_by_time",
+        "spc_points",
+        ["characteristic_id", "product_model_id", "measured_at"],
+        unique=False,
     )
     op.create_table(
         "spc_baselines",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("characteristic_id", sa.Integer(), nullable=False),
+        sa.Column("product_model_id", sa.Integer(), nullable=False),
         sa.Column("first_ordinal", sa.Integer(), nullable=False),
         sa.Column("last_ordinal", sa.Integer(), nullable=False),
-        sa.Column("excludes_signalled", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("excludes_signalled", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("reason", sa.String(length=500), nullable=False),
         sa.Column("set_by", sa.String(length=100), nullable=False),
         sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
@@ -232,10 +262,17 @@ def upgrade() -> None:
             ["characteristic_id"],
             ["characteristics.id"],
         ),
+        sa.ForeignKeyConstraint(
+            ["product_model_id"],
+            ["product_models.id"],
+        ),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
-        "spc_baselines_by_characteristic", "spc_baselines", ["characteristic_id", "id"], unique=False
+        "spc_baselines_by_characteristic",
+        "spc_baselines",
+        ["characteristic_id", "product_model_id"],
+        unique=False,
     )
     op.create_table(
         "spc_signals",
@@ -243,6 +280,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=100), nullable=False),
         sa.Column("process_id", sa.Integer(), nullable=False),
         sa.Column("characteristic_id", sa.Integer(), nullable=True),
+        sa.Column("product_model_id", sa.Integer(), nullable=True),
         sa.Column("process_data_id", sa.Integer(), nullable=True),
         sa.Column("rule", sa.String(length=40), nullable=False),
         sa.Column("chart", sa.String(length=10), nullable=False),
@@ -262,6 +300,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["process_id"],
             ["processes.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["product_model_id"],
+            ["product_models.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
@@ -337,6 +379,8 @@ def downgrade() -> None:
     op.drop_table("spc_signals")
     op.drop_table("spc_baselines")
     op.drop_table("spc_points")
+    op.drop_table("spc_streams")
+    op.drop_table("spc_cursors")
     op.drop_table("defects")
     op.drop_table("label_prints")
     op.drop_table("recall_units")
