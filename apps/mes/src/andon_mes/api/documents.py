@@ -31,6 +31,7 @@ class Problem(_Document):
     detail_ko: str
     field: str = ""
     value: Any = None
+    others: list[dict[str, Any]] = []
 
 
 class Data(_Document, Generic[T]):
@@ -167,29 +168,6 @@ class Validated(_Document):
     units: list[UnitValidated]
 
 
-class ProcessShown(_Document):
-    """A process of the route; each characteristic has a name, a unit, limits and a defect code."""
-
-    code: str
-    name: str
-    sequence_order: int
-    description: str | None
-    standard_cycle_time: int
-    is_active: bool
-    characteristics: list[dict[str, Any]]
-
-
-class DefectShown(_Document):
-    """A defect code, and the process that it may end."""
-
-    code: str
-    name: str
-    process: str
-    severity: str
-    description: str | None
-    is_active: bool
-
-
 class ProductionOfModel(_Document):
     """What of one product model is under way."""
 
@@ -247,19 +225,22 @@ class Ready(Alive):
     model_config = ConfigDict(extra="forbid", alias_generator=lambda name: name.rstrip("_"))
 
 
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The errors that an endpoint may answer with, by their status."""
     words = {
         400: "The body is no JSON",
         404: "There is no such thing",
         409: "The state does not allow it, or the interlock refuses; `code` says why",
+        412: "Somebody else has changed it meanwhile: read it again",
         413: "The document is too long",
         422: "A field cannot be used, or the key was used for another content",
+        428: "Send the ETag of what is changed as If-Match",
         503: "The database did not answer in time: send the same again",
     }
     content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
     return {status: {"description": words[status], "content": content} for status in statuses}
 
 
-READS = _problems(404, 422, 503)
-WRITES = _problems(400, 404, 409, 413, 422, 503)
-WATCHED = _problems(503)
+READS = problems(404, 422, 503)
+WRITES = problems(400, 404, 409, 413, 422, 503)
+WATCHED = problems(503)

@@ -6,12 +6,22 @@ from fastapi import APIRouter, FastAPI, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
-from andon_mes.api import components, contested, defects, line, lots, recalls, reports, reworks, scans
+from andon_mes.api import (
+    components,
+    configuration,
+    contested,
+    defects,
+    line,
+    lots,
+    recalls,
+    reports,
+    reworks,
+    scans,
+)
 from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import Mes, ThisMes
-from andon_mes.api.documents import READS, WATCHED, Alive, Data, DefectShown, ProcessShown, Ready
+from andon_mes.api.documents import READS, WATCHED, Alive, Data, Ready
 from andon_mes.api.problems import answer
-from andon_mes.configuration import store as configuration
 from andon_mes.evidence import metrics
 from andon_mes.kernel.errors import Problem, Unavailable, Words
 from andon_mes.store.migrate import REQUIRED_REVISION, find_revision, is_sufficient
@@ -42,6 +52,7 @@ def endpoints() -> list[BaseRoute]:
             recalls.router,
             reports.router,
             line.router,
+            configuration.router,
             _configured,
             _watched,
         )
@@ -50,18 +61,6 @@ def endpoints() -> list[BaseRoute]:
 
 
 _configured = APIRouter(prefix="/api/v1", tags=["configuration"])
-
-
-@_configured.get("/processes", response_model=Data[list[ProcessShown]], responses=WATCHED)
-async def list_processes(mes: ThisMes) -> Response:
-    """The processes in the order of the route, each with the limits of its measurements."""
-    return JSONResponse({"data": await mes.database.read(configuration.list_processes)})
-
-
-@_configured.get("/defect-codes", response_model=Data[list[DefectShown]], responses=WATCHED)
-async def list_defect_codes(mes: ThisMes) -> Response:
-    """The defect codes with the process each belongs to."""
-    return JSONResponse({"data": await mes.database.read(configuration.list_defect_codes)})
 
 
 @_configured.get("/vendor-contract", response_model=Data[dict[str, Any]], responses=READS)

@@ -5,6 +5,8 @@
     ├── Forbidden      whoever asks may not do this               HTTP 403
     ├── NotFound       no such thing                              HTTP 404
     ├── Conflict       it is not in a state that allows this      HTTP 409
+    │   ├── ChangedMeanwhile     somebody else was faster         HTTP 412
+    │   └── PreconditionMissing  say first what is changed        HTTP 428
     └── Unavailable    the database did not answer in time        HTTP 503, with Retry-After
 
 Refusals of the interlock are Conflicts (processes/refusals.py). Translation to HTTP is in api/problems.py.
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 _LONGEST = 100
+_MOST_OTHERS = 50
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel = 3
 
@@ -37,6 +40,8 @@ class Problem:
     fix: Words
     field: str = ""
     value: object = None
+    others: tuple["Problem", ...] = ()
+    """What is wrong beside, where more than one thing was looked at, as in a file."""
 
 
 class MesError(Exception):
@@ -73,6 +78,18 @@ class Conflict(MesError):
     status = 409
 
 
+class ChangedMeanwhile(Conflict):
+    """It is no longer what the caller has read."""
+
+    status = 412
+
+
+class PreconditionMissing(Conflict):
+    """The caller has not said what it has read."""
+
+    status = 428
+
+
 class Unavailable(MesError):
     """The database did not answer in time; the same request may be sent again."""
 
@@ -107,4 +124,6 @@ def as_document(problem: Problem, status: int) -> dict[str, object]:
     }
     if problem.field:
         document |= {"field": problem.field, "value": shown(problem.value)}
+    if problem.others:
+        document["others"] = [as_document(each, status) for each in problem.others[:_MOST_OTHERS]]
     return document
