@@ -129,7 +129,12 @@ def envoy_elsewhere(module: Module) -> str:
 
 def broad_except(module: Module) -> str:
     """`except Exception` lives in the supervisor of loops, and where a plant's own judge is met."""
-    if module.dotted in {"andon.kernel.supervise", "andon.judge.own", "andon.own_judges"}:
+    if module.dotted in {
+        "andon.kernel.supervise",
+        "andon_mes.kernel.supervise",
+        "andon.judge.own",
+        "andon.own_judges",
+    }:
         return ""
     for node in ast.walk(module.tree()):
         if isinstance(node, ast.ExceptHandler) and _catches_all(node.type):

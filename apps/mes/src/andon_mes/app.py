@@ -1,9 +1,9 @@
 """The composition root: settings in, a running application out. Only here are the parts wired."""
 
-import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI
@@ -17,7 +17,7 @@ from andon_mes.dashboard.feed import Feed
 from andon_mes.evidence.metrics import Served
 from andon_mes.evidence.store import ProductionEvidence
 from andon_mes.kernel.clock import Clock, SystemClock
-from andon_mes.kernel.errors import Unavailable
+from andon_mes.kernel.supervise import Loop, supervised
 from andon_mes.numbers.calendar import plain_calendar
 from andon_mes.settings import Settings
 from andon_mes.store.engine import open_database
@@ -43,9 +43,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> "Application":
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.create_task(_warm(mes.evidence))
-        yield
-        warming.cancel()
+        async with supervised(_loops(mes)):
+            yield
         database.close()
 
     # No pages of documentation: they would load their scripts from the internet.
@@ -58,10 +57,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> "Application":
     return Application(Bounded(app, settings.most_body_bytes), settings.release, mes.served.requests, feed)
 
 
-async def _warm(evidence: ProductionEvidence) -> None:
-    """Count what is there already, before anybody asks: a million attempts take seconds, once."""
-    with contextlib.suppress(Unavailable):  # not migrated yet; /ready says so
-        await evidence.totals()
+def _loops(mes: Mes) -> list[Loop]:
+    """What an instance does beside its requests."""
+    return [
+        # Counts before anybody asks: a million attempts take seconds, once. Not migrated yet: /ready says so.
+        Loop("evidence", mes.evidence.totals, timedelta(minutes=1)),
+    ]
 
 
 class Application:

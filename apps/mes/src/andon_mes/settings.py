@@ -2,11 +2,18 @@
 
 from datetime import time, timedelta
 from importlib.metadata import version
-from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _database(value: object) -> str:
+    database = str(value)
+    if "://" in database and not database.startswith(("postgresql://", "postgres://")):
+        raise ValueError("it is neither a path nor postgresql://user@host/name")
+    return database
 
 
 class Settings(BaseSettings):
@@ -14,9 +21,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ANDON_MES_", env_file=None)
 
-    database: Path = Field(
-        default=Path("mes.db"),
-        description="SQLite file. Several instances, also of two releases, may share it.",
+    database: Annotated[str, BeforeValidator(_database)] = Field(
+        default="mes.db",
+        description="The path of a SQLite file, or the URL of a PostgreSQL database (postgresql://user@host/"
+        "name). Several instances, also of two releases, may share it.",
     )
     plant_code: str = Field(
         default="KR", pattern="^[A-Z0-9]{1,10}$", description="Stands in every lot and serial number."

@@ -37,6 +37,7 @@ async def start(
     answer = await mes.database.write(
         lambda connection: once(connection, asked, lambda: controller.start(connection, event, serving)),
         caller.actor,
+        alone=False,
     )
     return _counted(mes, answer)
 
@@ -55,7 +56,7 @@ async def complete(
         event = _completion(connection, body, caller, digest)
         return once(connection, asked, lambda: controller.complete(connection, event, content, serving))
 
-    return _counted(mes, await mes.database.write(work, caller.actor))
+    return _counted(mes, await mes.database.write(work, caller.actor, alone=False))
 
 
 @router.post("/validate", response_model=Data[Validated], responses=READS)

@@ -28,7 +28,7 @@ _HOLDER = (
     .select_from(serials.join(lots).join(product_models))
     .where(serials.c.serial_number == sa.bindparam("number"))
 )
-_HOLDER_LOCKED = _HOLDER.with_for_update(of=serials)
+_HOLDER_LOCKED = _HOLDER.with_for_update(of=serials, key_share=True)
 _USES = (
     sa.select(
         component_uses.c.id,

@@ -7,12 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from andon_mes.processes.store import COMPLETIONS
 from andon_mes.serials.model import SerialStatus
 from andon_mes.store.schema import (
     audit_log,
     calls,
-    counters,
     defects,
     equipment,
     equipment_states,
@@ -34,7 +32,7 @@ _TOPICS: dict[str, tuple[sa.ScalarSelect[Any], ...]] = {
     "production": (
         _mark(sa.func.max(status_history.c.id)),
         _mark(sa.func.max(process_data.c.id)),
-        _mark(counters.c.value, counters.c.name == COMPLETIONS),
+        _mark(sa.func.max(process_data.c.completion_seq)),
         _mark(sa.func.max(audit_log.c.id)),  # priorities, notes, reworks
     ),
     "calls": (

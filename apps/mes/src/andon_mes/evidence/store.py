@@ -11,8 +11,7 @@ import sqlalchemy as sa
 
 from andon_mes.evidence.model import BUCKETS, Group, Totals, add
 from andon_mes.kernel.clock import Clock
-from andon_mes.processes.store import COMPLETIONS
-from andon_mes.store import counters
+from andon_mes.store import order
 from andon_mes.store.engine import Database
 from andon_mes.store.schema import process_data, processes
 
@@ -67,6 +66,6 @@ class ProductionEvidence:
             return self._totals
 
     def _read_new(self, connection: sa.Connection) -> tuple[int, list[Group]]:
-        upto = counters.current_value(connection, COMPLETIONS)
+        upto = order.settled_place(connection)
         rows = connection.execute(_NEW_GROUPS, {"after": self._counted_upto, "upto": upto})
         return upto, [Group(*row) for row in rows]

@@ -48,6 +48,7 @@ _IN_PROCESS = (
     .where(lots.c.status.in_(sorted(OPEN)), serials.c.status == SerialStatus.IN_PROCESS)
     .group_by(product_models.c.code)
 )
+_LOCK = sa.select(lots.c.id).where(lots.c.id == sa.bindparam("lot_id")).with_for_update(key_share=True)
 _GENERATED = sa.select(sa.func.count()).where(serials.c.lot_id == sa.bindparam("lot_id"))
 
 
@@ -147,6 +148,7 @@ def close_when_complete(connection: sa.Connection, lot_id: int, change: Change) 
 
     docs/design/mes.md, rule 4.
     """
+    connection.execute(_LOCK, {"lot_id": lot_id})  # of two last serials, the later sees the earlier one
     if connection.execute(_UNFINISHED, {"lot_id": lot_id}).first() is not None:
         return
     lot = get_by_id(connection, lot_id)

@@ -23,7 +23,7 @@ from andon_mes.processes.model import (
 )
 from andon_mes.serials.model import SerialStatus
 from andon_mes.situations.store import Subject
-from andon_mes.store import counters, history
+from andon_mes.store import history, order
 from andon_mes.store.history import Change
 from andon_mes.store.schema import (
     characteristics,
@@ -36,9 +36,6 @@ from andon_mes.store.schema import (
     reworks,
     serials,
 )
-
-COMPLETIONS = "completions"
-"""The counter that numbers completions in the order of their commits; evidence reads from it on."""
 
 _DEFECTS = sa.select(defect_codes.c.code).where(
     defect_codes.c.process_id == sa.bindparam("process_id"), defect_codes.c.is_active
@@ -90,7 +87,16 @@ _OPEN_WORK = (
 _MOST_SHOWN = 20
 _PROCESS_CODES = sa.select(processes.c.code).order_by(processes.c.sequence_order)
 _OPEN_ATTEMPT = sa.insert(process_data).returning(process_data.c.id)
-_CLOSE_ATTEMPT = sa.update(process_data).where(process_data.c.id == sa.bindparam("attempt_id"))
+_CLOSE_ATTEMPT = (
+    sa.update(process_data)
+    .where(process_data.c.id == sa.bindparam("attempt_id"))
+    .values(completion_seq=order.Place())
+)
+_BEGIN_LOT = (
+    sa.update(lots)
+    .where(lots.c.id == sa.bindparam("lot_id"), lots.c.status == LotStatus.RELEASED)
+    .values(status=LotStatus.IN_PROGRESS, started_at=sa.bindparam("began_at"))
+)
 _OPEN_REWORK = sa.insert(reworks).returning(reworks.c.id)
 _MOVE_SERIAL = sa.update(serials).where(serials.c.id == sa.bindparam("serial_id"))
 
@@ -204,9 +210,9 @@ def close_attempt(
         "defect_description": event.defect_description,
         "completion_digest": event.digest,
         "release": result.release,
-        "completion_seq": counters.next_value(connection, COMPLETIONS),
         "updated_at": now,
     }
+    order.take_place(connection)
     connection.execute(_CLOSE_ATTEMPT, values)
 
 
@@ -219,9 +225,10 @@ def move_serial(
 
 
 def begin_lot(connection: sa.Connection, subject: Subject, change: Change) -> None:
-    """The first start of a serial is that of its lot."""
-    values = {"status": LotStatus.IN_PROGRESS, "started_at": change.at}
-    connection.execute(sa.update(lots).where(lots.c.id == subject.lot_id).values(**values))
+    """The first start of a serial is that of its lot, unless another serial was quicker."""
+    begun = connection.execute(_BEGIN_LOT, {"lot_id": subject.lot_id, "began_at": change.at})
+    if begun.rowcount == 0:
+        return
     history.record(connection, "lot", subject.lot_id, (subject.seen.lot, LotStatus.IN_PROGRESS), change)
 
 

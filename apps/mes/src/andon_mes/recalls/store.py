@@ -75,7 +75,7 @@ def _keep(*, by_lot: bool) -> sa.Insert:
         )
         .where(serials.c.id.in_(sa.select(affected.c.id)))
         .order_by(serials.c.id)
-        .with_for_update(of=serials)
+        .with_for_update(of=serials, key_share=True)
     )
     return sa.insert(recall_units).from_select(["recall_id", "serial_id", "status", "outcome"], found)
 

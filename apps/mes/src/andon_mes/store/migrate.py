@@ -1,32 +1,54 @@
 """Bring a database to this release's schema, and say which one it has."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
-from andon_mes.store.engine import make_engine
+from andon_mes.store.engine import is_postgresql, make_engine
 
 REQUIRED_REVISION = "0004"
 """The least schema this release can work on. A newer one is fine: steps only expand under a live release."""
 
 _PATIENCE = timedelta(seconds=30)
+_STEPS_IN_TURN = 6_012_025_111
+"""The advisory lock of those who migrate one PostgreSQL database."""
 
 
-def migrate(path: Path) -> None:
-    """Take the database at `path` to the newest revision; made if absent. Two at once take turns."""
+def migrate(database: str | Path, revision: str = "head") -> None:
+    """Take the database at a path or URL to `revision`; a file is made if absent. Two at once take turns."""
     from alembic import command  # here: a second of start-up that serving does not need
+
+    if not is_postgresql(database):
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    _in_turn(database, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(database: str | Path, revision: str) -> None:
+    """Take the schema back to `revision`, or to "base"; what the later steps had added is lost."""
+    from alembic import command
+
+    _in_turn(database, lambda config: command.downgrade(config, revision))
+
+
+def _in_turn(database: str | Path, step: Callable[[Any], None]) -> None:
     from alembic.config import Config
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    engine = make_engine(path, busy_timeout=_PATIENCE)
+    engine = make_engine(database, busy_timeout=_PATIENCE)
     try:
         with engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            if is_postgresql(database):
+                connection.exec_driver_sql("BEGIN")
+                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_STEPS_IN_TURN})")
+            else:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            step(config)
             connection.exec_driver_sql("COMMIT")
     finally:
         engine.dispose()

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from andon_mes.store.tables.columns import at, flag, id_, json, metadata, of, text
+from andon_mes.store.tables.columns import BigId, at, flag, id_, json, metadata, of, text
 
 lots = sa.Table(
     "lots",
@@ -89,7 +89,7 @@ process_data = sa.Table(
     text("defect_description", 500, nullable=True),
     text("completion_digest", 64, nullable=True),
     text("release", 40, nullable=True),
-    sa.Column("completion_seq", sa.Integer, nullable=True),
+    sa.Column("completion_seq", BigId, nullable=True),
     at("created_at"),
     at("updated_at"),
     sa.UniqueConstraint("serial_id", "process_id", "attempt"),

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql
 revision = "0001"
 down_revision = None
 
+BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 
@@ -195,7 +196,7 @@ def upgrade() -> None:
         sa.Column("defect_description", sa.String(length=500), nullable=True),
         sa.Column("completion_digest", sa.String(length=64), nullable=True),
         sa.Column("release", sa.String(length=40), nullable=True),
-        sa.Column("completion_seq", sa.Integer(), nullable=True),
+        sa.Column("completion_seq", BIG, nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(

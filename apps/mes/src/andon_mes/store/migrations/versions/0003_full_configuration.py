@@ -19,10 +19,10 @@ def upgrade() -> None:
     op.add_column("processes", sa.Column("name_ko", sa.String(length=100), nullable=True))
     op.add_column(
         "processes",
-        sa.Column("needs_qualification", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("needs_qualification", sa.Boolean(), server_default=sa.false(), nullable=False),
     )
     op.add_column(
-        "processes", sa.Column("needs_equipment", sa.Boolean(), server_default=sa.text("0"), nullable=False)
+        "processes", sa.Column("needs_equipment", sa.Boolean(), server_default=sa.false(), nullable=False)
     )
     op.add_column("processes", sa.Column("recipe", JSON, nullable=True))
     op.add_column("processes", sa.Column("held_reason", sa.String(length=500), nullable=True))
@@ -95,7 +95,7 @@ def upgrade() -> None:
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("failed_attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("locked_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("must_change_password", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("must_change_password", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("last_login_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),

@@ -37,7 +37,7 @@ def upgrade() -> None:
     op.add_column("process_data", sa.Column("application_version", sa.String(length=40), nullable=True))
     op.add_column("process_data", sa.Column("configuration_hash", sa.String(length=80), nullable=True))
     op.add_column(
-        "process_data", sa.Column("is_offline", sa.Boolean(), server_default=sa.text("0"), nullable=False)
+        "process_data", sa.Column("is_offline", sa.Boolean(), server_default=sa.false(), nullable=False)
     )
     op.add_column("process_data", sa.Column("violation", sa.String(length=50), nullable=True))
     op.create_index(
