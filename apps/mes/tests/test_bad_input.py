@@ -174,7 +174,7 @@ async def test_what_only_looks_like_a_null_byte_is_kept(plant):
         ("/api/v1/lots/0/serials/generate", 422),
         ("/api/v1/lots/7000000/serials/generate", 404),
         ("/api/v1/nothing", 404),
-        ("/api/v1/processes", 405),
+        ("/api/v1/production", 405),
     ],
 )
 async def test_an_address_that_is_none_says_so(plant, path, status):
