@@ -70,7 +70,7 @@ class LotQuery(Body):
 
 
 class LotChangeBody(Body):
-    """PATCH lots/{lot_number}. A hold and a cancel need their reason."""
+    """PATCH lots/{lot_number}. A hold, a close and a cancel need their reason."""
 
     action: LotAction | None = None
     reason: Text | None = None

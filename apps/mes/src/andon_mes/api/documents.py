@@ -65,7 +65,7 @@ class LotShown(_Document):
 
 
 class SerialShown(_Document):
-    """A serial without its history."""
+    """A serial without its history. `held_from` is where a held one returns to."""
 
     serial_number: str
     checksum: str
@@ -78,6 +78,8 @@ class SerialShown(_Document):
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    shipped_at: datetime | None
+    held_from: SerialStatus | None
 
 
 class LotWithSerials(LotShown):

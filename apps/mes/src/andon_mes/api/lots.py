@@ -26,18 +26,18 @@ from andon_mes.api.documents import (
     SerialWithHistory,
 )
 from andon_mes.api.views import lot_view, row_view, serial_view
-from andon_mes.defects import store as defects
 from andon_mes.idempotency.store import Answer, Question, once
 from andon_mes.kernel.errors import Words, invalid
+from andon_mes.lots import controller as lot_life
 from andon_mes.lots import decide as lot_rules
 from andon_mes.lots import store as lots
-from andon_mes.lots.model import LotAction, LotStatus, NewLot
+from andon_mes.lots.model import LotStatus, NewLot
 from andon_mes.lots.store import LotFilter
 from andon_mes.numbers.calendar import Calendar
 from andon_mes.processes import store as attempts
+from andon_mes.serials import controller as serial_life
 from andon_mes.serials import decide as serial_rules
 from andon_mes.serials import store as serials
-from andon_mes.serials.model import SerialAction, SerialStatus
 from andon_mes.store.engine import Connection, Work
 from andon_mes.store.history import Change
 
@@ -92,17 +92,15 @@ async def get_lot(mes: ThisMes, lot_number: str) -> Response:
 
 @router.patch("/lots/{lot_number}", response_model=Data[LotShown], responses=WRITES)
 async def change_lot(mes: ThisMes, lot_number: str, body: LotChangeBody, request: Request) -> Response:
-    """Release, hold or cancel a lot; change its priority or notes."""
-    _require_reason(body.action in {LotAction.HOLD, LotAction.CANCEL}, body.reason)
+    """Release, hold, close, cancel or ship a lot; change its priority or notes."""
+    _require_reason(body.action in lot_rules.NEEDS_REASON, body.reason)
     asked, _ = await question_of(request, mes, f"change lots/{lot_number}")
     change = Change(body.changed_by, asked.asked_at, body.reason)
 
     def work(connection: Connection) -> Answer:
         lot = lots.get(connection, lot_number)
         if body.action is not None:
-            after = lot_rules.decide_change(lot.status, lot.held_from, body.action)
-            lots.set_status(connection, lot, after, change)
-            lots.close_when_complete(connection, lot.id, change)
+            lot_life.change_status(connection, lot, body.action, change)
         lots.amend(connection, lot, priority=body.priority, notes=body.notes)
         changed = lots.get_by_id(connection, lot.id)
         return _data(200, lot_view(changed, lots.quantities(connection, lot.id)))
@@ -140,19 +138,13 @@ async def get_serial(mes: ThisMes, serial_number: str) -> Response:
 async def change_serial(
     mes: ThisMes, serial_number: str, body: SerialChangeBody, request: Request
 ) -> Response:
-    """Hold a serial, release it to where it was, or scrap it."""
-    _require_reason(body.action is not SerialAction.RELEASE, body.reason)
+    """Hold a serial, release it to where it was, scrap it, or ship it."""
+    _require_reason(body.action in serial_rules.NEEDS_REASON, body.reason)
     asked, _ = await question_of(request, mes, f"change serials/{serial_number}")
     change = Change(body.changed_by, asked.asked_at, body.reason)
 
     def work(connection: Connection) -> Answer:
-        serial = serials.get(connection, serial_number)
-        after = serial_rules.decide_change(serial.status, serial.held_from, body.action)
-        serials.set_status(connection, serial, after, change)
-        if after is SerialStatus.SCRAPPED:
-            attempts.end_open_work(connection, serial.id, change.at)
-            defects.scrap_live(connection, serial.id, change)
-            lots.close_when_complete(connection, serial.lot_id, change)
+        serial_life.change_status(connection, serial_number, body.action, change)
         return _serial(connection, serial_number)
 
     return await _write(mes, request, asked, work)

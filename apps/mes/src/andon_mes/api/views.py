@@ -73,6 +73,8 @@ def serial_view(serial: Serial) -> dict[str, Any]:
         "created_at": _at(serial.created_at),
         "started_at": _at(serial.started_at),
         "completed_at": _at(serial.completed_at),
+        "shipped_at": _at(serial.shipped_at),
+        "held_from": serial.held_from,
     }
 
 

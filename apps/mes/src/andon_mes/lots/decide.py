@@ -3,16 +3,26 @@
 from andon_mes.kernel.errors import Conflict, Problem, Words
 from andon_mes.lots.model import LotAction, LotStatus
 
+_STARTED = (LotStatus.RELEASED, LotStatus.IN_PROGRESS, LotStatus.CLOSING)
 _ALLOWED: dict[LotAction, dict[LotStatus, LotStatus]] = {
     LotAction.RELEASE: {LotStatus.DRAFT: LotStatus.RELEASED},
-    LotAction.HOLD: {LotStatus.RELEASED: LotStatus.HOLD, LotStatus.IN_PROGRESS: LotStatus.HOLD},
-    LotAction.CANCEL: {LotStatus.DRAFT: LotStatus.CANCELLED, LotStatus.RELEASED: LotStatus.CANCELLED},
+    LotAction.HOLD: dict.fromkeys(_STARTED, LotStatus.HOLD),
+    LotAction.CANCEL: dict.fromkeys((LotStatus.DRAFT, *_STARTED, LotStatus.HOLD), LotStatus.CANCELLED),
+    LotAction.CLOSE: dict.fromkeys((LotStatus.RELEASED, LotStatus.IN_PROGRESS), LotStatus.CLOSING),
+    LotAction.SHIP: {LotStatus.CLOSED: LotStatus.CLOSED},
 }
+NEEDS_REASON = frozenset({LotAction.HOLD, LotAction.CANCEL, LotAction.CLOSE})
+"""What a person must give a reason for; it goes on the history."""
 
 
-def may_close(status: LotStatus) -> bool:
-    """Whether a lot whose last serial is done may close: not while it is held, a draft, or cancelled."""
-    return status in {LotStatus.RELEASED, LotStatus.IN_PROGRESS}
+def may_close(status: LotStatus, *, generated: int, target: int) -> bool:
+    """Whether a lot of which no serial is under way is complete.
+
+    Not while it is held, a draft, or cancelled; nor before its last serial was made, unless it is closing.
+    """
+    if status is LotStatus.CLOSING:
+        return True
+    return status in {LotStatus.RELEASED, LotStatus.IN_PROGRESS} and generated >= target
 
 
 def decide_change(status: LotStatus, held_from: LotStatus | None, action: LotAction) -> LotStatus:

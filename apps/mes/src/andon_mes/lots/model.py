@@ -6,7 +6,11 @@ from enum import StrEnum
 
 
 class LotStatus(StrEnum):
-    """Where a lot is in its life. CLOSED is complete: every serial is finished or scrapped."""
+    """Where a lot is in its life.
+
+    CLOSING takes no more serials and waits for those that are under way. CLOSED is complete: every serial is
+    finished or scrapped.
+    """
 
     DRAFT = "DRAFT"
     RELEASED = "RELEASED"
@@ -27,11 +31,13 @@ class Priority(StrEnum):
 
 
 class LotAction(StrEnum):
-    """What a person may do with a lot."""
+    """What a person may do with a lot. CLOSE is before its target is reached; what is begun may end."""
 
     RELEASE = "release"
     HOLD = "hold"
     CANCEL = "cancel"
+    CLOSE = "close"
+    SHIP = "ship"
 
 
 RUNNING = frozenset({LotStatus.IN_PROGRESS, LotStatus.CLOSING})
@@ -87,7 +93,10 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class Quantities:
-    """Derived from the serials: generated, finished and defective ones; a serial counts once."""
+    """Derived from the serials: generated, finished and defective ones; a serial counts once.
+
+    One that is held counts as what it was. One that was never begun when its lot ended is neither.
+    """
 
     generated: int
     actual: int

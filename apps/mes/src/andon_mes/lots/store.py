@@ -18,10 +18,16 @@ from andon_mes.store.schema import lots, product_models, serials
 _LOT = sa.select(lots, product_models.c.code.label("product_model")).join(product_models)
 _BY_NUMBER = _LOT.where(lots.c.lot_number == sa.bindparam("number"))
 _BY_ID = _LOT.where(lots.c.id == sa.bindparam("id"))
+COUNTED_AS = sa.case(
+    (serials.c.status == sa.literal_column(f"'{SerialStatus.HOLD}'"), serials.c.held_from),
+    else_=serials.c.status,
+)
+"""A serial's status for counting: one that is held counts as what it was."""
+
 _QUANTITIES = (
-    sa.select(serials.c.status, serials.c.is_defective, sa.func.count())
+    sa.select(COUNTED_AS, serials.c.is_defective, sa.func.count())
     .where(serials.c.lot_id == sa.bindparam("lot_id"))
-    .group_by(serials.c.status, serials.c.is_defective)
+    .group_by(COUNTED_AS, serials.c.is_defective)
 )
 _FINISHED = frozenset({SerialStatus.COMPLETED, SerialStatus.SHIPPED})
 _UNFINISHED = (
@@ -144,7 +150,7 @@ def set_status(connection: sa.Connection, lot: Lot, after: LotStatus, change: Ch
 
 
 def close_when_complete(connection: sa.Connection, lot_id: int, change: Change) -> None:
-    """Close the lot when every serial it was to have is there, and finished or scrapped.
+    """Close the lot when every serial it is to have is there, and finished or scrapped.
 
     docs/design/mes.md, rule 4.
     """
@@ -153,7 +159,7 @@ def close_when_complete(connection: sa.Connection, lot_id: int, change: Change) 
         return
     lot = get_by_id(connection, lot_id)
     generated: int = connection.execute(_GENERATED, {"lot_id": lot_id}).scalar_one()
-    if may_close(lot.status) and generated >= lot.target_quantity:
+    if may_close(lot.status, generated=generated, target=lot.target_quantity):
         set_status(connection, lot, LotStatus.CLOSED, change)
 
 
@@ -170,9 +176,7 @@ def quantities(connection: sa.Connection, lot_id: int) -> Quantities:
     for status, is_defective, count in connection.execute(_QUANTITIES, {"lot_id": lot_id}):
         generated += count
         actual += count if status in _FINISHED else 0
-        defect += (
-            count if status not in _FINISHED and (is_defective or status == SerialStatus.SCRAPPED) else 0
-        )
+        defect += count if status not in _FINISHED and is_defective else 0
     return Quantities(generated, actual, defect)
 
 

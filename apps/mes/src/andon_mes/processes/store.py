@@ -278,6 +278,16 @@ def end_open_work(connection: sa.Connection, serial_id: int, now: datetime) -> N
     )
 
 
+def abort_open_of_lot(connection: sa.Connection, lot_id: int, now: datetime) -> None:
+    """End the attempts that are open in a cancelled lot; they count in no yield."""
+    of_lot = sa.select(serials.c.id).where(serials.c.lot_id == lot_id)
+    connection.execute(
+        sa.update(process_data)
+        .where(process_data.c.serial_id.in_(of_lot), process_data.c.status == AttemptStatus.IN_PROGRESS)
+        .values(status=AttemptStatus.ABORTED, updated_at=now)
+    )
+
+
 def keep_contested(
     connection: sa.Connection,
     event: CompletionEvent,

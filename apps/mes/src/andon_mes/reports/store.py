@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from andon_mes.lots.model import OPEN, RUNNING, LotStatus
+from andon_mes.lots.store import COUNTED_AS
 from andon_mes.reports.model import Counts, Quantities, route_of
 from andon_mes.reports.period import Period
 from andon_mes.reports.today import (
@@ -85,10 +86,10 @@ _LOTS_OF_DATE = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(lots.c.t
     lots.c.production_date == sa.bindparam("on"), lots.c.status != LotStatus.CANCELLED
 )
 _SERIALS_OF_DATE = (
-    sa.select(serials.c.status, serials.c.is_defective, sa.func.count())
+    sa.select(COUNTED_AS, serials.c.is_defective, sa.func.count())
     .join(lots, lots.c.id == serials.c.lot_id)
     .where(lots.c.production_date == sa.bindparam("on"), lots.c.status != LotStatus.CANCELLED)
-    .group_by(serials.c.status, serials.c.is_defective)
+    .group_by(COUNTED_AS, serials.c.is_defective)
 )
 _OPEN_LOT_COUNTS = (
     sa.select(lots.c.status, sa.func.count()).where(lots.c.status.in_(_OPEN_LOTS)).group_by(lots.c.status)
@@ -213,7 +214,9 @@ def quantities_of_date(connection: sa.Connection, on: date) -> tuple[int, Quanti
 
 def add_serials(target: int, rows: Sequence[tuple[Any, ...]]) -> Quantities:
     """Quantities of (status, is_defective, count); a serial counts once, as in lots/store.py."""
-    scrapped = sum(count for status, _, count in rows if status == SerialStatus.SCRAPPED)
+    scrapped = sum(
+        count for status, is_defective, count in rows if is_defective and status == SerialStatus.SCRAPPED
+    )
     actual = sum(count for status, _, count in rows if status in _FINISHED)
     defective = sum(
         count

@@ -5,18 +5,26 @@ from andon_mes.lots.model import LotStatus
 from andon_mes.serials.model import SerialAction, SerialStatus
 
 _FINAL = frozenset({SerialStatus.COMPLETED, SerialStatus.SHIPPED, SerialStatus.SCRAPPED})
+_GONE = frozenset({SerialStatus.SHIPPED, SerialStatus.SCRAPPED})
+NEEDS_REASON = frozenset({SerialAction.HOLD, SerialAction.SCRAP})
+"""What a person must give a reason for; it goes on the history."""
+
 _LIVE_LOTS = frozenset({LotStatus.DRAFT, LotStatus.RELEASED, LotStatus.IN_PROGRESS})
 
 
 def decide_change(status: SerialStatus, held_from: SerialStatus | None, action: SerialAction) -> SerialStatus:
-    """The serial's next status. Releasing returns it to where it was; nothing returns from scrap.
+    """The serial's next status. Releasing returns it to where it was.
+
+    What is finished may be held before it is shipped; nothing returns from scrap or from the customer.
 
     Raises: Conflict (SERIAL_STATE) when the status does not allow the action.
     """
     if action is SerialAction.SCRAP and status not in _FINAL | {SerialStatus.IN_PROCESS}:
         return SerialStatus.SCRAPPED
-    if action is SerialAction.HOLD and status not in _FINAL | {SerialStatus.HOLD}:
+    if action is SerialAction.HOLD and status not in _GONE | {SerialStatus.HOLD}:
         return SerialStatus.HOLD
+    if action is SerialAction.SHIP and status is SerialStatus.COMPLETED:
+        return SerialStatus.SHIPPED
     if action is SerialAction.RELEASE and status is SerialStatus.HOLD and held_from is not None:
         return held_from
     raise Conflict(
@@ -27,8 +35,8 @@ def decide_change(status: SerialStatus, held_from: SerialStatus | None, action: 
                 f"The serial is {status}; it cannot {action}", f"시리얼 상태: {status}. 작업 불가: {action}"
             ),
             Words(
-                "Complete the open attempt first, or release the hold",
-                "진행 중인 작업을 먼저 완료하거나 보류를 해제하세요",
+                "Complete what is open, or release the hold; what is scrapped or shipped stays so",
+                "진행 중인 작업을 완료하거나 보류를 해제하세요. 폐기·출하된 것은 되돌릴 수 없습니다",
             ),
         )
     )

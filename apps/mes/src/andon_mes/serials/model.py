@@ -25,6 +25,7 @@ class SerialAction(StrEnum):
     HOLD = "hold"
     RELEASE = "release"
     SCRAP = "scrap"
+    SHIP = "ship"
 
 
 DONE = frozenset({SerialStatus.COMPLETED, SerialStatus.SHIPPED, SerialStatus.SCRAPPED})
@@ -49,3 +50,4 @@ class Serial:
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    shipped_at: datetime | None

@@ -10,7 +10,7 @@ from andon_mes.lots.model import Lot
 from andon_mes.numbers.checksum import checksum
 from andon_mes.numbers.patterns import LotKey, SerialKey, serial_number
 from andon_mes.processes.refusals import Refusal, problem_of
-from andon_mes.serials.model import Serial, SerialStatus
+from andon_mes.serials.model import DONE, Serial, SerialStatus
 from andon_mes.store import history
 from andon_mes.store.history import Change
 from andon_mes.store.schema import process_data, processes, product_models, serials, status_history
@@ -19,6 +19,12 @@ _BY_NUMBER = sa.select(serials).where(serials.c.serial_number == sa.bindparam("n
 _OF_LOT = (
     sa.select(serials).where(serials.c.lot_id == sa.bindparam("lot_id")).order_by(serials.c.sequence_in_lot)
 )
+_IS_UNBEGUN = (serials.c.started_at.is_(None), serials.c.status.not_in(sorted(DONE)))
+_IS_UNDER_WAY = (
+    serials.c.started_at.is_not(None),
+    serials.c.status.not_in(sorted({*DONE, SerialStatus.HOLD})),
+)
+_IS_SHIPPABLE = (serials.c.status == SerialStatus.COMPLETED,)
 
 
 def generate(connection: sa.Connection, lot: Lot, quantity: int, change: Change) -> list[Serial]:
@@ -36,21 +42,9 @@ def generate(connection: sa.Connection, lot: Lot, quantity: int, change: Change)
     ]
     connection.execute(sa.insert(serials), rows)
     made = [each for each in list_of_lot(connection, lot.id) if each.sequence_in_lot >= first]
-    connection.execute(
-        sa.insert(status_history),
-        [
-            {
-                "entity_type": "serial",
-                "entity_id": each.id,
-                "old_status": None,
-                "new_status": SerialStatus.CREATED,
-                "changed_by": change.by,
-                "changed_at": change.at,
-                "reason": change.reason,
-            }
-            for each in made
-        ],
-    )
+    states = (None, SerialStatus.CREATED)
+    rows = [history.row("serial", each.id, states, change) for each in made]
+    connection.execute(sa.insert(status_history), rows)
     return made
 
 
@@ -96,8 +90,52 @@ def set_status(connection: sa.Connection, serial: Serial, after: SerialStatus, c
     }
     if after is SerialStatus.SCRAPPED:
         values |= {"completed_at": change.at, "is_defective": True}
+    if after is SerialStatus.SHIPPED:
+        values["shipped_at"] = change.at
     connection.execute(sa.update(serials).where(serials.c.id == serial.id).values(**values))
     history.record(connection, "serial", serial.id, (serial.status, after), change)
+
+
+def void_unbegun(connection: sa.Connection, lot_id: int, change: Change) -> None:
+    """End the serials of a lot that were never begun: numbers without a part, SCRAPPED but not defective.
+
+    They count neither as made nor as defective (docs/design/mes.md, rule 9).
+    """
+    _move_all(connection, _IS_UNBEGUN, lot_id, {"status": SerialStatus.SCRAPPED, "held_from": None}, change)
+
+
+def hold_unfinished(connection: sa.Connection, lot_id: int, change: Change) -> None:
+    """Hold what is under way in a lot that is over, where a person finds it. One on a machine waits then."""
+    values = {
+        "status": SerialStatus.HOLD,
+        "held_from": sa.case(
+            (serials.c.status == SerialStatus.IN_PROCESS, SerialStatus.WAITING), else_=serials.c.status
+        ),
+    }
+    _move_all(connection, _IS_UNDER_WAY, lot_id, values, change)
+
+
+def ship_finished(connection: sa.Connection, lot_id: int, change: Change) -> int:
+    """Ship every finished serial of a lot that is not held, and give how many."""
+    values = {"status": SerialStatus.SHIPPED, "shipped_at": change.at}
+    return _move_all(connection, _IS_SHIPPABLE, lot_id, values, change)
+
+
+def _move_all(
+    connection: sa.Connection,
+    which: tuple[sa.ColumnElement[bool], ...],
+    lot_id: int,
+    values: dict[str, Any],
+    change: Change,
+) -> int:
+    chosen = (serials.c.lot_id == lot_id, *which)
+    found = connection.execute(sa.select(serials.c.id, serials.c.status).where(*chosen)).all()
+    if not found:
+        return 0
+    connection.execute(sa.update(serials).where(*chosen).values(**values))
+    rows = [history.row("serial", each.id, (each.status, values["status"]), change) for each in found]
+    connection.execute(sa.insert(status_history), rows)
+    return len(found)
 
 
 def _new_row(lot: Lot, key: SerialKey, pattern: str, at: datetime) -> dict[str, Any]:
@@ -129,4 +167,5 @@ def _serial(row: sa.Row[Any]) -> Serial:
         created_at=row.created_at,
         started_at=row.started_at,
         completed_at=row.completed_at,
+        shipped_at=row.shipped_at,
     )

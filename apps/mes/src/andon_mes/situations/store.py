@@ -1,8 +1,7 @@
 """Reads all that a decision about a serial may look at, in two statements; a third where parts are asked for.
 
-This is the path of every scan: the statements are made once. A start or completion locks its serial, and
-keeps its lot from changing: a lot is changed under a lock that waits for both (lots/store.py). The lot is
-locked first everywhere, so that nobody waits in a circle. On SQLite there is one writer, and nothing to lock.
+This is the path of every scan: the statements are made once. A start or completion locks its serial; what
+else it looks at is changed only by writes that are alone in the database (store/engine.py).
 """
 
 from dataclasses import dataclass
@@ -78,7 +77,7 @@ _SUBJECT = (
     .outerjoin(equipment, equipment.c.code == sa.bindparam("equipment"))
     .where(serials.c.serial_number == sa.bindparam("number"))
 )
-_SUBJECT_LOCKED = _SUBJECT.suffix_with("FOR KEY SHARE OF lots FOR UPDATE OF serials", dialect="postgresql")
+_SUBJECT_LOCKED = _SUBJECT.with_for_update(of=serials)
 _REWORKS = (
     sa.select(sa.func.count()).where(reworks.c.serial_id == sa.bindparam("serial_id")).scalar_subquery()
 )
@@ -174,7 +173,7 @@ def asked_of(event: StartEvent | CompletionEvent, at: datetime) -> Asked:
 def find_subject(connection: sa.Connection, asked: Asked, *, locks: bool = True) -> Subject | None:
     """All that a decision may look at; None when there is no such serial.
 
-    `locks` keeps the serial and its lot as they are until the transaction ends.
+    `locks` keeps the serial as it is until the transaction ends.
     """
     about = {
         "number": asked.serial_number,

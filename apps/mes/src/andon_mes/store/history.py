@@ -23,15 +23,17 @@ def record(
     connection: sa.Connection, entity: str, entity_id: int, states: tuple[str | None, str], change: Change
 ) -> None:
     """Write that `entity` ("lot" or "serial") went from the first to the second of `states`."""
-    connection.execute(
-        _INSERT,
-        {
-            "entity_type": entity,
-            "entity_id": entity_id,
-            "old_status": states[0],
-            "new_status": states[1],
-            "changed_by": change.by,
-            "changed_at": change.at,
-            "reason": change.reason,
-        },
-    )
+    connection.execute(_INSERT, row(entity, entity_id, states, change))
+
+
+def row(entity: str, entity_id: int, states: tuple[str | None, str], change: Change) -> dict[str, object]:
+    """The row that `record` writes, for who writes many at once."""
+    return {
+        "entity_type": entity,
+        "entity_id": entity_id,
+        "old_status": states[0],
+        "new_status": states[1],
+        "changed_by": change.by,
+        "changed_at": change.at,
+        "reason": change.reason,
+    }
