@@ -23,6 +23,9 @@ async def busy(plant):
         "/lots",
         f"/lots/{lot['lot_number']}",
         *(f"/serials/{each}" for each in numbers),
+        "/defects",
+        "/defects?status=all",
+        "/defects/1",
         "/login",
     ]
     return plant
@@ -59,7 +62,8 @@ def looked_at(text):
 async def test_every_page_is_whole_and_safe_in_both_languages(busy):
     for path in busy.paths:
         for language in ("en", "ko"):
-            answer = await busy.client.get(f"{path}?lang={language}", headers=PAGE)
+            joiner = "&" if "?" in path else "?"
+            answer = await busy.client.get(f"{path}{joiner}lang={language}", headers=PAGE)
             assert answer.status_code == 200, path
             assert f'<html lang="{language}"' in answer.text
             assert answer.cookies["mes_lang"] == language

@@ -83,10 +83,12 @@ def choice(viewer: Viewer, name: str, word: str, options: list[tuple[str, str]],
 
 
 def signature(viewer: Viewer) -> tuple[Field, ...]:
-    """What a signature needs: the signer's password again, which no closed dialog keeps."""
+    """What a signature needs: the signer's password again, which no closed dialog keeps, and its meaning."""
+    meanings = [(each, viewer.say(f"meaning.{each}")) for each in ("approved", "responsible")]
     return (
+        choice(viewer, "signature.meaning", "sign.meaning", meanings, "approved"),
         {
-            "name": "password",
+            "name": "signature.password",
             "label": viewer.say("sign.password"),
             "type": "password",
             "required": True,

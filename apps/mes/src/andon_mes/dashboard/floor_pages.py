@@ -2,12 +2,16 @@
 
 from typing import Any
 
-from andon_mes.configuration import store as configuration
+from andon_mes.api.context import Mes
 from andon_mes.dashboard import store
+from andon_mes.dashboard.actions import Action, text
 from andon_mes.dashboard.viewer import Viewer
+from andon_mes.reports import controller
+from andon_mes.reports.today import Call
+from andon_mes.serials.model import SerialStatus
 from andon_mes.store.engine import Connection
 
-_COLOURS = {"PRD": "green", "SBY": "amber", "SDT": "amber", "ENG": "amber", "USD": "red", "UDT": "red"}
+_COLOURS = {"PRD": "green", "SBY": "amber", "SDT": "amber", "ENG": "amber", "USD": "red"}
 
 
 def colour_of(state: str | None) -> str:
@@ -15,29 +19,51 @@ def colour_of(state: str | None) -> str:
     return _COLOURS.get((state or "")[:3], "grey")
 
 
-def floor(connection: Connection, _viewer: Viewer) -> dict[str, Any]:
+def floor(connection: Connection, viewer: Viewer, mes: Mes) -> dict[str, Any]:
     """Everything of the floor, of one moment."""
-    at = store.in_hand(connection)
-    rows = [
-        {"process": each, **_counted(at.get(each["code"], {}))}
-        for each in configuration.list_processes(connection)
-        if each["is_active"] or each["code"] in at
-    ]
+    calendar, now = mes.calendar_in(connection), mes.clock.now()
+    today = controller.summary(connection, calendar, now)
+    seen = controller.floor(connection, calendar, now)
     return {
-        "rows": rows,
+        "today": today,
+        "rows": [
+            {
+                "today": row,
+                "running": at.running,
+                "late": sum(each.seconds(now) > row.process.standard_cycle_time for each in at.running),
+                **{each.name.lower(): row.waiting.of(each) for each in SerialStatus},
+            }
+            for row, at in zip(today.processes, seen.processes, strict=True)
+        ],
+        "pace": seen.pace,
         "lots": store.open_lots(connection),
-        "calls": store.open_calls(connection),
-        "equipment": store.list_equipment(connection),
+        "calls": [(each, _verbs(viewer, each)) for each in seen.calls],
+        "equipment": [*(each for at in seen.processes for each in at.equipment), *seen.other_equipment],
         "colour_of": colour_of,
-        "held": sum(each.get("HOLD", 0) for each in at.values()),
     }
 
 
-def _counted(at: dict[str, int]) -> dict[str, int]:
-    return {
-        "wip": sum(at.values()),
-        "in_process": at.get("IN_PROCESS", 0),
-        "waiting": at.get("WAITING", 0),
-        "rework": at.get("REWORK", 0) + at.get("DEFECTIVE", 0),
-        "held": at.get("HOLD", 0),
-    }
+def _verbs(viewer: Viewer, call: Call) -> list[Action]:
+    address, why = f"/api/v1/calls/{call.id}", viewer.why_not("call", "update")
+    acknowledge = Action(
+        f"acknowledge-{call.id}",
+        viewer.say("call.acknowledge"),
+        address,
+        "PATCH",
+        viewer.say("call.acknowledge.say"),
+        body={"action": "acknowledge"},
+        why=why,
+        tone="main small",
+    )
+    resolve = Action(
+        f"resolve-{call.id}",
+        viewer.say("call.resolve"),
+        address,
+        "PATCH",
+        viewer.say("call.resolve.say"),
+        (text(viewer, "resolution", "call.resolution", type="textarea", required=True),),
+        {"action": "resolve"},
+        why,
+        "quiet small",
+    )
+    return [resolve] if call.acknowledged_at else [acknowledge, resolve]

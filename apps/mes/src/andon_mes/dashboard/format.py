@@ -15,12 +15,12 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 def number(value: float | None) -> str:
-    """At most four significant digits below 1000, groups of thousands above."""
+    """Three significant digits below 1000, groups of thousands above."""
     if value is None:
         return DASH
     if abs(value) >= 1000 or value == int(value):
         return f"{value:,.0f}"
-    return f"{value:.4g}"
+    return f"{value:.3g}"
 
 
 def seconds(value: float | None, language: str = "en") -> str:

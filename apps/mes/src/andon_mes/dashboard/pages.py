@@ -5,23 +5,24 @@ Nothing here changes anything: buttons speak to the API.
 
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import APIRouter, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from andon_mes.api.access import Caller, needs
-from andon_mes.api.context import Mes, ThisMes
-from andon_mes.dashboard import floor_pages, lot_pages, serial_pages, store
+from andon_mes.api.context import Mes
+from andon_mes.dashboard import floor_pages, lot_pages, quality_pages, serial_pages, store
 from andon_mes.dashboard.feed import Feed
 from andon_mes.dashboard.frame import HEADERS, Build, Frame, Page, local, static
 from andon_mes.kernel.errors import Problem, Unavailable, Words
 
+Id = Annotated[int, Path(gt=0, lt=2**31)]
 Number = Annotated[str, Query(max_length=200)]
 
 
 def install(app: FastAPI, mes: Mes) -> Feed:
     """Serve the pages from `app`, which has the API already. The feed is to be ended with the instance."""
     frame, feed = Frame(mes), Feed(mes.database, mes.clock, store.marks)
-    for router in (_files(feed, mes), _entrance(frame), _production(frame)):
+    for router in (_files(feed, mes), _entrance(frame), _production(frame, mes), _quality(frame)):
         app.router.routes.extend(router.routes)
     frame.install(app)
     return feed
@@ -57,13 +58,14 @@ def _entrance(frame: Frame) -> APIRouter:
     return router
 
 
-def _production(frame: Frame) -> APIRouter:
+def _production(frame: Frame, mes: Mes) -> APIRouter:
     router = _router()
 
     @router.get("/")
     async def floor(request: Request, caller: Annotated[Caller, needs("process", "read")]) -> Response:
         page = Page("floor.html", "production calls equipment signals")
-        return await frame.show(request, caller, page, floor_pages.floor)
+        build: Build = lambda each, viewer: floor_pages.floor(each, viewer, mes)  # noqa: E731
+        return await frame.show(request, caller, page, build)
 
     @router.get("/lots")
     async def lots(request: Request, caller: Annotated[Caller, needs("lot", "read")]) -> Response:
@@ -77,9 +79,7 @@ def _production(frame: Frame) -> APIRouter:
         return await frame.show(request, caller, Page("lot.html", "production"), build)
 
     @router.get("/find")
-    async def find(
-        number: Number, mes: ThisMes, _caller: Annotated[Caller, needs("serial", "read")]
-    ) -> Response:
+    async def find(number: Number, _caller: Annotated[Caller, needs("serial", "read")]) -> Response:
         found = await mes.database.read(lambda each: serial_pages.find(each, number.strip()))
         return RedirectResponse(found, 303, HEADERS)
 
@@ -89,6 +89,24 @@ def _production(frame: Frame) -> APIRouter:
     ) -> Response:
         build: Build = lambda each, viewer: serial_pages.one(each, viewer, number)  # noqa: E731
         return await frame.show(request, caller, Page("serial.html", "production"), build)
+
+    return router
+
+
+def _quality(frame: Frame) -> APIRouter:
+    router = _router()
+    see = needs("defect", "read")
+
+    @router.get("/defects")
+    async def defects(request: Request, caller: Annotated[Caller, see]) -> Response:
+        query = dict(request.query_params)
+        build: Build = lambda each, viewer: quality_pages.overview(each, viewer, query)  # noqa: E731
+        return await frame.show(request, caller, Page("defects.html", "defects production"), build)
+
+    @router.get("/defects/{defect_id}")
+    async def defect(request: Request, defect_id: Id, caller: Annotated[Caller, see]) -> Response:
+        build: Build = lambda each, viewer: quality_pages.one(each, viewer, defect_id)  # noqa: E731
+        return await frame.show(request, caller, Page("defect.html", "defects production"), build)
 
     return router
 

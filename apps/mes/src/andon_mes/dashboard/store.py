@@ -7,16 +7,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from andon_mes.serials.model import SerialStatus
 from andon_mes.store.schema import (
     audit_log,
     calls,
+    defect_codes,
     defects,
     equipment,
     equipment_states,
     lots,
     process_data,
-    processes,
     product_models,
     serials,
     spc_signals,
@@ -76,16 +75,6 @@ _OPEN_LOTS = (
     )
     .limit(50)
 )
-_UNFINISHED = [
-    each
-    for each in SerialStatus
-    if each not in {SerialStatus.COMPLETED, SerialStatus.SHIPPED, SerialStatus.SCRAPPED}
-]
-_IN_HAND = (
-    sa.select(serials.c.status, serials.c.current_process, sa.func.count())
-    .where(serials.c.status.in_(_UNFINISHED))
-    .group_by(serials.c.status, serials.c.current_process)
-)
 _HISTORY = (
     sa.select(status_history)
     .where(
@@ -94,19 +83,14 @@ _HISTORY = (
     .order_by(status_history.c.id.desc())
 )
 _MODELS = sa.select(product_models).where(product_models.c.is_active).order_by(product_models.c.code)
-_OPEN_CALLS = (
-    sa.select(calls, processes.c.code.label("process"))
-    .outerjoin(processes, processes.c.id == calls.c.process_id)
-    .where(calls.c.resolved_at.is_(None))
-    .order_by(calls.c.raised_at)
-    .limit(50)
+_NEWEST = 1000
+"""How many defects the chart is of."""
+_DEFECTS_BY_STATUS = sa.select(defects.c.status, sa.func.count()).group_by(defects.c.status)
+_newest_defects = sa.select(defects.c.defect_code).order_by(defects.c.id.desc()).limit(_NEWEST).subquery()
+_DEFECTS_BY_CODE = sa.select(_newest_defects.c.defect_code, sa.func.count()).group_by(
+    _newest_defects.c.defect_code
 )
-_EQUIPMENT = (
-    sa.select(equipment, processes.c.code.label("process"))
-    .outerjoin(processes, processes.c.id == equipment.c.process_id)
-    .where(equipment.c.is_active)
-    .order_by(processes.c.sequence_order, equipment.c.code)
-)
+_CODES = sa.select(defect_codes)
 
 
 def marks(connection: sa.Connection) -> dict[str, Any]:
@@ -126,24 +110,21 @@ def list_models(connection: sa.Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(_MODELS).mappings()]
 
 
-def in_hand(connection: sa.Connection) -> dict[str, dict[str, int]]:
-    """By process and status, the serials that are not finished."""
-    found: dict[str, dict[str, int]] = {}
-    for status, process, count in connection.execute(_IN_HAND):
-        found.setdefault(process or "", {})[status] = count
-    return found
-
-
 def open_lots(connection: sa.Connection) -> list[dict[str, Any]]:
     """The lots on the line, the urgent and the old ones first."""
     return [dict(row) for row in connection.execute(_OPEN_LOTS).mappings()]
 
 
-def open_calls(connection: sa.Connection) -> list[dict[str, Any]]:
-    """The calls that are not resolved, the oldest first."""
-    return [dict(row) for row in connection.execute(_OPEN_CALLS).mappings()]
+def count_defects(connection: sa.Connection) -> dict[str, int]:
+    """By status, how many defects there are."""
+    return {row[0]: row[1] for row in connection.execute(_DEFECTS_BY_STATUS)}
 
 
-def list_equipment(connection: sa.Connection) -> list[dict[str, Any]]:
-    """The equipment in use with its state."""
-    return [dict(row) for row in connection.execute(_EQUIPMENT).mappings()]
+def defects_by_code(connection: sa.Connection) -> list[tuple[str, int]]:
+    """By defect code, how many of the newest defects there are."""
+    return [(row[0], row[1]) for row in connection.execute(_DEFECTS_BY_CODE)]
+
+
+def names_of_defects(connection: sa.Connection) -> dict[str, dict[str, Any]]:
+    """The defect codes with their names and severities."""
+    return {row["code"]: dict(row) for row in connection.execute(_CODES).mappings()}

@@ -76,6 +76,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "login.new": ("New password", "새 비밀번호"),
     "login.again": ("New password again", "새 비밀번호 확인"),
     "login.differ": ("The two new passwords differ", "새 비밀번호가 서로 다릅니다"),
+    "sign.meaning": ("In what sense you sign", "서명 의미"),
     "sign.password": ("Your password, as your signature", "서명용 비밀번호"),
     "sign.hint": (
         "With it you sign this decision in your own name.",

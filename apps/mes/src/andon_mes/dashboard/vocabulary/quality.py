@@ -1,3 +1,74 @@
 """Defects, rework, SPC, OEE, reports and recall. English and Korean."""
 
-WORDS: dict[str, tuple[str, str]] = {}
+WORDS: dict[str, tuple[str, str]] = {
+    "defects": ("Defects", "불량"),
+    "defects.say": (
+        "What stands in the way of a serial, and what is decided of it",
+        "시리얼의 진행을 막는 불량과 그 판정",
+    ),
+    "defects.none": (
+        "No defect stands open. A failed attempt opens one.",
+        "미결 불량이 없습니다. 불합격 시 자동으로 등록됩니다.",
+    ),
+    "defects.none_so": ("No defect is in this state.", "이 상태의 불량이 없습니다."),
+    "defect": ("Defect", "불량"),
+    "defect.live": ("Not settled", "미결"),
+    "defect.all": ("All", "전체"),
+    "defect.contain": ("Contain", "격리"),
+    "defect.contain.say": (
+        "The serial goes nowhere until quality decides.",
+        "품질 판정 전까지 시리얼이 진행되지 않습니다.",
+    ),
+    "defect.rework": ("Rework", "재작업"),
+    "defect.rework.say": ("The serial repeats the process.", "시리얼이 해당 공정을 다시 진행합니다."),
+    "defect.use_as_is": ("Use as is", "특채"),
+    "defect.use_as_is.say": (
+        "The serial goes on as it is. You sign for it.",
+        "시리얼을 그대로 진행합니다. 전자서명이 필요합니다.",
+    ),
+    "defect.scrap": ("Scrap", "폐기"),
+    "defect.scrap.say": (
+        "The serial is over; nothing returns from scrap.",
+        "시리얼을 폐기하며 되돌릴 수 없습니다.",
+    ),
+    "defect.verify": ("Verify", "검증"),
+    "defect.verify.say": (
+        "What was decided was done and helped.",
+        "판정대로 조치되어 효과가 있음을 확인합니다.",
+    ),
+    "defect.close": ("Close", "종결"),
+    "defect.close.say": ("Nobody needs to look at it again.", "더 확인할 것이 없습니다."),
+    "severity": ("Severity", "심각도"),
+    "disposition": ("Disposition", "판정"),
+    "signature": ("Signature", "전자서명"),
+    "description": ("Description", "설명"),
+    "opened": ("Opened", "발생"),
+    "contained": ("Contained", "격리"),
+    "verified": ("Verified", "검증"),
+    "closed": ("Closed", "종결"),
+    "received": ("Received", "수신"),
+    "pareto": ("What goes wrong most often", "불량 파레토"),
+    "pareto.say": (
+        "Columns: share of the newest 1,000 defects. Line: what they come to together.",
+        "막대: 최근 불량 1,000건 중 비율. 선: 누적 비율.",
+    ),
+    "pareto.left_off": ("{n} rarer ones are left off", "드문 불량 {n}건 생략"),
+    "reworks.open": ("Reworks under way", "진행 중 재작업"),
+    "reworks.none": ("No rework is open", "진행 중인 재작업이 없습니다"),
+    "rework.complete": ("Complete", "완료"),
+    "rework.complete.say": ("Say how the rework ended.", "재작업 결과를 입력하세요."),
+    "rework.cancel": ("Cancel", "취소"),
+    "rework.cancel.say": ("The defect waits for quality again.", "불량이 다시 품질 판정을 기다립니다."),
+    "contested": ("Contested reports", "상충 보고"),
+    "contested.say": (
+        "They contradict an attempt that is closed. Nothing was overwritten; a person looks.",
+        "마감된 실적과 상충하는 보고입니다. 기존 기록은 그대로이며 담당자 확인이 필요합니다.",
+    ),
+    "contested.none": ("No report contradicts what is closed", "상충하는 보고가 없습니다"),
+    "contested.why": ("Why", "이유"),
+    "contested.resolve": ("Settle", "처리"),
+    "contested.resolve.say": (
+        "Say why nothing more needs to be done. The report is kept.",
+        "추가 조치가 필요 없는 이유를 적으세요. 보고는 보존됩니다.",
+    ),
+}
