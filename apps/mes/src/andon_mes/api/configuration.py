@@ -150,6 +150,25 @@ for _shape in SHAPES.values():
     _add(_shape)
 
 
+@router.post(
+    "/qualifications/{operator}/{process}/revoke",
+    responses=documents.row_of(SHAPES[Kind.QUALIFICATIONS], 200),
+)
+async def revoke_qualification(
+    mes: ThisMes,
+    caller: Annotated[Caller, needs("configuration", "update")],
+    operator: str,
+    process: str,
+) -> Response:
+    """End a qualification now. Again changes nothing; a change of `valid_until` grants it anew."""
+    by = By(caller.actor.name, mes.clock.now())
+
+    def work(connection: Connection) -> Answer:
+        return data_answer(200, shown_row(controller.revoke(connection, (operator, process), by)))
+
+    return tagged(await mes.database.write(work, caller.actor))
+
+
 @router.get("/settings", responses=documents.SETTINGS)
 async def list_settings(mes: ThisMes, _caller: Annotated[Caller, needs("configuration", "read")]) -> Response:
     """The plant's documents by their names; one that was never set has its default and is not here."""

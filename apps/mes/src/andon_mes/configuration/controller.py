@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from andon_mes.configuration import plan as plans
@@ -74,9 +75,23 @@ def amend(
         raise _key_changes(shape.key)
     _refuse(new_findings(before, before.with_row(kind, key, row)))
     store.update(connection, kind, key, row, by)
-    if kind is Kind.QUALIFICATIONS and change:
+    if kind is Kind.QUALIFICATIONS and _is_longer(had["valid_until"], row["valid_until"]):
         store.grant_anew(connection, key, by)
     return get(connection, kind, key)
+
+
+def revoke(connection: Connection, key: Key, by: By) -> Row:
+    """End the qualification of `key` now; one that is over already stays as it ended. Raises: NotFound."""
+    store.lock(connection)
+    row = get(connection, Kind.QUALIFICATIONS, key)
+    now = by.at.replace(microsecond=0)
+    if row["valid_until"] is None or row["valid_until"] > now:
+        store.update(connection, Kind.QUALIFICATIONS, key, {"valid_until": now}, by)
+    return get(connection, Kind.QUALIFICATIONS, key)
+
+
+def _is_longer(had: datetime | None, wants: datetime | None) -> bool:
+    return had is not None and (wants is None or wants > had)
 
 
 def put_setting(connection: Connection, name: str, document: Any, expected: str | None, by: By) -> Any:
