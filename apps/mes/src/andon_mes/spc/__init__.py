@@ -1,0 +1,1 @@
+"""Statistical process control: charts, rules, capability. Pure but `store.py`. Open `charts.py` first."""
