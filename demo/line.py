@@ -114,6 +114,14 @@ class Inspection:
     operator_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the line shows to the MES: its stations theirs, and the feeder, which plans lots, its own."""
+
+    station: str = ""
+    feeder: str = ""
+
+
 class ParkedError(Exception):
     """The part cannot go on without a person; the text says why."""
 
@@ -126,13 +134,18 @@ class Line:
     """Seven stations and a feeder. `run` works until told to stop; `counts` says what happened."""
 
     def __init__(
-        self, base_url: str | Sequence[str], settings: LineSettings | None = None, **changes: Any
+        self,
+        base_url: str | Sequence[str],
+        settings: LineSettings | None = None,
+        credentials: Credentials | None = None,
+        **changes: Any,
     ) -> None:
         """`base_url` is the gateway; several URLs are drawn from per part, to run without one.
 
         `changes` are single settings, such as `serials_per_minute=200`.
         """
         self.settings = replace(settings or LineSettings(), **changes)
+        self.credentials = credentials or Credentials()
         self.counts = Counts()
         self._urls = [base_url] if isinstance(base_url, str) else list(base_url)
         self._stopping = asyncio.Event()
@@ -202,7 +215,7 @@ class Line:
 
     async def _configure(self) -> list[Process]:
         """Ask the MES for the route, as a station does when it is switched on; wait until it is there."""
-        async with _Session(self, random.Random(f"{self.settings.seed}/configure")) as session:
+        async with _Session(self, self._chance("configure"), self.credentials.station) as session:
             while True:
                 try:
                     processes = await session.data("GET", "/api/v1/processes")
@@ -226,7 +239,7 @@ class Line:
         loop = asyncio.get_running_loop()
         interval = 60 / self.settings.serials_per_minute
         due = loop.time()
-        async with _Session(self, random.Random(f"{self.settings.seed}/feed")) as session:
+        async with _Session(self, self._chance("feed"), self.credentials.feeder) as session:
             while not self._stopping.is_set():
                 for number in await self._new_lot(session):
                     due = max(due + interval, loop.time() - 1)
@@ -279,7 +292,7 @@ class Line:
         """One work place of one station: its own connection, a new session for each part."""
         process = self._processes[at]
         equipment = f"{process.code}-{place + 1}"
-        async with _Session(self, random.Random(f"{self.settings.seed}/{equipment}")) as session:
+        async with _Session(self, self._chance(equipment), self.credentials.station) as session:
             while (part := await self._queues[at].get()) is not None:
                 session.begin()
                 try:
@@ -383,6 +396,9 @@ class Line:
                 data[f"{each['name']}_unit"] = "kgf·cm"
         return data
 
+    def _chance(self, whose: str) -> random.Random:
+        return random.Random(f"{self.settings.seed}/{whose}")
+
     async def _stopped_within(self, seconds: float) -> bool:
         """Wait so long, or until the line is stopped; whether it was."""
         if seconds > 0:
@@ -399,12 +415,13 @@ class Line:
 class _Session:
     """One work place's connection to the MES, and its session with the gateway."""
 
-    def __init__(self, line: Line, chance: random.Random) -> None:
+    def __init__(self, line: Line, chance: random.Random, credential: str) -> None:
         self._line = line
         self._chance = chance
         self._client = httpx.AsyncClient(
             timeout=_TIMEOUT_SECONDS,
             limits=httpx.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=60),
+            headers={"Authorization": f"Bearer {credential}"},
             verify=False,  # plain HTTP on one machine; loading certificates costs 30 ms a station
         )
         self._url = ""

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from demo import story
+from demo import credentials, story
 from demo.line import Line, LineSettings
 from demo.plant import ADMIN, DemoError, Plant, on_signals
 from demo.sources import source_of
@@ -130,7 +130,12 @@ class Demo:
     async def _start_line(self) -> Line:
         status = await self._plant.get("/status")
         address = next(each["address"] for each in status["units"] if each["unit"] == "mes")
-        line = Line(address, HONEST, serials_per_minute=self._serials_per_minute)
+        home = self._plant.home
+        issued = await credentials.issue(
+            credentials.installed(home, "1.0.0"), credentials.database_of(home, ENVIRONMENT)
+        )
+        story.tell("the MES issued the stations and the lot planner a credential each; nobody else may scan")
+        line = Line(address, HONEST, issued, serials_per_minute=self._serials_per_minute)
         await line.start()
         return line
 

@@ -10,7 +10,8 @@ from os import environ
 import httpx
 import pytest
 
-from demo.line import Line, LineSettings, Process
+from demo import credentials
+from demo.line import Credentials, Line, LineSettings, Process
 from demo.sources import source_of
 
 FAST = LineSettings(serials_per_minute=3000, cycle_seconds=0.0, most_serials=24, lot_size=12, workers=2)
@@ -54,6 +55,12 @@ async def running(version, folder):
         assert process.wait(20) == 0
 
 
+async def issued(folder) -> Credentials:
+    """What the line shows to instances on the database of `folder`."""
+    variables = {"ANDON_MES_DATABASE": str(folder / "mes.db")}
+    return await credentials.issue([sys.executable, "-m", "andon_mes"], variables)
+
+
 async def first_pass_fails(address: str, process: str) -> float:
     async with httpx.AsyncClient() as client:
         text = (await client.get(f"{address}/metrics")).text
@@ -63,7 +70,7 @@ async def first_pass_fails(address: str, process: str) -> float:
 
 async def test_every_serial_is_finished_or_parked_and_booked_once_on_two_releases_at_once(tmp_path):
     async with running("1.0.0", tmp_path) as one, running("1.1.0", tmp_path) as two:
-        line = Line([one, two], FAST)
+        line = Line([one, two], FAST, await issued(tmp_path))
         async with asyncio.timeout(60):
             counts = await line.run()
         assert counts.finished + counts.parked == counts.serials_in == 24
@@ -77,7 +84,7 @@ async def test_every_serial_is_finished_or_parked_and_booked_once_on_two_release
 
 async def test_1_2_0_fails_good_parts_at_one_process_and_answers_200(tmp_path):
     async with running("1.2.0", tmp_path) as address:
-        line = Line(address, FAST, defect_rate=0.0, kgf_share=0.5)
+        line = Line(address, FAST, await issued(tmp_path), defect_rate=0.0, kgf_share=0.5)
         async with asyncio.timeout(60):
             counts = await line.run()
         assert counts.server_errors == 0
@@ -87,7 +94,7 @@ async def test_1_2_0_fails_good_parts_at_one_process_and_answers_200(tmp_path):
 
 async def test_1_3_0_fails_on_some_names_and_the_line_parks_the_part_and_moves_on(tmp_path):
     async with running("1.3.0", tmp_path) as address:
-        line = Line(address, FAST, defect_rate=0.0, relief_share=0.1)
+        line = Line(address, FAST, await issued(tmp_path), defect_rate=0.0, relief_share=0.1)
         async with asyncio.timeout(60):
             counts = await line.run()
         assert counts.server_errors == 3 * counts.parked > 0

@@ -10,6 +10,10 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
+import sqlalchemy as sa
+from andon_mes.access.devices import store as devices
+from andon_mes.access.devices.store import NewDevice
+from andon_mes.access.model import Role
 from andon_mes.api import routes
 from andon_mes.app import create_app
 from andon_mes.kernel.clock import ManualClock
@@ -27,6 +31,8 @@ from schemathesis.specs.openapi.checks import (
 _NOON = datetime(2025, 11, 10, 3, 0, tzinfo=UTC)
 _LOT = {"lot_number": "FN-KR-20251110-D-000001", "lot_id": 1}
 _SERIALS = [f"FN-KR-251110D-001-000{place}" for place in range(1, 7)]
+_CREDENTIAL = "mesd_of-everything-in-the-tests"
+_HEADERS = {"Authorization": f"Bearer {_CREDENTIAL}"}
 _CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -65,6 +71,10 @@ def mes(tmp_path_factory):
     """The MES with a released lot: a serial that passed and is contested, one in rework, others that wait."""
     path = tmp_path_factory.mktemp("mes") / "mes.db"
     migrate(path)
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        devices.issue(connection, NewDevice("everything", Role.ADMIN), _CREDENTIAL, "tests", _NOON)
+    engine.dispose()
     app = create_app(Settings(database=path, release="1.0.0", durability="NORMAL"), ManualClock(_NOON))
     assert asyncio.run(_make_lot(app)) == [200, 200, 409]
     yield _OneLife(app)
@@ -96,7 +106,9 @@ async def _end(app: Any) -> None:
 
 async def _make_lot(app: Any) -> list[int]:
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://mes/api/v1") as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://mes/api/v1", headers=_HEADERS
+    ) as client:
         await client.post("/lots", json={"target_quantity": 8})
         await client.patch(f"/lots/{_LOT['lot_number']}", json={"action": "release"})
         await client.post("/lots/1/serials/generate", json={"quantity": len(_SERIALS)})
@@ -111,7 +123,7 @@ async def _make_lot(app: Any) -> list[int]:
 @_schema.parametrize()
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_every_answer_is_as_described(case: schemathesis.Case, mes) -> None:
-    case.call_and_validate(app=mes, checks=_CHECKS)
+    case.call_and_validate(app=mes, headers=_HEADERS, checks=_CHECKS)
 
 
 def _completion(serial: str, minute: int, *, is_pass: bool) -> dict[str, Any]:

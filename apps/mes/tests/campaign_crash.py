@@ -19,7 +19,7 @@ CRASHES = int(environ.get("ANDON_MES_CRASHES", "20"))
 STATIONS = 8
 
 
-async def test_no_event_is_lost_or_doubled_by_kill_9(database_path):
+async def test_no_event_is_lost_or_doubled_by_kill_9(database_path, credentials):
     port, chance = free_port(), random.Random(CRASHES)
     over = asyncio.Event()
 
@@ -43,7 +43,9 @@ async def test_no_event_is_lost_or_doubled_by_kill_9(database_path):
     async def station(name):
         """Make a lot of one serial, start it, complete it; count what was answered."""
         done = 0
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
+        headers = {"Authorization": f"Bearer {credentials['line_lead']}"}
+        address = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=address, timeout=5, headers=headers) as client:
             while not over.is_set():
                 key = f"{name}-{done}"
                 lot = await insist(client, "/api/v1/lots", {"target_quantity": 1}, f"{key}-lot")

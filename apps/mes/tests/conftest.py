@@ -1,31 +1,52 @@
-"""The plant that the tests talk to: the real application on its own database, over HTTP without a network."""
+"""The plant that the tests talk to: the real application on its own database, over HTTP without a network.
+
+A test that says nothing else asks as a device with every right; `plant.acting("quality")` asks as another
+role.
+"""
 
 import asyncio
 import contextlib
 import itertools
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
+from andon_mes.access.devices import store as devices
+from andon_mes.access.devices.store import NewDevice
+from andon_mes.access.model import Role
 from andon_mes.app import create_app
 from andon_mes.kernel.clock import ManualClock
 from andon_mes.settings import Settings
 from andon_mes.store.migrate import migrate
 
 NOON = datetime(2025, 11, 10, 3, 0, tzinfo=UTC)  # noon in Seoul
+MES = "http://mes"
+CREDENTIALS = {role.value: f"mesd_of-{role}-in-the-tests" for role in Role}
 _keys = itertools.count()
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory):
-    """A migrated, empty database."""
+    """A migrated database, empty but for one device of each role."""
     path = tmp_path_factory.mktemp("template") / "mes.db"
     migrate(path)
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        for role, token in CREDENTIALS.items():
+            devices.issue(connection, NewDevice(f"{role}-device", Role(role)), token, "tests", NOON)
+    engine.dispose()
     return path
+
+
+@pytest.fixture(scope="session")
+def credentials():
+    """The credential of a device of each role."""
+    return CREDENTIALS
 
 
 @pytest.fixture
@@ -54,6 +75,12 @@ class Plant:
     client: httpx.AsyncClient
     clock: ManualClock
     event_at: datetime = field(default=NOON)
+
+    def acting(self, role: str | None) -> "Plant":
+        """The same plant, asked by a device of that role; by nobody for None."""
+        transport = self.client._transport
+        headers = {"Authorization": f"Bearer {CREDENTIALS[role]}"} if role else {}
+        return replace(self, client=httpx.AsyncClient(transport=transport, base_url=MES, headers=headers))
 
     async def get(self, path: str) -> httpx.Response:
         return await self.client.get(path)
@@ -129,7 +156,8 @@ async def running(path, *, release: str = "1.0.0", at: datetime = NOON) -> Async
     assert (await from_app.get())["type"] == "lifespan.startup.complete"
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://mes") as client:
+        headers = {"Authorization": f"Bearer {CREDENTIALS['admin']}"}
+        async with httpx.AsyncClient(transport=transport, base_url=MES, headers=headers) as client:
             yield Plant(client, clock)
     finally:
         to_app.put_nowait({"type": "lifespan.shutdown"})

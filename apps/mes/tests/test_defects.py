@@ -44,7 +44,7 @@ async def test_a_failed_attempt_opens_a_defect_with_its_rework_and_the_pass_veri
         "OPEN", "CONTAINED", "DISPOSITIONED", "VERIFIED",
     ]  # fmt: skip
     closed = (await change(plant, defect, "close")).json()["data"]
-    assert (closed["status"], closed["closed_by"]) == ("CLOSED", "anonymous")
+    assert (closed["status"], closed["closed_by"]) == ("CLOSED", "device:admin-device")
 
 
 async def test_a_rework_that_fails_gives_way_to_the_defect_of_its_attempt(plant):

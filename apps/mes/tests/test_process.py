@@ -15,7 +15,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-async def test_sigterm_finishes_requests_in_flight_and_exits_with_0(database_path):
+async def test_sigterm_finishes_requests_in_flight_and_exits_with_0(database_path, credentials):
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "andon_mes", "serve", "--port", str(port)),
@@ -23,7 +23,9 @@ async def test_sigterm_finishes_requests_in_flight_and_exits_with_0(database_pat
         stdout=asyncio.subprocess.PIPE,
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        headers = {"Authorization": f"Bearer {credentials['line_lead']}"}
+        address = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=address, timeout=20, headers=headers) as client:
             await until_ready(client, process)
             asked = [
                 asyncio.create_task(client.post("/api/v1/lots", json={"target_quantity": 1}))

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from andon_mes.access.controller import Directory
 from andon_mes.api import problems, routes
 from andon_mes.api.context import Mes
 from andon_mes.api.size import Bounded
@@ -39,6 +40,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> "Application":
         release=settings.release,
         served=Served(settings.release),
         evidence=ProductionEvidence(database, chosen_clock),
+        directory=Directory(database, chosen_clock, settings.token_age),
     )
 
     @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""`andon-mes`: serve, migrate. Thin; what is slow to load is loaded by the command that needs it."""
+"""`andon-mes`: serve, migrate, devices. Thin; what is slow to load is loaded by the command that needs it."""
 
 import signal
 from typing import TYPE_CHECKING, Annotated
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from andon_mes.commands import vendor
+from andon_mes.commands.devices import devices
+from andon_mes.commands.running import settings
 from andon_mes.kernel import logging
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from andon_mes.settings import Settings
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+cli.add_typer(devices, name="devices")
 _DRAIN_SECONDS = 10
 
 
@@ -64,20 +67,10 @@ def migrate() -> None:
 
 
 def _settings() -> "Settings":
-    """The settings of the environment; one that is wrong is named in a sentence, and the exit code is 2."""
-    from pydantic import ValidationError
-
-    from andon_mes.settings import Settings
-
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        for each in error.errors():
-            name = f"ANDON_MES_{'_'.join(map(str, each['loc'])).upper()}"
-            typer.echo(f"{name} is {each['input']!r}: {each['msg']}", err=True)
-        raise typer.Exit(2) from error
-    logging.configure(settings.log_level)
-    return settings
+    """The settings of the environment, and the log as they say."""
+    chosen = settings()
+    logging.configure(chosen.log_level)
+    return chosen
 
 
 vendor.install(cli, _settings)

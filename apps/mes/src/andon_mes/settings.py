@@ -55,6 +55,10 @@ class Settings(BaseSettings):
         ge=1024,
         description="The longest document a client may send, in bytes; past it 413.",
     )
+    token_age: timedelta = Field(
+        default=timedelta(minutes=60),
+        description="How long somebody who signed in is known before the sign-in must be refreshed.",
+    )
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR."
     )

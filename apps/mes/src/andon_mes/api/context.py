@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
+from andon_mes.access.controller import Directory
 from andon_mes.configuration.store import get_calendar
 from andon_mes.evidence.metrics import Served
 from andon_mes.evidence.store import ProductionEvidence
@@ -27,6 +28,7 @@ class Mes:
     release: str
     served: Served
     evidence: ProductionEvidence
+    directory: Directory
 
     def calendar_in(self, connection: Connection) -> Calendar:
         """The plant's calendar as `connection` sees it: never an older one than what it commits beside."""

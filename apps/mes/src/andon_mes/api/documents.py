@@ -231,6 +231,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The errors that an endpoint may answer with, by their status."""
     words = {
         400: "The body is no JSON",
+        401: "It is not known who asks: no credential, or one that is not valid",
+        403: "The permission table does not let the caller; `detail` names the permission",
         404: "There is no such thing",
         409: "The state does not allow it, or the interlock refuses; `code` says why",
         412: "Somebody else has changed it meanwhile: read it again",
@@ -243,6 +245,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": words[status], "content": content} for status in statuses}
 
 
-READS = problems(404, 422, 503)
-WRITES = problems(400, 404, 409, 413, 422, 503)
+READS = problems(401, 403, 404, 422, 503)
+WRITES = problems(400, 401, 403, 404, 409, 413, 422, 503)
+OPEN_READS = problems(404, 422, 503)
 WATCHED = problems(503)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
+from andon_mes.api.access import Caller, needs
 from andon_mes.api.bodies import (
     AskedStatus,
     GenerateBody,
@@ -52,7 +53,9 @@ router = APIRouter(prefix="/api/v1", tags=["lots"])
 
 
 @router.post("/lots", status_code=201, response_model=Data[LotShown], responses=WRITES)
-async def create_lot(mes: ThisMes, body: NewLotBody, request: Request) -> Response:
+async def create_lot(
+    mes: ThisMes, caller: Annotated[Caller, needs("lot", "create")], body: NewLotBody, request: Request
+) -> Response:
     """Make a lot in DRAFT."""
     asked, _ = await question_of(request, mes, "lots")
 
@@ -61,11 +64,13 @@ async def create_lot(mes: ThisMes, body: NewLotBody, request: Request) -> Respon
         lot = lots.create(connection, new, asked.asked_at)
         return _data(201, lot_view(lot, lots.quantities(connection, lot.id)))
 
-    return await _write(mes, request, asked, work)
+    return await _write(mes, caller, request, asked, work)
 
 
 @router.get("/lots", response_model=Data[LotPage], responses=READS)
-async def list_lots(mes: ThisMes, asked: Annotated[LotQuery, Query()]) -> Response:
+async def list_lots(
+    mes: ThisMes, _caller: Annotated[Caller, needs("lot", "read")], asked: Annotated[LotQuery, Query()]
+) -> Response:
     """One page of lots, newest first."""
     chosen = LotFilter(_meant(asked.status), asked.priority, asked.plant, asked.on)
 
@@ -78,7 +83,9 @@ async def list_lots(mes: ThisMes, asked: Annotated[LotQuery, Query()]) -> Respon
 
 
 @router.get("/lots/{lot_number}", response_model=Data[LotWithSerials], responses=READS)
-async def get_lot(mes: ThisMes, lot_number: str) -> Response:
+async def get_lot(
+    mes: ThisMes, _caller: Annotated[Caller, needs("lot", "read")], lot_number: str
+) -> Response:
     """A lot with its serials."""
 
     def work(connection: Connection) -> Answer:
@@ -91,7 +98,13 @@ async def get_lot(mes: ThisMes, lot_number: str) -> Response:
 
 
 @router.patch("/lots/{lot_number}", response_model=Data[LotShown], responses=WRITES)
-async def change_lot(mes: ThisMes, lot_number: str, body: LotChangeBody, request: Request) -> Response:
+async def change_lot(
+    mes: ThisMes,
+    caller: Annotated[Caller, needs("lot", "update")],
+    lot_number: str,
+    body: LotChangeBody,
+    request: Request,
+) -> Response:
     """Release, hold, close, cancel or ship a lot; change its priority or notes."""
     _require_reason(body.action in lot_rules.NEEDS_REASON, body.reason)
     asked, _ = await question_of(request, mes, f"change lots/{lot_number}")
@@ -105,7 +118,7 @@ async def change_lot(mes: ThisMes, lot_number: str, body: LotChangeBody, request
         changed = lots.get_by_id(connection, lot.id)
         return _data(200, lot_view(changed, lots.quantities(connection, lot.id)))
 
-    return await _write(mes, request, asked, work)
+    return await _write(mes, caller, request, asked, work)
 
 
 @router.post(
@@ -114,7 +127,13 @@ async def change_lot(mes: ThisMes, lot_number: str, body: LotChangeBody, request
     response_model=Data[SerialsMade],
     responses=WRITES,
 )
-async def generate(mes: ThisMes, lot_id: LotId, body: GenerateBody, request: Request) -> Response:
+async def generate(
+    mes: ThisMes,
+    caller: Annotated[Caller, needs("serial", "create")],
+    lot_id: LotId,
+    body: GenerateBody,
+    request: Request,
+) -> Response:
     """Make serials for a lot, within its target."""
     asked, _ = await question_of(request, mes, f"lots/{lot_id}/serials")
 
@@ -125,18 +144,24 @@ async def generate(mes: ThisMes, lot_id: LotId, body: GenerateBody, request: Req
         made = serials.generate(connection, lot, body.quantity, Change(body.created_by, asked.asked_at))
         return _data(201, {"lot_number": lot.lot_number, "serials": [serial_view(each) for each in made]})
 
-    return await _write(mes, request, asked, work)
+    return await _write(mes, caller, request, asked, work)
 
 
 @router.get("/serials/{serial_number}", response_model=Data[SerialWithHistory], responses=READS)
-async def get_serial(mes: ThisMes, serial_number: str) -> Response:
+async def get_serial(
+    mes: ThisMes, _caller: Annotated[Caller, needs("serial", "read")], serial_number: str
+) -> Response:
     """A serial: its state, its attempts, the history of its states."""
     return reply(await mes.database.read(lambda each: _serial(each, serial_number)))
 
 
 @router.patch("/serials/{serial_number}", response_model=Data[SerialWithHistory], responses=WRITES)
 async def change_serial(
-    mes: ThisMes, serial_number: str, body: SerialChangeBody, request: Request
+    mes: ThisMes,
+    caller: Annotated[Caller, needs("serial", "update")],
+    serial_number: str,
+    body: SerialChangeBody,
+    request: Request,
 ) -> Response:
     """Hold a serial, release it to where it was, scrap it, or ship it."""
     _require_reason(body.action in serial_rules.NEEDS_REASON, body.reason)
@@ -147,14 +172,14 @@ async def change_serial(
         serial_life.change_status(connection, serial_number, body.action, change)
         return _serial(connection, serial_number)
 
-    return await _write(mes, request, asked, work)
+    return await _write(mes, caller, request, asked, work)
 
 
-async def _write(mes: Mes, request: Request, asked: Question, work: Work[Answer]) -> Response:
+async def _write(mes: Mes, caller: Caller, request: Request, asked: Question, work: Work[Answer]) -> Response:
     """Do `work` once under the client's key; without a key as often as it is asked."""
     if request.headers.get("Idempotency-Key") is None:
-        return reply(await mes.database.write(work))
-    return reply(await mes.database.write(lambda each: once(each, asked, lambda: work(each))))
+        return reply(await mes.database.write(work, caller.actor))
+    return reply(await mes.database.write(lambda each: once(each, asked, lambda: work(each)), caller.actor))
 
 
 def _meant(status: AskedStatus | None) -> tuple[LotStatus, ...]:

@@ -9,7 +9,16 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from andon_mes.kernel import logging
-from andon_mes.kernel.errors import MesError, Problem, Unavailable, Words, as_document, invalid, shown
+from andon_mes.kernel.errors import (
+    MesError,
+    Problem,
+    Unavailable,
+    Unidentified,
+    Words,
+    as_document,
+    invalid,
+    shown,
+)
 
 _log = logging.get(__name__)
 _TYPE = "application/problem+json"
@@ -64,8 +73,13 @@ def answer(problem: Problem, status: int, headers: dict[str, str] | None = None)
 async def _known(_request: Request, error: Exception) -> Response:
     if not isinstance(error, MesError):
         raise error
-    headers = {"Retry-After": _SECONDS_TO_RETRY} if isinstance(error, Unavailable) else None
-    return answer(error.problem, error.status, headers)
+    return answer(error.problem, error.status, _headers_of(error))
+
+
+def _headers_of(error: MesError) -> dict[str, str] | None:
+    if isinstance(error, Unavailable):
+        return {"Retry-After": _SECONDS_TO_RETRY}
+    return {"WWW-Authenticate": "Bearer"} if isinstance(error, Unidentified) else None
 
 
 async def _malformed(_request: Request, error: Exception) -> Response:
@@ -122,7 +136,9 @@ async def _http(_request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    _log.error("request failed", extra={"path": request.url.path, "error": type(error).__name__})
+    _log.error(
+        "request failed", extra={"path": request.url.path, "error": type(error).__name__}, exc_info=error
+    )
     problem = Problem(
         "INTERNAL",
         Words("The MES failed", "MES 내부 오류가 발생했습니다"),

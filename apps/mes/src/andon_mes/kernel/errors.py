@@ -2,6 +2,7 @@
 
     MesError
     ├── InvalidInput   the caller can fix it: field, value, fix   HTTP 422
+    ├── Unidentified   it is not known who asks                   HTTP 401, with WWW-Authenticate
     ├── Forbidden      whoever asks may not do this               HTTP 403
     ├── NotFound       no such thing                              HTTP 404
     ├── Conflict       it is not in a state that allows this      HTTP 409
@@ -58,6 +59,12 @@ class InvalidInput(MesError):
     """The caller can fix it; the problem names the field, the value and the fix."""
 
     status = 422
+
+
+class Unidentified(MesError):
+    """It is not known who asks; with a credential the same request may be sent again."""
+
+    status = 401
 
 
 class Forbidden(MesError):

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from andon_mes.store.engine import is_postgresql, make_engine
 
-REQUIRED_REVISION = "0004"
+REQUIRED_REVISION = "0005"
 """The least schema this release can work on. A newer one is fine: steps only expand under a live release."""
 
 _PATIENCE = timedelta(seconds=30)

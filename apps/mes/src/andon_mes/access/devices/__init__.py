@@ -1,0 +1,1 @@
+"""Stations and other programs with a long-lived credential."""
