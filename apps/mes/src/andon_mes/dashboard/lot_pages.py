@@ -95,14 +95,14 @@ def _create(connection: Connection, viewer: Viewer) -> Action:
 def _verbs(viewer: Viewer, lot: Lot, counted: Quantities) -> list[Action]:
     address = f"/api/v1/lots/{lot.lot_number}"
 
-    def change(action: LotAction, tone: str = "quiet", *, needs_reason: bool = False) -> Action:
+    def change(action: LotAction, tone: str = "quiet") -> Action:
         return Action(
             action.value,
-            viewer.say(f"lot.{action.value}"),
+            viewer.say_or(f"lot.{action.value}", action.value),
             address,
             "PATCH",
-            viewer.say(f"lot.{action.value}.say", lot=lot.lot_number),
-            (reason(viewer),) if needs_reason else (),
+            viewer.say_or(f"lot.{action.value}.say", "").format(lot=lot.lot_number),
+            (reason(viewer),) if action in decide.NEEDS_REASON else (),
             {"action": action.value},
             viewer.why_not("lot", "update", lambda: decide.decide_change(lot.status, lot.held_from, action)),
             tone,
@@ -135,13 +135,9 @@ def _verbs(viewer: Viewer, lot: Lot, counted: Quantities) -> list[Action]:
         why=viewer.why_not("lot", "update"),
         done=viewer.say("done"),
     )
-    return [
-        change(LotAction.RELEASE, "main"),
-        generate,
-        change(LotAction.HOLD, needs_reason=True),
-        amend,
-        change(LotAction.CANCEL, "danger", needs_reason=True),
-    ]
+    tones = {LotAction.RELEASE: "main", LotAction.CANCEL: "danger"}
+    first, *others = [change(each, tones.get(each, "quiet")) for each in LotAction]
+    return [first, generate, amend, *sorted(others, key=lambda each: each.tone == "danger")]
 
 
 def _priorities(viewer: Viewer) -> list[tuple[str, str]]:

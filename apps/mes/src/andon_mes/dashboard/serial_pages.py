@@ -76,11 +76,11 @@ def _verbs(viewer: Viewer, serial: Serial) -> list[Action]:
     def change(action: SerialAction, tone: str = "quiet") -> Action:
         return Action(
             action.value,
-            viewer.say(f"serial.{action.value}"),
+            viewer.say_or(f"serial.{action.value}", action.value),
             f"/api/v1/serials/{serial.serial_number}",
             "PATCH",
-            viewer.say(f"serial.{action.value}.say", serial=serial.serial_number),
-            () if action is SerialAction.RELEASE else (reason(viewer),),
+            viewer.say_or(f"serial.{action.value}.say", "").format(serial=serial.serial_number),
+            (reason(viewer),) if action in decide.NEEDS_REASON else (),
             {"action": action.value},
             viewer.why_not(
                 "serial", "update", lambda: decide.decide_change(serial.status, serial.held_from, action)

@@ -73,6 +73,16 @@ WORDS: dict[str, tuple[str, str]] = {
         "{lot} will not be made. It stays on record.",
         "{lot}을(를) 생산하지 않습니다. 기록은 남습니다.",
     ),
+    "lot.close": ("Close short", "조기 마감"),
+    "lot.close.say": (
+        "{lot} takes no more serials and closes with what is under way.",
+        "{lot}에 시리얼을 더 만들지 않고 진행 중인 것까지만 마감합니다.",
+    ),
+    "lot.ship": ("Ship what is finished", "완료품 출하"),
+    "lot.ship.say": (
+        "Every finished serial of {lot} leaves the plant.",
+        "{lot}의 완료 시리얼을 모두 출하합니다.",
+    ),
     "lot.generate": ("Generate serials", "시리얼 생성"),
     "lot.generate.say": ("There is room for {room} more.", "{room}개 더 만들 수 있습니다."),
     "lot.amend": ("Priority and notes", "우선순위·비고"),
@@ -116,6 +126,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "serial.hold.say": ("{serial} is neither started nor completed.", "{serial}의 시작과 완료를 막습니다."),
     "serial.release": ("Release", "보류 해제"),
     "serial.release.say": ("{serial} returns to where it was.", "{serial}을(를) 이전 상태로 되돌립니다."),
+    "serial.ship": ("Ship", "출하"),
+    "serial.ship.say": ("{serial} leaves the plant.", "{serial}을(를) 출하합니다."),
     "serial.scrap": ("Scrap", "폐기"),
     "serial.scrap.say": ("{serial} never returns from scrap.", "{serial}은(는) 폐기 후 되돌릴 수 없습니다."),
 }

@@ -1,0 +1,149 @@
+"""The pages in a real Chromium over a real server: a person walks through a shift, and it stays live."""
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from apps.mes.tests.component.dashboard_site import PATIENCE_MS
+
+pytest_plugins = ["apps.mes.tests.component.dashboard_site"]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+_UNLABELLED = """() => [...document.querySelectorAll(
+    'input, select, textarea, button:not(#act-dialog button), a[href], svg[role=img]')]
+  .filter((each) => !(each.labels && each.labels.length) && !each.ariaLabel && !each.textContent.trim())
+  .map((each) => each.outerHTML.slice(0, 120))"""
+_OUTLINE = """() => ({
+  mains: document.querySelectorAll('main').length,
+  tops: document.querySelectorAll('h1').length,
+  regions: [...document.querySelectorAll('section')].filter((each) => {
+    const by = each.getAttribute('aria-labelledby');
+    return !(each.ariaLabel || (by && document.getElementById(by)) || each.classList.contains('blank'));
+  }).length,
+  headless: document.querySelectorAll('table:not(:has(th[scope=col]))').length,
+  ids: [...document.querySelectorAll('[id]')].map((each) => each.id)
+    .filter((id, at, all) => all.indexOf(id) !== at),
+})"""
+_TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+async def pages_of(line):
+    """A plant with something on every page, and the addresses of them all."""
+    lot, numbers = await line.released_lot(3)
+    await line.scan("start", numbers[0], "SPRING")
+    await line.scan("complete", numbers[0], "SPRING", is_pass=False, defect_code="D001")
+    await line.scan("start", numbers[1], "SPRING")
+    return ["/", "/lots", f"/lots/{lot['lot_number']}", f"/serials/{numbers[0]}", "/defects", "/defects/1"]
+
+
+@pytest.mark.parametrize(("language", "width", "theme"), [("en", 1280, "light"), ("ko", 390, "dark")])
+async def test_every_page_can_be_read_by_everybody(site, line, opener, language, width, theme):
+    paths = await pages_of(line)
+    async with opener(site, language=language, width=width, theme=theme) as (page, seen):
+        for path in paths:
+            await page.goto(site.url + path)
+            await expect(page.locator("#heard")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
+            assert await page.evaluate(_TOO_WIDE) <= 0, path
+            assert await page.evaluate(_UNLABELLED) == [], path
+            outline = await page.evaluate(_OUTLINE)
+            assert outline == {"mains": 1, "tops": 1, "regions": 0, "headless": 0, "ids": []}, path
+            assert await page.locator("html").get_attribute("lang") == language
+        assert seen.complaints == []
+        assert [each for each in seen.requests if not each.startswith(site.url + "/")] == []
+
+
+async def test_a_lot_is_made_filled_released_and_held_by_hand(site, line, opener):
+    async with opener(site, "/lots") as (page, seen):
+        await page.get_by_role("button", name="Create a lot").click()
+        dialog = page.locator("#act-dialog")
+        await dialog.get_by_label("Target").fill("4")
+        await dialog.get_by_label("Priority").select_option("URGENT")
+        await dialog.get_by_role("button", name="Create a lot").click()
+        await page.wait_for_url("**/lots/FN-*")
+        await expect(page.locator("h1")).to_contain_text("FN-KR-")
+        await page.get_by_role("button", name="Generate serials").click()
+        await dialog.get_by_role("button", name="Generate serials").click()
+        await expect(page.locator("[aria-labelledby=h-serials] tbody tr")).to_have_count(4)
+        await page.get_by_role("button", name="Release", exact=True).click()
+        await dialog.get_by_role("button", name="Release", exact=True).click()
+        await expect(page.locator(".head .light")).to_contain_text("Released")
+        await page.get_by_role("button", name="Hold", exact=True).click()
+        await dialog.get_by_label("Reason").fill("gauge under review")
+        await page.keyboard.press("Tab")
+        await dialog.get_by_role("button", name="Hold", exact=True).click()
+        await expect(page.locator(".head .light")).to_contain_text("On hold")
+        await expect(page.locator("[aria-labelledby=h-history]")).to_contain_text("gauge under review")
+        assert seen.complaints == []
+
+
+async def test_what_a_station_does_appears_without_a_reload(site, line, opener):
+    _, numbers = await line.released_lot(2)
+    async with opener(site) as (page, seen):
+        await page.evaluate("window.same = true")
+        await page.locator("#scan").focus()
+        cell = page.locator("#process-SPRING td").nth(1)
+        await expect(cell).to_have_text("0")
+        await line.scan("start", numbers[0], "SPRING")
+        await expect(cell).to_contain_text("1", timeout=PATIENCE_MS)
+        assert await page.evaluate("window.same && document.activeElement.id === 'scan'")
+        assert seen.complaints == []
+
+
+async def test_a_scan_from_any_page_leads_to_the_serial_and_holds_it(site, line, opener):
+    _, numbers = await line.released_lot(1)
+    async with opener(site, "/lots", language="ko") as (page, _seen):
+        await page.keyboard.press("/")
+        await page.keyboard.type(numbers[0])
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(f"**/serials/{numbers[0]}")
+        await page.locator("#verb-hold").click()
+        await page.locator("#act-dialog textarea").fill("외관 확인")
+        await page.locator("#act-dialog button[type=submit]").click()
+        await expect(page.locator(".head .light")).to_contain_text("보류")
+        await expect(page.locator("#verb-hold")).to_have_attribute("aria-disabled", "true")
+        await page.keyboard.press("/")
+        await page.keyboard.type("FN-KR-000000D-001-0001")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("h1")).to_contain_text("등록되지 않은 시리얼")
+
+
+async def test_a_refusal_is_said_in_the_dialog_in_the_chosen_language(site, line, opener):
+    lot, _ = await line.released_lot(1)
+    async with opener(site, f"/lots/{lot['lot_number']}", language="ko") as (page, _seen):
+        await page.locator("#verb-hold").click()
+        await line.client.patch(
+            f"/api/v1/lots/{lot['lot_number']}", json={"action": "hold", "reason": "somebody was faster"}
+        )
+        await page.locator("#act-dialog textarea").fill("확인")
+        await page.locator("#act-dialog button[type=submit]").click()
+        await expect(page.locator("#act-dialog .problem")).to_contain_text("로트 상태: HOLD")
+
+
+async def test_language_and_theme_change_by_keyboard_and_stay(site, line, opener):
+    async with opener(site, language="ko-KR") as (page, _seen):
+        await expect(page.locator("html")).to_have_attribute("lang", "ko")
+        await page.keyboard.press("l")
+        await expect(page.locator("html")).to_have_attribute("lang", "en")
+        light = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+        await page.keyboard.press("t")
+        assert await page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+        await page.goto(site.url + "/lots")
+        await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        await expect(page.locator("html")).to_have_attribute("lang", "en")
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement.className") == "skip"
+
+
+async def test_a_page_outlives_a_switch_of_releases_and_says_which_serves(site, line, opener):
+    _, numbers = await line.released_lot(1)
+    async with opener(site) as (page, _seen):
+        await expect(page.locator("#release")).to_have_text("1.0.0")
+        await site.stop()
+        await expect(page.locator("#heard")).to_have_attribute(
+            "data-state", re.compile("connecting|stale"), timeout=PATIENCE_MS
+        )
+        await site.start("1.1.0")
+        await expect(page.locator("#release")).to_have_text("1.1.0", timeout=PATIENCE_MS)
+        await line.scan("start", numbers[0], "SPRING")
+        await expect(page.locator("#process-SPRING td").nth(1)).to_contain_text("1", timeout=PATIENCE_MS)
