@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from andon_mes.api import (
+    calls,
     components,
     configuration,
     contested,
@@ -51,6 +52,7 @@ def endpoints() -> list[BaseRoute]:
             defects.router,
             reworks.router,
             contested.router,
+            calls.router,
             recalls.router,
             reports.router,
             line.router,

@@ -61,7 +61,8 @@ def find(connection: Connection, finding: Finding, change: Change) -> Defect:
     if process_id is None:
         raise _unknown_process(finding.process)
     _require_code(connection, process_id, finding)
-    new = NewDefect(serial.id, process_id, finding.defect_code, finding.description)
+    failed = store.find_unclaimed_failure(connection, serial.id, process_id)
+    new = NewDefect(serial.id, process_id, finding.defect_code, finding.description, failed)
     defect_id = store.open_defect(connection, new, change)
     defect = store.get(connection, defect_id)
     return contain(connection, defect, change) if finding.holds else defect

@@ -19,7 +19,7 @@ from andon_mes.defects.model import (
     Standing,
 )
 from andon_mes.kernel.errors import NotFound, Problem, Words
-from andon_mes.processes.model import MOST_ATTEMPTS, MOST_REWORKS
+from andon_mes.processes.model import MOST_ATTEMPTS, MOST_REWORKS, AttemptStatus
 from andon_mes.serials.model import SerialStatus
 from andon_mes.store import history
 from andon_mes.store.history import Change
@@ -292,6 +292,23 @@ def find_contained(connection: sa.Connection, serial_id: int, process_id: int) -
         .limit(1)
     )
     return connection.scalar(query)
+
+
+def find_unclaimed_failure(connection: sa.Connection, serial_id: int, process_id: int) -> int | None:
+    """The attempt at which the serial failed the process last, where no defect is of it; None elsewhere.
+
+    A release without defects may have written it.
+    """
+    query = (
+        sa.select(process_data.c.id, process_data.c.status, defects.c.id.label("defect_id"))
+        .outerjoin(defects, defects.c.process_data_id == process_data.c.id)
+        .where(process_data.c.serial_id == serial_id, process_data.c.process_id == process_id)
+        .order_by(process_data.c.attempt.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    is_unclaimed = row is not None and row.status == AttemptStatus.FAIL and row.defect_id is None
+    return row.id if row is not None and is_unclaimed else None
 
 
 def _supersede(connection: sa.Connection, new: NewDefect, change: Change) -> None:

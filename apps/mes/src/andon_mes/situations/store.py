@@ -114,7 +114,11 @@ _PROCESSES = (
 _ACCEPTED = (
     sa.select(processes.c.code)
     .join(defects, defects.c.process_id == processes.c.id)
-    .where(defects.c.serial_id == sa.bindparam("serial_id"), defects.c.disposition == Disposition.USE_AS_IS)
+    .where(
+        defects.c.serial_id == sa.bindparam("serial_id"),
+        defects.c.disposition == Disposition.USE_AS_IS,
+        defects.c.process_data_id.is_not(None),  # what a person found aside from the route accepts no process
+    )
 )
 _USES = sa.select(
     component_uses.c.id,
