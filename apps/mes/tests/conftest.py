@@ -15,13 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
 from andon_mes.access.devices import store as devices
 from andon_mes.access.devices.store import NewDevice
 from andon_mes.access.model import Role
 from andon_mes.app import create_app
 from andon_mes.kernel.clock import ManualClock
 from andon_mes.settings import Settings
+from andon_mes.store.engine import make_engine
 from andon_mes.store.migrate import migrate
 
 NOON = datetime(2025, 11, 10, 3, 0, tzinfo=UTC)  # noon in Seoul
@@ -35,12 +35,23 @@ def template(tmp_path_factory):
     """A migrated database, empty but for one device of each role."""
     path = tmp_path_factory.mktemp("template") / "mes.db"
     migrate(path)
-    engine = sa.create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
+    enrol_in(path)
+    return path
+
+
+def enrol_in(database):
+    """Let a device of each role in, at the path or URL of a migrated database."""
+    engine = make_engine(database, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    with engine.connect() as connection:  # each statement is committed by itself
         for role, token in CREDENTIALS.items():
             devices.issue(connection, NewDevice(f"{role}-device", Role(role)), token, "tests", NOON)
     engine.dispose()
-    return path
+
+
+@pytest.fixture(scope="session")
+def enrol():
+    """Lets a device of each role in: `enrol(path_or_url)`; the databases of the other fixtures have them."""
+    return enrol_in
 
 
 @pytest.fixture(scope="session")

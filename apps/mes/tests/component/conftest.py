@@ -9,10 +9,11 @@ from andon_mes.store.migrate import migrate
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres):
-    """A migrated, empty database, and the server that it is on."""
+def postgres_template(postgres, enrol):
+    """A migrated database, empty but for a device of each role, and the server that it is on."""
     with postgres.fresh_database() as url:
         migrate(url)
+        enrol(url)
         yield postgres, url
 
 

@@ -58,7 +58,7 @@ def test_the_steps_go_down_to_nothing_and_up_again(any_database, look):
     test_the_migrations_make_the_schema(any_database)
 
 
-async def test_the_steps_go_down_and_up_again_around_the_rows(any_database, run_instance, look):
+async def test_the_steps_go_down_and_up_again_around_the_rows(any_database, run_instance, look, enrol):
     async with run_instance(any_database) as plant:
         _, [serial] = await plant.released_lot(1)
         await plant.pass_process(serial, "SPRING")
@@ -69,6 +69,7 @@ async def test_the_steps_go_down_and_up_again_around_the_rows(any_database, run_
         downgrade(any_database, step)
     migrate(any_database)
     assert [look(counted.format(each)) for each in tables] == before
+    enrol(any_database)  # the first release knew no devices
     async with run_instance(any_database) as plant:
         assert (await plant.serial(serial))["current_process"] == "LMA"
         await plant.pass_process(serial, "LMA")
