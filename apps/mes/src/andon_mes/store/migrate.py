@@ -7,33 +7,51 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from andon_mes.store import guards_postgresql, guards_sqlite
 from andon_mes.store.engine import is_postgresql, make_engine
 
 REQUIRED_REVISION = "0005"
 """The least schema this release can work on. A newer one is fine: steps only expand under a live release."""
 
 _PATIENCE = timedelta(seconds=30)
-_STEPS_IN_TURN = 6_012_025_111
-"""The advisory lock of those who migrate one PostgreSQL database."""
 
 
-def migrate(database: str | Path, revision: str = "head") -> None:
-    """Take the database at a path or URL to `revision`; a file is made if absent. Two at once take turns."""
+def migrate(database: str | Path, *, application: str | None = None) -> None:
+    """Take the database at a path or URL to the newest revision; a file is made if absent.
+
+    Two at once take turns. On PostgreSQL the role `application` is granted what serving needs; None where the
+    same role owns and serves.
+    """
     from alembic import command  # here: a second of start-up that serving does not need
 
     if not is_postgresql(database):
         Path(database).parent.mkdir(parents=True, exist_ok=True)
-    _in_turn(database, lambda config: command.upgrade(config, revision))
+
+    def step(config: Any, connection: sa.Connection) -> None:
+        command.upgrade(config, "head")
+        if is_postgresql(database):
+            guards_postgresql.install(connection, application)
+        else:
+            guards_sqlite.install(connection)
+
+    _in_turn(database, step)
 
 
 def downgrade(database: str | Path, revision: str) -> None:
-    """Take the schema back to `revision`, or to "base"; what the later steps had added is lost."""
+    """Take the schema back to `revision`, or to "base"; what the later steps had added is lost.
+
+    Also the guards of audit and records go: they belong to the newest schema.
+    """
     from alembic import command
 
-    _in_turn(database, lambda config: command.downgrade(config, revision))
+    def step(config: Any, connection: sa.Connection) -> None:
+        (guards_postgresql if is_postgresql(database) else guards_sqlite).remove(connection)
+        command.downgrade(config, revision)
+
+    _in_turn(database, step)
 
 
-def _in_turn(database: str | Path, step: Callable[[Any], None]) -> None:
+def _in_turn(database: str | Path, step: Callable[[Any, sa.Connection], None]) -> None:
     from alembic.config import Config
 
     config = Config()
@@ -42,13 +60,15 @@ def _in_turn(database: str | Path, step: Callable[[Any], None]) -> None:
     try:
         with engine.connect() as connection:
             if is_postgresql(database):
+                from andon_mes.store import postgresql
+
                 connection.exec_driver_sql("BEGIN")
                 connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_STEPS_IN_TURN})")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({postgresql.RUN_ALONE})")
             else:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             config.attributes["connection"] = connection
-            step(config)
+            step(config, connection)
             connection.exec_driver_sql("COMMIT")
     finally:
         engine.dispose()

@@ -34,8 +34,8 @@ _CONNECTION_AGE_SECONDS = 1800
 _MOST_TRIES = 10
 _CONNECT_TIMEOUT_SECONDS = 5
 
-_RUN_ALONE = 6_012_025_110
-"""The advisory lock of the writers of one database."""
+RUN_ALONE = 6_012_025_110
+"""The advisory lock of the writers of one database, and of who migrates it."""
 
 _BEGIN = (
     "BEGIN; SELECT set_config('andon_mes.actor', {name}, true), set_config('andon_mes.ip', {ip}, true), "
@@ -223,7 +223,7 @@ def _begin_statement(job: Job) -> str:
         ip=_quoted(actor.ip_address or ""),
         agent=_quoted(actor.user_agent or ""),
         shared="" if job.is_alone else "_shared",
-        lock=_RUN_ALONE,
+        lock=RUN_ALONE,
     )
 
 

@@ -13,10 +13,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
+from andon_mes.store import guards_sqlite
 from andon_mes.store.actor import SYSTEM, Actor
 from andon_mes.store.work import Connection, Job, Outcome, Waiting, Work, unavailable_because
 
@@ -75,8 +76,9 @@ class SqliteDatabase:
     def _write_until_closed(self) -> None:
         with self._engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA busy_timeout=0")  # _begin waits, in smaller steps
+            writer = _Writer(connection, self._busy_timeout)
             while group := self._waiting.take(_LARGEST_GROUP):
-                _run_group(connection, group, self._busy_timeout)
+                writer.run(group)
 
 
 def make_engine(path: Path, *, busy_timeout: timedelta, durability: str = "FULL") -> sa.Engine:
@@ -94,21 +96,44 @@ def make_engine(path: Path, *, busy_timeout: timedelta, durability: str = "FULL"
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={durability}")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA temp_store=MEMORY")
 
     return engine
 
 
-def _run_group(connection: Connection, group: Iterable[Job], busy_timeout: timedelta) -> None:
-    """Run and commit `group`; every job is settled when this returns."""
-    try:
-        _begin(connection, busy_timeout)
-        outcomes = [_run_job(connection, job) for job in group]
-        connection.exec_driver_sql("COMMIT")
-    except sa.exc.DBAPIError as error:
-        _roll_back(connection)
-        outcomes = [Outcome(job, error=unavailable_because(error)) for job in group]
-    for outcome in outcomes:
-        outcome.settle()
+class _Writer:
+    """The one connection that writes. It knows its actor, and the audit watches it."""
+
+    def __init__(self, connection: Connection, busy_timeout: timedelta) -> None:
+        self._connection = connection
+        self._busy_timeout = busy_timeout
+        self._is_watched = False
+
+    def run(self, group: Iterable[Job]) -> None:
+        """Run and commit `group`; every job is settled when this returns."""
+        try:
+            _begin(self._connection, self._busy_timeout)
+            self._is_watched = self._is_watched or guards_sqlite.watch(driver(self._connection))
+            outcomes = [self._run_job(job) for job in group]
+            self._connection.exec_driver_sql("COMMIT")
+        except (sa.exc.DBAPIError, sqlite3.Error) as error:
+            _roll_back(self._connection)
+            outcomes = [Outcome(job, error=unavailable_because(error)) for job in group]
+        for outcome in outcomes:
+            outcome.settle()
+
+    def _run_job(self, job: Job) -> Outcome:
+        result: Any = None
+        with _Savepoint(self._connection) as savepoint:
+            if self._is_watched:
+                guards_sqlite.set_actor(driver(self._connection), job.actor)
+            result = job.work(self._connection)
+        return Outcome(job, result, savepoint.error)
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """The driver's own connection, for what is no statement of the stores."""
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 def _begin(connection: Connection, busy_timeout: timedelta) -> None:
@@ -149,7 +174,7 @@ class _Savepoint:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if isinstance(error, sa.exc.OperationalError):
+        if isinstance(error, sa.exc.OperationalError | sqlite3.OperationalError):
             return False
         if error is not None:
             self._connection.exec_driver_sql("ROLLBACK TO job")
@@ -158,14 +183,6 @@ class _Savepoint:
         return True
 
 
-def _run_job(connection: Connection, job: Job) -> Outcome:
-    result: Any = None
-    with _Savepoint(connection) as savepoint:
-        result = job.work(connection)
-    return Outcome(job, result, savepoint.error)
-
-
 def _roll_back(connection: Connection) -> None:
-    driver = connection.connection.driver_connection
-    if isinstance(driver, sqlite3.Connection) and driver.in_transaction:
+    if driver(connection).in_transaction:
         connection.exec_driver_sql("ROLLBACK")

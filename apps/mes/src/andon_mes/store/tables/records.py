@@ -23,7 +23,8 @@ audit_log = sa.Table(
     metadata,
     big_id(),
     text("table_name", 50),
-    sa.Column("record_id", BigId, nullable=False),
+    # The row's key, as text.
+    text("record_id", 100),
     text("action", 10),
     json("old_data", nullable=True),
     json("new_data", nullable=True),
@@ -34,6 +35,12 @@ audit_log = sa.Table(
     # The transaction that wrote it, where ids are not in the order of the commits (PostgreSQL).
     sa.Column("transaction", sa.BigInteger, nullable=True),
     sa.Index("audit_log_by_record", "table_name", "record_id"),
+    sa.Index(
+        "audit_log_by_transaction",
+        "transaction",
+        postgresql_where=sa.text('"transaction" is not null'),
+        sqlite_where=sa.text('"transaction" is not null'),
+    ),
 )
 
 audit_seals = sa.Table(
@@ -44,6 +51,10 @@ audit_seals = sa.Table(
     sa.Column("first_record", BigId, nullable=False),
     sa.Column("last_record", BigId, nullable=False),
     sa.Column("records", sa.Integer, nullable=False),
+    # On PostgreSQL: what transactions below this one had written is sealed by now.
+    sa.Column("horizon", sa.BigInteger, nullable=True),
+    # A line for each record: its id and its own digest, so that one which was changed can be named.
+    sa.Column("leaves", sa.Text, nullable=False),
     text("previous", 64),
     text("digest", 64, unique=True),
     at("sealed_at"),

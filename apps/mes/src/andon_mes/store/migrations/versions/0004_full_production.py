@@ -316,7 +316,7 @@ def upgrade() -> None:
         "audit_log",
         sa.Column("id", BIG, autoincrement=True, nullable=False),
         sa.Column("table_name", sa.String(length=50), nullable=False),
-        sa.Column("record_id", BIG, nullable=False),
+        sa.Column("record_id", sa.String(length=100), nullable=False),
         sa.Column("action", sa.String(length=10), nullable=False),
         sa.Column("old_data", JSON, nullable=True),
         sa.Column("new_data", JSON, nullable=True),
@@ -328,12 +328,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("audit_log_by_record", "audit_log", ["table_name", "record_id"], unique=False)
+    op.create_index(
+        "audit_log_by_transaction",
+        "audit_log",
+        ["transaction"],
+        unique=False,
+        sqlite_where=sa.text('"transaction" is not null'),
+        postgresql_where=sa.text('"transaction" is not null'),
+    )
     op.create_table(
         "audit_seals",
         sa.Column("id", BIG, autoincrement=True, nullable=False),
         sa.Column("first_record", BIG, nullable=False),
         sa.Column("last_record", BIG, nullable=False),
         sa.Column("records", sa.Integer(), nullable=False),
+        sa.Column("horizon", sa.BigInteger(), nullable=True),
+        sa.Column("leaves", sa.Text(), nullable=False),
         sa.Column("previous", sa.String(length=64), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("sealed_at", sa.DateTime(timezone=True), nullable=False),
