@@ -155,10 +155,10 @@ class Plant:
 
 
 @contextlib.asynccontextmanager
-async def running(path, *, release: str = "1.0.0", at: datetime = NOON) -> AsyncIterator[Plant]:
-    """An instance of `release` on the database at `path`."""
+async def running(path, *, release: str = "1.0.0", at: datetime = NOON, **more: Any) -> AsyncIterator[Plant]:
+    """An instance of `release` on the database at `path`; `more` are settings."""
     clock = ManualClock(at)
-    app = create_app(Settings(database=path, release=release, durability="NORMAL"), clock)
+    app = create_app(Settings(database=path, release=release, durability="NORMAL", **more), clock)
     to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     from_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     scope = {"type": "lifespan", "asgi": {}, "state": {}}

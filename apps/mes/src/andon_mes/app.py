@@ -41,6 +41,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> "Application":
         served=Served(settings.release),
         evidence=ProductionEvidence(database, chosen_clock),
         directory=Directory(database, chosen_clock, settings.token_age),
+        signing_key_file=settings.signing_key_file,
     )
 
     @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from andon_mes.commands import vendor
+from andon_mes.commands import signing, vendor
 from andon_mes.commands.devices import devices
 from andon_mes.commands.running import settings
 from andon_mes.kernel import logging
@@ -74,6 +74,7 @@ def _settings() -> "Settings":
 
 
 vendor.install(cli, _settings)
+signing.install(cli, _settings)
 
 
 def _already_stopped(_number: int, _frame: object) -> None:

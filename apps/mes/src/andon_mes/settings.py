@@ -2,6 +2,7 @@
 
 from datetime import time, timedelta
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -44,6 +45,11 @@ class Settings(BaseSettings):
     busy_timeout: timedelta = Field(
         default=timedelta(seconds=15),
         description="How long a write waits for another instance's. Past it the answer is 503, retryable.",
+    )
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="PEM file (0600) with the plant's key and certificate, made by andon-mes signing-key "
+        "create. Without it birth certificates are given unsigned only.",
     )
     durability: str = Field(
         default="FULL",

@@ -1,6 +1,7 @@
 """What the endpoints share: the database, the clock, the counts of what was served."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -29,6 +30,7 @@ class Mes:
     served: Served
     evidence: ProductionEvidence
     directory: Directory
+    signing_key_file: Path | None = None
 
     def calendar_in(self, connection: Connection) -> Calendar:
         """The plant's calendar as `connection` sees it: never an older one than what it commits beside."""

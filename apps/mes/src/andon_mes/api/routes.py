@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 
 from andon_mes.api import (
     calls,
+    certificates,
     components,
     configuration,
     contested,
@@ -54,6 +55,7 @@ def endpoints() -> list[BaseRoute]:
             contested.router,
             calls.router,
             recalls.router,
+            certificates.router,
             reports.router,
             line.router,
             configuration.router,
