@@ -29,6 +29,7 @@ PURE_VENDORS = {
 VENDORS = {
     "numpy": [],  # simulated worlds draw with it; it is not there in a plant
     "argon2": ("andon.access.people.*", "andon_mes.access.*"),
+    "asn1crypto": ("andon_mes.genealogy.*",),
     "bandit": ("andon.pipelines.*",),
     "cryptography": (
         "andon.releases.*", "andon_wire.*", "andon.access.*", "andon.kernel.tls", "andon_mes.access.*",
@@ -55,9 +56,11 @@ VENDORS = {
     "packaging": ("andon.pipelines.*", "andon.units.*"),
     "prometheus_client": ("andon.api.metrics", "andon.evidence.*", "andon_mes.evidence.*"),
     "pyhanko": ("andon_mes.genealogy.*",),
+    "pyhanko_certvalidator": ("andon_mes.genealogy.*",),
     "pydantic_settings": ("andon.settings", "andon_mes.settings"),
     "reportlab": (
-        "andon.timeline.*", "andon_mes.genealogy.*", "andon_mes.labels.*", "andon_mes.reports.*",
+        "andon.timeline.*", "andon_mes.genealogy.*", "andon_mes.labels.*", "andon_mes.paper.*",
+        "andon_mes.reports.*",
     ),
     "rich": ("andon.cli.*",),
     "starlette": (

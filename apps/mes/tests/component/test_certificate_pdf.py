@@ -95,7 +95,7 @@ def a_record(attempts=7, components=4):
 
 
 def rendered(language, **more):
-    issued = Issued("1.0.0", NOON, "KR", SEOUL)
+    issued = Issued("1.0.0", NOON, "KR", SEOUL.key)
     return pdf.render(certificate(a_record(**more), issued), language, SEOUL, is_signed=False)
 
 

@@ -82,7 +82,7 @@ async def _document(mes: Mes, serial_number: str) -> dict[str, Any]:
 
     def work(connection: Connection) -> dict[str, Any]:
         record = store.get_record(connection, serial_number)
-        issued = Issued(mes.release, at, mes.plant_code, mes.calendar_in(connection).zone)
+        issued = Issued(mes.release, at, mes.plant_code, mes.calendar_in(connection).zone.key)
         return certificate(record, issued)
 
     return await mes.database.read(work)

@@ -95,17 +95,15 @@ def _show(path: Path | None) -> None:
 def _verify(path: Path, plant: Path | None) -> None:
     import logging
 
-    from cryptography import x509
-
     from andon_mes.genealogy import signing
+    from andon_mes.kernel.errors import MesError
 
     logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # what it finds is said here, in a sentence
     logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
     try:
-        trusted = x509.load_pem_x509_certificate(plant.read_bytes()) if plant and plant.is_file() else None
-    except ValueError as error:
-        typer.echo(f"{plant} holds no certificate in PEM.", err=True)
-        raise typer.Exit(2) from error
+        trusted = signing.certificate_of(plant) if plant else None
+    except MesError as error:
+        raise _said(error) from error
     verdict = signing.verify(path.read_bytes(), trusted)
     if not verdict.is_intact or verdict.is_trusted is False:
         typer.echo(f"NOT VALID: {verdict.reason}.", err=True)

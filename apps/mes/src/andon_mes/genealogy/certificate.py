@@ -46,7 +46,7 @@ def certificate(record: Record, issued: Issued) -> dict[str, Any]:
         "format": FORMAT,
         "issued_at": issued.at.isoformat(),
         "issued_by_release": issued.release,
-        "plant": {"code": issued.plant_code, "zone": issued.zone.key},
+        "plant": {"code": issued.plant_code, "zone": issued.zone},
         "serial": {name: _value(serial[name]) for name in _OF_SERIAL},
         "lot": {name: _value(serial[name]) for name in _OF_LOT} | {"status": serial["lot_status"]},
         "product_model": {

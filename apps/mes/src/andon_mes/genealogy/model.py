@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 Row = dict[str, Any]
 
@@ -31,9 +30,9 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """Which release issues the certificate, when, and for which plant."""
+    """Which release issues the certificate, when, and for which plant; `zone` is its IANA name."""
 
     release: str
     at: datetime
     plant_code: str
-    zone: ZoneInfo
+    zone: str

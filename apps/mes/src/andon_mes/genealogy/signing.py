@@ -101,6 +101,14 @@ def load(path: Path | None) -> SigningKey:
     return of_pem(path.read_bytes(), str(path))
 
 
+def certificate_of(path: Path) -> x509.Certificate:
+    """The certificate in a PEM file, with or without its key. Raises: InvalidInput when there is none."""
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise _unusable(str(path), "It holds no certificate in PEM") from error
+
+
 def save(key: SigningKey, path: Path) -> None:
     """Write key and certificate to a new file of its owner's alone. Raises: FileExistsError."""
     path.parent.mkdir(parents=True, exist_ok=True)
