@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from andon_mes.commands import signing, vendor
+from andon_mes.commands.demo_data import demo_data
 from andon_mes.commands.devices import devices
 from andon_mes.commands.running import settings
 from andon_mes.kernel import logging
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 cli.add_typer(devices, name="devices")
+cli.command("demo-data")(demo_data)
 _DRAIN_SECONDS = 10
 
 

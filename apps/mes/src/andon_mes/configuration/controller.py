@@ -1,6 +1,6 @@
 """Change the configuration: read the plant, check what it would become, write. One transaction each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from andon_mes.configuration import plan as plans
 from andon_mes.configuration import store
 from andon_mes.configuration.model import Etag, Finding, Key, Kind, Plant, Row, key_text
 from andon_mes.configuration.plan import Action, Step, etag
-from andon_mes.configuration.reading import read_change, read_row
+from andon_mes.configuration.reading import is_plain, read_change, read_row
 from andon_mes.configuration.rules import new_findings
 from andon_mes.configuration.shapes import SHAPES
 from andon_mes.configuration.store import By
@@ -104,20 +104,27 @@ def put_setting(connection: Connection, name: str, document: Any, expected: str 
     had = before.settings.get(name)
     if had is not None or expected is not None:
         require_unchanged(etag(had), expected)
+    if not is_plain(document, may_be_null=True):
+        raise _no_document(name)
     _refuse(new_findings(before, Plant(before.rows, {**before.settings, name: document}, before.logins)))
     store.put_setting(connection, name, document, by)
     return document
 
 
-def take(connection: Connection, wanted: Plant, by: By, *, is_dry: bool) -> list[Step]:
+def take(
+    connection: Connection, wanted: Plant, by: By, *, is_dry: bool, where: Callable[[Finding], str]
+) -> list[Step]:
     """Make the plant what `wanted` says, all of it or nothing; `is_dry`: only say what that would do.
 
-    Raises: InvalidInput with every finding in its `problem.others`.
+    `where` says in which place of its file something is wrong.
+    Raises: InvalidInput with every finding beside the first in its `problem.others`.
     """
     store.lock(connection)
     before = store.load(connection)
     steps = plans.plan(before, wanted, by.at.replace(microsecond=0))
-    _refuse(new_findings(before, plans.outcome(before, steps)))
+    found = new_findings(before, plans.outcome(before, steps))
+    if found:
+        raise refusal([(each, where(each)) for each in found])
     if not is_dry:
         for step in steps:
             _do(connection, step, by)
@@ -131,6 +138,8 @@ def _do(connection: Connection, step: Step, by: By) -> None:
         store.insert(connection, step.kind, step.row, by)
     else:
         store.update(connection, step.kind, step.key, step.row, by)
+        if step.kind is Kind.QUALIFICATIONS and step.action is not Action.DEACTIVATE:
+            store.grant_anew(connection, step.key, by)
 
 
 def require_unchanged(current: Etag, expected: str | None) -> None:
@@ -186,6 +195,18 @@ def refusal(found: list[tuple[Finding, str]]) -> InvalidInput:
     """The findings, of which there is one at least, each with its place in a file, as one error."""
     first, *others = (problem_of(each, where=where) for each, where in found)
     return InvalidInput(replace(first, others=tuple(others)))
+
+
+def _no_document(name: str) -> MesError:
+    return invalid(
+        name,
+        None,
+        Words("It holds what a file could not", "파일로 저장할 수 없는 값이 있습니다"),
+        Words(
+            "Send texts, finite numbers, true and false, not too deep",
+            "문자열, 유한한 숫자, true/false만 보내세요",
+        ),
+    )
 
 
 def _key_changes(key: tuple[str, ...]) -> MesError:

@@ -233,7 +233,7 @@ def _instant(raw: Any) -> datetime:
 def _document(form: Document, raw: Any) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise _Unusable("an object", "객체")
-    if not _is_plain(raw, may_be_null=form.is_schema):
+    if not is_plain(raw, may_be_null=form.is_schema):
         raise _Unusable(
             "an object of texts, finite numbers, true and false, at most 16 levels deep",
             "문자열, 유한한 숫자, true/false로만 된 16단계 이하의 객체",
@@ -243,7 +243,8 @@ def _document(form: Document, raw: Any) -> dict[str, Any]:
     return raw
 
 
-def _is_plain(value: Any, *, may_be_null: bool, levels: int = _DEEPEST) -> bool:
+def is_plain(value: Any, *, may_be_null: bool, levels: int = _DEEPEST) -> bool:
+    """Whether `value` is of texts, finite numbers, truth values, lists and objects, and not too deep."""
     if isinstance(value, str):
         return not _CONTROLS.search(value)
     if value is None:
@@ -255,7 +256,7 @@ def _is_plain(value: Any, *, may_be_null: bool, levels: int = _DEEPEST) -> bool:
     if levels == 0:
         return False
     deeper: Callable[[Iterable[Any]], bool] = lambda inner: all(  # noqa: E731  said twice below
-        _is_plain(each, may_be_null=may_be_null, levels=levels - 1) for each in inner
+        is_plain(each, may_be_null=may_be_null, levels=levels - 1) for each in inner
     )
     if isinstance(value, dict):
         return all(_is_name(key) for key in value) and deeper(value.values())
