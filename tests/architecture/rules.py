@@ -52,7 +52,7 @@ VENDORS = {
     "jwt": ("andon.access.sessions.*", "andon_mes.access.*", "andon_mes.genealogy.*"),
     "ldap3": ("andon.access.directory.*",),
     "limits": ("andon.access.*", "andon.api.*"),
-    "openpyxl": ("andon_mes.configuration.*", "andon_mes.reports.*"),
+    "openpyxl": ("andon_mes.configuration.*", "andon_mes.exports.form_xlsx"),
     "packaging": ("andon.pipelines.*", "andon.units.*"),
     "prometheus_client": ("andon.api.metrics", "andon.evidence.*", "andon_mes.evidence.*"),
     "pyhanko": ("andon_mes.genealogy.*",),
@@ -60,7 +60,7 @@ VENDORS = {
     "pydantic_settings": ("andon.settings", "andon_mes.settings"),
     "reportlab": (
         "andon.timeline.*", "andon_mes.genealogy.*", "andon_mes.labels.*", "andon_mes.paper.*",
-        "andon_mes.reports.*",
+        "andon_mes.exports.form_pdf",
     ),
     "rich": ("andon.cli.*",),
     "starlette": (

@@ -51,6 +51,12 @@ class Unit:
     at_process: str
     is_defective: bool
     tries: tuple[Try, ...] = ()
+    held_from: str | None = None
+
+    @property
+    def counted_as(self):
+        """A held serial is counted as what it was."""
+        return self.held_from if self.status == "HOLD" else self.status
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,7 @@ def a_unit():
         at_process=st.sampled_from(ROUTE),
         is_defective=st.booleans(),
         tries=st.lists(a_try(), max_size=3, unique_by=lambda each: (each.process, each.number)).map(tuple),
+        held_from=st.sampled_from(["WAITING", "COMPLETED"]),
     )
 
 
@@ -139,6 +146,7 @@ def _serial(lot_id, number, place, unit):
         "sequence_in_lot": place,
         "checksum": "00",
         "status": unit.status,
+        "held_from": unit.held_from if unit.status == "HOLD" else None,
         "current_process": None if unit.status == "CREATED" else unit.at_process,
         "is_defective": unit.is_defective,
         "created_at": BEGINS,

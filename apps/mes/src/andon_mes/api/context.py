@@ -1,6 +1,7 @@
 """What the endpoints share: the database, the clock, the counts of what was served."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,8 @@ class Mes:
     evidence: ProductionEvidence
     directory: Directory
     signing_key_file: Path | None = None
+    # One report at a time: it keeps a reader and a processor busy for seconds, and stations wait for nobody.
+    report_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     def calendar_in(self, connection: Connection) -> Calendar:
         """The plant's calendar as `connection` sees it: never an older one than what it commits beside."""

@@ -4,8 +4,11 @@ A rate, yield or ratio is in percent with two decimals, a time in seconds; what 
 """
 
 from datetime import date, datetime
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from andon_mes.exports.model import Kind
 
 
 class _Document(BaseModel):
@@ -199,3 +202,23 @@ class OeePage(_Document):
     first: date
     last: date
     equipment: list[OeeShown]
+
+
+class ColumnShown(_Document):
+    """A column of a report: its key in the rows, how it is written, its heading in the language asked for."""
+
+    key: str
+    kind: Kind
+    heading: str
+
+
+class ReportShown(_Document):
+    """A report. A row is an object by column; instants in UTC, dates are production dates."""
+
+    report: str
+    title: str
+    first: date | None = Field(alias="from")
+    last: date | None = Field(alias="to")
+    made_at: datetime
+    columns: list[ColumnShown]
+    rows: list[dict[str, Any]]

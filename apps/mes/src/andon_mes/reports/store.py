@@ -52,28 +52,45 @@ _MODELS = (
     .where(product_models.c.is_active)
     .order_by(product_models.c.code)
 )
-_IS_FIRST = (process_data.c.attempt == 1).label("is_first")
-_COUNTS = (
-    sa.select(
-        process_data.c.process_id,
-        lots.c.product_model_id,
-        _IS_FIRST,
-        process_data.c.is_pass,
-        sa.func.count().label("count"),
-        sa.func.count(process_data.c.cycle_time).label("timed"),
-        sa.func.coalesce(sa.func.sum(process_data.c.cycle_time), 0.0).label("seconds"),
-        sa.func.min(process_data.c.cycle_time).label("shortest"),
-        sa.func.max(process_data.c.cycle_time).label("longest"),
-    )
-    .join(serials, serials.c.id == process_data.c.serial_id)
-    .join(lots, lots.c.id == serials.c.lot_id)
-    .where(
-        process_data.c.completed_at >= sa.bindparam("begins_at"),
-        process_data.c.completed_at < sa.bindparam("ends_at"),
-        process_data.c.is_pass.is_not(None),
-    )
-    .group_by(process_data.c.process_id, lots.c.product_model_id, _IS_FIRST, process_data.c.is_pass)
+_OF_PERIOD = (
+    process_data.c.completed_at >= sa.bindparam("begins_at"),
+    process_data.c.completed_at < sa.bindparam("ends_at"),
+    process_data.c.is_pass.is_not(None),
 )
+# The model is looked up for each attempt: a join lets PostgreSQL read every serial that was ever made.
+_MODEL_OF_ATTEMPT = (
+    sa.select(lots.c.product_model_id)
+    .join(serials, serials.c.lot_id == lots.c.id)
+    .where(serials.c.id == process_data.c.serial_id)
+    .scalar_subquery()
+)
+
+
+def _counted(model: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    tried = (
+        sa.select(
+            process_data.c.process_id,
+            model.label("model_id"),
+            (process_data.c.attempt == 1).label("is_first"),
+            process_data.c.is_pass,
+            process_data.c.cycle_time,
+        )
+        .where(*_OF_PERIOD)
+        .subquery()
+    )
+    groups = (tried.c.process_id, tried.c.model_id, tried.c.is_first, tried.c.is_pass)
+    return sa.select(
+        *groups,
+        sa.func.count().label("count"),
+        sa.func.count(tried.c.cycle_time).label("timed"),
+        sa.func.coalesce(sa.func.sum(tried.c.cycle_time), 0.0).label("seconds"),
+        sa.func.min(tried.c.cycle_time).label("shortest"),
+        sa.func.max(tried.c.cycle_time).label("longest"),
+    ).group_by(*groups)
+
+
+_COUNTS = _counted(_MODEL_OF_ATTEMPT)
+_COUNTS_OF_ONE_MODEL = _counted(sa.cast(sa.bindparam("model_id"), sa.Integer))
 _PROCESS_CODES = sa.select(processes.c.id, processes.c.code)
 _MODEL_CODES = sa.select(product_models.c.id, product_models.c.code)
 _WAITING = (
@@ -186,10 +203,13 @@ def counts_in(connection: sa.Connection, period: Period) -> tuple[Counts, ...]:
     """Attempts that were completed in `period`, by the stations' own times; grouped."""
     process_codes = _codes(connection, _PROCESS_CODES)
     model_codes = _codes(connection, _MODEL_CODES)
-    limits = {"begins_at": period.begins_at, "ends_at": period.ends_at}
+    asked: dict[str, Any] = {"begins_at": period.begins_at, "ends_at": period.ends_at}
+    query = _COUNTS
+    if len(model_codes) == 1:  # all are of it, and the index alone answers
+        query, asked = _COUNTS_OF_ONE_MODEL, {**asked, "model_id": next(iter(model_codes))}
     return tuple(
         Counts(process_codes[process_id], model_codes[model_id], *rest)
-        for process_id, model_id, *rest in connection.execute(_COUNTS, limits)
+        for process_id, model_id, *rest in connection.execute(query, asked)
     )
 
 

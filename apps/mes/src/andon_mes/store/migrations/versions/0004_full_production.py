@@ -15,6 +15,60 @@ down_revision = "0003"
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
+# Views for whoever reads the database itself. Figures as the API gives them: a serial counts once, a share of
+# nothing is null, rates in percent with two decimals.
+_PRODUCTION_SUMMARY = """
+create view production_summary as
+select
+    lot_number, product_model, plant_code, shift, production_date, status, priority, target_quantity,
+    generated_quantity, actual_quantity, defect_quantity,
+    round(100.0 * actual_quantity / target_quantity, 2) as completion_rate,
+    round(100.0 * defect_quantity / nullif(actual_quantity + defect_quantity, 0), 2) as defect_rate,
+    started_at, completed_at
+from (
+    select
+        lots.lot_number, product_models.code as product_model, lots.plant_code, lots.shift,
+        lots.production_date, lots.status, lots.priority, lots.target_quantity,
+        lots.started_at, lots.completed_at,
+        count(serials.id) as generated_quantity,
+        count(case when counted_as in ('COMPLETED', 'SHIPPED') then 1 end) as actual_quantity,
+        count(case when counted_as not in ('COMPLETED', 'SHIPPED') and serials.is_defective then 1 end)
+            as defect_quantity
+    from lots
+    join product_models on product_models.id = lots.product_model_id
+    left join (
+        -- A held serial is counted as what it was.
+        select id, lot_id, is_defective,
+            case when status = 'HOLD' then held_from else status end as counted_as
+        from serials
+    ) as serials on serials.lot_id = lots.id
+    group by lots.id, product_models.code
+) as counted
+"""
+# By the production date of the lots: the plant's calendar has said it, and the database knows no other.
+_PROCESS_PROGRESS = """
+create view process_progress as
+select
+    lots.production_date, processes.code as process, processes.name, processes.standard_cycle_time,
+    count(*) as processed,
+    count(case when process_data.is_pass then 1 end) as passed,
+    count(case when not process_data.is_pass then 1 end) as failed,
+    round(cast(avg(process_data.cycle_time) as numeric), 2) as average_cycle_time,
+    round(cast(min(process_data.cycle_time) as numeric), 2) as shortest_cycle_time,
+    round(cast(max(process_data.cycle_time) as numeric), 2) as longest_cycle_time
+from process_data
+join processes on processes.id = process_data.process_id
+join serials on serials.id = process_data.serial_id
+join lots on lots.id = serials.lot_id
+where process_data.is_pass is not null
+group by lots.production_date, processes.id, processes.code, processes.name, processes.standard_cycle_time
+"""
+
+
+def _make_views() -> None:
+    op.execute(_PRODUCTION_SUMMARY)
+    op.execute(_PROCESS_PROGRESS)
+
 
 def upgrade() -> None:
     op.create_index("lots_by_date", "lots", ["production_date"], unique=False)
@@ -379,9 +433,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("access_logs_by_time", "access_logs", ["timestamp"], unique=False)
+    _make_views()
 
 
 def downgrade() -> None:
+    op.execute("drop view process_progress")
+    op.execute("drop view production_summary")
     op.drop_table("access_logs")
     op.drop_table("error_logs")
     op.drop_table("audit_seals")

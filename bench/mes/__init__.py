@@ -1,0 +1,1 @@
+"""Figures of the MES: `python -m bench.mes NAME`. A module for each name; `past.py` makes the rows."""
