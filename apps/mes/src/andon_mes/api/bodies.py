@@ -104,7 +104,10 @@ class _Workplace(Report):
 
 
 class StartBody(_Workplace):
-    """POST process/start (docs/design/mes.md, rule 10). Typed numbers carry their check characters."""
+    """POST process/start (docs/design/mes.md, rule 10). Typed numbers carry their check characters.
+
+    `is_offline`: it was made while the MES could not be reached; it is applied, not refused (rule 5).
+    """
 
     serial_number: Number
     process_code: Code
@@ -112,6 +115,7 @@ class StartBody(_Workplace):
     timestamp: Instant
     checksum: Checksum | None = None
     is_keyed: YesOrNo = False
+    is_offline: YesOrNo = False
 
 
 class CompleteBody(_Workplace):
@@ -139,6 +143,7 @@ class CompleteBody(_Workplace):
     components: Reported = Field(default_factory=list)
     checksum: Checksum | None = None
     is_keyed: YesOrNo = False
+    is_offline: YesOrNo = False
 
 
 class UnitBody(Body):

@@ -15,7 +15,7 @@ from andon_mes.evidence.store import ProductionEvidence
 from andon_mes.idempotency.store import Answer, Question, question
 from andon_mes.kernel.clock import Clock
 from andon_mes.numbers.calendar import Calendar
-from andon_mes.processes.controller import Serving
+from andon_mes.processes.model import Serving
 from andon_mes.store.engine import Connection, Database
 
 

@@ -114,7 +114,7 @@ class SerialWithHistory(SerialShown):
 
 
 class Started(_Document):
-    """An attempt that was opened."""
+    """An attempt that was opened. `violation`: the refusal that an event from offline would have met."""
 
     process_data_id: int
     serial_number: str
@@ -123,6 +123,10 @@ class Started(_Document):
     attempt: int
     started_at: datetime
     status: AttemptStatus
+    serial_status: SerialStatus | None = None
+    violation: str | None = None
+    violation_detail: str | None = None
+    violation_detail_ko: str | None = None
 
 
 class Completed(_Document):
@@ -140,6 +144,9 @@ class Completed(_Document):
     start_inferred: bool = False
     serial_status: SerialStatus | None = None
     current_process: str | None = None
+    violation: str | None = None
+    violation_detail: str | None = None
+    violation_detail_ko: str | None = None
 
 
 class ValidationShown(_Document):

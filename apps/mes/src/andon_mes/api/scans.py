@@ -14,6 +14,7 @@ from andon_mes.api.context import Mes, ThisMes, question_of, reply
 from andon_mes.api.documents import READS, WRITES, Completed, Data, Started, Validated
 from andon_mes.idempotency.store import Answer, once
 from andon_mes.kernel.errors import Words, invalid
+from andon_mes.offline import controller as offline
 from andon_mes.processes import controller, store, validation
 from andon_mes.processes.model import CompletionEvent, StartEvent
 from andon_mes.situations.store import Asked
@@ -30,16 +31,17 @@ async def start(
     mes: ThisMes, caller: Annotated[Caller, needs("process", "create")], body: StartBody, request: Request
 ) -> Response:
     """Begin work on a serial; 409 with a code when the interlock refuses."""
-    asked, _ = await question_of(request, mes, "start")
+    asked, content = await question_of(request, mes, "start")
     _require_checksum(body.is_keyed, body.checksum)
     event = _start(body, caller)
     serving = mes.serving()
-    answer = await mes.database.write(
-        lambda connection: once(connection, asked, lambda: controller.start(connection, event, serving)),
-        caller.actor,
-        alone=False,
-    )
-    return _counted(mes, answer)
+
+    def work(connection: Connection) -> Answer:
+        if event.is_offline:
+            return once(connection, asked, lambda: offline.start(connection, event, content, serving))
+        return once(connection, asked, lambda: controller.start(connection, event, serving))
+
+    return _counted(mes, await mes.database.write(work, caller.actor, alone=False))
 
 
 @router.post("/complete", response_model=Data[Completed], responses=WRITES)
@@ -54,7 +56,8 @@ async def complete(
 
     def work(connection: Connection) -> Answer:
         event = _completion(connection, body, caller, digest)
-        return once(connection, asked, lambda: controller.complete(connection, event, content, serving))
+        apply = offline.complete if event.is_offline else controller.complete
+        return once(connection, asked, lambda: apply(connection, event, content, serving))
 
     return _counted(mes, await mes.database.write(work, caller.actor, alone=False))
 
@@ -104,6 +107,7 @@ def _start(body: StartBody, caller: Caller) -> StartEvent:
         application_version=body.application_version,
         configuration_hash=body.configuration_hash,
         bound_to=caller.process,
+        is_offline=body.is_offline,
     )
 
 
@@ -143,6 +147,7 @@ def _completion(connection: Connection, body: CompleteBody, caller: Caller, dige
         application_version=body.application_version,
         configuration_hash=body.configuration_hash,
         bound_to=caller.process,
+        is_offline=body.is_offline,
     )
 
 

@@ -96,6 +96,14 @@ class CompletionEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Serving:
+    """Who serves this request, and when."""
+
+    release: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a completion says of the attempt that it closes, beside the serial.
 
@@ -108,6 +116,11 @@ class Report:
     at: datetime
     attempt_id: int | None = None
     number: int | None = None
+
+    @classmethod
+    def of(cls, event: CompletionEvent) -> "Report":
+        """What `event` says of its attempt."""
+        return cls(event.process, event.digest, event.at, event.process_data_id, event.attempt)
 
 
 @dataclass(frozen=True, slots=True)

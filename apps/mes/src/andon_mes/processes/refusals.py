@@ -43,6 +43,9 @@ class Refuse:
     about: dict[str, object]
 
 
+KEPT = frozenset({Refusal.ATTEMPT_CLOSED_DIFFERENTLY, Refusal.ATTEMPT_DISAGREES})
+"""Refusals of reports that contradict what is known: they are kept for a person to look at."""
+
 # code: title, what is known, what to do; English, then Korean. Braces are filled from what is known.
 _WORDS: dict[Refusal, tuple[Words, Words, Words]] = {
     Refusal.SERIAL_UNKNOWN: (

@@ -19,6 +19,7 @@ from andon_mes.processes.model import (
     OpenSerial,
     OpenWork,
     Place,
+    Serving,
     StartEvent,
 )
 from andon_mes.serials.model import SerialStatus
@@ -102,6 +103,16 @@ _MOVE_SERIAL = sa.update(serials).where(serials.c.id == sa.bindparam("serial_id"
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """How an attempt begins: its number, and whether somebody said so. See offline/ for the rest."""
+
+    number: int
+    is_inferred: bool = False
+    status: AttemptStatus = AttemptStatus.IN_PROGRESS
+    violation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """How an attempt ended, as it is written."""
 
@@ -163,20 +174,14 @@ def find_data_schema(connection: sa.Connection, process_id: int, lot_id: int) ->
 
 
 def open_attempt(
-    connection: sa.Connection,
-    subject: Subject,
-    event: StartEvent,
-    number: int,
-    *,
-    inferred: bool,
-    now: datetime,
+    connection: sa.Connection, subject: Subject, event: StartEvent, opening: Opening, now: datetime
 ) -> Attempt:
-    """Write attempt `number` of the serial at the event's process. The caller has decided that it may be."""
+    """Write an attempt of the serial at the event's process. The caller has decided that it may be."""
     values = {
         "serial_id": subject.serial_id,
         "process_id": subject.process_ids[event.process],
-        "attempt": number,
-        "status": AttemptStatus.IN_PROGRESS,
+        "attempt": opening.number,
+        "status": opening.status,
         "started_at": event.at,
         "recorded_at": now,
         "operator_id": event.operator_id,
@@ -184,13 +189,22 @@ def open_attempt(
         "station": event.station,
         "application_version": event.application_version,
         "configuration_hash": event.configuration_hash,
-        "start_inferred": inferred,
+        "start_inferred": opening.is_inferred,
         "is_offline": event.is_offline,
+        "violation": opening.violation,
         "created_at": now,
         "updated_at": now,
     }
     attempt_id = connection.execute(_OPEN_ATTEMPT, values).scalar_one()
-    return Attempt(attempt_id, event.process, number, AttemptStatus.IN_PROGRESS, event.at, event.equipment_id)
+    return Attempt(
+        id=attempt_id,
+        process=event.process,
+        number=opening.number,
+        status=opening.status,
+        started_at=event.at,
+        equipment_id=event.equipment_id,
+        violation=opening.violation,
+    )
 
 
 def close_attempt(
@@ -214,6 +228,12 @@ def close_attempt(
     }
     order.take_place(connection)
     connection.execute(_CLOSE_ATTEMPT, values)
+
+
+def mark_offline(connection: sa.Connection, attempt_id: int, violation: str | None) -> None:
+    """Write that the attempt was ended offline, and what it violates; None is nothing, or no longer."""
+    values = {"is_offline": True, "violation": violation}
+    connection.execute(sa.update(process_data).where(process_data.c.id == attempt_id).values(**values))
 
 
 def move_serial(
@@ -290,14 +310,13 @@ def abort_open_of_lot(connection: sa.Connection, lot_id: int, now: datetime) -> 
 
 def keep_contested(
     connection: sa.Connection,
-    event: CompletionEvent,
+    event: StartEvent | CompletionEvent,
     code: str,
     content: object,
     *,
-    release: str,
-    now: datetime,
+    serving: Serving,
 ) -> None:
-    """Keep a report that contradicts what is closed, for a person to look at."""
+    """Keep a report that cannot be taken as it is, for a person to look at."""
     connection.execute(
         sa.insert(contested_events),
         {
@@ -305,8 +324,8 @@ def keep_contested(
             "process_code": event.process,
             "code": code,
             "content": content,
-            "release": release,
-            "received_at": now,
+            "release": serving.release,
+            "received_at": serving.now,
             "resolved": False,
         },
     )

@@ -62,22 +62,22 @@ def list_of_lot(connection: sa.Connection, lot_id: int) -> list[Serial]:
 
 
 def list_attempts(connection: sa.Connection, serial_id: int) -> list[dict[str, Any]]:
-    """Every attempt of a serial, oldest first, as its row with the process's code."""
+    """Every attempt of a serial as its row with the process's code, in the order of their own times."""
     query = (
         sa.select(process_data, processes.c.code.label("process"))
         .join(processes, processes.c.id == process_data.c.process_id)
         .where(process_data.c.serial_id == serial_id)
-        .order_by(process_data.c.id)
+        .order_by(process_data.c.started_at, process_data.c.id)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def list_history(connection: sa.Connection, serial_id: int) -> list[dict[str, Any]]:
-    """Every change of a serial's status, oldest first."""
+    """Every change of a serial's status, oldest first; what came late stands at its own time."""
     query = (
         sa.select(status_history)
         .where(status_history.c.entity_type == "serial", status_history.c.entity_id == serial_id)
-        .order_by(status_history.c.id)
+        .order_by(status_history.c.changed_at, status_history.c.id)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
 
