@@ -13,8 +13,7 @@ from andon_mes.lots import store as lots
 from andon_mes.lots.decide import decide_change
 from andon_mes.lots.model import LotAction, NewLot, Priority
 from andon_mes.processes import controller
-from andon_mes.processes.controller import Serving
-from andon_mes.processes.model import CompletionEvent, StartEvent
+from andon_mes.processes.model import CompletionEvent, Serving, StartEvent
 from andon_mes.serials import store as serials
 from andon_mes.store.history import Change
 from andon_mes.store.schema import process_data, processes

@@ -46,8 +46,7 @@ from andon_mes.lots.store import LotFilter
 from andon_mes.numbers.calendar import Calendar
 from andon_mes.numbers.calendar_document import read_calendar
 from andon_mes.processes import controller as processes
-from andon_mes.processes.controller import Serving
-from andon_mes.processes.model import CompletionEvent, StartEvent
+from andon_mes.processes.model import CompletionEvent, Serving, StartEvent
 from andon_mes.serials import store as serials
 from andon_mes.store.engine import Connection
 from andon_mes.store.history import Change
