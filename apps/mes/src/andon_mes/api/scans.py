@@ -41,7 +41,8 @@ async def start(
             return once(connection, asked, lambda: offline.start(connection, event, content, serving))
         return once(connection, asked, lambda: controller.start(connection, event, serving))
 
-    return _counted(mes, await mes.database.write(work, caller.actor, alone=False))
+    answer = await mes.database.write(work, caller.actor, alone=False)
+    return _counted(mes, answer)
 
 
 @router.post("/complete", response_model=Data[Completed], responses=WRITES)
