@@ -13,6 +13,7 @@ from andon_mes.access.controller import Directory
 from andon_mes.api import problems, routes
 from andon_mes.api.context import Mes
 from andon_mes.api.size import Bounded
+from andon_mes.audit.controller import Sealing
 from andon_mes.dashboard import pages
 from andon_mes.dashboard.feed import Feed
 from andon_mes.evidence.metrics import Served
@@ -64,6 +65,7 @@ def _loops(mes: Mes) -> list[Loop]:
     """What an instance does beside its requests."""
     return [
         # Counts before anybody asks: a million attempts take seconds, once. Not migrated yet: /ready says so.
+        Loop("seals", Sealing(mes.database, mes.clock).tick, timedelta(seconds=1)),
         Loop("evidence", mes.evidence.totals, timedelta(minutes=1)),
     ]
 

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from andon_mes.api import (
+    audit,
     calls,
     certificates,
     components,
@@ -59,6 +60,7 @@ def endpoints() -> list[BaseRoute]:
             certificates.router,
             exports.router,
             reports.router,
+            audit.router,
             line.router,
             configuration.router,
             equipment.router,

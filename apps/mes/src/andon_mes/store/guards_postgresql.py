@@ -31,7 +31,7 @@ BEGIN
             clock_timestamp(),
             left(nullif(current_setting('andon_mes.ip', true), ''), 45),
             left(nullif(current_setting('andon_mes.agent', true), ''), 200),
-            pg_current_xact_id()::text::bigint);
+            andon_mes_place());
     RETURN NULL;
 END $$
 """
@@ -42,12 +42,24 @@ BEGIN
         MESSAGE = tg_table_name || ' is a record: no row of it is changed or deleted';
 END $$
 """
-_FUNCTIONS = ("andon_mes_audit", "andon_mes_keep")
+_PLACES = """
+CREATE OR REPLACE FUNCTION andon_mes_place() RETURNS bigint LANGUAGE sql STABLE
+AS 'SELECT pg_current_xact_id()::text::bigint + {offset}';
+CREATE OR REPLACE FUNCTION andon_mes_settled() RETURNS bigint LANGUAGE sql STABLE
+AS 'SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 + {offset}'
+"""
+_NOW = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_HIGHEST = """
+SELECT greatest((SELECT max(completion_seq) FROM process_data), (SELECT max(transaction) FROM audit_log),
+                (SELECT max(horizon) FROM audit_seals), 0)
+"""
+_FUNCTIONS = ("andon_mes_place", "andon_mes_settled", "andon_mes_audit", "andon_mes_keep")
 
 
 def install(connection: sa.Connection, application: str | None) -> None:
     """Make the triggers, and grant the role `application` what it needs; None where it is the owner."""
     own = connection.exec_driver_sql("SELECT quote_ident(current_schema()), current_user").one()
+    _place(connection)
     connection.exec_driver_sql(_AUDIT.format(schema=own[0], without_secrets=_WITHOUT_SECRETS))
     connection.exec_driver_sql(_KEEP)
     for table in AUDITED:
@@ -63,6 +75,24 @@ def remove(connection: sa.Connection) -> None:
     """Take the functions and their triggers away: before a step back, which drops their tables."""
     for each in _FUNCTIONS:
         connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {each}() CASCADE")
+
+
+def _place(connection: sa.Connection) -> None:
+    """Make the functions of `order.py`.
+
+    Transactions are numbered by the server. In another one, into which a dump was restored, they may begin
+    below what the rows name; then they are counted on from there.
+    """
+    known = connection.exec_driver_sql("SELECT to_regproc('andon_mes_settled')").scalar_one()
+    now: int = connection.exec_driver_sql(_NOW).scalar_one()
+    offset: int = 0
+    if known is not None:
+        offset = connection.exec_driver_sql(f"SELECT andon_mes_settled() + 1 - ({_NOW})").scalar_one()
+    highest: int = connection.exec_driver_sql(_HIGHEST).scalar_one()
+    if highest >= now + offset:
+        offset = highest + 1 - now
+    for statement in _PLACES.format(offset=offset).split(";\n"):
+        connection.exec_driver_sql(statement)
 
 
 def _audit(connection: sa.Connection, table: sa.Table) -> None:

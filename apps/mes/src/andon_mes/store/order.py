@@ -2,7 +2,8 @@
 
 SQLite has one writer: a counter row numbers them. On PostgreSQL writers commit beside each other, and a
 counter row would make them queue. There the number is that of the transaction, and what is below the oldest
-transaction that still runs is settled: nothing can appear there any more.
+transaction that still runs is settled: nothing can appear there any more. Two functions of the database say
+these (guards_postgresql.py); a database that was restored into another server begins behind what it had.
 """
 
 from typing import Any
@@ -14,7 +15,7 @@ from andon_mes.store import counters
 from andon_mes.store.tables.columns import BigId
 
 _COMPLETIONS = "completions"
-_SETTLED = sa.text("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1")
+_SETTLED = sa.text("select andon_mes_settled()")
 
 
 class Place(sa.sql.expression.ColumnElement[int]):
@@ -31,7 +32,7 @@ def _counted(_element: Place, _compiler: Any, **_options: Any) -> str:
 
 @compiles(Place, "postgresql")
 def _of_transaction(_element: Place, _compiler: Any, **_options: Any) -> str:
-    return "pg_current_xact_id()::text::bigint"
+    return "andon_mes_place()"
 
 
 def take_place(connection: sa.Connection) -> None:

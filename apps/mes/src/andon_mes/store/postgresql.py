@@ -190,6 +190,7 @@ def make_engine(url: str, *, busy_timeout: timedelta, durability: str = "FULL") 
         "statement_timeout": milliseconds,
         "idle_in_transaction_session_timeout": 4 * milliseconds,
         "timezone": "UTC",
+        "datestyle": "ISO",
         "synchronous_commit": "on" if durability == "FULL" else "off",
         "application_name": "andon-mes",
     }
