@@ -5,6 +5,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from andon_mes.api.configuration import path_of
+from andon_mes.configuration.model import Kind
 from andon_mes.dashboard.frame import local
 
 PAGE = {"Accept": "text/html"}
@@ -26,6 +28,13 @@ async def busy(plant):
         "/defects",
         "/defects?status=all",
         "/defects/1",
+        "/oee",
+        "/oee?from=2025-11-01",
+        "/recall",
+        "/recall?number=X-1",
+        "/admin",
+        "/admin/settings",
+        *(f"/admin{path_of(kind)}" for kind in Kind),
         "/login",
     ]
     return plant
@@ -92,7 +101,7 @@ async def test_every_button_that_acts_asks_the_api_for_something_that_is_there(b
             fits = [of for pattern, of in patterns.items() if re.fullmatch(pattern, address)]
             assert any(task["method"] in of for of in fits), (path, task["method"], task["url"])
             tasks += 1
-    assert tasks > 7
+    assert tasks > 40
 
 
 async def test_the_fragment_is_the_living_part_and_unchanged_it_is_not_sent_again(busy):
@@ -128,6 +137,28 @@ async def test_what_the_state_does_not_allow_is_shown_with_the_apis_own_reason(p
     refusal = await plant.patch(f"/api/v1/lots/{lot['lot_number']}", {"action": "hold", "reason": "x"})
     assert 'aria-disabled="true"' in button
     assert refusal.json()["detail_ko"].rstrip(".") in button
+
+
+async def test_what_the_role_may_not_do_is_shown_with_the_reason(plant):
+    lot, numbers = await plant.released_lot(1)
+    operator = plant.acting("operator")
+    for path in (f"/lots/{lot['lot_number']}", f"/serials/{numbers[0]}"):
+        text = (await operator.client.get(path, headers=PAGE)).text
+        button = re.search(r'<button[^>]*id="verb-hold"[^>]*>', text)[0]
+        assert 'aria-disabled="true" title="Your role (Operator) may not' in button
+        assert "data-task" not in text
+    assert 'href="/reports"' not in text
+    assert (await operator.client.get("/oee", headers=PAGE)).status_code == 403
+
+
+async def test_who_is_not_known_is_asked_to_sign_in_and_comes_back(plant):
+    nobody = plant.acting(None)
+    answer = await nobody.client.get("/lots?status=HOLD", headers=PAGE)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2Flots%3Fstatus%3DHOLD")
+    assert (await nobody.client.get("/lots?fragment=true", headers=PAGE)).status_code == 401
+    assert (await nobody.client.get("/events")).status_code == 401
+    page = await nobody.client.get(answer.headers["location"], headers=PAGE)
+    assert 'data-next="/lots?status=HOLD"' in page.text
 
 
 async def test_an_error_is_a_page_for_people_and_a_problem_for_programs(plant):

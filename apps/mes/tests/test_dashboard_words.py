@@ -5,12 +5,17 @@ from importlib import resources
 from string import Formatter
 
 import pytest
+from andon_mes.access.model import Action, Resource, Role
+from andon_mes.calls.model import CallAction, CallKind
+from andon_mes.configuration.model import Kind
 from andon_mes.dashboard.words import GROUPS, WORDS, choose, say, say_or
 from andon_mes.defects.model import DefectStatus, Disposition, Meaning
 from andon_mes.defects.signature import SignatureStanding
 from andon_mes.equipment.model import E10
 from andon_mes.lots.model import LotAction, LotStatus, Priority
+from andon_mes.oee.model import Unknown
 from andon_mes.processes.model import AttemptStatus
+from andon_mes.recalls.model import Outcome
 from andon_mes.serials.model import SerialAction, SerialStatus
 
 DASHBOARD = resources.files("andon_mes.dashboard")
@@ -53,7 +58,9 @@ def test_no_word_stands_in_a_template_itself():
     for file in DASHBOARD.joinpath("templates").iterdir():
         text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", file.read_text(), flags=re.DOTALL)
         text = re.sub(r"<[^>]*>", " ", text)
-        assert set(re.findall(r"[A-Za-z\uac00-\ud7a3]{2,}", text)) <= {"MES", "doctype", "SHA"}, file.name
+        assert set(re.findall(r"[A-Za-z\uac00-\ud7a3]{2,}", text)) <= {"MES", "doctype", "SHA", "CSV"}, (
+            file.name
+        )
 
 
 @pytest.mark.parametrize(
@@ -70,6 +77,14 @@ def test_no_word_stands_in_a_template_itself():
         ("meaning", Meaning),
         ("signature", SignatureStanding),
         ("e10", E10),
+        ("outcome", Outcome),
+        ("oee", Unknown),
+        ("admin", Kind),
+        ("role", Role),
+        ("resource", Resource),
+        ("do", Action),
+        ("call", CallKind),
+        ("call", CallAction),
     ],
 )
 def test_every_value_that_the_domains_have_has_a_word(prefix, values):

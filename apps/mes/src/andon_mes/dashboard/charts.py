@@ -71,3 +71,24 @@ def pareto(counts: Sequence[tuple[str, int]]) -> Pareto | None:
 def path(points: Sequence[tuple[float, float]]) -> str:
     """A line through `points`."""
     return "".join(f"{'L' if at else 'M'}{x:.1f} {y:.1f}" for at, (x, y) in enumerate(points))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a stacked bar of width 100; `amount` in the unit of what was given."""
+
+    name: str
+    left: float
+    width: float
+    amount: float
+
+
+def stack(amounts: Sequence[tuple[str, float]]) -> tuple[Part, ...]:
+    """The parts of a bar, in their order; nothing when there is nothing of any."""
+    total = sum(amount for _, amount in amounts)
+    parts, left = [], 0.0
+    for name, amount in amounts:
+        if amount > 0:
+            parts.append(Part(name, round(left, 3), round(100 * amount / total, 3), amount))
+            left += 100 * amount / total
+    return tuple(parts)

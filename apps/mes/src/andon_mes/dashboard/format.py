@@ -37,9 +37,9 @@ def seconds(value: float | None, language: str = "en") -> str:
     return f"{hours}{hour} {minutes}{minute}" if minutes else f"{hours}{hour}"
 
 
-def plant_time(at: datetime, zone: ZoneInfo) -> str:
-    """An aware instant as the plant's clock shows it, with the zone's name."""
-    local = at.astimezone(zone)
+def plant_time(at: datetime | str, zone: ZoneInfo) -> str:
+    """An aware instant, also as ISO text, as the plant's clock shows it, with the zone's name."""
+    local = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(zone)
     return f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()}"
 
 

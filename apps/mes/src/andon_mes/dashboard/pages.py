@@ -3,17 +3,40 @@
 Nothing here changes anything: buttons speak to the API.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from andon_mes.api.access import Caller, needs
+from andon_mes.api.configuration import RESOURCES, path_of
 from andon_mes.api.context import Mes
-from andon_mes.dashboard import floor_pages, lot_pages, quality_pages, serial_pages, store
+from andon_mes.api.report_bodies import OeeQuery
+from andon_mes.configuration.model import Kind
+from andon_mes.dashboard import (
+    admin_pages,
+    configuration_pages,
+    equipment_pages,
+    floor_pages,
+    lot_pages,
+    quality_pages,
+    recall_pages,
+    serial_pages,
+    store,
+)
 from andon_mes.dashboard.feed import Feed
 from andon_mes.dashboard.frame import HEADERS, Build, Frame, Page, local, static
+from andon_mes.dashboard.viewer import Viewer
 from andon_mes.kernel.errors import Problem, Unavailable, Words
+from andon_mes.store.engine import Connection
+
+
+class _OeeAsked(OeeQuery):
+    """The address of the page: what the API takes, and what the frame reads."""
+
+    fragment: str | None = None
+    lang: str | None = None
+
 
 Id = Annotated[int, Path(gt=0, lt=2**31)]
 Number = Annotated[str, Query(max_length=200)]
@@ -22,7 +45,13 @@ Number = Annotated[str, Query(max_length=200)]
 def install(app: FastAPI, mes: Mes) -> Feed:
     """Serve the pages from `app`, which has the API already. The feed is to be ended with the instance."""
     frame, feed = Frame(mes), Feed(mes.database, mes.clock, store.marks)
-    for router in (_files(feed, mes), _entrance(frame), _production(frame, mes), _quality(frame)):
+    for router in (
+        _files(feed, mes),
+        _entrance(frame),
+        _production(frame, mes),
+        _quality(frame, mes),
+        _administration(frame, mes),
+    ):
         app.router.routes.extend(router.routes)
     frame.install(app)
     return feed
@@ -87,13 +116,13 @@ def _production(frame: Frame, mes: Mes) -> APIRouter:
     async def serial(
         request: Request, number: str, caller: Annotated[Caller, needs("serial", "read")]
     ) -> Response:
-        build: Build = lambda each, viewer: serial_pages.one(each, viewer, number)  # noqa: E731
+        build: Build = lambda each, viewer: serial_pages.one(each, viewer, number, mes)  # noqa: E731
         return await frame.show(request, caller, Page("serial.html", "production"), build)
 
     return router
 
 
-def _quality(frame: Frame) -> APIRouter:
+def _quality(frame: Frame, mes: Mes) -> APIRouter:
     router = _router()
     see = needs("defect", "read")
 
@@ -108,7 +137,62 @@ def _quality(frame: Frame) -> APIRouter:
         build: Build = lambda each, viewer: quality_pages.one(each, viewer, defect_id)  # noqa: E731
         return await frame.show(request, caller, Page("defect.html", "defects production"), build)
 
+    @router.get("/recall")
+    async def recalls(request: Request, caller: Annotated[Caller, needs("serial", "read")]) -> Response:
+        query = dict(request.query_params)
+        build: Build = lambda each, viewer: recall_pages.overview(each, viewer, query)  # noqa: E731
+        return await frame.show(request, caller, Page("recall.html", "production"), build)
+
+    @router.get("/recall/{number}")
+    async def recall(
+        request: Request, number: str, caller: Annotated[Caller, needs("serial", "read")]
+    ) -> Response:
+        build: Build = lambda each, viewer: recall_pages.one(each, viewer, number)  # noqa: E731
+        return await frame.show(request, caller, Page("recall_one.html", "production"), build)
+
+    @router.get("/oee")
+    async def oee(
+        request: Request,
+        caller: Annotated[Caller, needs("report", "read")],
+        asked: Annotated[_OeeAsked, Query()],
+    ) -> Response:
+        build: Build = lambda each, viewer: equipment_pages.overview(each, viewer, mes, asked)  # noqa: E731
+        return await frame.show(request, caller, Page("oee.html", "equipment production"), build)
+
     return router
+
+
+def _administration(frame: Frame, mes: Mes) -> APIRouter:
+    router = _router()
+
+    @router.get("/admin")
+    async def entrance(
+        request: Request, caller: Annotated[Caller, needs("configuration", "read")]
+    ) -> Response:
+        return await frame.show(request, caller, Page("admin.html"), admin_pages.entrance)
+
+    @router.get("/admin/settings")
+    async def settings(
+        request: Request, caller: Annotated[Caller, needs("configuration", "read")]
+    ) -> Response:
+        page = Page("admin_settings.html", "configuration")
+        return await frame.show(request, caller, page, configuration_pages.settings)
+
+    for kind in Kind:
+        _add_kind(router, frame, mes, kind)
+    return router
+
+
+def _add_kind(router: APIRouter, frame: Frame, mes: Mes, kind: Kind) -> None:
+    resource = RESOURCES.get(kind, "configuration")
+
+    @router.get(f"/admin{path_of(kind)}")
+    async def rows(request: Request, caller: Annotated[Caller, needs(resource, "read")]) -> Response:
+        def build(connection: Connection, viewer: Viewer) -> dict[str, Any]:
+            zone = mes.calendar_in(connection).zone
+            return configuration_pages.list_kind(connection, viewer, kind, zone)
+
+        return await frame.show(request, caller, Page("admin_kind.html", "configuration"), build)
 
 
 def _too_many() -> Problem:

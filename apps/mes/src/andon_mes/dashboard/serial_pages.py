@@ -4,12 +4,15 @@ import contextlib
 from typing import Any
 from urllib.parse import quote
 
+from andon_mes.api.context import Mes
 from andon_mes.configuration import store as configuration
 from andon_mes.dashboard.actions import Action, reason
 from andon_mes.dashboard.viewer import Viewer
+from andon_mes.genealogy import store as genealogy
+from andon_mes.genealogy.certificate import certificate
+from andon_mes.genealogy.model import Issued
 from andon_mes.kernel.errors import NotFound
 from andon_mes.lots import store as lots
-from andon_mes.processes import store as attempts
 from andon_mes.processes.refusals import Refusal, problem_of
 from andon_mes.serials import decide
 from andon_mes.serials import store as serials
@@ -35,19 +38,17 @@ def find(connection: Connection, scanned: str) -> str:
     raise NotFound(problem_of(Refusal.SERIAL_UNKNOWN, {"serial": scanned}))
 
 
-def one(connection: Connection, viewer: Viewer, number: str) -> dict[str, Any]:
-    """A serial. Raises: NotFound when there is none with this number."""
+def one(connection: Connection, viewer: Viewer, number: str, mes: Mes) -> dict[str, Any]:
+    """A serial's birth certificate. Raises: NotFound when there is none with this number."""
     serial = serials.get(connection, number)
-    tried = serials.list_attempts(connection, serial.id)
+    record = genealogy.get_record(connection, serial.serial_number)
+    issued = Issued(mes.release, mes.clock.now(), mes.plant_code, mes.calendar_in(connection).zone.key)
     processes = configuration.list_processes(connection)
+    document = certificate(record, issued)
     return {
         "serial": serial,
-        "lot": lots.get_by_id(connection, serial.lot_id),
-        "attempts": tried,
-        "route": _route(processes, tried),
-        "limits": {each["code"]: {one["name"]: one for one in each["characteristics"]} for each in processes},
-        "history": serials.list_history(connection, serial.id),
-        "contested": attempts.list_contested(connection, number),
+        "it": document,
+        "route": _route(processes, document["attempts"]),
         "verbs": _verbs(viewer, serial),
     }
 
@@ -60,16 +61,11 @@ def _route(processes: list[dict[str, Any]], tried: list[dict[str, Any]]) -> list
         {
             "process": each,
             "attempt": last.get(each["code"]),
-            "word": words.get(_status(last, each), "waiting"),
+            "word": words.get(last.get(each["code"], {}).get("status", ""), "waiting"),
         }
         for each in processes
         if each["is_active"] or each["code"] in last
     ]
-
-
-def _status(last: dict[str, dict[str, Any]], process: dict[str, Any]) -> str:
-    found = last.get(process["code"])
-    return str(found["status"]) if found else ""
 
 
 def _verbs(viewer: Viewer, serial: Serial) -> list[Action]:

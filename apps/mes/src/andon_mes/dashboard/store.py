@@ -10,13 +10,20 @@ import sqlalchemy as sa
 from andon_mes.store.schema import (
     audit_log,
     calls,
+    characteristics,
+    data_schemas,
     defect_codes,
     defects,
     equipment,
     equipment_states,
+    label_templates,
     lots,
+    operators,
+    plant_settings,
     process_data,
+    processes,
     product_models,
+    qualifications,
     serials,
     spc_signals,
     status_history,
@@ -43,6 +50,15 @@ _TOPICS: dict[str, tuple[sa.ScalarSelect[Any], ...]] = {
     "signals": (
         _mark(sa.func.max(spc_signals.c.id)),
         _mark(sa.func.count(), spc_signals.c.acknowledged_at.is_(None)),
+    ),
+    "configuration": (
+        _mark(sa.func.max(plant_settings.c.updated_at)),
+        *(
+            _mark(sa.func.max(each.c.updated_at))
+            for each in (processes, product_models, operators, equipment, label_templates, data_schemas)
+        ),
+        *(_mark(sa.func.count(), each.c.is_active) for each in (characteristics, defect_codes)),
+        _mark(sa.func.max(qualifications.c.granted_at)),
     ),
     "defects": (
         _mark(sa.func.max(defects.c.id)),

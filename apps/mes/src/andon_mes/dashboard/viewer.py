@@ -12,9 +12,9 @@ _MENU = (
     ("/lots", "nav.lots", "lot"),
     ("/defects", "nav.defects", "defect"),
     ("/spc", "nav.spc", "spc"),
-    ("/oee", "nav.oee", "equipment"),
+    ("/oee", "nav.oee", "report"),
     ("/reports", "nav.reports", "report"),
-    ("/recall", "nav.recall", "component"),
+    ("/recall", "nav.recall", "serial"),
     ("/admin", "nav.admin", "configuration"),
 )
 
@@ -29,7 +29,7 @@ class Viewer:
     @property
     def name(self) -> str:
         """What the frame calls them."""
-        return self.caller.actor.name if self.caller else ""
+        return (self.caller.name or self.caller.actor.name) if self.caller else ""
 
     @property
     def role(self) -> str:
@@ -46,7 +46,7 @@ class Viewer:
 
     def may(self, resource: str, action: str) -> bool:
         """Whether the permission table lets them."""
-        return self.caller is not None and bool(resource and action)  # access fills this in
+        return self.caller is not None and self.caller.may(resource, action)
 
     def menu(self) -> list[tuple[str, str]]:
         """Addresses and words of the pages that they may see."""

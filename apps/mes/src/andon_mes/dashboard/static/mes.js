@@ -138,6 +138,7 @@
   async function request(task, values) {
     const headers = { Accept: "application/json" }, method = task.method || "POST", file = values && values.file;
     if (method !== "GET") headers["Idempotency-Key"] = task.key;
+    if (task.etag) headers["If-Match"] = '"' + task.etag + '"'; // nobody overwrites what somebody else changed meanwhile
     let content;
     if (file instanceof File) { content = file; headers["Content-Type"] = task.content || "application/octet-stream"; }
     else if (values !== undefined && method !== "GET") { content = JSON.stringify(values); headers["Content-Type"] = "application/json"; }
@@ -178,11 +179,13 @@
       if (type !== "checkbox" && type !== "file") input.value = each.value ?? "";
     }
     input.defaulted = each.value ?? "";
+    input.before = stateOf(input);
     const label = make("label", { for: id }, each.label);
     if (each.type === "checkbox") row.append(input, label); else row.append(label, input);
     if (each.hint) row.append(make("p", { id: id + "-hint", class: "hint" }, each.hint));
     return row;
   }
+  const stateOf = (input) => input.type === "checkbox" ? String(input.checked) : input.value;
   function ask(task) {
     const submit = $("button[type=submit]", act), fields = $("#act-fields");
     act.task = task; task.key = key();
@@ -211,7 +214,9 @@
   function valuesOf(form, task) { // what is empty is left out, unless it was there and is taken away
     const values = structuredClone(task.body || {});
     for (const input of form.querySelectorAll("[data-type]")) {
+      if (task.onlyChanged && stateOf(input) === input.before) continue;
       const value = valueOf(input), path = input.name.split("."), name = path.pop();
+      if (input.name === "*") return value;
       if ((value === "" || value === null) && !(task.method === "PATCH" && input.defaulted !== "")) continue;
       let at = values;
       for (const each of path) at = at[each] ??= {};

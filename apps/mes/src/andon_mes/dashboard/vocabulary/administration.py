@@ -1,3 +1,36 @@
 """Users, devices, configuration, import and export, audit. English and Korean."""
 
-WORDS: dict[str, tuple[str, str]] = {}
+WORDS: dict[str, tuple[str, str]] = {
+    "admin.say": (
+        "Nothing is deleted: what is no longer used is deactivated",
+        "삭제하지 않습니다. 쓰지 않는 항목은 사용 중지합니다",
+    ),
+    "admin.people": ("People and stations", "사람과 단말"),
+    "admin.configuration": ("What is made, and how", "제품과 공정"),
+    "admin.records": ("Records", "기록"),
+    "admin.processes": ("Processes", "공정"),
+    "admin.processes.say": ("order, standard times, what a start demands", "순서, 표준 시간, 시작 조건"),
+    "admin.product_models": ("Product models", "제품 모델"),
+    "admin.product_models.say": ("routes, components, number patterns", "경로, 부품, 번호 형식"),
+    "admin.defect_codes": ("Defect codes", "불량 코드"),
+    "admin.defect_codes.say": ("by process and severity", "공정·심각도별"),
+    "admin.characteristics": ("Characteristics", "측정 특성"),
+    "admin.characteristics.say": ("limits and control charts", "한계와 관리도"),
+    "admin.data_schemas": ("Process data schemas", "공정 데이터 스키마"),
+    "admin.data_schemas.say": ("JSON Schemas of what stations send", "설비 데이터의 JSON Schema"),
+    "admin.label_templates": ("Label templates", "라벨 서식"),
+    "admin.label_templates.say": ("ZPL and PDF", "ZPL과 PDF"),
+    "admin.operators": ("Operators", "작업자"),
+    "admin.operators.say": ("badges", "사원증"),
+    "admin.qualifications": ("Qualifications", "작업 자격"),
+    "admin.qualifications.say": ("who may do which process, until when", "공정별 작업 자격과 만료"),
+    "admin.equipment": ("Equipment", "설비"),
+    "admin.equipment.say": ("machines and gauges, with calibrations", "설비와 계측기, 교정"),
+    "admin.settings": ("Plant settings", "공장 설정"),
+    "admin.settings.say": ("calendar, shifts, holidays and other documents", "달력, 근무조, 휴일 등의 문서"),
+    "admin.none": ("None yet: add the first", "아직 없습니다. 첫 항목을 추가하세요"),
+    "inactive": ("not in use", "사용 안 함"),
+    "setting.calendar": ("Calendar: zone, shifts, breaks, holidays", "달력: 시간대, 근무조, 휴식, 휴일"),
+    "setting.enforcement": ("What a start demands", "시작 조건 적용"),
+    "setting.default": ("Never set: the default holds", "설정된 값이 없어 기본값을 씁니다"),
+}

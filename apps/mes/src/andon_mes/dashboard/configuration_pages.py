@@ -1,0 +1,166 @@
+"""Administration of what a plant configures: lists with forms, made of the shapes of the rows."""
+
+import json
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from andon_mes.api.configuration import path_of
+from andon_mes.configuration import store
+from andon_mes.configuration.model import (
+    Choice,
+    Document,
+    Flag,
+    Group,
+    Instant,
+    Kind,
+    Number,
+    Plant,
+    Reference,
+    Row,
+    Shape,
+    Table,
+    Text,
+    Whole,
+    key_text,
+)
+from andon_mes.configuration.model import Field as RowField
+from andon_mes.configuration.plan import etag, plain
+from andon_mes.configuration.shapes import SHAPES
+from andon_mes.dashboard.actions import Action, Field
+from andon_mes.dashboard.viewer import Viewer
+from andon_mes.store.engine import Connection
+
+_LONG = 200
+
+
+def list_kind(connection: Connection, viewer: Viewer, kind: Kind, zone: ZoneInfo) -> dict[str, Any]:
+    """The rows of a kind, each with the form that changes it, and the form that makes one."""
+    shape, plant = SHAPES[kind], store.load(connection)
+    rows = store.list_rows(connection, kind)
+    return {
+        "kind": kind.value,
+        "about": _about(viewer, shape),
+        "fields": [
+            (each, _about(viewer, each))
+            for each in (*shape.fields, *shape.known)
+            if each in shape.fields or any(row[each.name] is not None for row in rows)
+        ],
+        "rows": [(row, _change(viewer, shape, plant, row, zone)) for row in rows],
+        "has_activity": shape.has_activity,
+        "create": _create(viewer, shape, plant),
+    }
+
+
+def settings(connection: Connection, viewer: Viewer) -> dict[str, Any]:
+    """The plant's documents, each with the form that changes it."""
+    found = store.load(connection).settings
+    return {
+        "settings": [
+            (name, found.get(name), _set(viewer, name, found.get(name)))
+            for name in sorted({"calendar", *found})
+        ]
+    }
+
+
+def _about(viewer: Viewer, it: Shape | RowField) -> str:
+    return it.about_ko if viewer.language == "ko" else it.about
+
+
+def _create(viewer: Viewer, shape: Shape, plant: Plant) -> Action:
+    return Action(
+        "create",
+        viewer.say("add"),
+        f"/api/v1{path_of(shape.kind)}",
+        say=_about(viewer, shape),
+        fields=tuple(_field(viewer, each, plant, each.default, None) for each in shape.fields),
+        why=viewer.why_not("configuration", "create"),
+        tone="main",
+        done=viewer.say("done"),
+    )
+
+
+def _change(viewer: Viewer, shape: Shape, plant: Plant, row: Row, zone: ZoneInfo) -> Action:
+    key = key_text(shape.key_of(row))
+    open_fields = [each for each in shape.fields if each.name not in shape.key]
+    return Action(
+        f"edit-{key}",
+        viewer.say("edit"),
+        f"/api/v1{path_of(shape.kind)}/{key}",
+        "PATCH",
+        key,
+        tuple(_field(viewer, each, plant, row[each.name], zone) for each in open_fields),
+        why=viewer.why_not("configuration", "update"),
+        tone="quiet small",
+        done=viewer.say("done"),
+        more={"etag": etag(plain(row)), "onlyChanged": True},
+    )
+
+
+def _set(viewer: Viewer, name: str, document: Any) -> Action:
+    return Action(
+        f"set-{name}",
+        viewer.say("edit"),
+        f"/api/v1/settings/{name}",
+        "PUT",
+        viewer.say_or(f"setting.{name}", name),
+        (
+            {
+                "name": "*",
+                "label": name,
+                "type": "json",
+                "rows": 16,
+                "required": True,
+                "value": json.dumps(document, ensure_ascii=False, indent=1) if document is not None else "",
+            },
+        ),
+        why=viewer.why_not("configuration", "update"),
+        tone="quiet small",
+        done=viewer.say("done"),
+        more={"etag": etag(document) if document is not None else None},
+    )
+
+
+def _field(viewer: Viewer, field: RowField, plant: Plant, value: Any, zone: ZoneInfo | None) -> Field:
+    label = _about(viewer, field)
+    return {
+        "name": field.name,
+        "label": label[:1].upper() + label[1:],
+        "hint": field.name,
+        "required": field.is_required,
+        **_input(viewer, field, plant, value, zone),
+    }
+
+
+def _input(viewer: Viewer, field: RowField, plant: Plant, value: Any, zone: ZoneInfo | None) -> Field:
+    form = field.form
+    match form:
+        case Flag():
+            return {"type": "checkbox", "value": bool(value), "required": False}
+        case Choice():
+            words = [(each, viewer.say_or(f"severity.{each}", each)) for each in form.words]
+            return _select(field, words, value)
+        case Reference():
+            codes = [key[0] or "" for key in plant.of(form.to)] if form.to else sorted(plant.logins)
+            return _select(field, [(each, each) for each in codes], value)
+        case Whole():
+            return {"type": "number", "min": form.least, "max": form.most, "step": 1, "value": value}
+        case Number():
+            return {"type": "number", "value": value}
+        case Instant():
+            return {"type": "instant", "value": _local(value, zone)}
+        case Document() | Group() | Table():
+            shown = "" if value is None else json.dumps(plain(value), ensure_ascii=False, indent=1)
+            return {"type": "json", "rows": 8, "value": shown}
+        case Text():
+            is_long = form.has_lines or form.most > _LONG
+            return {"type": "textarea" if is_long else "text", "most": form.most, "value": value or ""}
+
+
+def _select(field: RowField, options: list[tuple[str, str]], value: Any) -> Field:
+    empty = [] if field.is_required else [("", "–")]
+    return {"type": "select", "options": [*empty, *options], "value": value or ""}
+
+
+def _local(value: datetime | None, zone: ZoneInfo | None) -> str:
+    return f"{value.astimezone(zone):%Y-%m-%dT%H:%M:%S}" if value is not None and zone is not None else ""
