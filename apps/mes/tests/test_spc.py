@@ -296,6 +296,6 @@ def test_a_dispersion_beyond_its_limits_signals_too():
 
 
 def test_locations_and_limits_are_those_that_are_plotted():
-    judged = study(RING_SETUP, rings(), estimate(ChartKind.XBAR_R, rings(), exclude=False), list(Rule))
+    judged = study(RING_SETUP, rings(), estimate(ChartKind.XBAR_R, rings(), exclude=False), asked=list(Rule))
     assert judged.locations == tuple(locations(rings()))
     assert isinstance(judged.limits.location, Limits)

@@ -22,6 +22,8 @@ from andon_mes.kernel.clock import Clock, SystemClock
 from andon_mes.kernel.supervise import Loop, supervised
 from andon_mes.numbers.calendar import plain_calendar
 from andon_mes.settings import Settings
+from andon_mes.spc.shifts import ShiftWatch
+from andon_mes.spc.watch import Watch
 from andon_mes.store.engine import open_database
 
 
@@ -67,6 +69,12 @@ def _loops(mes: Mes) -> list[Loop]:
         # Counts before anybody asks: a million attempts take seconds, once. Not migrated yet: /ready says so.
         Loop("seals", Sealing(mes.database, mes.clock).tick, timedelta(seconds=1)),
         Loop("evidence", mes.evidence.totals, timedelta(minutes=1)),
+        Loop("charts", Watch(mes.database, mes.clock).tick, timedelta(seconds=2)),
+        Loop(
+            "shift charts",
+            ShiftWatch(mes.database, mes.clock, mes.default_calendar).tick,
+            timedelta(minutes=1),
+        ),
     ]
 
 

@@ -23,6 +23,7 @@ from andon_mes.api import (
     reports,
     reworks,
     scans,
+    spc,
 )
 from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import Mes, ThisMes
@@ -56,6 +57,7 @@ def endpoints() -> list[BaseRoute]:
             reworks.router,
             contested.router,
             calls.router,
+            spc.router,
             recalls.router,
             certificates.router,
             exports.router,

@@ -194,6 +194,13 @@ SHAPES: dict[Kind, Shape] = {
                 ),
                 Field("subgroup_size", Whole(1, 25), "measurements in a subgroup", "부분군 크기", default=1),
                 Field(
+                    "rules",
+                    Choice(("default", "limits", "western-electric", "nelson")),
+                    "which rules of control charts signal",
+                    "관리도 판정 규칙",
+                    is_nullable=True,
+                ),
+                Field(
                     "on_signal",
                     Choice(("call", "hold")),
                     "what a signal does",

@@ -61,6 +61,16 @@ def breaches(data: Mapping[str, Any], characteristics: Sequence[Characteristic])
     return found
 
 
+def measured(data: Mapping[str, Any], known: Characteristic) -> float | None:
+    """What was measured of `known`, in its unit; None where it was not, or cannot be read in that unit."""
+    if data.get(known.name) is None:
+        return None
+    try:
+        return _measured(data, known)
+    except InvalidInput:
+        return None
+
+
 def is_within(value: float, known: Characteristic) -> bool:
     """Whether `value`, in the characteristic's unit, is within its limits; on a limit is within."""
     return (known.lower is None or value >= known.lower) and (known.upper is None or value <= known.upper)

@@ -47,17 +47,25 @@ def study(
     setup: Setup,
     shown: Sequence[Subgroup],
     limits: ControlLimits | Unknown,
+    *,
+    before: Sequence[Subgroup] = (),
     asked: Collection[Rule] | None = None,
 ) -> Study:
-    """Judge the subgroups `shown` by `limits`; by the setup's rules, unless others are `asked` for."""
-    middle, spread = locations(shown), dispersions(setup.kind, shown)
-    broken = _broken(shown, (middle, spread), limits, setup.rules)
+    """Judge the subgroups `shown` by `limits`; by the setup's rules, unless others are `asked` for.
+
+    `before` are those that came before them: a rule that looks back sees them.
+    """
+    groups = [*before, *shown]
+    middle, spread = locations(groups), dispersions(setup.kind, groups)
+    first = len(before)
+    broken = _broken(groups, (middle, spread), limits, setup.rules, first)
+    found = broken if asked is None else _broken(groups, (middle, spread), limits, asked, first)
     return Study(
         groups=tuple(shown),
-        locations=tuple(middle),
-        dispersions=tuple(spread),
+        locations=tuple(middle[first:]),
+        dispersions=tuple(spread[first:]),
         limits=limits,
-        violations=tuple(broken if asked is None else _broken(shown, (middle, spread), limits, asked)),
+        violations=tuple(found),
         capability=capability(shown, limits, setup.tolerance, is_stable=not broken),
     )
 
@@ -68,8 +76,19 @@ def baseline_limits(setup: Setup, groups: Sequence[Subgroup], *, exclude: bool) 
 
 
 def new_signals(judged: Study, after: int) -> list[Violation]:
-    """The violations that a subgroup later than number `after` completes."""
-    return [each for each in judged.violations if each.numbers[-1] > after]
+    """The violations that begin with a subgroup later than number `after`.
+
+    A rule that goes on being broken is one signal, as is one that both charts break at once: the cause is
+    the same.
+    """
+    completed = {(each.rule, each.where, each.numbers[-1]) for each in judged.violations}
+    return [
+        each
+        for each in judged.violations
+        if each.numbers[-1] > after
+        and (each.rule, each.where, each.numbers[-1] - 1) not in completed
+        and (each.where is Where.LOCATION or (each.rule, Where.LOCATION, each.numbers[-1]) not in completed)
+    ]
 
 
 def judge_shifts(
@@ -86,16 +105,19 @@ def judge_shifts(
 
 
 def _broken(
-    shown: Sequence[Subgroup],
+    groups: Sequence[Subgroup],
     plotted: tuple[Sequence[float], Sequence[float | None]],
     limits: ControlLimits | Unknown,
     rules: Collection[Rule],
+    first: int,
 ) -> list[Violation]:
-    if isinstance(limits, Unknown):
+    """The violations that are completed by a group from the place `first` on."""
+    if isinstance(limits, Unknown) or not groups[first:]:
         return []
-    numbers = [each.number for each in shown]
+    numbers = [each.number for each in groups]
     middle, spread = plotted
-    return [
+    found = [
         *violations(numbers, in_sigmas(middle, limits.location), rules, Where.LOCATION),
         *beyond_limits(numbers, spread, limits.dispersion, rules),
     ]
+    return [each for each in found if each.numbers[-1] >= numbers[first]]

@@ -1,5 +1,6 @@
 """What control charts are made of. Docs: docs/design/mes.md, "SPC"."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -36,9 +37,18 @@ class Rule(StrEnum):
     WESTERN_ELECTRIC_4 = "western-electric-4"
 
 
+NELSON = tuple(each for each in Rule if each.startswith("nelson"))
+WESTERN_ELECTRIC = tuple(each for each in Rule if each.startswith("western"))
 DEFAULT_RULES = (Rule.NELSON_1, Rule.NELSON_2)
-"""What signals unless a characteristic says otherwise. All eight together raise a false alarm every hundred
-points or so (Champ and Woodall 1987): whoever is called that often no longer comes."""
+RULE_SETS: Mapping[str, tuple[Rule, ...]] = {
+    "default": DEFAULT_RULES,
+    "limits": (Rule.NELSON_1,),
+    "western-electric": WESTERN_ELECTRIC,
+    "nelson": NELSON,
+}
+"""What signals; the first unless a characteristic says otherwise. The four of Western Electric together raise
+a false alarm about every 92 points, the limits alone every 370 (Champ and Woodall, Technometrics 29, 1987):
+whoever is called too often no longer comes."""
 
 
 class Where(StrEnum):

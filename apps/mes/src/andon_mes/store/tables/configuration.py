@@ -79,8 +79,8 @@ characteristics = sa.Table(
     sa.Column("subgroup_size", sa.Integer, nullable=False, server_default="1"),
     # What a signal does beside being shown: "call", "hold"; null is nothing.
     text("on_signal", 10, nullable=True),
-    # Which rules signal, as ["nelson-1", "western-electric-2"]; null is spc/model.DEFAULT_RULES.
-    json("rules", nullable=True),
+    # Which rules signal: a set of spc/model.RULE_SETS; null is its first.
+    text("rules", 20, nullable=True),
     flag("is_active"),
     sa.UniqueConstraint("process_id", "name"),
 )

@@ -67,7 +67,7 @@ spc_streams = sa.Table(
     metadata,
     of("characteristics"),
     of("product_models"),
-    # How many points there are, and how many subgroups have been judged.
+    # How many points there are, and the ordinal up to which they have been judged.
     sa.Column("points", sa.Integer, nullable=False),
     sa.Column("judged", sa.Integer, nullable=False),
     sa.PrimaryKeyConstraint("characteristic_id", "product_model_id"),

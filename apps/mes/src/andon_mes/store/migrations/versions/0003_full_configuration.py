@@ -37,7 +37,7 @@ def upgrade() -> None:
         "characteristics", sa.Column("subgroup_size", sa.Integer(), server_default="1", nullable=False)
     )
     op.add_column("characteristics", sa.Column("on_signal", sa.String(length=10), nullable=True))
-    op.add_column("characteristics", sa.Column("rules", JSON, nullable=True))
+    op.add_column("characteristics", sa.Column("rules", sa.String(length=20), nullable=True))
     op.create_table(
         "data_schemas",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
