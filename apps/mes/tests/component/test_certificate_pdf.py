@@ -13,10 +13,21 @@ import zxingcpp
 from andon_mes.genealogy import pdf
 from andon_mes.genealogy.certificate import certificate
 from andon_mes.genealogy.model import Issued, Record
+from andon_mes.labels.controller import render
+from andon_mes.labels.model import SAMPLE, LabelKind, Template
 from andon_mes.paper.datamatrix import MOST_CHARACTERS, modules
 
 NOON = datetime(2025, 11, 10, 3, tzinfo=UTC)
 SEOUL = ZoneInfo("Asia/Seoul")
+TEMPLATE = Template(
+    "SERIAL",
+    LabelKind.PDF,
+    """{"width": 60, "height": 30, "elements": [
+      {"text": "{model_name_ko}", "x": 3, "y": 6, "size": 10},
+      {"line": [3, 8, 40, 8]},
+      {"datamatrix": "{datamatrix}", "x": 42, "y": 10, "side": 15}]}""",
+    None,
+)
 ROUTE = ["SPRING", "LMA", "LASER", "EOL", "ROBOT", "PRINT", "PACK"]
 
 
@@ -149,6 +160,18 @@ def test_a_symbol_of_every_size_is_read_as_it_was_written():
         image = np.where(np.kron(rows, np.ones((5, 5))), 0, 255).astype(np.uint8)
         assert [each.text for each in zxingcpp.read_barcodes(image)] == [text]
     assert len(sizes) > 5
+
+
+def test_the_symbol_of_a_label_says_number_and_check_characters():
+    sheet = render(TEMPLATE, [SAMPLE, SAMPLE], NOON, SEOUL)
+    assert sheet == render(TEMPLATE, [SAMPLE, SAMPLE], NOON, SEOUL)
+    document = pypdfium2.PdfDocument(sheet.content)
+    assert len(document) == 2
+    image = document[1].render(scale=203 / 72).to_pil()  # as a label printer of 203 dpi has it
+    assert [each.text for each in zxingcpp.read_barcodes(image)] == [
+        f"{SAMPLE.serial_number} {SAMPLE.checksum}"
+    ]
+    assert "웨어러블" in pypdf.PdfReader(io.BytesIO(sheet.content)).pages[0].extract_text()
 
 
 @pytest.mark.parametrize("text", ["", "가", "x" * (MOST_CHARACTERS + 1)])

@@ -13,6 +13,8 @@ from andon_mes.configuration.model import Field, Finding, Key, Kind, Plant, Refe
 from andon_mes.configuration.schemas import schema_fault
 from andon_mes.configuration.shapes import SHAPES
 from andon_mes.kernel.errors import InvalidInput, Words
+from andon_mes.labels.model import LabelKind
+from andon_mes.labels.template import check_template
 from andon_mes.numbers.calendar_document import read_calendar
 from andon_mes.numbers.pattern_rules import check_pattern
 
@@ -25,6 +27,7 @@ def findings(plant: Plant) -> list[Finding]:
         *_models(plant),
         *_characteristics(plant),
         *_schemas(plant),
+        *_labels(plant),
         *_settings(plant),
     ]
 
@@ -303,6 +306,23 @@ def _out_of_use(shape: Shape, key: Key, field: str, value: object) -> Finding:
 def _listed(codes: Iterable[str | None]) -> str:
     known = sorted(filter(None, codes))
     return ", ".join(known[:10]) + (" ..." if len(known) > 10 else "") or "-"
+
+
+def _labels(plant: Plant) -> Iterator[Finding]:
+    for key, row in plant.of(Kind.LABEL_TEMPLATES).items():
+        try:
+            check_template(LabelKind(row["kind"]), row["body"])
+        except InvalidInput as error:
+            problem = error.problem
+            yield Finding(
+                Kind.LABEL_TEMPLATES,
+                key,
+                problem.field,
+                problem.value,
+                problem.detail,
+                problem.fix,
+                problem.code,
+            )
 
 
 def _repeated(values: Iterable[Any]) -> Iterator[tuple[int, Any]]:

@@ -1,0 +1,1 @@
+"""Labels by template: ZPL for the printer or PDF, with Data Matrix. Open `template.py` first."""
