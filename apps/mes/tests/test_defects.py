@@ -84,7 +84,13 @@ async def test_a_persons_scrap_is_the_disposition_of_its_defects(plant):
     assert defect["reason"] == "beyond repair"
 
 
-@pytest.mark.parametrize("signature", [None, {"password": "wrong", "meaning": "approved"}])
+@pytest.mark.parametrize(
+    "signature",
+    [
+        None,
+        {"password": "wrong", "meaning": "approved"},  # pragma: allowlist secret
+    ],
+)
 async def test_nothing_is_used_as_it_is_without_a_signature(plant, signature):
     serial, live = await held_for_quality(plant)
     refused = await change(plant, live, "disposition", disposition="USE_AS_IS", signature=signature)

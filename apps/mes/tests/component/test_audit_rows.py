@@ -68,7 +68,7 @@ async def test_a_change_that_is_rolled_back_leaves_no_record(database):
 async def test_no_secret_stands_in_a_record_but_its_change_is_one(database):
     person = {
         "username": "kim",
-        "password_hash": "s3cret-hash",
+        "password_hash": "s3cret-hash",  # pragma: allowlist secret
         "full_name": "Kim",
         "role": "admin",
         "is_active": True,
