@@ -8,6 +8,7 @@ import pytest
 from andon_mes.api.configuration import path_of
 from andon_mes.configuration.model import Kind
 from andon_mes.dashboard.frame import local
+from andon_mes.dashboard.report_pages import REPORTS
 
 PAGE = {"Accept": "text/html"}
 _VOID = {"meta", "link", "input", "br", "hr"}
@@ -34,6 +35,8 @@ async def busy(plant):
         "/recall?number=X-1",
         "/admin",
         "/admin/settings",
+        "/admin/audit",
+        *(f"/reports?report={name}" for name in REPORTS),
         *(f"/admin{path_of(kind)}" for kind in Kind),
         "/login",
     ]

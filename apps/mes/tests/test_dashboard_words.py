@@ -8,10 +8,12 @@ import pytest
 from andon_mes.access.model import Action, Resource, Role
 from andon_mes.calls.model import CallAction, CallKind
 from andon_mes.configuration.model import Kind
+from andon_mes.dashboard.report_pages import REPORTS
 from andon_mes.dashboard.words import GROUPS, WORDS, choose, say, say_or
 from andon_mes.defects.model import DefectStatus, Disposition, Meaning
 from andon_mes.defects.signature import SignatureStanding
 from andon_mes.equipment.model import E10
+from andon_mes.exports.tables import GROUPS as GROUPS_OF_REPORTS
 from andon_mes.lots.model import LotAction, LotStatus, Priority
 from andon_mes.oee.model import Unknown
 from andon_mes.processes.model import AttemptStatus
@@ -80,6 +82,8 @@ def test_no_word_stands_in_a_template_itself():
         ("outcome", Outcome),
         ("oee", Unknown),
         ("admin", Kind),
+        ("report", REPORTS),
+        ("group", GROUPS_OF_REPORTS),
         ("role", Role),
         ("resource", Resource),
         ("do", Action),
@@ -88,7 +92,7 @@ def test_no_word_stands_in_a_template_itself():
     ],
 )
 def test_every_value_that_the_domains_have_has_a_word(prefix, values):
-    assert {f"{prefix}.{each.value}" for each in values} <= set(WORDS)
+    assert {f"{prefix}.{getattr(each, 'value', each)}" for each in values} <= set(WORDS)
 
 
 @pytest.mark.parametrize(

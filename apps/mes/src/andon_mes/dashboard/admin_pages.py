@@ -20,6 +20,7 @@ def entrance(_connection: Connection, viewer: Viewer) -> dict[str, Any]:
                 [_section(viewer, each.value, _resource(each)) for each in Kind if each not in _PEOPLE]
                 + [_section(viewer, "settings", "configuration")],
             ),
+            ("records", [_section(viewer, "audit", "audit")]),
         ]
     }
 

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from pydantic import Field
 
 from andon_mes.api.access import Caller, needs
 from andon_mes.api.configuration import RESOURCES, path_of
 from andon_mes.api.context import Mes
-from andon_mes.api.report_bodies import OeeQuery
+from andon_mes.api.report_bodies import OeeQuery, PeriodQuery
 from andon_mes.configuration.model import Kind
 from andon_mes.dashboard import (
     admin_pages,
@@ -21,6 +22,8 @@ from andon_mes.dashboard import (
     lot_pages,
     quality_pages,
     recall_pages,
+    record_pages,
+    report_pages,
     serial_pages,
     store,
 )
@@ -34,6 +37,15 @@ from andon_mes.store.engine import Connection
 class _OeeAsked(OeeQuery):
     """The address of the page: what the API takes, and what the frame reads."""
 
+    fragment: str | None = None
+    lang: str | None = None
+
+
+class _ReportAsked(PeriodQuery):
+    """The address of the page of reports."""
+
+    report: str = ""
+    by: list[str] = Field(default=[])
     fragment: str | None = None
     lang: str | None = None
 
@@ -159,6 +171,16 @@ def _quality(frame: Frame, mes: Mes) -> APIRouter:
         build: Build = lambda each, viewer: equipment_pages.overview(each, viewer, mes, asked)  # noqa: E731
         return await frame.show(request, caller, Page("oee.html", "equipment production"), build)
 
+    @router.get("/reports")
+    async def reports(
+        request: Request,
+        caller: Annotated[Caller, needs("report", "read")],
+        asked: Annotated[_ReportAsked, Query()],
+    ) -> Response:
+        wanted = (asked.report, asked.by)
+        build: Build = lambda each, viewer: report_pages.overview(each, viewer, mes, asked, wanted)  # noqa: E731
+        return await frame.show(request, caller, Page("reports.html"), build)
+
     return router
 
 
@@ -177,6 +199,12 @@ def _administration(frame: Frame, mes: Mes) -> APIRouter:
     ) -> Response:
         page = Page("admin_settings.html", "configuration")
         return await frame.show(request, caller, page, configuration_pages.settings)
+
+    @router.get("/admin/audit")
+    async def audit(request: Request, caller: Annotated[Caller, needs("audit", "read")]) -> Response:
+        query = dict(request.query_params)
+        build: Build = lambda each, viewer: record_pages.audit(each, viewer, query)  # noqa: E731
+        return await frame.show(request, caller, Page("admin_audit.html"), build)
 
     for kind in Kind:
         _add_kind(router, frame, mes, kind)
