@@ -141,7 +141,7 @@ def test_paper_shows_each_row_with_page_numbers_in_plant_time_and_in_korean():
         assert "수량" in text, "each page has the headings"
     assert all(f"시리얼-{number}" in whole for number in range(120))
     assert whole.count("2025-11-10 18:00:00") == 120 + 1, "plant time, not UTC"
-    assert form_pdf.written(None, a_head()) == "–"
+    assert form_pdf.written(None, a_head()) == "-"
 
 
 def test_long_text_on_paper_is_broken_and_not_cut_off():

@@ -9,8 +9,8 @@ from datetime import date, datetime
 from typing import IO, Any
 
 from andon_mes.exports.model import Column, Head, Kind, Row, Value, said
+from andon_mes.paper.fonts import LATIN, font_of
 
-_KOREAN, _LATIN, _LATIN_BOLD = "HYGothic-Medium", "Helvetica", "Helvetica-Bold"
 _WIDTH, _HEIGHT = 841.9, 595.3
 _MARGIN = 28.0
 _SIZE, _LINE = 7.5, 10.0
@@ -21,11 +21,8 @@ _MOST_LINES = 6
 
 def write(head: Head, rows: Iterable[Row], file: IO[bytes]) -> None:
     """The title and what the report says of itself, then the rows, page after page."""
-    from reportlab.pdfbase import pdfmetrics  # here: start-up that scanning does not need
-    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-    from reportlab.pdfgen.canvas import Canvas
+    from reportlab.pdfgen.canvas import Canvas  # here: start-up that scanning does not need
 
-    pdfmetrics.registerFont(UnicodeCIDFont(_KOREAN))
     canvas = Canvas(file, pagesize=(_WIDTH, _HEIGHT), pageCompression=1)
     canvas.setTitle(said(head.table.title, head.language))
     canvas.setAuthor("Andon MES")
@@ -52,7 +49,7 @@ class _Pages:
             self._row([written(value, self._head) for value in row])
         self._end()
         self._canvas.beginForm("pages", 0, 0, 60, 12)
-        self._canvas.setFont(_LATIN, _SIZE)
+        self._canvas.setFont(LATIN, _SIZE)
         self._canvas.drawString(0, 0, str(self._page))
         self._canvas.endForm()
 
@@ -66,18 +63,18 @@ class _Pages:
 
     def _title(self) -> None:
         title = said(self._head.table.title, self._head.language)
-        self._canvas.setFont(_font(title, is_bold=True), 13)
+        self._canvas.setFont(font_of(title, bold=True), 13)
         self._canvas.drawString(_MARGIN, self._y, title)
         self._y -= 1.6 * _LINE
         for label, value in self._head.lines():
             line = f"{label}: {value}"
-            self._canvas.setFont(_font(line), _SIZE)
+            self._canvas.setFont(font_of(line), _SIZE)
             self._canvas.drawString(_MARGIN, self._y, line)
             self._y -= _LINE
         self._y -= _LINE / 2
 
     def _end(self) -> None:
-        self._canvas.setFont(_LATIN, _SIZE)
+        self._canvas.setFont(LATIN, _SIZE)
         self._canvas.drawRightString(_WIDTH / 2, _MARGIN / 2, f"{self._page} / ")
         self._canvas.saveState()
         self._canvas.translate(_WIDTH / 2, _MARGIN / 2)
@@ -105,7 +102,7 @@ class _Pages:
     ) -> None:
         x, width = place
         for number, line in enumerate(lines):
-            self._canvas.setFont(_font(line, is_bold=is_heading), _SIZE)
+            self._canvas.setFont(font_of(line, bold=is_heading), _SIZE)
             y = self._y - number * _LINE
             if column.kind in _TO_THE_RIGHT:
                 self._canvas.drawRightString(x + width - _PAD, y, line)
@@ -116,7 +113,7 @@ class _Pages:
 def written(value: Value, head: Head) -> str:
     """A cell as it is read on paper; what is unknown is a dash."""
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, datetime):
         return head.local(value)
     if isinstance(value, date):
@@ -124,17 +121,11 @@ def written(value: Value, head: Head) -> str:
     return "".join(each if each.isprintable() else " " for each in str(value))
 
 
-def _font(text: str, *, is_bold: bool = False) -> str:
-    if all(ord(each) < 256 or each == "–" for each in text):
-        return _LATIN_BOLD if is_bold else _LATIN
-    return _KOREAN
-
-
 def _wrapped(text: str, width: float, *, is_bold: bool = False) -> Iterator[str]:
     """`text` in lines of at most `width` points: broken after a space where there is one, else anywhere."""
     from reportlab.pdfbase.pdfmetrics import stringWidth
 
-    font = _font(text, is_bold=is_bold)
+    font = font_of(text, bold=is_bold)
     for _ in range(_MOST_LINES - 1):
         if stringWidth(text, font, _SIZE) <= width:
             break

@@ -82,7 +82,7 @@ class Head:
 
     def lines(self) -> list[tuple[str, str]]:
         """What stands above or beside the rows: label and value."""
-        period = [(_say("Production dates", "생산일", self.language), f"{self.first} – {self.last}")]
+        period = [(_say("Production dates", "생산일", self.language), f"{self.first} ... {self.last}")]
         return [
             (_say("Plant", "공장", self.language), self.plant),
             *(period if self.first is not None else []),
