@@ -93,11 +93,14 @@ class _Writer:
             steps = place % len(ROUTE) if place >= open_from else len(ROUTE)
             steps = min(steps, size - len(found[process_data]))
             place_in_lot = place % SERIALS_OF_LOT + 1
-            found[serials].append(_serial(self._serial_id, self._lot_id, place_in_lot, steps, begins))
+            serial = _serial(self._serial_id, self._lot_id, place_in_lot, steps, begins)
+            found[serials].append(serial)
             start = begins + timedelta(seconds=20 * 3600 * place / count)
-            found[process_data] += [
-                _attempt(self._chance, self._serial_id, step, start) for step in range(steps)
-            ]
+            done = [_attempt(self._chance, self._serial_id, step, start) for step in range(steps)]
+            found[process_data] += done
+            if steps < len(ROUTE) and place % 2:
+                serial["status"] = "IN_PROCESS"
+                found[process_data].append(_open(_attempt(self._chance, self._serial_id, steps, start)))
         return found
 
 
@@ -154,6 +157,11 @@ def _attempt(chance: random.Random, serial_id: int, step: int, start: datetime) 
         "created_at": done,
         "updated_at": done,
     }
+
+
+def _open(attempt: dict[str, Any]) -> dict[str, Any]:
+    under_way = {"status": "IN_PROGRESS", "completed_at": None, "cycle_time": None, "is_pass": None}
+    return {**attempt, **under_way}
 
 
 def _models(connection: sa.Connection, count: int) -> list[int]:

@@ -349,9 +349,32 @@ async def test_the_pareto_names_the_defect_in_the_language_asked_for(plant, data
     }  # fmt: skip
 
 
+async def test_the_life_of_a_serial_is_told_in_the_order_of_time_and_alike_in_every_form(plant):
+    _, [serial] = await plant.released_lot(1)
+    await plant.fail(serial, "SPRING", "D001")
+    await plant.start(serial, "SPRING")
+    await plant.complete(serial, "SPRING", process_specific_data={"spring_force": 45.0})
+    path = f"/api/v1/reports/genealogy?serial={serial}"
+    kinds = [each.kind for each in tables.GENEALOGY.columns]
+    rows = rows_of_json((await plant.get(path)).content, kinds)
+    assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+    seen = Counter(row[1] for row in rows)
+    assert (seen["START"], seen["ATTEMPT"], seen["MEASUREMENT"], seen["REWORK"]) == (2, 2, 1, 2)
+    [measured] = [row for row in rows if row[1] == "MEASUREMENT"]
+    assert measured[3:6] == ("spring_force", None, "45.0 N")
+    assert "40 ... 50 N" in measured
+    for form, read in READERS.items():
+        assert read((await plant.get(f"{path}&format={form}")).content, kinds) == rows
+    paper = (await plant.get(f"{path}&format=pdf&lang=ko")).content
+    assert serial in pypdf.PdfReader(io.BytesIO(paper)).pages[0].extract_text()
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
+        ("genealogy", 422, "INVALID_INPUT"),
+        ("genealogy?serial=FN-KR-NONE", 404, "SERIAL_UNKNOWN"),
+        ("genealogy?serial=FN-KR-NONE&from=2025-11-10", 422, "FILTER_UNKNOWN"),
         ("salaries", 404, "REPORT_UNKNOWN"),
         ("production?process=EOL", 422, "FILTER_UNKNOWN"),
         ("quality?by=moon", 422, "INVALID_INPUT"),

@@ -23,25 +23,29 @@ from andon_mes.store.engine import Connection
 
 router = APIRouter(prefix="/api/v1/reports", tags=["reports"])
 
-_FILTERS = ("model", "process", "lot", "release", "equipment", "by")
+_FILTERS = ("first", "last", "model", "process", "lot", "release", "equipment", "serial", "by")
+_NAMES = {"first": "from", "last": "to"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What gives the rows, and the filters that it knows."""
+    """What gives the rows, the filters that it knows, and the one that it cannot do without."""
 
     rows: Callable[[Connection, Calendar, Asked], tuple[Table, Iterator[Row]]]
     filters: tuple[str, ...]
+    must: str | None = None
 
 
-_OF_ATTEMPTS = ("model", "process", "lot", "release")
+_PERIOD = ("first", "last")
+_OF_ATTEMPTS = (*_PERIOD, "model", "process", "lot", "release")
 _REPORTS = {
-    "production": _Report(controller.production, ("model", "lot")),
+    "production": _Report(controller.production, (*_PERIOD, "model", "lot")),
     "quality": _Report(controller.quality, (*_OF_ATTEMPTS, "by")),
     "defects": _Report(controller.defects, _OF_ATTEMPTS),
     "cycle-times": _Report(controller.cycle_times, _OF_ATTEMPTS),
     "attempts": _Report(controller.attempts, _OF_ATTEMPTS),
-    "oee": _Report(controller.oee_of_equipment, ("equipment",)),
+    "oee": _Report(controller.oee_of_equipment, (*_PERIOD, "equipment")),
+    "genealogy": _Report(controller.genealogy, ("serial",), must="serial"),
 }
 
 
@@ -56,7 +60,7 @@ async def get_report(
     report: str,
     asked: Annotated[ReportQuery, Query()],
 ) -> Response:
-    """One of production, quality, defects, cycle-times, attempts, oee; as JSON, CSV, XLSX or PDF."""
+    """production, quality, defects, cycle-times, attempts, oee, genealogy; as JSON, CSV, XLSX or PDF."""
     wanted = _wanted(report, asked)
     async with mes.report_turn:
         written, name = await mes.database.read(lambda each: _write(mes, each, wanted, asked))
@@ -80,12 +84,28 @@ def _write(
         chosen=Chosen(asked.model, asked.process, asked.lot, asked.release),
         by=tuple(asked.by) or ("day", "process"),
         equipment=asked.equipment,
+        serial=asked.serial,
     )
     table, rows = wanted.rows(connection, calendar, of)
-    filters = {name: str(value) for name in _FILTERS if name != "by" and (value := getattr(asked, name))}
-    head = Head(table, asked.language, calendar.zone, mes.plant_code, first, last, filters, now)
+    filters = {
+        name: str(value)
+        for name in _FILTERS
+        if name not in {*_PERIOD, "by"} and (value := getattr(asked, name))
+    }
+    is_of_dates = "first" in wanted.filters
+    head = Head(
+        table=table,
+        language=asked.language,
+        zone=calendar.zone,
+        plant=mes.plant_code,
+        first=first if is_of_dates else None,
+        last=last if is_of_dates else None,
+        filters=filters,
+        made_at=now,
+    )
     written = files.write(head, rows, asked.form)
-    return written, f"{table.name}_{first}_{last}.{asked.form}"
+    of_what = f"{first}_{last}" if is_of_dates else "serial"
+    return written, f"{table.name}_{of_what}.{asked.form}"
 
 
 def _wanted(name: str, asked: ReportQuery) -> _Report:
@@ -95,14 +115,23 @@ def _wanted(name: str, asked: ReportQuery) -> _Report:
         raise _no_report(name)
     for each in _FILTERS:
         if each not in found.filters and getattr(asked, each):
-            known = ", ".join(found.filters)
+            known = ", ".join(_NAMES.get(one, one) for one in found.filters)
             raise invalid(
-                each,
-                getattr(asked, each),
+                _NAMES.get(each, each),
+                str(getattr(asked, each)),
                 Words(f"The report {name} has no such filter", f"{name} 보고서에 없는 조건입니다"),
                 Words(f"It knows {known}; leave this one out", f"{known} 조건만 사용하세요"),
                 code="FILTER_UNKNOWN",
             )
+    if found.must is not None and not getattr(asked, found.must):
+        raise invalid(
+            found.must,
+            None,
+            Words(
+                f"The report {name} is of one {found.must}", f"{name} 보고서에는 {found.must} 값이 필요합니다"
+            ),
+            Words(f"Add ?{found.must}=...", f"?{found.must}=... 를 추가하세요"),
+        )
     return found
 
 

@@ -32,4 +32,5 @@ class ReportQuery(PeriodQuery):
     lot: Name | None = None
     release: Name | None = None
     equipment: Name | None = None
+    serial: Name | None = None
     by: list[Literal["day", "shift", "process", "model", "release"]] = Field(default=[], max_length=5)

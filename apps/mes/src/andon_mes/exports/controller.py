@@ -8,8 +8,10 @@ from typing import Any
 
 from andon_mes.evidence.model import BUCKETS
 from andon_mes.exports import store, tables
+from andon_mes.exports.genealogy import rows_of
 from andon_mes.exports.model import Language, Row, Table, with_shares
 from andon_mes.exports.store import Chosen
+from andon_mes.genealogy.store import get_record
 from andon_mes.numbers.calendar import Calendar
 from andon_mes.oee import controller as oee
 from andon_mes.reports.model import Counts, Tally, percent, tally
@@ -30,6 +32,7 @@ class Asked:
     chosen: Chosen = field(default_factory=Chosen)
     by: tuple[str, ...] = ("day", "process")
     equipment: str | None = None
+    serial: str | None = None
 
 
 def production(connection: Connection, _calendar: Calendar, asked: Asked) -> tuple[Table, Iterator[Row]]:
@@ -80,6 +83,11 @@ def oee_of_equipment(connection: Connection, calendar: Calendar, asked: Asked) -
     wanted = oee.Asked(asked.first, asked.last, asked.now, asked.equipment)
     found = oee.of_equipment(connection, calendar, wanted)
     return tables.OEE, (_oee_row(each) for each in found)
+
+
+def genealogy(connection: Connection, _calendar: Calendar, asked: Asked) -> tuple[Table, Iterator[Row]]:
+    """The life of one serial, oldest first. Raises: NotFound (SERIAL_UNKNOWN)."""
+    return tables.GENEALOGY, iter(rows_of(get_record(connection, asked.serial or "")))
 
 
 def _period(calendar: Calendar, asked: Asked) -> Period:

@@ -151,3 +151,18 @@ OEE = Table(
         _text("unknown_because", "Unknown because", "산출 불가 사유", 18),
     ),
 )
+
+GENEALOGY = Table(
+    "genealogy",
+    Words("Life of a serial", "시리얼 이력"),
+    (
+        _instant("at", "At", "시각"),
+        _text("kind", "Kind", "구분", 14),
+        _PROCESS,
+        _text("item", "Item", "항목", 16),
+        _text("number", "Number or code", "번호·코드", 24),
+        _text("result", "Result", "결과", 16),
+        _text("by", "By", "담당", 12),
+        _text("detail", "Detail", "내용", 34),
+    ),
+)

@@ -119,24 +119,29 @@ _OPEN_DEFECT_COUNT = sa.select(sa.func.count()).where(defects.c.status.in_(_OPEN
 _OPEN_REWORKS = sa.select(sa.func.count()).where(reworks.c.is_completed.is_(False))
 # The condition is written out: a partial index serves only a statement that says the same.
 _IS_OPEN = sa.text("process_data.status = 'IN_PROGRESS'")
+# The limit stands inside, so that no database begins with the lots, of which there are many.
+_OLDEST = (
+    sa.select(process_data)
+    .where(_IS_OPEN)
+    .order_by(process_data.c.started_at, process_data.c.id)
+    .limit(sa.bindparam("most"))
+    .subquery()
+)
 _RUNNING = (
     sa.select(
         serials.c.serial_number,
         lots.c.lot_number,
         processes.c.code,
-        process_data.c.attempt,
-        process_data.c.station,
-        process_data.c.equipment_id,
-        process_data.c.operator_id,
-        process_data.c.started_at,
+        _OLDEST.c.attempt,
+        _OLDEST.c.station,
+        _OLDEST.c.equipment_id,
+        _OLDEST.c.operator_id,
+        _OLDEST.c.started_at,
     )
-    .select_from(process_data)
-    .join(processes, processes.c.id == process_data.c.process_id)
-    .join(serials, serials.c.id == process_data.c.serial_id)
+    .join(processes, processes.c.id == _OLDEST.c.process_id)
+    .join(serials, serials.c.id == _OLDEST.c.serial_id)
     .join(lots, lots.c.id == serials.c.lot_id)
-    .where(_IS_OPEN)
-    .order_by(process_data.c.started_at, process_data.c.id)
-    .limit(sa.bindparam("most"))
+    .order_by(_OLDEST.c.started_at, _OLDEST.c.id)
 )
 _RUNNING_COUNT = sa.select(sa.func.count()).select_from(process_data).where(_IS_OPEN)
 _EQUIPMENT = (
