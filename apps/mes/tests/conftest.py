@@ -1,16 +1,20 @@
 """The plant that the tests talk to: the real application on its own database, over HTTP without a network.
 
-A test that says nothing else asks as a device with every right; `plant.acting("quality")` asks as another
-role.
+A test that says nothing else asks as a device with every right; `plant.acting("quality")` asks as a device
+of another role, `await plant.user("kim", "quality")` as a person.
 """
 
 import asyncio
 import contextlib
+import functools
 import itertools
+import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +22,11 @@ import pytest
 from andon_mes.access.devices import store as devices
 from andon_mes.access.devices.store import NewDevice
 from andon_mes.access.model import Role
+from andon_mes.access.people import store as people
+from andon_mes.access.people.model import Kept, NewUser
+from andon_mes.access.people.passwords import hash_password
+from andon_mes.access.people.store import Ages
+from andon_mes.access.tokens import Claims, new_refresh_token, new_sign_in
 from andon_mes.app import create_app
 from andon_mes.kernel.clock import ManualClock
 from andon_mes.settings import Settings
@@ -25,8 +34,10 @@ from andon_mes.store.engine import make_engine
 from andon_mes.store.migrate import migrate
 
 NOON = datetime(2025, 11, 10, 3, 0, tzinfo=UTC)  # noon in Seoul
+SECRET = Path(tempfile.gettempdir()) / f"andon-mes-tests-{os.getuid()}.secret"
 MES = "http://mes"
 CREDENTIALS = {role.value: f"mesd_of-{role}-in-the-tests" for role in Role}
+PASSWORD = "coffee under grey rain"
 _keys = itertools.count()
 
 
@@ -58,6 +69,12 @@ def enrol():
 def credentials():
     """The credential of a device of each role."""
     return CREDENTIALS
+
+
+@functools.cache
+def hashed_password():
+    """The hash of PASSWORD, made once."""
+    return hash_password(PASSWORD)
 
 
 @pytest.fixture
@@ -92,6 +109,34 @@ class Plant:
         transport = self.client._transport
         headers = {"Authorization": f"Bearer {CREDENTIALS[role]}"} if role else {}
         return replace(self, client=httpx.AsyncClient(transport=transport, base_url=MES, headers=headers))
+
+    async def user(self, username: str, role: str) -> "Plant":
+        """The same plant, asked by a person of that role, who has signed in; the password is PASSWORD."""
+        mes, now, sign_in = self._mes(), self.clock.now(), new_sign_in()
+
+        def work(connection: Any) -> None:
+            people.add(connection, NewUser(username, username.title(), Role(role)), "", now)
+            hashed = hashed_password()
+            user = people.set_password(connection, username, hashed, now, must_change=False).user
+            kept = Kept(user.id, sign_in, new_refresh_token())
+            people.keep(connection, kept, now, Ages(timedelta(hours=12), timedelta(days=7)))
+
+        await mes.database.write(work)
+        mes.directory.forget()
+        headers = {"Authorization": f"Bearer {mes.tokens.make(Claims(username, sign_in), now)}"}
+        transport = self.client._transport
+        return replace(self, client=httpx.AsyncClient(transport=transport, base_url=MES, headers=headers))
+
+    def _mes(self) -> Any:
+        app: Any = self.client._transport.app
+        while not hasattr(app, "state"):
+            app = app._app
+        return app.state.mes
+
+    async def sign_in(self, username: str, password: str, **more: Any) -> httpx.Response:
+        """Sign in as a program does, without a cookie."""
+        body = {"username": username, "password": password, **more}
+        return await self.acting(None).post("/api/v1/auth/login", body)
 
     async def get(self, path: str) -> httpx.Response:
         return await self.client.get(path)
@@ -158,7 +203,8 @@ class Plant:
 async def running(path, *, release: str = "1.0.0", at: datetime = NOON, **more: Any) -> AsyncIterator[Plant]:
     """An instance of `release` on the database at `path`; `more` are settings."""
     clock = ManualClock(at)
-    app = create_app(Settings(database=path, release=release, durability="NORMAL", **more), clock)
+    settings = Settings(database=path, release=release, durability="NORMAL", secret_file=SECRET, **more)
+    app = create_app(settings, clock)
     to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     from_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     scope = {"type": "lifespan", "asgi": {}, "state": {}}

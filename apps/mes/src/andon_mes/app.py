@@ -4,14 +4,20 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from andon_mes.access.controller import Directory
+from andon_mes.access.people.controller import Rules, SignIns
+from andon_mes.access.people.decide import Lockout
+from andon_mes.access.people.store import Ages
+from andon_mes.access.tokens import Tokens
 from andon_mes.api import problems, routes
 from andon_mes.api.context import Mes
+from andon_mes.api.origin import Proxies
 from andon_mes.api.size import Bounded
 from andon_mes.audit.controller import Sealing
 from andon_mes.dashboard import pages
@@ -24,7 +30,7 @@ from andon_mes.numbers.calendar import plain_calendar
 from andon_mes.settings import Settings
 from andon_mes.spc.shifts import ShiftWatch
 from andon_mes.spc.watch import Watch
-from andon_mes.store.engine import open_database
+from andon_mes.store.engine import is_postgresql, open_database
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> "Application":
@@ -33,6 +39,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> "Application":
     database = open_database(
         settings.database, busy_timeout=settings.busy_timeout, durability=settings.durability
     )
+    directory = Directory(database, chosen_clock, settings.token_age)
+    tokens = Tokens(secret_file(settings), settings.token_age)
     mes = Mes(
         database=database,
         clock=chosen_clock,
@@ -43,7 +51,10 @@ def create_app(settings: Settings, clock: Clock | None = None) -> "Application":
         release=settings.release,
         served=Served(settings.release),
         evidence=ProductionEvidence(database, chosen_clock),
-        directory=Directory(database, chosen_clock, settings.token_age),
+        directory=directory,
+        tokens=tokens,
+        sign_ins=SignIns(database, chosen_clock, directory, tokens, _sign_in_rules(settings)),
+        proxies=Proxies.of(settings.trusted_proxies),
         signing_key_file=settings.signing_key_file,
     )
 
@@ -63,11 +74,27 @@ def create_app(settings: Settings, clock: Clock | None = None) -> "Application":
     return Application(Bounded(app, settings.most_body_bytes), settings.release, mes.served.requests, feed)
 
 
+def secret_file(settings: Settings) -> Path | None:
+    """Where the secret that signs tokens is: as the settings say, or beside a SQLite file."""
+    if settings.secret_file is not None or is_postgresql(settings.database):
+        return settings.secret_file
+    return Path(f"{settings.database}.secret")
+
+
+def _sign_in_rules(settings: Settings) -> Rules:
+    return Rules(
+        Lockout(settings.wrong_passwords, settings.locked_for),
+        Ages(settings.sign_in_idle, settings.sign_in_most),
+        settings.sign_ins_per_minute,
+    )
+
+
 def _loops(mes: Mes) -> list[Loop]:
     """What an instance does beside its requests."""
     return [
         # Counts before anybody asks: a million attempts take seconds, once. Not migrated yet: /ready says so.
         Loop("seals", Sealing(mes.database, mes.clock).tick, timedelta(seconds=1)),
+        Loop("people", mes.directory.warn_if_nobody, timedelta(hours=1)),
         Loop("evidence", mes.evidence.totals, timedelta(minutes=1)),
         Loop("charts", Watch(mes.database, mes.clock).tick, timedelta(seconds=2)),
         Loop(

@@ -1,4 +1,4 @@
-"""`andon-mes`: serve, migrate, devices. Thin; what is slow to load is loaded by the command that needs it."""
+"""`andon-mes`: every command in its place. What is slow to load is loaded by the command that needs it."""
 
 import signal
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +9,7 @@ from andon_mes.commands import signing, vendor
 from andon_mes.commands.demo_data import demo_data
 from andon_mes.commands.devices import devices
 from andon_mes.commands.running import settings
+from andon_mes.commands.users import users
 from andon_mes.kernel import logging
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from andon_mes.settings import Settings
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+cli.add_typer(users, name="users")
 cli.add_typer(devices, name="devices")
 cli.command("demo-data")(demo_data)
 _DRAIN_SECONDS = 10
@@ -35,9 +37,16 @@ def serve(
     """Serve until SIGTERM or SIGINT; requests in flight are finished, then it exits with 0."""
     import uvicorn
 
-    from andon_mes.app import create_app
+    from andon_mes.access.tokens import SecretError, Tokens
+    from andon_mes.app import create_app, secret_file
 
-    app = create_app(_settings())
+    chosen = _settings()
+    try:
+        assert Tokens(secret_file(chosen), chosen.token_age).secret
+        app = create_app(chosen)
+    except SecretError as error:
+        typer.echo(f"{error}.", err=True)
+        raise typer.Exit(2) from error
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
@@ -52,6 +61,7 @@ def serve(
         port=port,
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # ours are read by api/origin.py, from the networks of the settings alone
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
     server = Server(config)

@@ -2,11 +2,12 @@
 
 from datetime import time, timedelta
 from importlib.metadata import version
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -15,6 +16,12 @@ def _database(value: object) -> str:
     if "://" in database and not database.startswith(("postgresql://", "postgres://")):
         raise ValueError("it is neither a path nor postgresql://user@host/name")
     return database
+
+
+def _networks(value: str) -> str:
+    for each in filter(None, value.split(",")):
+        ip_network(each.strip())
+    return value
 
 
 class Settings(BaseSettings):
@@ -61,9 +68,35 @@ class Settings(BaseSettings):
         ge=1024,
         description="The longest document a client may send, in bytes; past it 413.",
     )
+    secret_file: Path | None = Field(
+        default=None,
+        description="File with 32 bytes or more that sign the tokens of sign-ins, mode 0600, shared by the "
+        "instances. Beside a SQLite file it is made when first needed; with PostgreSQL it must be named.",
+    )
     token_age: timedelta = Field(
         default=timedelta(minutes=60),
-        description="How long somebody who signed in is known before the sign-in must be refreshed.",
+        description="How long somebody who signed in is known before the sign-in must be renewed.",
+    )
+    sign_in_idle: timedelta = Field(
+        default=timedelta(hours=12), description="A sign-in that is not renewed for so long is over."
+    )
+    sign_in_most: timedelta = Field(
+        default=timedelta(days=7), description="After so long a password is asked for, however often renewed."
+    )
+    wrong_passwords: int = Field(
+        default=5, ge=1, le=100, description="Wrong passwords in a row after which a name is locked."
+    )
+    locked_for: timedelta = Field(
+        default=timedelta(minutes=15),
+        description="How long a name is locked; each further wrong password doubles it, up to a day.",
+    )
+    sign_ins_per_minute: int = Field(
+        default=20, ge=1, le=10_000, description="Tries to sign in that one address has in a minute."
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+        default="127.0.0.0/8,::1/128",
+        description="Networks, by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed: Andon's "
+        "gateway stands on the loopback. Empty: nobody's.",
     )
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR."

@@ -11,9 +11,12 @@ from datetime import timedelta
 from andon_mes.access import store
 from andon_mes.access.model import Device, Known
 from andon_mes.access.tokens import digest
+from andon_mes.kernel import logging
 from andon_mes.kernel.clock import Clock
 from andon_mes.store.engine import Database
 
+_log = logging.get(__name__)
+_FIRST = 'andon-mes users add NAME --name "FULL NAME" --role admin'
 FRESH_FOR = timedelta(seconds=1)
 OLDEST = timedelta(seconds=30)
 
@@ -48,6 +51,11 @@ class Directory:
         if device is None or (device.expires_at is not None and device.expires_at <= self._clock.now()):
             return None
         return device
+
+    async def warn_if_nobody(self) -> None:
+        """Say in the log how the first administrator is made, while there is nobody who could sign in."""
+        if not await self._database.read(store.has_users):
+            _log.warning("nobody can sign in", extra={"do": _FIRST})
 
     def _is_due(self, since: float, after: timedelta) -> bool:
         return self._clock.monotonic() - since >= after.total_seconds()

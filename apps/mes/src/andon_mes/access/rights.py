@@ -4,9 +4,10 @@ It holds at least what the requirement's table gives to OPERATOR, SUPERVISOR and
 forgot: an operator could not read the serial that he scans.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from andon_mes.access.model import Action, Permission, Resource, Role
+from andon_mes.kernel.errors import Conflict, InvalidInput, Problem, Words, invalid
 
 ALIASES: Mapping[str, Role] = {"SUPERVISOR": Role.LINE_LEAD}
 """The source's names that are not simply ours in capitals."""
@@ -74,3 +75,54 @@ def find_role(said: str) -> Role | None:
 def check(resource: str, action: str) -> Permission:
     """The cell of that name. Raises: ValueError when the table has no such cell."""
     return Permission(Resource(resource), Action(action))
+
+
+def get_role(said: str) -> Role:
+    """The role that `said` names. Raises: InvalidInput (ROLE_UNKNOWN)."""
+    role = find_role(said)
+    if role is None:
+        raise _unusable("role", said, Role, "ROLE_UNKNOWN")
+    return role
+
+
+def device_role(role: Role) -> Role:
+    """`role`, if a device may have it: a stolen device must not make others. Raises: InvalidInput."""
+    if role is Role.ADMIN:
+        raise _unusable("role", role.value, [each for each in Role if each is not Role.ADMIN], "ROLE_UNKNOWN")
+    return role
+
+
+def get_cell(resource: str, action: str) -> Permission:
+    """The cell of that name. Raises: InvalidInput (PERMISSION_UNKNOWN)."""
+    if resource not in set(Resource):
+        raise _unusable("resource", resource, Resource, "PERMISSION_UNKNOWN")
+    if action not in set(Action):
+        raise _unusable("action", action, Action, "PERMISSION_UNKNOWN")
+    return check(resource, action)
+
+
+def check_revoke(role: Role, cell: Permission) -> None:
+    """Raises: Conflict (ADMIN_KEEPS) when nobody could give the right back."""
+    if role is Role.ADMIN and cell in KEPT:
+        raise Conflict(
+            Problem(
+                "ADMIN_KEEPS",
+                Words("Administrators keep this right", "관리자 권한은 회수할 수 없습니다"),
+                Words(
+                    f"Without {cell.resource}:{cell.action} nobody could give rights back",
+                    f"{cell.resource}:{cell.action} 없이는 아무도 권한을 되돌릴 수 없습니다",
+                ),
+                Words("Take the role from the person instead", "대신 해당 사용자의 역할을 변경하세요"),
+            )
+        )
+
+
+def _unusable(field: str, said: str, known: Iterable[str], code: str) -> InvalidInput:
+    listed = ", ".join(known)
+    return invalid(
+        field,
+        said,
+        Words(f"There is no {field} {said!r} here", f"사용할 수 없는 값입니다: {said!r}"),
+        Words(f"Use one of: {listed}", f"다음 중 하나를 사용하세요: {listed}"),
+        code=code,
+    )

@@ -1,11 +1,12 @@
 """The rows of users, permissions and devices. Whoever changes them takes the next `version` (`changed`)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from andon_mes.access.model import Device, Known, Permission, User
+from andon_mes.access.model import Device, Known, Permission, Role, User
 from andon_mes.store import counters
 from andon_mes.store.schema import devices, permissions, processes, refresh_tokens, users
 
@@ -23,10 +24,22 @@ _ENDED = (
     .where(refresh_tokens.c.revoked_at > sa.bindparam("since", type_=refresh_tokens.c.revoked_at.type))
 )
 
+_TABLE = sa.select(permissions).order_by(permissions.c.role, permissions.c.resource, permissions.c.action)
+_CELL = sa.select(permissions.c.id).where(
+    permissions.c.role == sa.bindparam("role"),
+    permissions.c.resource == sa.bindparam("resource"),
+    permissions.c.action == sa.bindparam("action"),
+)
+
 
 def version(connection: sa.Connection) -> int:
     """How often the rows were changed."""
     return counters.current_value(connection, _VERSION)
+
+
+def has_users(connection: sa.Connection) -> bool:
+    """Whether there is anybody who could sign in."""
+    return connection.execute(sa.select(users.c.id).limit(1)).one_or_none() is not None
 
 
 def changed(connection: sa.Connection) -> None:
@@ -46,6 +59,28 @@ def load(connection: sa.Connection, now: datetime, token_age: timedelta) -> Know
         devices={row.token_hash: device_of(row) for row in connection.execute(_LIVE_DEVICES)},
         ended=frozenset(connection.scalars(_ENDED, {"since": now - token_age})),
     )
+
+
+def list_permissions(connection: sa.Connection) -> Sequence[tuple[str, Permission]]:
+    """The cells that are given, by role, resource and action."""
+    return [(row.role, Permission(row.resource, row.action)) for row in connection.execute(_TABLE)]
+
+
+def grant(connection: sa.Connection, role: Role, cell: Permission) -> None:
+    """Let a role do something; again changes nothing."""
+    row = {"role": role.value, "resource": str(cell.resource), "action": str(cell.action)}
+    if connection.execute(_CELL, row).one_or_none() is None:
+        connection.execute(sa.insert(permissions), row)
+        changed(connection)
+
+
+def revoke(connection: sa.Connection, role: Role, cell: Permission) -> None:
+    """Let a role do something no more; again changes nothing. The audit keeps that it could."""
+    row = {"role": role.value, "resource": str(cell.resource), "action": str(cell.action)}
+    found = connection.execute(_CELL, row).one_or_none()
+    if found is not None:
+        connection.execute(sa.delete(permissions).where(permissions.c.id == found.id))
+        changed(connection)
 
 
 def user_of(row: sa.Row[Any]) -> User:

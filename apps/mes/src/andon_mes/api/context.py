@@ -9,6 +9,9 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from andon_mes.access.controller import Directory
+from andon_mes.access.people.controller import SignIns
+from andon_mes.access.tokens import Tokens
+from andon_mes.api.origin import Proxies
 from andon_mes.configuration.store import get_calendar
 from andon_mes.evidence.metrics import Served
 from andon_mes.evidence.store import ProductionEvidence
@@ -31,6 +34,9 @@ class Mes:
     served: Served
     evidence: ProductionEvidence
     directory: Directory
+    tokens: Tokens
+    sign_ins: SignIns
+    proxies: Proxies
     signing_key_file: Path | None = None
     # One report at a time: it keeps a reader and a processor busy for seconds, and stations wait for nobody.
     report_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))

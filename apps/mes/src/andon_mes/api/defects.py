@@ -91,7 +91,7 @@ async def change_defect(
     """Contain, disposition, verify or close a defect. A USE_AS_IS is signed with the password."""
     _require_disposition(body)
     asked = await question_without_password(request, mes, f"change defects/{defect_id}")
-    signer = signer_of(caller, body.signature)
+    signer = await signer_of(mes, caller, body.signature, body.reason)
     change = Change(caller.actor.name, asked.asked_at, body.reason)
 
     def work(connection: Connection) -> Answer:

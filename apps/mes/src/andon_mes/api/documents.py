@@ -245,6 +245,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         412: "Somebody else has changed it meanwhile: read it again",
         413: "The document is too long",
         422: "A field cannot be used, or the key was used for another content",
+        429: "It was asked too often: wait as long as Retry-After says",
         428: "Send the ETag of what is changed as If-Match",
         503: "The database did not answer in time: send the same again",
     }

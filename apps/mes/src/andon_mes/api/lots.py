@@ -57,10 +57,11 @@ async def create_lot(
     mes: ThisMes, caller: Annotated[Caller, needs("lot", "create")], body: NewLotBody, request: Request
 ) -> Response:
     """Make a lot in DRAFT."""
+    created_by = caller.signs(body.created_by, "created_by")
     asked, _ = await question_of(request, mes, "lots")
 
     def work(connection: Connection) -> Answer:
-        new = _new_lot(mes, mes.calendar_in(connection), body)
+        new = _new_lot(mes, mes.calendar_in(connection), body, created_by)
         lot = lots.create(connection, new, asked.asked_at)
         return _data(201, lot_view(lot, lots.quantities(connection, lot.id)))
 
@@ -108,7 +109,7 @@ async def change_lot(
     """Release, hold, close, cancel or ship a lot; change its priority or notes."""
     _require_reason(body.action in lot_rules.NEEDS_REASON, body.reason)
     asked, _ = await question_of(request, mes, f"change lots/{lot_number}")
-    change = Change(body.changed_by, asked.asked_at, body.reason)
+    change = Change(caller.signs(body.changed_by, "changed_by"), asked.asked_at, body.reason)
 
     def work(connection: Connection) -> Answer:
         lot = lots.get(connection, lot_number)
@@ -135,13 +136,14 @@ async def generate(
     request: Request,
 ) -> Response:
     """Make serials for a lot, within its target."""
+    by = caller.signs(body.created_by, "created_by")
     asked, _ = await question_of(request, mes, f"lots/{lot_id}/serials")
 
     def work(connection: Connection) -> Answer:
         lot = lots.get_by_id(connection, lot_id)
         generated = lots.quantities(connection, lot.id).generated
         serial_rules.check_room(lot.status, lot.target_quantity, generated, body.quantity)
-        made = serials.generate(connection, lot, body.quantity, Change(body.created_by, asked.asked_at))
+        made = serials.generate(connection, lot, body.quantity, Change(by, asked.asked_at))
         return _data(201, {"lot_number": lot.lot_number, "serials": [serial_view(each) for each in made]})
 
     return await _write(mes, caller, request, asked, work)
@@ -166,7 +168,7 @@ async def change_serial(
     """Hold a serial, release it to where it was, scrap it, or ship it."""
     _require_reason(body.action in serial_rules.NEEDS_REASON, body.reason)
     asked, _ = await question_of(request, mes, f"change serials/{serial_number}")
-    change = Change(body.changed_by, asked.asked_at, body.reason)
+    change = Change(caller.signs(body.changed_by, "changed_by"), asked.asked_at, body.reason)
 
     def work(connection: Connection) -> Answer:
         serial_life.change_status(connection, serial_number, body.action, change)
@@ -188,7 +190,7 @@ def _meant(status: AskedStatus | None) -> tuple[LotStatus, ...]:
     return (LotStatus(status),) if status else ()
 
 
-def _new_lot(mes: Mes, calendar: Calendar, body: NewLotBody) -> NewLot:
+def _new_lot(mes: Mes, calendar: Calendar, body: NewLotBody, created_by: str) -> NewLot:
     on, shift = calendar.shift_at(mes.clock.now(), body.shift)
     return NewLot(
         plant_code=mes.plant_code,
@@ -197,7 +199,7 @@ def _new_lot(mes: Mes, calendar: Calendar, body: NewLotBody) -> NewLot:
         shift=shift,
         target_quantity=body.target_quantity,
         priority=body.priority,
-        created_by=body.created_by,
+        created_by=created_by,
         notes=body.notes,
     )
 

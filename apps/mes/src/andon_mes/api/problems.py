@@ -12,6 +12,7 @@ from andon_mes.kernel import logging
 from andon_mes.kernel.errors import (
     MesError,
     Problem,
+    TooMany,
     Unavailable,
     Unidentified,
     Words,
@@ -79,6 +80,8 @@ async def _known(_request: Request, error: Exception) -> Response:
 def _headers_of(error: MesError) -> dict[str, str] | None:
     if isinstance(error, Unavailable):
         return {"Retry-After": _SECONDS_TO_RETRY}
+    if isinstance(error, TooMany):
+        return {"Retry-After": str(int(error.retry_after.total_seconds()))}
     return {"WWW-Authenticate": "Bearer"} if isinstance(error, Unidentified) else None
 
 

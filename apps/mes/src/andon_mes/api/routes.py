@@ -7,7 +7,9 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from andon_mes.api import (
+    administration,
     audit,
+    auth,
     calls,
     certificates,
     components,
@@ -69,6 +71,8 @@ def endpoints() -> list[BaseRoute]:
             configuration.router,
             equipment.router,
             plant.router,
+            auth.router,
+            administration.router,
             _configured,
             _watched,
         )

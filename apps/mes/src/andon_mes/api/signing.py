@@ -27,7 +27,7 @@ async def question_without_password(request: Request, mes: Mes, operation: str) 
     return question(operation, content, request.headers.get("Idempotency-Key"), mes.clock.now())
 
 
-def signer_of(caller: Caller, body: SignatureBody | None) -> Signer | None:
+async def signer_of(mes: Mes, caller: Caller, body: SignatureBody | None, reason: str) -> Signer | None:
     """Who signs, with the password checked; None when nothing is signed.
 
     Raises: Forbidden, SIGNATURE_ROLE when the caller's role does not sign, SIGNATURE_REFUSED when the
@@ -35,9 +35,11 @@ def signer_of(caller: Caller, body: SignatureBody | None) -> Signer | None:
     """
     if body is None:
         return None
-    if caller.role not in _SIGNING:
+    if caller.role not in _SIGNING or caller.kind != "user":
         raise Forbidden(_REFUSED_ROLE)
-    raise Forbidden(_REFUSED)
+    if not await mes.sign_ins.is_own_password(caller.name, body.password, caller.actor):
+        raise Forbidden(_REFUSED)
+    return Signer(caller.name, caller.full_name, body.meaning, reason)
 
 
 def may_grant(caller: Caller) -> bool:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from andon_mes.commands.running import shown, write
+from andon_mes.commands.running import checked, shown, write
 
 if TYPE_CHECKING:
-    from andon_mes.access.model import Device, Role
+    from andon_mes.access.model import Device
 
 devices = typer.Typer(no_args_is_help=True, help="Credentials of stations and of other programs.")
 
@@ -28,12 +28,14 @@ def issue(
     as_json: _Json = False,
 ) -> None:
     """Let a device in, and print its credential: once, as only its hash is kept."""
+    from andon_mes.access import rights
     from andon_mes.access.devices import store
     from andon_mes.access.tokens import new_device_token
 
     token = new_device_token()
+    chosen = checked(lambda: rights.device_role(rights.get_role(role)))
     ends = expires.replace(tzinfo=UTC) if expires else None
-    new = store.NewDevice(name, _role(role), process, ends)
+    new = store.NewDevice(name, chosen, process, ends)
     device = write(lambda each, author, clock: store.issue(each, new, token, author, clock.now()))
     shown({**_document(device), "credential": token}, _told(device, token), as_json=as_json)
 
@@ -70,18 +72,6 @@ def list_(as_json: _Json = False) -> None:
         for each in found
     ]
     shown([_document(each) for each in found], "\n".join(lines) or "There are no devices.", as_json=as_json)
-
-
-def _role(said: str) -> "Role":
-    from andon_mes.access.model import Role
-    from andon_mes.access.rights import find_role
-
-    role = find_role(said)
-    if role is None or role is Role.ADMIN:
-        known = ", ".join(each for each in Role if each is not Role.ADMIN)
-        typer.echo(f"A device cannot have the role {said!r}. Use one of: {known}.", err=True)
-        raise typer.Exit(2)
-    return role
 
 
 def _document(device: "Device") -> dict[str, Any]:

@@ -37,7 +37,6 @@ def write(work: "Callable[[Connection, str, Clock], T]") -> T:
     What is refused is said in a sentence with the next step, and the exit code is 1, or 2 for a bad input.
     """
     from andon_mes.kernel.clock import SystemClock
-    from andon_mes.kernel.errors import InvalidInput, MesError
     from andon_mes.store.actor import Actor
     from andon_mes.store.engine import open_database
 
@@ -45,13 +44,21 @@ def write(work: "Callable[[Connection, str, Clock], T]") -> T:
     author = f"cli:{getpass.getuser()}"
     database = open_database(chosen.database, busy_timeout=chosen.busy_timeout, durability=chosen.durability)
     try:
-        return asyncio.run(database.write(lambda each: work(each, author, clock), Actor(author)))
+        return checked(lambda: asyncio.run(database.write(lambda c: work(c, author, clock), Actor(author))))
+    finally:
+        database.close()
+
+
+def checked(work: Callable[[], T]) -> T:
+    """What `work` gives; what it refuses is said in a sentence: exit code 1, or 2 for a bad input."""
+    from andon_mes.kernel.errors import InvalidInput, MesError
+
+    try:
+        return work()
     except MesError as error:
         problem = error.problem
         typer.echo(f"{problem.detail.en}. {problem.fix.en}.", err=True)
         raise typer.Exit(2 if isinstance(error, InvalidInput) else 1) from error
-    finally:
-        database.close()
 
 
 def shown(document: Any, text: str, *, as_json: bool) -> None:

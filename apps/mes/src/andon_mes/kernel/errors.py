@@ -8,6 +8,7 @@
     ├── Conflict       it is not in a state that allows this      HTTP 409
     │   ├── ChangedMeanwhile     somebody else was faster         HTTP 412
     │   └── PreconditionMissing  say first what is changed        HTTP 428
+    ├── TooMany        it was asked too often: wait               HTTP 429, with Retry-After
     └── Unavailable    the database did not answer in time        HTTP 503, with Retry-After
 
 Refusals of the interlock are Conflicts (processes/refusals.py). Translation to HTTP is in api/problems.py.
@@ -15,6 +16,7 @@ Refusals of the interlock are Conflicts (processes/refusals.py). Translation to 
 
 import reprlib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 _LONGEST = 100
@@ -95,6 +97,16 @@ class PreconditionMissing(Conflict):
     """The caller has not said what it has read."""
 
     status = 428
+
+
+class TooMany(MesError):
+    """It was asked too often; after `retry_after` the same request may be sent again."""
+
+    status = 429
+
+    def __init__(self, problem: Problem, retry_after: timedelta) -> None:
+        super().__init__(problem)
+        self.retry_after = retry_after
 
 
 class Unavailable(MesError):
