@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from andon_mes.commands import signing, vendor
+from andon_mes.commands import configuration, signing, vendor
 from andon_mes.commands.demo_data import demo_data
 from andon_mes.commands.devices import devices
 from andon_mes.commands.running import settings
@@ -85,6 +85,7 @@ def _settings() -> "Settings":
     return chosen
 
 
+configuration.install(cli)
 vendor.install(cli, _settings)
 signing.install(cli, _settings)
 

@@ -56,8 +56,8 @@ def checked(work: Callable[[], T]) -> T:
     try:
         return work()
     except MesError as error:
-        problem = error.problem
-        typer.echo(f"{problem.detail.en}. {problem.fix.en}.", err=True)
+        for problem in (error.problem, *error.problem.others):
+            typer.echo(f"{problem.detail.en}. {problem.fix.en}.", err=True)
         raise typer.Exit(2 if isinstance(error, InvalidInput) else 1) from error
 
 

@@ -20,6 +20,9 @@ _NAMES = (
 _ORDER = {name: at for at, name in enumerate(_NAMES)}
 """In which order the parts of a setting are written; the others follow by their names."""
 
+_DEEP = re.compile(r"""(?:[\w"'-]{1,60}[ \t]*\.[ \t]*){40}""")
+"""A name of more parts than any that is meant: reading takes time by the square of them."""
+
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LONG = re.compile(r"\"\"\"(?:\\.|[^\\])*?\"\"\"|'''.*?'''", re.DOTALL)
 _HEAD = f"""\
@@ -34,9 +37,9 @@ format = {FORMAT}
 
 def render(plant: Plant) -> bytes:
     """`plant` as a file; a setting's nulls are left out, as they say nothing."""
-    pieces = [_HEAD]
+    pieces = [_HEAD, *(f"{kind} = []\n" for kind in SHAPES if plant.rows.get(kind) == {})]
     for kind, shape in SHAPES.items():
-        if kind in plant.rows:
+        if plant.of(kind):
             pieces += [_about(shape), *(_row(shape, row) for row in plant.of(kind).values())]
     for name, document in sorted(plant.settings.items()):
         pieces.append(f"\n[settings.{_key(name)}]\n")
@@ -79,6 +82,10 @@ def _text(content: bytes) -> str:
             "Save it as UTF-8",
             "UTF-8로 저장하세요",
         ) from error
+    if _DEEP.search(text):
+        raise unreadable(
+            "A name has more than 40 parts", "이름이 40단계를 넘습니다", "Shorten it", "줄이세요"
+        )
     if max(map(len, text.split("\n"))) > _LONGEST_LINE:
         raise unreadable(
             f"A line has more than {_LONGEST_LINE} characters",

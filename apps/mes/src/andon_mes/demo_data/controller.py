@@ -93,19 +93,23 @@ def set_up(connection: Connection, wanted: Wanted) -> Calendar:
                 Words("Use another database, or --force", "다른 데이터베이스를 쓰거나 --force를 지정하세요"),
             )
         )
-    shipped = importlib.resources.files("andon_mes.demo_data").joinpath("plant.toml").read_bytes()
-    source = toml_file.read(shipped)
-    plant = _worked_today(plant_in(source), wanted.now)
+    plant = shipped_plant(wanted.now)
     before = configured.load(connection)
     if there:
         rows = {kind: {**plant.of(kind), **before.of(kind)} for kind in plant.rows}
         plant = Plant(rows, {**plant.settings, **before.settings})
     began = wanted.now - timedelta(days=60)
-    configuration.take(connection, plant, By(NAME, began), is_dry=False, where=source.where)
+    configuration.take(connection, plant, By(NAME, began), is_dry=False, where=str)
     for code in plant.of(Kind.EQUIPMENT):
         _calibrate(connection, code[0] or "", wanted.now)
     document = configured.find_setting(connection, "calendar")
     return read_calendar(document)
+
+
+def shipped_plant(now: datetime) -> Plant:
+    """The plant's configuration, which works on the day of `now`."""
+    shipped = importlib.resources.files("andon_mes.demo_data").joinpath("plant.toml").read_bytes()
+    return _worked_today(plant_in(toml_file.read(shipped)), now)
 
 
 def happenings(connection: Connection, wanted: Wanted, calendar: Calendar) -> list[Event]:

@@ -1,0 +1,53 @@
+"""What a plant configures, on both databases: the same files, no row made twice, no number given twice."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from andon_mes.configuration.exchange import Form, Taking, give, take
+from andon_mes.configuration.store import By
+from andon_mes.demo_data.controller import Doing, Wanted, happenings, set_up
+from andon_mes.store.engine import open_database
+
+API = "/api/v1"
+NOON = datetime(2025, 11, 10, 3, 0, tzinfo=UTC)
+
+
+async def test_a_thousand_lots_at_once_get_a_thousand_numbers_without_gaps(any_database, run_instance):
+    async with run_instance(any_database) as one, run_instance(any_database) as two:
+        lots = await asyncio.gather(*((one, two)[at % 2].lot(1) for at in range(1000)))
+    wanted = [f"FN-KR-20251110-D-{number:06d}" for number in range(1, 1001)]
+    assert sorted(lot["lot_number"] for lot in lots) == wanted
+
+
+async def test_of_many_who_make_the_same_row_on_two_instances_one_does(any_database, run_instance):
+    body = {"process": "LMA", "document": {"type": "object"}}
+    async with run_instance(any_database) as one, run_instance(any_database) as two:
+        asked = [each.post(f"{API}/data-schemas", body) for each in (one, two) for _ in range(4)]
+        answers = sorted(each.status_code for each in await asyncio.gather(*asked))
+        assert answers == [201] + 7 * [409]
+        etag = (await one.get(f"{API}/processes/LMA")).headers["ETag"]
+        changes = [
+            each.client.patch(
+                f"{API}/processes/LMA", json={"standard_cycle_time": 100 + at}, headers={"If-Match": etag}
+            )
+            for at, each in enumerate((one, two) * 3)
+        ]
+        answers = sorted(each.status_code for each in await asyncio.gather(*changes))
+        assert answers == [200] + 5 * [412]
+
+
+async def test_the_demonstrated_plant_runs_and_its_files_come_back_as_the_same_bytes(any_database):
+    database = open_database(any_database, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    wanted = Wanted(2, 1, NOON, "KR", "1.0.0")
+    calendar = await database.write(lambda each: set_up(each, wanted))
+    doing = Doing(wanted, calendar)
+    events = await database.read(lambda each: happenings(each, wanted, calendar))
+    for at in range(0, len(events), 200):
+        await database.write(lambda each, at=at: doing.do(each, events[at : at + 200]))
+    assert doing.refused == {}
+    taking = Taking(By("Kim", NOON), calendar, is_dry=False)
+    for form in Form:
+        content = await database.read(lambda each, form=form: give(each, form))
+        assert await database.write(lambda each, content=content: take(each, content, taking)) == []
+        assert await database.read(lambda each, form=form: give(each, form)) == content
+    database.close()

@@ -1,0 +1,259 @@
+"""The configuration as a file: what is exported is imported unchanged, and no file does harm."""
+
+import io
+import json
+import shutil
+import sys
+import zipfile
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+from andon_mes.configuration import toml_file
+from andon_mes.configuration.exchange import Form, Taking, give, take
+from andon_mes.configuration.files import plant_in
+from andon_mes.configuration.plan import Action
+from andon_mes.configuration.store import By
+from andon_mes.demo_data.controller import Wanted, set_up
+from andon_mes.kernel.errors import InvalidInput
+from andon_mes.numbers.calendar import plain_calendar
+from andon_mes.store import schema
+from andon_mes.store.engine import make_engine
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from plants import PLANTS
+
+API = "/api/v1/configuration"
+NOON = datetime(2025, 11, 10, 3, 0, tzinfo=UTC)
+SEOUL = ZoneInfo("Asia/Seoul")
+STEADY = {
+    "deadline": None, "derandomize": True,
+    "suppress_health_check": list(HealthCheck),
+}  # fmt: skip
+
+
+def taking(*, dry=False, at=NOON):
+    return Taking(By("Kim", at), plain_calendar(SEOUL, time(8), time(20)), dry)
+
+
+@pytest.fixture
+def connection(database_path):
+    engine = make_engine(database_path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    with engine.connect() as opened:
+        yield opened
+    engine.dispose()
+
+
+@settings(max_examples=15, **STEADY)
+@given(PLANTS)
+def test_any_configuration_comes_back_from_its_toml_file(plant):
+    content = toml_file.render(plant)
+    read = plant_in(toml_file.read(content))
+    assert (read.rows, read.settings) == (plant.rows, plant.settings)
+    assert toml_file.render(read) == content
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, template):
+    """The files of the demonstrated plant."""
+    path = shutil.copy(template, tmp_path_factory.mktemp("exported") / "mes.db")
+    engine = make_engine(path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    with engine.connect() as connection:
+        set_up(connection, Wanted(1, 1, NOON, "KR", "1.0.0"))
+        files = {form: give(connection, form) for form in Form}
+    engine.dispose()
+    return files
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_an_export_imported_elsewhere_is_exported_as_the_same_bytes(connection, exported, form):
+    steps = take(connection, exported[form], taking())
+    assert {step.action for step in steps} <= {Action.ADD, Action.CHANGE}
+    assert {each: give(connection, each) for each in Form} == exported
+    assert take(connection, exported[form], taking(dry=True)) == []
+
+
+def edited(content, **replacements):
+    text = content.decode()
+    for before, after in replacements.values():
+        assert before in text
+        text = text.replace(before, after, 1)
+    return text.encode()
+
+
+def test_the_plan_says_before_and_after_and_a_dry_run_writes_nothing(connection, exported):
+    take(connection, exported[Form.TOML], taking())
+    text = edited(exported[Form.TOML], seconds=("standard_cycle_time = 120", "standard_cycle_time = 110"))
+    text = text.replace(b'[[equipment]]\ncode = "PACK-02"', b'[[equipment]]\ncode = "PACK-03"')
+    text = text.replace(b'operator = "OP-114"\nprocess = "PRINT"', b'operator = "OP-114"\nprocess = "EOL"')
+    before = give(connection, Form.TOML)
+    steps = take(connection, text, taking(dry=True, at=NOON + timedelta(days=1)))
+    assert give(connection, Form.TOML) == before
+    said = {(step.action, step.kind, step.key): step.changes for step in steps}
+    assert said[Action.CHANGE, "processes", ("SPRING",)] == {"standard_cycle_time": (120, 110)}
+    assert (Action.ADD, "equipment", ("PACK-03",)) in said
+    assert said[Action.DEACTIVATE, "equipment", ("PACK-02",)] == {"is_active": (True, False)}
+    assert (Action.DEACTIVATE, "qualifications", ("OP-114", "PRINT")) in said
+    take(connection, text, taking(at=NOON + timedelta(days=1)))
+    ended = connection.execute(sa.select(schema.qualifications.c.valid_until).where(
+        schema.qualifications.c.valid_until.is_not(None))).scalars().all()  # fmt: skip
+    assert ended == [NOON + timedelta(days=1)]
+
+
+def test_what_a_file_leaves_out_as_a_whole_stays(connection, exported):
+    take(connection, exported[Form.TOML], taking())
+    assert take(connection, b"format = 1\n", taking()) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ('process = "LASER"', 'process = "LASR"', ["line ", "defect_codes, entry 3", "'LASR'"]),
+        ("standard_cycle_time = 180", 'standard_cycle_time = "180"', ["line ", "entry 2", "whole number"]),
+        ('code = "D002"', 'code = "D001"', ["D001 stands there twice", "entry 1"]),
+        ('severity = "MINOR"', 'severity = "SMALL"', ["line ", "one of MINOR, MAJOR, CRITICAL"]),
+        ("lower = 40.0", "lower = 60.0", ["characteristics, entry", "above the upper"]),
+        ('zone = "Asia/Seoul"', 'zone = "Seoul"', ["line ", "settings.calendar", "IANA"]),
+        ("format = 1", "format = 2", ["format 1"]),
+        ("format = 1", "", ["format"]),
+        ("[[processes]]", "[[prozesse]]", ["nothing called 'prozesse'"]),
+        ("is_active = true", "is_aktive = true", ["no field 'is_aktive'"]),
+        ('code = "SPRING"', 'code = "SPRING', ["no TOML", "line "]),
+        ('"BATTERY", process = "LMA"', '"BATTERY", process = "LMB"', ["product_models", "LMB"]),
+    ],
+)  # fmt: skip
+def test_an_error_in_a_file_is_said_with_its_line(connection, exported, before, after, says):
+    text = exported[Form.TOML].decode()
+    assert before in text
+    with pytest.raises(InvalidInput) as caught:
+        take(connection, text.replace(before, after, 1).encode(), taking())
+    problem = caught.value.problem
+    said = " ".join(f"{each.detail.en}. {each.fix.en}" for each in (problem, *problem.others))
+    assert [each for each in says if each not in said] == [], said
+
+
+def in_workbook(content, change):
+    from openpyxl import load_workbook
+
+    book = load_workbook(io.BytesIO(content))
+    change(book)
+    written = io.BytesIO()
+    book.save(written)
+    return written.getvalue()
+
+
+def put(sheet, cell, value):
+    return lambda book: book[sheet].__setitem__(cell, value)
+
+
+def find(book, sheet, text):
+    return next(cell for row in book[sheet].iter_rows() for cell in row if cell.value == text)
+
+
+def misspell_reference(book):
+    find(book, "defect_codes", "LASER").value = "LASR"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (put("processes", "E3", "=1+1"), "processes!E3: a formula"),
+        (put("processes", "D3", "soon"), "processes!D3: sequence_order is 'soon'"),
+        (put("processes", "ZZ1", "colour"), "more than 100 columns"),
+        (put("processes", "A3", "LMA"), "LMA stands there twice"),
+        (misspell_reference, "defect_codes!D5: There is no 'LASR'"),
+        (put("product_models.bom", "C4", "LMB"), "product_models.bom!C4: There is no 'LMB'"),
+        (put("settings", "B4", "shifts[[1"), "settings!B4"),
+        (put("read me", "B1", 7), "format 7"),
+        (lambda book: book.create_sheet("prozesse"), "nothing called 'prozesse'"),
+        (lambda book: book.remove(book["product_models.bom"]), "sheet product_models.bom is missing"),
+    ],
+)  # fmt: skip
+def test_an_error_in_a_workbook_is_said_with_its_cell(connection, exported, change, says):
+    with pytest.raises(InvalidInput) as caught:
+        take(connection, in_workbook(exported[Form.XLSX], change), taking())
+    problem = caught.value.problem
+    said = " ".join(each.detail.en for each in (problem, *problem.others))
+    assert says in said
+
+
+def test_what_excel_makes_of_a_cell_is_understood(connection, exported):
+    take(connection, exported[Form.XLSX], taking())
+
+    def change(book):
+        book["operators"].append([9001, "Kim", None, "TRUE"])
+        book["qualifications"].append([9001, "EOL", datetime(2027, 1, 1)])  # noqa: DTZ001  as Excel keeps it
+
+    steps = take(connection, in_workbook(exported[Form.XLSX], change), taking())
+    added = {step.kind: step.row for step in steps}
+    assert added["operators"]["badge"] == "9001"
+    assert added["operators"]["is_active"] is True
+    assert added["qualifications"]["valid_until"] == datetime(2026, 12, 31, 15, tzinfo=UTC)
+
+
+def archive(**parts):
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in parts.items():
+            made.writestr(name.replace("__", "/") + ".xml", content)
+    return written.getvalue()
+
+
+BILLION = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><workbook>&b;</workbook>'
+HOSTILE = {
+    "nothing": b"",
+    "no toml": b"\x00\x01\x02",
+    "utf-16": "format = 1".encode("utf-16"),
+    "deep": b"format = 1\nx = " + b"[" * 3000 + b"]" * 3000,
+    "deep keys": b"format = 1\n" + b"a." * 60_000 + b"b = 1",
+    "a great number": b"format = " + b"9" * 6000,
+    "not finite": b'format = 1\n[[characteristics]]\nprocess = "LMA"\nname = "x"\nlower = nan\n',
+    "wrong kinds": b"format = 1\nprocesses = 3\nsettings = []\n",
+    "one row": b"format = 1\n[processes]\ncode = 1\n",
+    "boolean format": b"format = true",
+    "large": b"# " + b"x" * 5_000_000,
+    "archive of nothing": archive(),
+    "archive cut off": archive(xl__workbook=b"<workbook/>")[:60],
+    "entities": archive(xl__workbook=BILLION),
+    "bomb": archive(xl__workbook=b"<workbook/>", xl__sheet=b" " * 40_000_000),
+    "no xml": archive(xl__workbook=b"<<<<"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_one_clear_error(connection, name):
+    before = give(connection, Form.TOML)
+    with pytest.raises(InvalidInput):
+        take(connection, HOSTILE[name], taking())
+    assert give(connection, Form.TOML) == before
+
+
+@settings(max_examples=25, **STEADY)
+@given(at=st.integers(0, 17_000), size=st.integers(0, 40), bytes_=st.binary(max_size=12))
+def test_a_damaged_toml_file_is_read_or_refused(exported, at, size, bytes_):
+    content = exported[Form.TOML]
+    try:
+        plant_in(toml_file.read(content[:at] + bytes_ + content[at + size :]))
+    except InvalidInput:
+        return
+
+
+async def test_over_http_a_file_is_exported_planned_and_taken(plant, exported):
+    send = plant.client
+    planned = await send.post(f"{API}/import?dry_run=true", content=exported[Form.XLSX])
+    assert (planned.status_code, planned.json()["data"]["is_applied"]) == (200, False)
+    taken = await send.post(f"{API}/import", content=exported[Form.TOML], headers={"Idempotency-Key": "k"})
+    assert taken.json()["data"]["steps"] == planned.json()["data"]["steps"]
+    again = await send.post(f"{API}/import", content=exported[Form.TOML], headers={"Idempotency-Key": "k"})
+    assert again.content == taken.content
+    for form in Form:
+        answer = await send.get(f"{API}/export?format={form}")
+        assert answer.content == exported[form]
+    refused = await send.post(f"{API}/import", content=b"format = 9")
+    assert (refused.status_code, refused.json()["code"]) == (422, "FORMAT_UNKNOWN")
+    assert json.loads(refused.text)["detail_ko"]
