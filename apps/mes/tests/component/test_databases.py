@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -12,8 +12,10 @@ from alembic.migration import MigrationContext
 from andon_mes.kernel.errors import Unavailable
 from andon_mes.store import counters, schema
 from andon_mes.store.engine import make_engine, open_database
+from andon_mes.store.later import later
 from andon_mes.store.migrate import downgrade, migrate
 
+NOON = datetime(2025, 11, 10, 3, tzinfo=UTC)
 PATIENCE = timedelta(seconds=5)
 
 
@@ -172,3 +174,26 @@ async def test_a_value_beyond_its_column_is_the_callers_not_a_fault(postgres_pla
     _, [serial] = await postgres_plant.released_lot(1)
     answer = await postgres_plant.complete(serial, "SPRING", process_data_id=2**40)
     assert 400 <= answer.status_code < 500
+
+
+async def test_what_is_written_later_is_read_in_order_and_fails_its_own_unit_of_work(database):
+    insert, update = sa.insert(schema.counters), sa.update(schema.counters).values(value=2)
+    history = sa.insert(schema.status_history).inline()
+    change = {
+        "entity_type": "lot",
+        "entity_id": 1,
+        "old_status": None,
+        "new_status": "DRAFT",
+        "changed_at": NOON,
+    }
+
+    def work(connection):
+        later(connection, insert, {"name": "y", "value": 1})
+        later(connection, history, change)
+        later(connection, update, {})
+        return counters.current_value(connection, "y")
+
+    assert await database.write(work) == 2
+    with pytest.raises(sa.exc.IntegrityError if not hasattr(database, "_writers") else psycopg.Error):
+        await database.write(lambda c: later(c, insert, {"name": "y", "value": 1}))
+    assert await database.write(lambda c: counters.next_value(c, "y")) == 3

@@ -14,12 +14,13 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from andon_mes.kernel.errors import Words, invalid
+from andon_mes.store.later import later
 from andon_mes.store.schema import answers
 
 _FIND = sa.select(answers.c.fingerprint, answers.c.status_code, answers.c.body).where(
     answers.c.key == sa.bindparam("key")
 )
-_INSERT = sa.insert(answers)
+_INSERT = sa.insert(answers).inline()
 _LONGEST_KEY = 200
 _DEEPEST = 32
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as written in JSON; behind a backslash it is other text
@@ -113,7 +114,8 @@ def once(connection: sa.Connection, asked: Question, work: Callable[[], Answer])
             raise _reused(asked.key)
         return Answer(row.status_code, row.body, is_replayed=True)
     answer = work()
-    connection.execute(
+    later(
+        connection,
         _INSERT,
         {
             "key": asked.key,

@@ -26,6 +26,7 @@ from andon_mes.serials.model import SerialStatus
 from andon_mes.situations.store import Subject
 from andon_mes.store import history, order
 from andon_mes.store.history import Change
+from andon_mes.store.later import later
 from andon_mes.store.schema import (
     characteristics,
     contested_events,
@@ -227,7 +228,7 @@ def close_attempt(
         "updated_at": now,
     }
     order.take_place(connection)
-    connection.execute(_CLOSE_ATTEMPT, values)
+    later(connection, _CLOSE_ATTEMPT, values)
 
 
 def mark_offline(connection: sa.Connection, attempt_id: int, violation: str | None) -> None:
@@ -240,7 +241,7 @@ def move_serial(
     connection: sa.Connection, subject: Subject, after: SerialStatus, values: dict[str, Any], change: Change
 ) -> None:
     """Move the serial to `after` with these columns, and write the history."""
-    connection.execute(_MOVE_SERIAL, {"serial_id": subject.serial_id, "status": after, **values})
+    later(connection, _MOVE_SERIAL, {"serial_id": subject.serial_id, "status": after, **values})
     history.record(connection, "serial", subject.serial_id, (subject.seen.serial, after), change)
 
 

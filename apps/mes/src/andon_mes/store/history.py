@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from andon_mes.store.later import later
 from andon_mes.store.schema import status_history
 
-_INSERT = sa.insert(status_history)
+_INSERT = sa.insert(status_history).inline()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,10 @@ def record(
     connection: sa.Connection, entity: str, entity_id: int, states: tuple[str | None, str], change: Change
 ) -> None:
     """Write that `entity` ("lot" or "serial") went from the first to the second of `states`."""
-    connection.execute(_INSERT, row(entity, entity_id, states, change))
+    later(connection, _INSERT, row(entity, entity_id, states, change))
 
 
-def row(entity: str, entity_id: int, states: tuple[str | None, str], change: Change) -> dict[str, object]:
+def row(entity: str, entity_id: int, states: tuple[str | None, str], change: Change) -> dict[str, Any]:
     """The row that `record` writes, for who writes many at once."""
     return {
         "entity_type": entity,

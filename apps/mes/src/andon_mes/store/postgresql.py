@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from andon_mes.kernel.errors import InvalidInput, Words, invalid
 from andon_mes.store.actor import SYSTEM, Actor
+from andon_mes.store.later import before_statement, forget, send
 from andon_mes.store.work import Connection, Job, Outcome, Waiting, Work, unavailable_because
 
 T = TypeVar("T")
@@ -150,6 +151,7 @@ class _Writer:
             connection = self._connect()
             driver(connection).execute(_begin_statement(job))
             result = job.work(connection)
+            send(connection)
             self._may_be_committed = True
             driver(connection).execute("COMMIT")
         if kept.error is None:
@@ -197,7 +199,7 @@ def make_engine(url: str, *, busy_timeout: timedelta, durability: str = "FULL") 
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
     said = parsed.query.get("options")
-    return sa.create_engine(
+    engine = sa.create_engine(
         parsed,
         isolation_level="AUTOCOMMIT",
         pool_size=_POOL,
@@ -210,6 +212,8 @@ def make_engine(url: str, *, busy_timeout: timedelta, durability: str = "FULL") 
             "prepare_threshold": 2,
         },
     )
+    sa.event.listen(engine, "before_cursor_execute", before_statement)
+    return engine
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:
@@ -237,6 +241,7 @@ def _roll_back(connection: Connection) -> bool:
     """Whether the connection can be used again."""
     if connection.invalidated:
         return False
+    forget(connection)
     try:
         driver(connection).execute("ROLLBACK")
     except (sa.exc.DBAPIError, psycopg.Error):
