@@ -19,6 +19,9 @@ from andon_mes.oee.model import Unknown
 from andon_mes.processes.model import AttemptStatus
 from andon_mes.recalls.model import Outcome
 from andon_mes.serials.model import SerialAction, SerialStatus
+from andon_mes.signals.model import HoldAction, OnSignal
+from andon_mes.spc.model import RULE_SETS, ChartKind, Rule, Where
+from andon_mes.spc.model import Unknown as WhyUnknown
 
 DASHBOARD = resources.files("andon_mes.dashboard")
 HANGUL = re.compile("[\uac00-\ud7a3]")
@@ -83,6 +86,13 @@ def test_no_word_stands_in_a_template_itself():
         ("oee", Unknown),
         ("admin", Kind),
         ("report", REPORTS),
+        ("rule", Rule),
+        ("rules", RULE_SETS),
+        ("chart", ChartKind),
+        ("why", WhyUnknown),
+        ("spc", Where),
+        ("on_signal", OnSignal),
+        ("process", HoldAction),
         ("group", GROUPS_OF_REPORTS),
         ("role", Role),
         ("resource", Resource),

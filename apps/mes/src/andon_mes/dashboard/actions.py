@@ -95,3 +95,20 @@ def signature(viewer: Viewer) -> tuple[Field, ...]:
             "hint": viewer.say("sign.hint"),
         },
     )
+
+
+def print_labels(viewer: Viewer, address: str, templates: list[tuple[str, str]], name: str) -> Action:
+    """Print labels: the file of the template's kind, for the printer; again needs a reason."""
+    return Action(
+        "labels",
+        viewer.say("labels.print"),
+        address,
+        say=viewer.say("labels.print.say"),
+        fields=(
+            choice(viewer, "template", "label.template", templates, templates[0][0] if templates else ""),
+            {**reason(viewer, is_required=False), "hint": viewer.say("labels.reason")},
+        ),
+        why=viewer.why_not("label", "create") or ("" if templates else viewer.say("labels.no_template")),
+        done=viewer.say("done"),
+        more={"save": name},
+    )

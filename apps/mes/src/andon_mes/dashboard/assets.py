@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SHEETS = ("mes.css", "print.css")
 _STATIC = ("mes.js", *SHEETS, "icon.svg")
-_FILTERS = ("percent", "number", "seconds")
+_FILTERS = ("percent", "number", "figure", "seconds")
 
 
 @functools.cache

@@ -92,3 +92,83 @@ def stack(amounts: Sequence[tuple[str, float]]) -> tuple[Part, ...]:
             parts.append(Part(name, round(left, 3), round(100 * amount / total, 3), amount))
             left += 100 * amount / total
     return tuple(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of a control chart; `rules` are those that it completes."""
+
+    x: float
+    y: float
+    label: str
+    value: float
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A horizontal line: where, of which kind (centre, limit, spec), and its value."""
+
+    y: float
+    kind: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A control chart: what was measured, and the lines that it is judged by."""
+
+    points: tuple[Point, ...]
+    path: str
+    lines: tuple[Line, ...]
+    lower: str
+    upper: str
+
+
+Plotted = tuple[str, float | None, tuple[str, ...]]
+"""A point's label, its value (None leaves a gap), and the rules that it completes."""
+
+
+def control(
+    plotted: Sequence[Plotted],
+    lines: Sequence[tuple[str, float | None]],
+    limits: Sequence[tuple[float | None, float | None]] = (),
+) -> Control | None:
+    """The chart of `plotted`; None when nothing was measured. `limits`: each point's own, lower and upper."""
+    values = [value for _, value, _ in plotted if value is not None]
+    if not values:
+        return None
+    known = [(kind, value) for kind, value in lines if value is not None]
+    own = [each for pair in limits for each in pair if each is not None]
+    low, high = _scale([*values, *own, *(value for _, value in known)])
+    step = (WIDTH - LEFT - RIGHT) / max(len(plotted), 2)
+
+    def x(place: int) -> float:
+        return round(LEFT + (place + 0.5) * step, 1)
+
+    def y(value: float) -> float:
+        return round(TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low), 1)
+
+    points = tuple(
+        Point(x(place), y(value), label, value, rules)
+        for place, (label, value, rules) in enumerate(plotted)
+        if value is not None
+    )
+    return Control(
+        points,
+        path([(each.x, each.y) for each in points]),
+        tuple(Line(y(value), kind, value) for kind, value in known),
+        _stairs([(x(place), step, y(each[0])) for place, each in enumerate(limits) if each[0] is not None]),
+        _stairs([(x(place), step, y(each[1])) for place, each in enumerate(limits) if each[1] is not None]),
+    )
+
+
+def _scale(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    room = (high - low) * 0.08 or abs(high) * 0.08 or 1.0
+    return low - room, high + room
+
+
+def _stairs(steps: Sequence[tuple[float, float, float]]) -> str:
+    """A line that is level over each step, where every point has a limit of its own."""
+    return path([each for x, step, y in steps for each in ((x - step / 2, y), (x + step / 2, y))])

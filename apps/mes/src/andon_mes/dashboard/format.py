@@ -23,6 +23,11 @@ def number(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def figure(value: float | None) -> str:
+    """A measured value with five significant digits."""
+    return DASH if value is None else f"{value:.5g}"
+
+
 def seconds(value: float | None, language: str = "en") -> str:
     """12.345 as 12.3 s, 75 as 1 m 15 s or 1분 15초."""
     if value is None:

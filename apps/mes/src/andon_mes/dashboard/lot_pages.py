@@ -8,7 +8,7 @@ import pydantic
 
 from andon_mes.api.bodies import LotQuery
 from andon_mes.dashboard import store
-from andon_mes.dashboard.actions import Action, choice, quantity, reason, text
+from andon_mes.dashboard.actions import Action, choice, print_labels, quantity, reason, text
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.lots import decide
@@ -66,7 +66,7 @@ def one(connection: Connection, viewer: Viewer, number: str) -> dict[str, Any]:
         "counted": counted,
         "serials": serials.list_of_lot(connection, lot.id),
         "history": store.history_of(connection, "lot", lot.id),
-        "verbs": _verbs(viewer, lot, counted),
+        "verbs": [*_verbs(viewer, lot, counted), _labels(connection, viewer, lot)],
     }
 
 
@@ -90,6 +90,11 @@ def _create(connection: Connection, viewer: Viewer) -> Action:
         tone="main",
         more={"goto": "/lots/{lot_number}"},
     )
+
+
+def _labels(connection: Connection, viewer: Viewer, lot: Lot) -> Action:
+    templates = store.list_templates(connection, lot.product_model)
+    return print_labels(viewer, f"/api/v1/lots/{lot.lot_number}/labels", templates, lot.lot_number)
 
 
 def _verbs(viewer: Viewer, lot: Lot, counted: Quantities) -> list[Action]:

@@ -3,7 +3,7 @@
 Nothing here changes anything: buttons speak to the API.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
@@ -13,6 +13,7 @@ from andon_mes.api.access import Caller, needs
 from andon_mes.api.configuration import RESOURCES, path_of
 from andon_mes.api.context import Mes
 from andon_mes.api.report_bodies import OeeQuery, PeriodQuery
+from andon_mes.api.spc_documents import ChartQuery, RuleSet
 from andon_mes.configuration.model import Kind
 from andon_mes.dashboard import (
     admin_pages,
@@ -25,6 +26,7 @@ from andon_mes.dashboard import (
     record_pages,
     report_pages,
     serial_pages,
+    spc_pages,
     store,
 )
 from andon_mes.dashboard.feed import Feed
@@ -37,6 +39,14 @@ from andon_mes.store.engine import Connection
 class _OeeAsked(OeeQuery):
     """The address of the page: what the API takes, and what the frame reads."""
 
+    fragment: str | None = None
+    lang: str | None = None
+
+
+class _ChartAsked(ChartQuery):
+    """The address of the page of a chart."""
+
+    rules: RuleSet | Literal[""] | None = None  # type: ignore[assignment]  # a form sends what is not chosen
     fragment: str | None = None
     lang: str | None = None
 
@@ -148,6 +158,29 @@ def _quality(frame: Frame, mes: Mes) -> APIRouter:
     async def defect(request: Request, defect_id: Id, caller: Annotated[Caller, see]) -> Response:
         build: Build = lambda each, viewer: quality_pages.one(each, viewer, defect_id)  # noqa: E731
         return await frame.show(request, caller, Page("defect.html", "defects production"), build)
+
+    @router.get("/spc")
+    async def spc(request: Request, caller: Annotated[Caller, needs("spc", "read")]) -> Response:
+        return await frame.show(request, caller, Page("spc.html", "signals"), spc_pages.overview)
+
+    @router.get("/spc/{process}")
+    async def spc_process(
+        request: Request, process: str, caller: Annotated[Caller, needs("spc", "read")]
+    ) -> Response:
+        build: Build = lambda each, viewer: spc_pages.of_process(each, viewer, process, mes)  # noqa: E731
+        return await frame.show(request, caller, Page("spc_process.html", "signals"), build)
+
+    @router.get("/spc/{process}/{name}")
+    async def spc_one(
+        request: Request,
+        process: str,
+        name: str,
+        caller: Annotated[Caller, needs("spc", "read")],
+        *,
+        asked: Annotated[_ChartAsked, Query()],
+    ) -> Response:
+        build: Build = lambda each, viewer: spc_pages.one(each, viewer, process, name, asked)  # noqa: E731
+        return await frame.show(request, caller, Page("spc_one.html", "signals production"), build)
 
     @router.get("/recall")
     async def recalls(request: Request, caller: Annotated[Caller, needs("serial", "read")]) -> Response:

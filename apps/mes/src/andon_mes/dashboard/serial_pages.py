@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from andon_mes.api.context import Mes
 from andon_mes.configuration import store as configuration
-from andon_mes.dashboard.actions import Action, reason
+from andon_mes.dashboard import store
+from andon_mes.dashboard.actions import Action, print_labels, reason
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.genealogy import store as genealogy
 from andon_mes.genealogy.certificate import certificate
@@ -49,7 +50,15 @@ def one(connection: Connection, viewer: Viewer, number: str, mes: Mes) -> dict[s
         "serial": serial,
         "it": document,
         "route": _route(processes, document["attempts"]),
-        "verbs": _verbs(viewer, serial),
+        "verbs": [
+            *_verbs(viewer, serial),
+            print_labels(
+                viewer,
+                f"/api/v1/serials/{serial.serial_number}/labels",
+                store.list_templates(connection, document["product_model"]["code"]),
+                serial.serial_number,
+            ),
+        ],
     }
 
 

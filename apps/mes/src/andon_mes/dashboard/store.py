@@ -91,6 +91,15 @@ _OPEN_LOTS = (
     )
     .limit(50)
 )
+_TEMPLATES = (
+    sa.select(label_templates.c.code, label_templates.c.name, label_templates.c.kind)
+    .outerjoin(product_models, product_models.c.id == label_templates.c.product_model_id)
+    .where(
+        label_templates.c.is_active,
+        sa.or_(label_templates.c.product_model_id.is_(None), product_models.c.code == sa.bindparam("model")),
+    )
+    .order_by(label_templates.c.product_model_id.is_(None), label_templates.c.code)
+)
 _HISTORY = (
     sa.select(status_history)
     .where(
@@ -124,6 +133,12 @@ def history_of(connection: sa.Connection, entity: str, entity_id: int) -> list[d
 def list_models(connection: sa.Connection) -> list[dict[str, Any]]:
     """The product models in use."""
     return [dict(row) for row in connection.execute(_MODELS).mappings()]
+
+
+def list_templates(connection: sa.Connection, product_model: str) -> list[tuple[str, str]]:
+    """The codes and names of the label templates that a product model may use, its own first."""
+    rows = connection.execute(_TEMPLATES, {"model": product_model})
+    return [(row.code, f"{row.name} ({row.kind})") for row in rows]
 
 
 def open_lots(connection: sa.Connection) -> list[dict[str, Any]]:

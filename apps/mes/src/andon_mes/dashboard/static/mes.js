@@ -143,10 +143,16 @@
     if (file instanceof File) { content = file; headers["Content-Type"] = task.content || "application/octet-stream"; }
     else if (values !== undefined && method !== "GET") { content = JSON.stringify(values); headers["Content-Type"] = "application/json"; }
     const answer = await fetch(task.url, { method, headers, body: content });
+    if (task.save && answer.ok) { download(await answer.blob(), task.save); return { ok: true, status: answer.status, said: {} }; }
     const text = await answer.text();
     let said = {};
     try { said = text ? JSON.parse(text) : {}; } catch { said = { detail: text.slice(0, 200) }; }
     return { ok: answer.ok, status: answer.status, said };
+  }
+  function download(blob, name) { // what was made for a printer, as a file
+    const link = make("a", { href: URL.createObjectURL(blob), download: name + (blob.type === "application/pdf" ? ".pdf" : ".zpl") });
+    document.body.append(link); link.click(); link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   }
   function problem(within, text) {
     const at = $(".problem", within);

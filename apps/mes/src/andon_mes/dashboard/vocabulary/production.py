@@ -162,4 +162,18 @@ WORDS: dict[str, tuple[str, str]] = {
     "inferred": ("start inferred", "시작 추정"),
     "offline": ("made offline", "오프라인 실적"),
     "recalled": ("Recalled: {number}", "리콜 대상: {number}"),
+    "labels.print": ("Print labels", "라벨 출력"),
+    "labels.print.say": (
+        "You get the file for the printer: ZPL or PDF, with a Data Matrix.",
+        "프린터용 파일(ZPL 또는 PDF, Data Matrix 포함)을 받습니다.",
+    ),
+    "labels.reason": (
+        "Needed where a label was printed before; it goes on the history.",
+        "이미 출력한 라벨이 있으면 필요하며 이력에 남습니다.",
+    ),
+    "labels.no_template": (
+        "There is no label template yet: add one under Administration",
+        "라벨 서식이 없습니다. 관리에서 추가하세요",
+    ),
+    "label.template": ("Template", "서식"),
 }
