@@ -17,10 +17,11 @@ from andon_mes.defects.model import (
     Scrap,
 )
 from andon_mes.defects.signature import Signer
-from andon_mes.kernel.errors import Forbidden, Problem, Words, invalid
+from andon_mes.kernel.errors import Conflict, Forbidden, Problem, Words, invalid
 from andon_mes.lots import store as lots
 from andon_mes.processes import store as attempts
 from andon_mes.processes.decide import decide_outcome
+from andon_mes.processes.refusals import Refusal, problem_of
 from andon_mes.reworks import store as reworks
 from andon_mes.reworks.model import NewRework
 from andon_mes.serials import store as serials
@@ -54,9 +55,12 @@ class Choice:
 def find(connection: Connection, finding: Finding, change: Change) -> Defect:
     """Open the defect, and hold the serial where that is wanted and possible.
 
-    Raises: NotFound when the serial is none; InvalidInput when process or defect code are.
+    Raises: NotFound when the serial is none; Conflict (SERIAL_SCRAPPED) when it is scrap already;
+        InvalidInput when process or defect code are none.
     """
     serial = serials.get(connection, finding.serial_number)
+    if serial.status is SerialStatus.SCRAPPED:
+        raise Conflict(problem_of(Refusal.SERIAL_SCRAPPED, {"serial": serial.serial_number}))
     process_id = store.find_process_id(connection, finding.process)
     if process_id is None:
         raise _unknown_process(finding.process)

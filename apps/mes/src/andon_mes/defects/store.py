@@ -177,7 +177,10 @@ def give_back(connection: sa.Connection, rework_id: int, change: Change) -> None
 
 
 def scrap_live(connection: sa.Connection, serial_id: int, change: Change) -> None:
-    """Write that scrapping the serial is the disposition of every defect that stood in its way."""
+    """Write that scrapping the serial is the disposition of every defect that stood in its way.
+
+    A signed concession stays what was signed.
+    """
     scrapped = {
         "disposition": Disposition.SCRAP,
         "dispositioned_by": change.by,
@@ -185,7 +188,7 @@ def scrap_live(connection: sa.Connection, serial_id: int, change: Change) -> Non
         "reason": change.reason,
     }
     for each in list_live_of_serial(connection, serial_id):
-        if each.disposition is Disposition.SCRAP:
+        if each.disposition in {Disposition.SCRAP, Disposition.USE_AS_IS}:
             continue
         before, ahead = each.status, _TO_DISPOSITION[each.status]
         for what in ahead:

@@ -1,0 +1,110 @@
+"""Use as is: what is signed, whether it still stands, and a serial that goes on past what it failed."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from andon_mes.defects import controller, store
+from andon_mes.defects.controller import Choice
+from andon_mes.defects.model import DefectStatus, Disposition, Meaning
+from andon_mes.defects.signature import SignatureStanding, Signer, sign, standing
+from andon_mes.store.engine import open_database
+from andon_mes.store.history import Change
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+NOW = datetime(2025, 11, 10, 9, tzinfo=UTC)
+KIM = Signer("kim", "Kim Min-ji", Meaning.APPROVED, "the customer accepts the scratch")
+CONCESSION = Choice(Disposition.USE_AS_IS, KIM, may_grant=True)
+
+
+@pytest.fixture
+def database(database_path):
+    opened = open_database(database_path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    yield opened
+    opened.close()
+
+
+async def failed_at(plant, serial, process, code):
+    for _ in range(3):
+        await plant.fail(serial, process, code)
+    shown = (await plant.get(f"/api/v1/defects?is_live=true&serial_number={serial}")).json()["data"][
+        "defects"
+    ]
+    return shown[0]["id"]
+
+
+async def concede(database, defect_id):
+    change = Change("kim", NOW, KIM.reason)
+    return await database.write(
+        lambda each: controller.dispose(each, store.get(each, defect_id), CONCESSION, change)
+    )
+
+
+async def test_a_serial_goes_on_past_the_process_at_which_it_was_accepted(plant, database):
+    lot, [serial] = await plant.released_lot(1)
+    defect = await failed_at(plant, serial, "SPRING", "D001")
+    accepted = await concede(database, defect)
+    assert (accepted.status, accepted.dispositioned_by) == (DefectStatus.DISPOSITIONED, "kim")
+    shown = await plant.serial(serial)
+    assert (shown["status"], shown["current_process"], shown["is_defective"]) == ("WAITING", "LMA", False)
+    assert (await plant.start(serial, "SPRING")).json()["code"] == "ROUTE_ALREADY_PASSED"
+    for process in ("LMA", "LASER", "EOL", "ROBOT", "PRINT", "PACK"):
+        await plant.pass_process(serial, process)
+    assert (await plant.serial(serial))["status"] == "COMPLETED"
+    assert (await plant.get(f"/api/v1/lots/{lot['lot_number']}")).json()["data"]["status"] == "CLOSED"
+
+
+async def test_a_concession_at_the_last_process_finishes_the_serial(plant, database):
+    lot, [serial] = await plant.released_lot(1)
+    await database.write(lambda each: each.exec_driver_sql(
+        "insert into defect_codes (code, name, process_id, severity, is_active) "
+        "select 'D009', 'Packing', id, 'MINOR', true from processes where code = 'PACK'"
+    ))  # fmt: skip
+    for process in ("SPRING", "LMA", "LASER", "EOL", "ROBOT", "PRINT"):
+        await plant.pass_process(serial, process)
+    await concede(database, await failed_at(plant, serial, "PACK", "D009"))
+    assert (await plant.serial(serial))["status"] == "COMPLETED"
+    assert (await plant.get(f"/api/v1/lots/{lot['lot_number']}")).json()["data"]["actual_quantity"] == 1
+
+
+async def test_what_a_person_found_aside_from_the_route_lets_no_process_be_left_out(plant, database):
+    _, [serial] = await plant.released_lot(1)
+    await plant.fail(serial, "SPRING", "D001")
+    await plant.pass_process(serial, "SPRING")
+    body = {"serial_number": serial, "process_code": "LMA", "defect_code": "D002"}
+    found = (await plant.post("/api/v1/defects", body)).json()["data"]
+    await concede(database, found["id"])
+    shown = await plant.serial(serial)
+    assert (shown["status"], shown["current_process"]) == ("WAITING", "LMA")
+    refused = await plant.start(serial, "LASER")
+    assert refused.json()["code"] == "ROUTE_PREVIOUS_NOT_PASSED"
+
+
+async def test_a_signature_is_of_what_was_signed(plant, database):
+    _, [serial] = await plant.released_lot(1)
+    accepted = await concede(database, await failed_at(plant, serial, "SPRING", "D001"))
+    shown = (await plant.get(f"/api/v1/defects/{accepted.id}")).json()["data"]["signature"]
+    assert (shown["user"], shown["meaning"], shown["standing"]) == ("kim", "approved", "valid")
+    assert shown["document"]["serial_number"] == serial
+    assert len(shown["digest"]) == 64
+    assert standing(replace(accepted, defect_code="D003")) is SignatureStanding.UNSIGNED
+    assert standing(replace(accepted, disposition=Disposition.REWORK)) is SignatureStanding.UNSIGNED
+    forged = {**accepted.signature, "document": {**accepted.signature["document"], "reason": "none"}}
+    assert standing(replace(accepted, signature=forged)) is SignatureStanding.FORGED
+    assert standing(replace(accepted, signature=None)) is None
+
+
+@settings(max_examples=40)
+@given(st.text('ab "{}한', max_size=20), st.text("cd\\,:글", max_size=20), st.integers(1, 10**9))
+def test_every_signature_stands_until_something_of_it_changes(reason, description, number):
+    from andon_mes.defects.model import Defect
+
+    known = Defect(
+        number, 1, "FN-1", 1, "LOT-1", 1, "SPRING", None, None, "D001", None, description,
+        DefectStatus.CONTAINED, Disposition.USE_AS_IS, "OP-1", NOW, None, None, None, None, None, None,
+        None, None, None, None,
+    )  # fmt: skip
+    signed = replace(known, signature=sign(known, replace(KIM, reason=reason), NOW))
+    assert standing(signed) is SignatureStanding.VALID
+    assert standing(replace(signed, description=description + ".")) is SignatureStanding.UNSIGNED
