@@ -6,7 +6,7 @@ A module has `add_arguments(parser)` and `main(arguments)`, and its docstring's 
 import argparse
 import importlib
 
-_NAMES = ("scan", "summary")
+_NAMES = ("genealogy", "scan", "summary")
 
 
 def run() -> None:

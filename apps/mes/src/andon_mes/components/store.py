@@ -69,13 +69,15 @@ _HELD_BY = (
     )
 )
 _OWN = sa.select(serials.c.id, serials.c.status).where(serials.c.serial_number == sa.bindparam("number"))
-# Whether `outer_id` is `inner_id`, or holds it at any depth: from the inner one up to all it is in.
+# Whether `outer_id` is `inner_id`, or holds it at any depth: up to all that the inner one is in. The case is
+# store/recursive.py.
 _CONTAINS = sa.text("""
     with recursive above (id) as (
         select id from serials where id = :inner_id
         union
         select u.serial_id from above
-        join component_uses u on u.subassembly_id = above.id and u.removed_at is null
+        join component_uses u on u.subassembly_id = above.id
+            and case when above.id is not null then u.removed_at end is null
     )
     select 1 from above where id = :outer_id limit 1
 """)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from andon_mes.genealogy.model import Record, Row
 from andon_mes.kernel.errors import NotFound
 from andon_mes.processes.refusals import Refusal, problem_of
+from andon_mes.store.recursive import tied
 from andon_mes.store.schema import (
     audit_log,
     audit_seals,
@@ -77,7 +78,10 @@ def _inside() -> sa.CTE:
     deeper = (
         sa.select(component_uses.c.subassembly_id)
         .join(inside, component_uses.c.serial_id == inside.c.id)
-        .where(component_uses.c.subassembly_id.is_not(None), component_uses.c.removed_at.is_(None))
+        .where(
+            tied(inside.c.id, component_uses.c.subassembly_id).is_not(None),
+            tied(inside.c.id, component_uses.c.removed_at).is_(None),
+        )
     )
     return inside.union(deeper)
 
@@ -87,7 +91,7 @@ def _around() -> sa.CTE:
     outer = (
         sa.select(component_uses.c.serial_id)
         .join(around, component_uses.c.subassembly_id == around.c.id)
-        .where(component_uses.c.removed_at.is_(None))
+        .where(tied(around.c.id, component_uses.c.removed_at).is_(None))
     )
     return around.union(outer)
 
@@ -107,7 +111,7 @@ _INSIDE_OF = (
     sa.select(serials.c.serial_number, serials.c.status, lots.c.lot_number)
     .join(_AROUND, _AROUND.c.id == serials.c.id)
     .join(lots, lots.c.id == serials.c.lot_id)
-    .where(serials.c.id != _ID)
+    .where(_AROUND.c.id != _ID)
     .order_by(serials.c.id)
 )
 _DEFECTS = (
@@ -154,7 +158,7 @@ _CONTESTED = (
     .order_by(contested_events.c.id)
 )
 _LAST_RECORD = sa.select(sa.func.max(audit_log.c.id)).where(
-    audit_log.c.table_name == "serials", audit_log.c.record_id == _ID
+    audit_log.c.table_name == "serials", audit_log.c.record_id == sa.bindparam("record_id")
 )
 _SEAL = sa.select(audit_seals).order_by(audit_seals.c.id.desc()).limit(1)
 
@@ -182,7 +186,7 @@ def get_record(connection: sa.Connection, number: str) -> Record:
         history=_rows(connection, _HISTORY, this),
         recalls=_rows(connection, _RECALLS, this),
         contested=_rows(connection, _CONTESTED, {"number": number}),
-        last_record=connection.execute(_LAST_RECORD, this).scalar_one_or_none(),
+        last_record=connection.execute(_LAST_RECORD, {"record_id": str(row["id"])}).scalar_one_or_none(),
         seal=dict(seal) if seal is not None else None,
     )
 

@@ -11,6 +11,7 @@ from andon_mes.kernel.errors import NotFound, Problem, Words
 from andon_mes.recalls.model import Outcome, Recall, Target, Unit, number_of, outcome_of
 from andon_mes.serials.model import SerialStatus
 from andon_mes.store import counters
+from andon_mes.store.recursive import tied
 from andon_mes.store.schema import component_uses, lots, recall_units, recalls, serials, status_history
 
 _COUNTER = "recalls"
@@ -41,7 +42,7 @@ def _affected(*, by_lot: bool) -> sa.CTE:
     around = (
         sa.select(component_uses.c.serial_id)
         .join(affected, component_uses.c.subassembly_id == affected.c.id)
-        .where(component_uses.c.removed_at.is_(None))
+        .where(tied(affected.c.id, component_uses.c.removed_at).is_(None))
     )
     return affected.union(around)
 
