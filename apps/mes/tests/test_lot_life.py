@@ -145,6 +145,14 @@ async def test_a_cancelled_lot_ends_what_is_open_and_holds_what_was_begun(plant)
     assert (counted["actual_quantity"], counted["defect_quantity"]) == (1, 0)
 
 
+async def test_what_was_held_on_a_machine_when_its_lot_was_cancelled_waits(plant):
+    lot, [serial] = await plant.released_lot(1)
+    await plant.start(serial, "SPRING")
+    await change(plant, serial, "hold")
+    await change(plant, lot, "cancel")
+    assert (await plant.serial(serial))["held_from"] == "WAITING"
+
+
 async def test_a_finished_serial_is_shipped_once_and_nothing_brings_it_back(plant):
     _, [serial, _] = await plant.released_lot(2)
     assert (await change(plant, serial, "ship")).json()["code"] == "SERIAL_STATE"

@@ -51,6 +51,7 @@ def test_a_start_that_would_have_been_refused_is_written_with_what_it_violates()
         seen(an_attempt(1, "SPRING", OPEN), serial=SerialStatus.IN_PROCESS),
         seen(serial=SerialStatus.SCRAPPED),
         seen(serial=SerialStatus.SHIPPED),
+        seen(serial=SerialStatus.HOLD, held_from=SerialStatus.COMPLETED),
     ],
 )
 def test_a_start_that_cannot_be_open_is_parked(before):
@@ -127,6 +128,14 @@ def test_what_was_missing_arrives_later_and_lifts_the_hold():
 )
 def test_what_is_still_a_violation_stays_held(first, second):
     assert standing(seen(**HELD), first, second, new=1, is_held_offline=True).serial is SerialStatus.HOLD
+
+
+def test_what_was_done_at_two_places_at_once_by_its_own_times_stays_held():
+    first = an_attempt(1, "SPRING", PASS, 0, 3)
+    second = an_attempt(2, "LMA", PASS, 5, 8, violation="ATTEMPT_OPEN_ELSEWHERE")
+    beside = an_attempt(3, "SPRING", FAIL, 4, 6)
+    came = standing(seen(**HELD), first, second, beside, new=1, is_held_offline=True)
+    assert (came.serial, came.explained) == (SerialStatus.HOLD, ())
 
 
 def test_a_start_that_was_parked_opens_when_what_was_missing_has_arrived():

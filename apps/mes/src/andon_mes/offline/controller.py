@@ -22,6 +22,7 @@ from andon_mes.offline.decide import (
 from andon_mes.offline.model import (
     OFFLINE_ROUTE_EXPLAINED,
     OFFLINE_ROUTE_VIOLATION,
+    OFFLINE_STILL_HELD,
     RecordClosed,
     Settle,
     Standing,
@@ -188,7 +189,7 @@ def _close(
     seen = case.subject.seen
     result = result_of(connection, case.subject, attempt, event, serving, inferred=is_inferred)
     outcome = decide_outcome(seen, event.process, number=attempt.number, passed=result.passed)
-    if seen.serial in OVER:
+    if behind_hold(seen).serial in OVER:
         outcome = replace(outcome, opens_rework=False)
     write_closed(connection, case.subject, event, Closing(attempt, result, outcome), serving.now)
     code = attempt.violation or _code(case.violation)
@@ -228,8 +229,9 @@ def _stand(
         return
     if case.violation is not None and standing.serial is SerialStatus.HOLD:
         change = replace(change, reason=f"{OFFLINE_ROUTE_VIOLATION}: {case.violation.code}")
-    elif before is SerialStatus.HOLD and standing.serial is not SerialStatus.HOLD:
-        change = replace(change, reason=OFFLINE_ROUTE_EXPLAINED)
+    elif before is SerialStatus.HOLD:
+        is_still = standing.serial is SerialStatus.HOLD
+        change = replace(change, reason=OFFLINE_STILL_HELD if is_still else OFFLINE_ROUTE_EXPLAINED)
     columns = values | {"held_from": standing.held_from, "current_process": standing.at_process}
     attempts.move_serial(connection, case.subject, standing.serial, columns, change)
 

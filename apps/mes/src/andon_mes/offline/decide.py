@@ -49,7 +49,7 @@ def decide_offline_start(seen: Situation, process: str) -> Record:
     if not isinstance(decision, Refuse):
         return Record(number)
     is_open = any(each.status is AttemptStatus.IN_PROGRESS for each in seen.attempts)
-    return Record(number, decision, is_parked=is_open or seen.serial in OVER)
+    return Record(number, decision, is_parked=is_open or behind_hold(seen).serial in OVER)
 
 
 def decide_offline_completion(

@@ -12,6 +12,9 @@ OFFLINE_ROUTE_VIOLATION = "OFFLINE_ROUTE_VIOLATION"
 OFFLINE_ROUTE_EXPLAINED = "OFFLINE_ROUTE_EXPLAINED"
 """The reason of the release from such a hold: what was missing has arrived, and lies before by its time."""
 
+OFFLINE_STILL_HELD = "OFFLINE_STILL_HELD"
+"""The reason of what changed nothing of such a hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

@@ -113,6 +113,9 @@ def hold_unfinished(connection: sa.Connection, lot_id: int, change: Change) -> N
         ),
     }
     _move_all(connection, _IS_UNDER_WAY, lot_id, values, change)
+    # What was held while it was on a machine waits as well: its attempt is ended.
+    held = (serials.c.lot_id == lot_id, serials.c.held_from == SerialStatus.IN_PROCESS)
+    connection.execute(sa.update(serials).where(*held).values(held_from=SerialStatus.WAITING))
 
 
 def ship_finished(connection: sa.Connection, lot_id: int, change: Change) -> int:
