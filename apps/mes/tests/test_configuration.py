@@ -120,6 +120,7 @@ BAD = [
     ("data-schemas", {**SCHEMA, "document": {"properties": {"a": {"pattern": "["}}}}, "document"),
     ("data-schemas", {**SCHEMA, "document": []}, "document"),
     ("label-templates", {**LABEL, "kind": "EPL"}, "kind"),
+    ("label-templates", {**LABEL, "body": "^XA^FD{colour}^FS^XZ"}, "body"),
     ("operators", {**OPERATOR, "username": "nobody"}, "username"),
     ("equipment", {**MACHINE, "process": "NONE"}, "process"),
 ]  # fmt: skip
@@ -187,6 +188,16 @@ async def test_a_calendar_that_cannot_be_used_is_refused(plant):
     answer = await plant.client.put(f"{API}/settings/calendar", json={**CALENDAR, "zone": "Seoul"})
     assert (answer.status_code, answer.json()["field"]) == (422, "zone")
     assert (await plant.get(f"{API}/settings/calendar")).json()["data"] is None
+
+
+async def test_a_plant_may_demand_known_operators_and_nothing_else(plant):
+    for document, status in (
+        ({"known_operators": 1}, 422),
+        ({"known": True}, 422),
+        ({"known_operators": True}, 200),
+    ):
+        answer = await plant.client.put(f"{API}/settings/enforcement", json=document)
+        assert answer.status_code == status, answer.text
 
 
 anything = st.recursive(

@@ -35,7 +35,7 @@ def test_the_line_of_the_demo_runs_without_a_refusal_and_shows_something_everywh
     doing.do(connection, events)
     assert doing.refused == {}
     for table in ("process_data", "defects", "reworks", "component_uses", "equipment_states", "calibrations",
-                  "contested_events", "operators", "qualifications"):  # fmt: skip
+                  "contested_events", "calls", "label_prints", "operators", "qualifications"):  # fmt: skip
         assert count(connection, schema.metadata.tables[table]), table
     statuses = set(connection.scalars(sa.select(schema.lots.c.status)))
     assert {"DRAFT", "HOLD", "CANCELLED", "IN_PROGRESS"} <= statuses

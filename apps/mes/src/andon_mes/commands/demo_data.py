@@ -16,8 +16,9 @@ def demo_data(
 
     It refuses a database that has lots.
     """
+    from andon_mes.access.people.passwords import hash_password, one_time_password
     from andon_mes.commands.running import settings, write
-    from andon_mes.demo_data.controller import Doing, Wanted, happenings, set_up
+    from andon_mes.demo_data.controller import PEOPLE, Doing, Wanted, add_people, happenings, set_up
     from andon_mes.kernel.clock import SystemClock
 
     chosen = settings()
@@ -31,7 +32,12 @@ def demo_data(
             chunk = events[at : at + _CHUNK]
             write(lambda each, _author, _clock, chunk=chunk: doing.do(each, chunk))  # type: ignore[misc]
             bar.update(len(chunk))
+    passwords = {username: one_time_password() for username, _, _ in PEOPLE}
+    hashes = {username: hash_password(password) for username, password in passwords.items()}
+    added = write(lambda each, _author, _clock: add_people(each, hashes, now))
     made = sum(map(len, doing.serials.values()))
     typer.echo(f"{len(doing.numbers)} lots, {made} serials, {len(events)} events.")
+    for username in added:
+        typer.echo(f"Sign in as {username} with the one-time password {passwords[username]}")
     if doing.refused:
         typer.echo(f"Refused: {dict(doing.refused)}")

@@ -5,7 +5,7 @@ wrong already does not stop another change (`new_findings`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from andon_mes.components.pattern import is_pattern
@@ -228,6 +228,9 @@ def _limits(key: Key, row: Row) -> Iterator[Finding]:
         )
 
 
+_DEMANDS = ("known_operators",)
+"""What a plant may demand of every start, beside what each process demands."""
+
 _SIZES = {"i-mr": (1, 1), "xbar-r": (2, 10), "xbar-s": (2, 25)}
 """Subgroups of each chart; above 10 the range says too little (ISO 7870-2)."""
 
@@ -269,10 +272,30 @@ def _settings(plant: Plant) -> Iterator[Finding]:
             if name == "calendar":
                 read_calendar(document)
         except InvalidInput as error:
-            problem = error.problem
+            yield _said(None, (name,), error)
+        if name == "enforcement":
+            yield from _enforcement(document)
+
+
+def _enforcement(document: Mapping[str, Any]) -> Iterator[Finding]:
+    for name, value in document.items():
+        if name not in _DEMANDS or not isinstance(value, bool):
+            known = ", ".join(_DEMANDS)
             yield Finding(
-                None, (name,), problem.field, problem.value, problem.detail, problem.fix, problem.code
+                None,
+                ("enforcement",),
+                name,
+                value,
+                Words(
+                    f"{name} is no demand, or is not true or false", f"{name} 항목 또는 값이 잘못되었습니다"
+                ),
+                Words(f"Known are {known}, true or false", f"가능한 항목: {known} (true/false)"),
             )
+
+
+def _said(kind: Kind | None, key: Key, error: InvalidInput) -> Finding:
+    said = error.problem
+    return Finding(kind, key, said.field, said.value, said.detail, said.fix, said.code)
 
 
 def _of_characteristic(key: Key, field: str, value: object, detail: Words, fix: Words) -> Finding:

@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, assert_never
 
+from andon_mes.access.model import Role
+from andon_mes.access.people import store as people
+from andon_mes.access.people.model import NewUser
+from andon_mes.calls import store as calls
+from andon_mes.calls.model import NewCall
 from andon_mes.components.model import Scan
 from andon_mes.configuration import controller as configuration
 from andon_mes.configuration import store as configured
@@ -22,6 +27,8 @@ from andon_mes.defects.controller import Choice, Finding
 from andon_mes.defects.model import DefectStatus, Disposition
 from andon_mes.demo_data.line import Line
 from andon_mes.demo_data.model import (
+    AnswerCall,
+    Call,
     ChangeLot,
     Contradict,
     EndWork,
@@ -29,6 +36,7 @@ from andon_mes.demo_data.model import (
     Find,
     Machine,
     MakeLot,
+    PrintLabel,
     ScrapHeld,
     StartWork,
     Station,
@@ -39,6 +47,9 @@ from andon_mes.equipment import controller as machines
 from andon_mes.equipment.model import Calibration, CalibrationResult, StateReport
 from andon_mes.idempotency.store import Answer
 from andon_mes.kernel.errors import Conflict, Problem, Words
+from andon_mes.labels import controller as labelling
+from andon_mes.labels import store as labels
+from andon_mes.labels.controller import Printing
 from andon_mes.lots import controller as lot_life
 from andon_mes.lots import store as lots
 from andon_mes.lots.model import NewLot
@@ -53,6 +64,16 @@ from andon_mes.store.history import Change
 
 NAME = "demo-data"
 MODEL = "NH-F2X-001"
+LABEL = "SERIAL-ZPL"
+PEOPLE = (
+    ("demo.admin", "관리자", Role.ADMIN),
+    ("demo.lead", "이수진", Role.LINE_LEAD),
+    ("demo.quality", "박지훈", Role.QUALITY),
+    ("demo.engineer", "정하준", Role.ENGINEER),
+    ("demo.auditor", "한지민", Role.AUDITOR),
+)
+"""Login, name and role of who may sign in; each is given a one-time password."""
+
 VERSION = "2.4.1"
 """What the demonstrated stations run."""
 
@@ -129,6 +150,7 @@ class Doing:
     calendar: Calendar
     numbers: dict[int, str] = field(default_factory=dict)
     serials: dict[int, list[str]] = field(default_factory=dict)
+    calls: dict[int, int] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     stuck: set[tuple[int, int]] = field(default_factory=set)
 
@@ -150,11 +172,8 @@ class Doing:
             case StartWork(at, work):
                 if (work.lot, work.place) not in self.stuck:
                     self._count(work, processes.start(connection, self._start(at, work), self._serving(at)))
-            case EndWork():
+            case EndWork() | Contradict():
                 self._end(connection, event)
-            case Contradict(at, work):
-                report = self._report(EndWork(at, work, {"note": "late file"}))
-                processes.complete(connection, report, {"file": "late"}, self._serving(at))
             case Machine(at, equipment, state, reason):
                 machines.report_state(connection, equipment, StateReport(state, at, reason, equipment), at)
             case Find(at, lot, place, process, defect, description):
@@ -162,6 +181,27 @@ class Doing:
                 quality.find(connection, found, Change("박지훈", at))
             case ScrapHeld(_, lot, place):
                 self._unless_refused(lambda: _scrap(connection, self.serials[lot][place], change))
+            case Call() | AnswerCall() | PrintLabel():
+                self._help(connection, event)
+            case _:
+                assert_never(event)
+
+    def _help(self, connection: Connection, event: Call | AnswerCall | PrintLabel) -> None:
+        match event:
+            case Call(at, number, kind, process, equipment, message):
+                of = calls.find_process_id(connection, process)
+                new = NewCall(kind, of, equipment, message=message)
+                made, is_new = calls.raise_call(connection, new, Change("OP-101", at))
+                if is_new:  # else somebody called for the same already, and comes for that
+                    self.calls[number] = made
+            case AnswerCall(at, number, action, by, reason):
+                if number in self.calls:
+                    known = calls.get(connection, self.calls[number])
+                    calls.change_status(connection, known, action, Change(by, at, reason))
+            case PrintLabel(at, lot, place, reason):
+                if (lot, place) not in self.stuck:
+                    printing = Printing("OP-113", at, reason)
+                    _print(connection, self.serials[lot][place], printing, self.calendar)
             case _:
                 assert_never(event)
 
@@ -175,7 +215,11 @@ class Doing:
         self.numbers[event.lot] = lot.lot_number
         self.serials[event.lot] = [each.serial_number for each in made]
 
-    def _end(self, connection: Connection, event: EndWork) -> None:
+    def _end(self, connection: Connection, event: EndWork | Contradict) -> None:
+        if isinstance(event, Contradict):
+            report = self._report(EndWork(event.at, event.work, {"note": "late file"}))
+            processes.complete(connection, report, {"file": "late"}, self._serving(event.at))
+            return
         if (event.work.lot, event.work.place) in self.stuck:
             return
         report = self._report(event)
@@ -228,6 +272,13 @@ class Doing:
             do()
         except Conflict as error:
             self.refused[error.problem.code] += 1
+
+
+def _print(connection: Connection, number: str, printing: Printing, calendar: Calendar) -> None:
+    template = labels.get_template(connection, LABEL)
+    subject = labels.get_subject(connection, number, template.code)
+    sheet = labelling.render(template, [subject], printing.at, calendar.zone)
+    labelling.book(connection, template, [subject], printing, sheet)
 
 
 def _scrap(connection: Connection, number: str, change: Change) -> None:
@@ -329,3 +380,14 @@ def _calibrate(connection: Connection, code: str, now: datetime) -> None:
         ),
         now,
     )
+
+
+def add_people(connection: Connection, hashes: dict[str, str], at: datetime) -> list[str]:
+    """Let the demonstrated people in who are not there yet, with the hashes of their one-time passwords."""
+    known = {each.user.username for each in people.list_all(connection)}
+    added = []
+    for username, full_name, role in PEOPLE:
+        if username not in known:
+            people.add(connection, NewUser(username, full_name, role), hashes[username], at)
+            added.append(username)
+    return added

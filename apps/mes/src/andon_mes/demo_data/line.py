@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
+from andon_mes.calls.model import CallAction, CallKind
 from andon_mes.demo_data.model import (
+    AnswerCall,
+    Call,
     ChangeLot,
     Contradict,
     EndWork,
@@ -20,6 +23,7 @@ from andon_mes.demo_data.model import (
     Find,
     Machine,
     MakeLot,
+    PrintLabel,
     ScrapHeld,
     StartWork,
     Station,
@@ -31,6 +35,7 @@ from andon_mes.lots.model import LotAction, Priority
 from andon_mes.numbers.calendar import Span
 
 _MOST_ATTEMPTS = 3
+_PRINTS = "PRINT"
 _IDLE = timedelta(minutes=4)
 _BROKEN = 0.15  # of a machine's planned hours, one span in so many has a repair
 _DESCRIPTIONS = {"D007": "떨림이 있음", "D008": "라벨 번짐"}
@@ -69,6 +74,7 @@ class Line:
             for following in self._attempt(ready, lot, place, step, attempt):
                 heapq.heappush(waiting, (following[0], next(order), lot, place, *following[1:]))
         self._beside(lots)
+        self._calls()
         self.events += self._machine_hours()
         happened = [each for each in self.events if each.at <= self.now]
         return sorted(happened, key=lambda each: (each.at, not isinstance(each, Machine)))
@@ -116,6 +122,8 @@ class Line:
         )
         self.events += [StartWork(start, work), self._completion(end, work, todo, defect, attempt)]
         if defect is None:
+            if todo.process == _PRINTS:
+                self.events.append(PrintLabel(end + timedelta(seconds=3), lot, place))
             if step + 1 < len(self.steps):
                 yield end + timedelta(seconds=self._random.uniform(20, 90)), step + 1, 1
         elif attempt < _MOST_ATTEMPTS:
@@ -195,6 +203,32 @@ class Line:
             free = ends
         yield Machine(free, code, ResourceState.SBY_NO_PRODUCT_STARVED)
 
+    def _calls(self) -> None:
+        """The line calls for each repair and now and then for material; one call waits still."""
+        numbers = itertools.count()
+        for station in self.stations:
+            for begins, ends in self._repairs[station.code]:
+                call = Call(
+                    begins + timedelta(minutes=self._random.uniform(0.5, 3)), next(numbers),
+                    CallKind.EQUIPMENT, station.process, station.code, "센서 케이블 이상",
+                )  # fmt: skip
+                self._answer(call, max(ends, call.at + timedelta(minutes=1)), "cable fixed")
+        for start, end in self.spans:
+            if self._random.random() < 0.5:
+                at = start + (end - start) * self._random.random()
+                call = Call(at, next(numbers), CallKind.MATERIAL, "SPRING", None, "스프링 부족")
+                self._answer(call, at + timedelta(minutes=self._random.uniform(8, 25)), "refilled")
+        waits = self.now - timedelta(minutes=7)
+        self.events.append(Call(waits, next(numbers), CallKind.QUALITY, "EOL", None, "TOF 값이 흔들립니다"))
+
+    def _answer(self, call: Call, over: datetime, reason: str) -> None:
+        comes = call.at + (over - call.at) * self._random.uniform(0.1, 0.7)
+        self.events += [
+            call,
+            AnswerCall(comes, call.number, CallAction.ACKNOWLEDGE, "정하준"),
+            AnswerCall(over, call.number, CallAction.RESOLVE, "정하준", reason),
+        ]
+
     def _beside(self, lots: int) -> None:
         """What people do: ship, hold, cancel, find a defect, and a file that says otherwise."""
         ends = [each for each in self.events if isinstance(each, EndWork)]
@@ -210,6 +244,9 @@ class Line:
             self.events.append(
                 Find(found, each.work.lot, each.work.place, self.steps[-2].process, code, said)
             )
+        for each in done[-20:-18]:
+            again = each.at + timedelta(minutes=4)
+            self.events.append(PrintLabel(again, each.work.lot, each.work.place, "라벨 손상"))
         for each in ends[len(ends) // 2 : len(ends) // 2 + 1]:
             self.events.append(Contradict(each.at + timedelta(minutes=9), each.work))
         beside = (

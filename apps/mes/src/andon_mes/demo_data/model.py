@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from andon_mes.calls.model import CallAction, CallKind
 from andon_mes.equipment.model import ResourceState
 from andon_mes.lots.model import LotAction, Priority
 
@@ -99,7 +100,52 @@ class ScrapHeld:
     place: int
 
 
-Event = MakeLot | ChangeLot | StartWork | EndWork | Contradict | Machine | Find | ScrapHeld
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Somebody calls for help; `number` names the call in what is done with it."""
+
+    at: datetime
+    number: int
+    kind: CallKind
+    process: str
+    equipment: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCall:
+    """Somebody comes, or it is over."""
+
+    at: datetime
+    number: int
+    action: CallAction
+    by: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrintLabel:
+    """The label of a serial is printed; again with a reason."""
+
+    at: datetime
+    lot: int
+    place: int
+    reason: str | None = None
+
+
+Event = (
+    MakeLot
+    | ChangeLot
+    | StartWork
+    | EndWork
+    | Contradict
+    | Machine
+    | Find
+    | ScrapHeld
+    | Call
+    | AnswerCall
+    | PrintLabel
+)
 
 
 @dataclass(frozen=True, slots=True)
