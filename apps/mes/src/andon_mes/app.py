@@ -1,7 +1,6 @@
 """The composition root: settings in, a running application out. Only here are the parts wired."""
 
 import contextlib
-from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,13 +10,15 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from andon_mes.access.controller import Directory
+from andon_mes.access.logs.controller import Journal
 from andon_mes.access.people.controller import Rules, SignIns
 from andon_mes.access.people.decide import Lockout
 from andon_mes.access.people.store import Ages
 from andon_mes.access.tokens import Tokens
 from andon_mes.api import problems, routes
 from andon_mes.api.context import Mes
-from andon_mes.api.origin import Proxies
+from andon_mes.api.journal import entry
+from andon_mes.api.origin import SECURE, Proxies
 from andon_mes.api.size import Bounded
 from andon_mes.audit.controller import Sealing
 from andon_mes.dashboard import pages
@@ -55,6 +56,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> "Application":
         tokens=tokens,
         sign_ins=SignIns(database, chosen_clock, directory, tokens, _sign_in_rules(settings)),
         proxies=Proxies.of(settings.trusted_proxies),
+        journal=Journal(database, chosen_clock, timedelta(days=settings.access_log_days)),
         signing_key_file=settings.signing_key_file,
     )
 
@@ -71,7 +73,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> "Application":
     problems.install(app)
     routes.install(app, mes)
     feed = pages.install(app, mes)
-    return Application(Bounded(app, settings.most_body_bytes), settings.release, mes.served.requests, feed)
+    return Application(Bounded(app, settings.most_body_bytes), mes, feed)
 
 
 def secret_file(settings: Settings) -> Path | None:
@@ -94,6 +96,8 @@ def _loops(mes: Mes) -> list[Loop]:
     return [
         # Counts before anybody asks: a million attempts take seconds, once. Not migrated yet: /ready says so.
         Loop("seals", Sealing(mes.database, mes.clock).tick, timedelta(seconds=1)),
+        Loop("logs", mes.journal.flush, timedelta(seconds=2), ends_with_a_tick=True),
+        Loop("old logs", mes.journal.forget, timedelta(hours=1)),
         Loop("people", mes.directory.warn_if_nobody, timedelta(hours=1)),
         Loop("evidence", mes.evidence.totals, timedelta(minutes=1)),
         Loop("charts", Watch(mes.database, mes.clock).tick, timedelta(seconds=2)),
@@ -106,12 +110,15 @@ def _loops(mes: Mes) -> list[Loop]:
 
 
 class Application:
-    """Around everything: each answer says which release gave it, and is counted."""
+    """Around everything: each answer says which release gave it, tells browsers what they may not do with it,
+    is counted and logged.
+    """
 
-    def __init__(self, app: ASGIApp, release: str, requests: Counter[tuple[str, int]], feed: Feed) -> None:
+    def __init__(self, app: ASGIApp, mes: Mes, feed: Feed) -> None:
         self._app = app
-        self._header = (b"x-release", release.encode())
-        self._requests = requests
+        self._mes = mes
+        self._headers = [(b"x-release", mes.release.encode()), *SECURE]
+        self._names = frozenset(name for name, _ in SECURE)
         self._feed = feed
 
     def end_streams(self) -> None:
@@ -125,9 +132,17 @@ class Application:
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers: list[Any] = [*message.get("headers", []), self._header]
+                own: list[Any] = list(message.get("headers", []))
+                said = {name for name, _ in own} & self._names  # a page says more than the API
+                headers = own + [each for each in self._headers if each[0] not in said]
                 message = {**message, "headers": headers}
-                self._requests[scope["method"], message["status"]] += 1
+                self._told(scope, message["status"])
             await send(message)
 
         await self._app(scope, receive, send_marked)
+
+    def _told(self, scope: Scope, status: int) -> None:
+        self._mes.served.requests[scope["method"], status] += 1
+        noted = entry(scope, status, self._mes.clock, self._mes.proxies)
+        if noted is not None:
+            self._mes.journal.note(noted)

@@ -93,6 +93,12 @@ class Settings(BaseSettings):
     sign_ins_per_minute: int = Field(
         default=20, ge=1, le=10_000, description="Tries to sign in that one address has in a minute."
     )
+    access_log_days: int = Field(
+        default=90,
+        ge=30,
+        le=36_500,
+        description="How many days of access records are kept; nothing else that the MES writes is deleted.",
+    )
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
         default="127.0.0.0/8,::1/128",
         description="Networks, by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed: Andon's "

@@ -128,7 +128,7 @@ async def identify(request: Request) -> Caller:
             raise unidentified("NOT_SIGNED_IN", "The credential is no Bearer token", "Bearer 토큰이 아닙니다")
         is_device = token.startswith(DEVICE_PREFIX)
         caller = await (_device(mes, request, token) if is_device else _person(mes, request, token))
-    request.scope["mes.caller"] = caller.actor.name  # the access log reads it
+    request.scope["mes.actor"] = caller.actor  # the access log reads it
     return caller
 
 

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from andon_mes.access.controller import Directory
+from andon_mes.access.logs.controller import Journal
 from andon_mes.access.people.controller import SignIns
 from andon_mes.access.tokens import Tokens
 from andon_mes.api.origin import Proxies
@@ -37,6 +38,7 @@ class Mes:
     tokens: Tokens
     sign_ins: SignIns
     proxies: Proxies
+    journal: Journal
     signing_key_file: Path | None = None
     # One report at a time: it keeps a reader and a processor busy for seconds, and stations wait for nobody.
     report_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))

@@ -1,9 +1,19 @@
-"""Where a request came from: the client's address behind proxies, and whether our own page sent it. Pure."""
+"""Where a request came from, whether our own page sent it, and what browsers may do with the answer. Pure."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+SECURE = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+"""Headers of every answer that does not say them itself: no other site reads, frames or keeps it."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

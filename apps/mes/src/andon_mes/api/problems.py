@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from andon_mes.api.journal import note_fault, note_refusal
 from andon_mes.kernel import logging
 from andon_mes.kernel.errors import (
     MesError,
@@ -71,9 +72,10 @@ def answer(problem: Problem, status: int, headers: dict[str, str] | None = None)
     return Response(text.encode(errors="replace"), status, headers, _TYPE)
 
 
-async def _known(_request: Request, error: Exception) -> Response:
+async def _known(request: Request, error: Exception) -> Response:
     if not isinstance(error, MesError):
         raise error
+    note_refusal(request, error)
     return answer(error.problem, error.status, _headers_of(error))
 
 
@@ -139,8 +141,9 @@ async def _http(_request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
+    place = note_fault(request, error)
     _log.error(
-        "request failed", extra={"path": request.url.path, "error": type(error).__name__}, exc_info=error
+        "request failed", extra={"path": request.url.path, "error": type(error).__name__, "place": place}
     )
     problem = Problem(
         "INTERNAL",

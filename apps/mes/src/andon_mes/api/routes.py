@@ -21,6 +21,7 @@ from andon_mes.api import (
     exports,
     labels,
     line,
+    logs,
     lots,
     plant,
     recalls,
@@ -75,6 +76,7 @@ def endpoints() -> list[BaseRoute]:
             plant.router,
             auth.router,
             administration.router,
+            logs.router,
             _configured,
             _watched,
         )

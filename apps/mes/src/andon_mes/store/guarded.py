@@ -37,11 +37,16 @@ RECORDS = (
     schema.audit_log,
     schema.audit_seals,
     schema.status_history,
-    schema.access_logs,
     schema.answers,
     schema.label_prints,
 )
 """Written once: nobody changes or deletes a row of these."""
+
+LOGS = (schema.access_logs,)
+"""Written once, and deleted only when they are old: nobody could pay for every scan's for ever."""
+
+LOG_DAYS = 30
+"""Younger rows of LOGS are not deleted, whoever asks."""
 
 KEPT = (
     schema.lots,

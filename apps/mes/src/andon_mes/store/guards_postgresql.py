@@ -7,7 +7,7 @@ audit's function runs as the owner, so the application needs no right to write a
 import sqlalchemy as sa
 
 from andon_mes.store import schema
-from andon_mes.store.guarded import AUDITED, KEPT, RECORDS, SECRETS, key_of, watched
+from andon_mes.store.guarded import AUDITED, KEPT, LOG_DAYS, LOGS, RECORDS, SECRETS, key_of, watched
 
 _WITHOUT_SECRETS = "".join(f" - '{each}'" for each in SECRETS)
 _AUDIT = """
@@ -68,6 +68,12 @@ def install(connection: sa.Connection, application: str | None) -> None:
         _keep(connection, table, "UPDATE OR DELETE")
     for table in KEPT:
         _keep(connection, table, "DELETE")
+    for table in LOGS:
+        _keep(connection, table, "UPDATE")
+        connection.exec_driver_sql(
+            f"CREATE OR REPLACE TRIGGER keep_young BEFORE DELETE ON {table.name} FOR EACH ROW "
+            f"WHEN (old.timestamp > now() - interval '{LOG_DAYS} days') EXECUTE FUNCTION andon_mes_keep()"
+        )
     _grant(connection, own[0], application or own[1], owns=application in {None, own[1]})
 
 
@@ -123,6 +129,8 @@ def _grant(connection: sa.Connection, own_schema: str, role: str, *, owns: bool)
     if owns:
         for table in RECORDS:
             connection.exec_driver_sql(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table.name} FROM {who}")
+        for table in LOGS:
+            connection.exec_driver_sql(f"REVOKE UPDATE, TRUNCATE ON {table.name} FROM {who}")
         return
     connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {own_schema} TO {who}")
     connection.exec_driver_sql(f"GRANT SELECT ON alembic_version TO {who}")
@@ -137,4 +145,6 @@ def _rights(table: sa.Table) -> str:
         return "SELECT"
     if table in RECORDS:
         return "SELECT, INSERT"
+    if table in LOGS:
+        return "SELECT, INSERT, DELETE"
     return "SELECT, INSERT, UPDATE" if table in KEPT else "SELECT, INSERT, UPDATE, DELETE"

@@ -9,7 +9,7 @@ import sqlite3
 import sqlalchemy as sa
 
 from andon_mes.store.actor import Actor
-from andon_mes.store.guarded import AUDITED, KEPT, RECORDS, key_of, shown, watched
+from andon_mes.store.guarded import AUDITED, KEPT, LOG_DAYS, LOGS, RECORDS, key_of, shown, watched
 from andon_mes.store.tables.columns import Json, UtcDateTime
 
 _ACTOR = "CREATE TEMP TABLE IF NOT EXISTS andon_actor (id INTEGER PRIMARY KEY, name, ip, agent)"
@@ -44,7 +44,7 @@ def install(connection: sa.Connection) -> None:
         for action in actions:
             connection.exec_driver_sql(
                 f"CREATE TRIGGER IF NOT EXISTS keep_{table.name}_{action.lower()} "
-                f"BEFORE {action} ON {table.name} "
+                f"BEFORE {action} ON {table.name} {_when(table, action)}"
                 f"BEGIN SELECT RAISE(ABORT, '{table.name} is a record: no row of it is {_DONE[action]}'); END"
             )
 
@@ -60,7 +60,13 @@ _DONE = {"UPDATE": "changed", "DELETE": "deleted"}
 
 
 def _refused() -> list[tuple[sa.Table, tuple[str, ...]]]:
-    return [*((each, ("UPDATE", "DELETE")) for each in RECORDS), *((each, ("DELETE",)) for each in KEPT)]
+    both = [(each, ("UPDATE", "DELETE")) for each in (*RECORDS, *LOGS)]
+    return [*both, *((each, ("DELETE",)) for each in KEPT)]
+
+
+def _when(table: sa.Table, action: str) -> str:
+    is_log = table in LOGS and action == "DELETE"
+    return f"WHEN OLD.timestamp > datetime('now', '-{LOG_DAYS} days') " if is_log else ""
 
 
 def _audit(table: sa.Table) -> list[str]:

@@ -202,6 +202,7 @@ def make_engine(url: str, *, busy_timeout: timedelta, durability: str = "FULL") 
     engine = sa.create_engine(
         parsed,
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # the text of an error goes into logs, and values may be secrets
         pool_size=_POOL,
         max_overflow=_OVERFLOW,
         pool_pre_ping=True,

@@ -86,6 +86,7 @@ def make_engine(path: Path, *, busy_timeout: timedelta, durability: str = "FULL"
     engine = sa.create_engine(
         f"sqlite:///{path}",
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # the text of an error goes into logs, and values may be secrets
         connect_args={"timeout": busy_timeout.total_seconds(), "check_same_thread": False},
         poolclass=sa.pool.QueuePool,
         pool_size=_READERS + 1,

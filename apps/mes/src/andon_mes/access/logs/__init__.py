@@ -1,0 +1,1 @@
+"""Who asked for what, and what went wrong: written in batches, beside the requests."""
