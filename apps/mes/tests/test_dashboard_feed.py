@@ -26,6 +26,10 @@ def a_feed(database, looks):
     return Feed(database, SystemClock(), counted, interval=timedelta(milliseconds=5))
 
 
+async def known():
+    return True
+
+
 async def heard(stream):
     lines = (await anext(stream)).strip().split("\n")
     said = dict(line.split(": ", 1) for line in lines)
@@ -35,7 +39,7 @@ async def heard(stream):
 async def test_a_page_hears_what_another_instance_changed(database, plant):
     looks = []
     feed = a_feed(database, looks)
-    stream = feed.stream("1.0.0")
+    stream = feed.stream("1.0.0", known)
     name, said = await heard(stream)
     assert (name, said["release"]) == ("hello", "1.0.0")
     waiting = asyncio.create_task(heard(stream))
@@ -51,7 +55,7 @@ async def test_a_page_hears_what_another_instance_changed(database, plant):
 async def test_many_pages_cost_one_look_and_none_costs_nothing(database):
     looks = []
     feed = a_feed(database, looks)
-    streams = [feed.stream("1.0.0") for _ in range(200)]
+    streams = [feed.stream("1.0.0", known) for _ in range(200)]
     async with asyncio.timeout(10):
         for each in streams:
             await heard(each)
@@ -66,9 +70,23 @@ async def test_many_pages_cost_one_look_and_none_costs_nothing(database):
     assert feed.is_full is False
 
 
+async def test_a_stream_ends_with_the_sign_in_that_it_was_opened_with(database, plant):
+    signed_in = [True]
+
+    async def is_known():
+        return signed_in[0]
+
+    feed = a_feed(database, [])
+    stream = feed.stream("1.0.0", is_known)
+    await heard(stream)
+    signed_in[0] = False
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+
+
 async def test_streams_end_with_the_instance(database):
     feed = a_feed(database, [])
-    stream = feed.stream("1.0.0")
+    stream = feed.stream("1.0.0", known)
     await heard(stream)
     waiting = asyncio.create_task(anext(stream))
     await asyncio.sleep(0)

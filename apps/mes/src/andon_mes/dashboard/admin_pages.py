@@ -14,11 +14,19 @@ def entrance(_connection: Connection, viewer: Viewer) -> dict[str, Any]:
     """The sections by what they are about; each with its address, its word, and why it may not be seen."""
     return {
         "groups": [
-            ("people", [_section(viewer, each.value, _resource(each)) for each in _PEOPLE]),
+            (
+                "people",
+                [
+                    _section(viewer, "users", "user"),
+                    _section(viewer, "permissions", "user"),
+                    _section(viewer, "devices", "device"),
+                    *(_section(viewer, each.value, _resource(each)) for each in _PEOPLE),
+                ],
+            ),
             (
                 "configuration",
                 [_section(viewer, each.value, _resource(each)) for each in Kind if each not in _PEOPLE]
-                + [_section(viewer, "settings", "configuration")],
+                + [_section(viewer, each, "configuration") for each in ("settings", "exchange")],
             ),
             ("records", [_section(viewer, "audit", "audit")]),
         ]

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from andon_mes.api.configuration import path_of
 from andon_mes.configuration import store
+from andon_mes.configuration.exchange import Form
 from andon_mes.configuration.model import (
     Choice,
     Document,
@@ -164,3 +165,31 @@ def _select(field: RowField, options: list[tuple[str, str]], value: Any) -> Fiel
 
 def _local(value: datetime | None, zone: ZoneInfo | None) -> str:
     return f"{value.astimezone(zone):%Y-%m-%dT%H:%M:%S}" if value is not None and zone is not None else ""
+
+
+def exchange(_connection: Connection, viewer: Viewer) -> dict[str, Any]:
+    """The configuration as one file: to take away, to see what another would change, to take that one."""
+    file: Field = {
+        "name": "file",
+        "label": viewer.say("exchange.file"),
+        "type": "file",
+        "required": True,
+        "accept": ".toml,.xlsx",
+    }
+
+    def taking(name: str, query: str, tone: str) -> Action:
+        return Action(
+            name,
+            viewer.say(f"exchange.{name}"),
+            f"/api/v1/configuration/import{query}",
+            say=viewer.say(f"exchange.{name}.say"),
+            fields=(file,),
+            why=viewer.why_not("configuration", "update"),
+            tone=tone,
+            more={"show": "steps", "shown": viewer.say(f"exchange.{name}.shown")},
+        )
+
+    return {
+        "forms": [each.value for each in Form],
+        "verbs": [taking("look", "?dry_run=true", "quiet"), taking("take", "", "danger")],
+    }

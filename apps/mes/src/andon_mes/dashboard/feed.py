@@ -8,7 +8,7 @@ looks while no page is open.
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -73,12 +73,15 @@ class Feed:
             self._loop.call_soon_threadsafe(self._tell, set())
 
     async def stream(
-        self, release: str, is_still_allowed: Callable[[], bool] = lambda: True
+        self, release: str, is_still_known: Callable[[], Awaitable[bool]]
     ) -> AsyncGenerator[str, None]:
-        """Server-sent events: `hello`, then `changed` with topics, and `heartbeat` while nothing happens."""
+        """Server-sent events: `hello`, then `changed` with topics, and `heartbeat` while nothing happens.
+
+        With every event it is asked whether its viewer is still known; when not, it ends.
+        """
         with self._watched() as viewer:
             yield "retry: 1000\n" + self._event("hello", release=release, assets=assets.version())
-            while not self._is_ending and is_still_allowed():
+            while not self._is_ending and await is_still_known():
                 topics: list[str] = []
                 with contextlib.suppress(TimeoutError):
                     topics = await asyncio.wait_for(viewer.next(), HEARTBEAT.total_seconds())

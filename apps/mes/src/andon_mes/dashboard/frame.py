@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 
 from andon_mes.api.access import Caller
 from andon_mes.api.context import Mes
-from andon_mes.dashboard import assets, words
+from andon_mes.dashboard import assets, people_pages, words
 from andon_mes.dashboard import format as shown
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.kernel.errors import MesError
@@ -176,6 +176,7 @@ class Frame:
             "theme": theme_of(request),
             "other_language": _query(request, lang="en" if viewer.language == "ko" else "ko"),
             "hash": assets.version(),
+            "own_password": people_pages.own_password(viewer),
         }
         response = HTMLResponse(self._render("frame.html", request, viewer, values), status, HEADERS)
         if request.query_params.get("lang") in words.LANGUAGES:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from pydantic import Field
 
-from andon_mes.api.access import Caller, needs
+from andon_mes.api.access import Caller, find_caller, needs
 from andon_mes.api.configuration import RESOURCES, path_of
 from andon_mes.api.context import Mes
 from andon_mes.api.report_bodies import OeeQuery, PeriodQuery
@@ -21,6 +21,7 @@ from andon_mes.dashboard import (
     equipment_pages,
     floor_pages,
     lot_pages,
+    people_pages,
     quality_pages,
     recall_pages,
     record_pages,
@@ -61,6 +62,7 @@ class _ReportAsked(PeriodQuery):
 
 
 Id = Annotated[int, Path(gt=0, lt=2**31)]
+Role = Annotated[str, Query(max_length=20)]
 Number = Annotated[str, Query(max_length=200)]
 
 
@@ -91,10 +93,15 @@ def _files(feed: Feed, mes: Mes) -> APIRouter:
         return static(request, name)
 
     @router.get("/events")
-    async def events(_caller: Annotated[Caller, needs("process", "read")]) -> Response:
+    async def events(request: Request, _caller: Annotated[Caller, needs("process", "read")]) -> Response:
         if feed.is_full:
             raise Unavailable(_too_many())
-        return StreamingResponse(feed.stream(mes.release), media_type="text/event-stream", headers=HEADERS)
+
+        async def is_still_known() -> bool:
+            return await find_caller(request) is not None
+
+        stream = feed.stream(mes.release, is_still_known)
+        return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
     return router
 
@@ -232,6 +239,30 @@ def _administration(frame: Frame, mes: Mes) -> APIRouter:
     ) -> Response:
         page = Page("admin_settings.html", "configuration")
         return await frame.show(request, caller, page, configuration_pages.settings)
+
+    @router.get("/admin/exchange")
+    async def exchange(
+        request: Request, caller: Annotated[Caller, needs("configuration", "read")]
+    ) -> Response:
+        return await frame.show(request, caller, Page("admin_exchange.html"), configuration_pages.exchange)
+
+    @router.get("/admin/users")
+    async def users(request: Request, caller: Annotated[Caller, needs("user", "read")]) -> Response:
+        return await frame.show(request, caller, Page("admin_users.html"), people_pages.users)
+
+    @router.get("/admin/permissions")
+    async def permissions(
+        request: Request, caller: Annotated[Caller, needs("user", "read")], role: Role = ""
+    ) -> Response:
+        build: Build = lambda each, viewer: people_pages.permissions(each, viewer, role)  # noqa: E731
+        return await frame.show(request, caller, Page("admin_permissions.html"), build)
+
+    @router.get("/admin/devices")
+    async def devices(request: Request, caller: Annotated[Caller, needs("device", "read")]) -> Response:
+        def build(connection: Connection, viewer: Viewer) -> dict[str, Any]:
+            return people_pages.list_devices(connection, viewer, mes.clock.now())
+
+        return await frame.show(request, caller, Page("admin_devices.html"), build)
 
     @router.get("/admin/audit")
     async def audit(request: Request, caller: Annotated[Caller, needs("audit", "read")]) -> Response:

@@ -29,7 +29,7 @@ class Viewer:
     @property
     def name(self) -> str:
         """What the frame calls them."""
-        return (self.caller.name or self.caller.actor.name) if self.caller else ""
+        return (self.caller.full_name or self.caller.name) if self.caller else ""
 
     @property
     def role(self) -> str:

@@ -72,6 +72,18 @@
     else { heardAt = Date.now(); listen(); }
   });
   function isBusyTyping() { return $("dialog[open] form") !== null; }
+  // A sign-in is renewed by the page that meets its end first; a token that is used twice would end it.
+  async function renew() {
+    const at = Number(localStorage.getItem("mes-renewed") || 0);
+    if (Date.now() - at < 20000) { await new Promise((done) => setTimeout(done, 1500)); return true; }
+    localStorage.setItem("mes-renewed", String(Date.now()));
+    const answer = await fetch("/api/v1/auth/refresh", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+    return answer.ok;
+  }
+  async function known(ask) { // what `ask` answers, and once more after the sign-in was renewed
+    const answer = await ask();
+    return answer.status === 401 && await renew() ? ask() : answer;
+  }
   function signIn() { // back to here afterwards; what is being typed is not thrown away
     if (isOver || !isSignedIn) return;
     isOver = true;
@@ -96,7 +108,7 @@
       const asked = new URLSearchParams(location.search), headers = { Accept: "text/html", "If-None-Match": tag };
       asked.delete("lang"); asked.set("fragment", "true");
       if (isOwn === true) headers["X-Fresh"] = "1";
-      const answer = await fetch(location.pathname + "?" + asked, { headers, cache: "no-store" });
+      const answer = await known(() => fetch(location.pathname + "?" + asked, { headers, cache: "no-store" }));
       if (answer.status === 401) signIn();
       if (answer.ok) {
         tag = answer.headers.get("ETag") || "";
@@ -142,7 +154,8 @@
     let content;
     if (file instanceof File) { content = file; headers["Content-Type"] = task.content || "application/octet-stream"; }
     else if (values !== undefined && method !== "GET") { content = JSON.stringify(values); headers["Content-Type"] = "application/json"; }
-    const answer = await fetch(task.url, { method, headers, body: content });
+    const ask = () => fetch(task.url, { method, headers, body: content });
+    const answer = task.isEntry ? await ask() : await known(ask);
     if (task.save && answer.ok) { download(await answer.blob(), task.save); return { ok: true, status: answer.status, said: {} }; }
     const text = await answer.text();
     let said = {};
@@ -239,32 +252,32 @@
     task.sent = sent;
     const { ok, status, said } = await request({ ...task, url }, values);
     if (ok) { act.close(); proceed(task, said.data || {}); return; }
-    if (status === 401 && said.code && said.code.includes("TOKEN")) signIn();
+    if (status === 401 && said.code !== "SIGN_IN_REFUSED") signIn();
     if (status < 500) task.key = key(); // a refusal is an answer too: the next try is a new question
     problem(act, words(said));
   }
   function proceed(task, data) {
-    if (task.show) { $("#result-title").textContent = task.title; $("#result-say").textContent = task.shown || ""; $("#result-text").value = task.show.split(".").reduce((at, each) => (at || {})[each], data) ?? JSON.stringify(data, null, 2); result.showModal(); $("#result-text").select(); }
+    if (task.show) { $("#result-title").textContent = task.title; $("#result-say").textContent = task.shown || ""; const shown = data[task.show] ?? data; $("#result-text").value = typeof shown === "string" ? shown : JSON.stringify(shown, null, 2); result.showModal(); $("#result-text").select(); }
     else if (task.goto) { location.href = task.goto.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(data[name] ?? "")); return; }
     say(task.done || "");
     load(true);
   }
   function say(text) { const at = $("#said"); at.textContent = text; at.hidden = !text; if (text) setTimeout(() => { if (at.textContent === text) at.hidden = true; }, 6000); }
   async function signOut() {
-    await request({ url: "/api/v1/auth/logout", key: key() }, {}).catch(() => null);
+    await request({ url: "/api/v1/auth/logout", key: key(), isEntry: true }, {}).catch(() => null);
     location.href = "/login";
   }
   async function login(form) {
     const values = {};
-    for (const input of form.elements) if (input.name && !input.disabled) values[input.name] = input.type === "password" ? input.value : input.value.trim();
+    for (const input of form.elements) if (input.name && !input.matches(":disabled")) values[input.name] = input.type === "password" ? input.value : input.value.trim();
     const fresh = $("#new-password");
     if (!fresh.disabled) {
       if (values.new_password !== values.again) { problem(form, form.dataset.differ); form.elements.again.focus(); return; }
       delete values.again;
     }
-    const { ok, said } = await request({ url: "/api/v1/auth/login", key: key() }, values);
+    const { ok, said } = await request({ url: "/api/v1/auth/login", key: key(), isEntry: true }, values);
     if (ok) { location.replace(form.dataset.next); return; }
-    if (said.code === "PASSWORD_CHANGE_REQUIRED" && fresh.disabled) { fresh.hidden = fresh.disabled = false; form.elements.new_password.focus(); }
+    if (said.code === "PASSWORD_CHANGE_REQUIRED" && fresh.disabled) { fresh.hidden = fresh.disabled = false; problem(form, ""); form.elements.new_password.focus(); return; }
     problem(form, words(said));
     if (fresh.disabled) { form.elements.password.value = ""; form.elements.password.focus(); }
   }
