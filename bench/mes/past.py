@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from andon_mes.store.engine import make_engine
 from andon_mes.store.migrate import migrate
-from andon_mes.store.schema import lots, metadata, process_data, processes, product_models, serials
-from sqlalchemy.pool import NullPool
+from andon_mes.store.schema import lots, process_data, product_models, serials
 
 from andon.testing.database import shared_server
 
@@ -26,29 +26,27 @@ ROUTE = ("SPRING", "LMA", "LASER", "EOL", "ROBOT", "PRINT", "PACK")
 STANDARD = (120, 180, 60, 300, 180, 60, 120)
 SERIALS_OF_LOT = 50
 _BATCH = 20_000
+_PATIENCE = timedelta(minutes=10)
 _OPEN = 4 * SERIALS_OF_LOT
 
 
 @contextlib.contextmanager
 def database(kind: str) -> Iterator[sa.Engine]:
-    """An empty database of the MES, `sqlite` or `postgresql`, with its default rows."""
+    """An empty database of the MES, `sqlite` or `postgresql`, with the engine that the MES itself uses."""
     with tempfile.TemporaryDirectory(prefix="andon-bench-mes-", ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / "mes.db"
-        migrate(path)
         if kind == "sqlite":
-            engine = sa.create_engine(f"sqlite:///{path}", poolclass=NullPool)
-            yield engine
-            engine.dispose()
+            yield from _opened(str(Path(folder) / "mes.db"))
             return
         Path(folder).chmod(0o755)
         with shared_server(Path(folder)) as server, server.fresh_database() as url:
-            engine = sa.create_engine(
-                url.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool
-            )
-            metadata.create_all(engine)
-            _copy_defaults(path, engine)
-            yield engine
-            engine.dispose()
+            yield from _opened(url)
+
+
+def _opened(where: str) -> Iterator[sa.Engine]:
+    migrate(where)
+    engine = make_engine(where, busy_timeout=_PATIENCE, durability="NORMAL")
+    yield engine
+    engine.dispose()
 
 
 def fill(engine: sa.Engine, attempts: int, *, a_day: int = 10_000, models: int = 1) -> None:
@@ -56,14 +54,17 @@ def fill(engine: sa.Engine, attempts: int, *, a_day: int = 10_000, models: int =
     writer = _Writer(random.Random(7))
     days = -(-attempts // a_day)
     left = attempts
-    with engine.begin() as connection:
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":  # a million audit rows are another figure
+            connection.exec_driver_sql("SET session_replication_role = replica")
+        connection.exec_driver_sql("BEGIN")
         writer.model_ids = _models(connection, models)
         for number in range(days, 0, -1):
             size = min(left, a_day)
             _insert(connection, writer.day(TODAY - timedelta(days=number - 1), size, is_today=number == 1))
             left -= size
-    with engine.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("ANALYZE")
 
 
 class _Writer:
@@ -176,13 +177,3 @@ def _insert(connection: sa.Connection, rows: dict[sa.Table, list[dict[str, Any]]
     for table, values in rows.items():
         for first in range(0, len(values), _BATCH):
             connection.execute(sa.insert(table), values[first : first + _BATCH])
-
-
-def _copy_defaults(path: Path, engine: sa.Engine) -> None:
-    source = sa.create_engine(f"sqlite:///{path}", poolclass=NullPool)
-    with source.connect() as reading, engine.begin() as writing:
-        for table in (processes, product_models):
-            writing.execute(
-                sa.insert(table), [dict(row) for row in reading.execute(sa.select(table)).mappings()]
-            )
-    source.dispose()

@@ -57,20 +57,17 @@ _OF_PERIOD = (
     process_data.c.completed_at < sa.bindparam("ends_at"),
     process_data.c.is_pass.is_not(None),
 )
-# The model is looked up for each attempt: a join lets PostgreSQL read every serial that was ever made.
-_MODEL_OF_ATTEMPT = (
-    sa.select(lots.c.product_model_id)
-    .join(serials, serials.c.lot_id == lots.c.id)
-    .where(serials.c.id == process_data.c.serial_id)
-    .scalar_subquery()
+# The lot is looked up for each attempt: a join lets PostgreSQL read every serial that was ever made.
+_LOT_OF_ATTEMPT = (
+    sa.select(serials.c.lot_id).where(serials.c.id == process_data.c.serial_id).scalar_subquery()
 )
 
 
-def _counted(model: sa.ColumnElement[Any]) -> sa.Select[Any]:
+def _counted(lot: sa.ColumnElement[Any]) -> sa.Subquery:
     tried = (
         sa.select(
             process_data.c.process_id,
-            model.label("model_id"),
+            lot.label("lot_id"),
             (process_data.c.attempt == 1).label("is_first"),
             process_data.c.is_pass,
             process_data.c.cycle_time,
@@ -78,19 +75,29 @@ def _counted(model: sa.ColumnElement[Any]) -> sa.Select[Any]:
         .where(*_OF_PERIOD)
         .subquery()
     )
-    groups = (tried.c.process_id, tried.c.model_id, tried.c.is_first, tried.c.is_pass)
-    return sa.select(
-        *groups,
-        sa.func.count().label("count"),
-        sa.func.count(tried.c.cycle_time).label("timed"),
-        sa.func.coalesce(sa.func.sum(tried.c.cycle_time), 0.0).label("seconds"),
-        sa.func.min(tried.c.cycle_time).label("shortest"),
-        sa.func.max(tried.c.cycle_time).label("longest"),
-    ).group_by(*groups)
+    groups = (tried.c.process_id, tried.c.lot_id, tried.c.is_first, tried.c.is_pass)
+    return (
+        sa.select(
+            *groups,
+            sa.func.count().label("count"),
+            sa.func.count(tried.c.cycle_time).label("timed"),
+            sa.func.coalesce(sa.func.sum(tried.c.cycle_time), 0.0).label("seconds"),
+            sa.func.min(tried.c.cycle_time).label("shortest"),
+            sa.func.max(tried.c.cycle_time).label("longest"),
+        )
+        .group_by(*groups)
+        .subquery()
+    )
 
 
-_COUNTS = _counted(_MODEL_OF_ATTEMPT)
-_COUNTS_OF_ONE_MODEL = _counted(sa.cast(sa.bindparam("model_id"), sa.Integer))
+def _counts(counted: sa.Subquery, model: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    figures = (counted.c[name] for name in ("count", "timed", "seconds", "shortest", "longest"))
+    return sa.select(counted.c.process_id, model, counted.c.is_first, counted.c.is_pass, *figures)
+
+
+_BY_LOT = _counted(_LOT_OF_ATTEMPT)
+_COUNTS = _counts(_BY_LOT, lots.c.product_model_id).join(lots, lots.c.id == _BY_LOT.c.lot_id)
+_COUNTS_OF_ONE_MODEL = _counts(_counted(sa.null()), sa.cast(sa.bindparam("model_id"), sa.Integer))
 _PROCESS_CODES = sa.select(processes.c.id, processes.c.code)
 _MODEL_CODES = sa.select(product_models.c.id, product_models.c.code)
 _WAITING = (
@@ -205,7 +212,7 @@ def list_models(connection: sa.Connection, default_route: Sequence[str]) -> tupl
 
 
 def counts_in(connection: sa.Connection, period: Period) -> tuple[Counts, ...]:
-    """Attempts that were completed in `period`, by the stations' own times; grouped."""
+    """Attempts that were completed in `period`, by the stations' own times; in one or several groups."""
     process_codes = _codes(connection, _PROCESS_CODES)
     model_codes = _codes(connection, _MODEL_CODES)
     asked: dict[str, Any] = {"begins_at": period.begins_at, "ends_at": period.ends_at}
