@@ -29,12 +29,16 @@ from andon_mes.store.engine import Connection
 from andon_mes.store.history import Change
 
 _LOOKED_BACK = timedelta(days=30)
+RAISED: dict[int | str, dict[str, Any]] = {
+    200: {"model": Data[CallShown], "description": "It is on its way"},
+    **WRITES,
+}
 CallId = Annotated[int, Path(gt=0, lt=2**31)]
 
 router = APIRouter(prefix="/api/v1/calls", tags=["calls"])
 
 
-@router.post("", status_code=201, response_model=Data[CallShown], responses=WRITES)
+@router.post("", status_code=201, response_model=Data[CallShown], responses=RAISED)
 async def raise_call(
     mes: ThisMes, caller: Annotated[Caller, needs("call", "create")], body: NewCallBody, request: Request
 ) -> Response:
