@@ -39,6 +39,7 @@ RECORDS = (
     schema.status_history,
     schema.answers,
     schema.label_prints,
+    schema.recall_units,
 )
 """Written once: nobody changes or deletes a row of these."""
 

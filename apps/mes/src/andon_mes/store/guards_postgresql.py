@@ -35,6 +35,23 @@ BEGIN
     RETURN NULL;
 END $$
 """
+_AUDIT_SET = """
+CREATE OR REPLACE FUNCTION andon_mes_audit_set() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, {schema}, pg_temp AS $$
+DECLARE
+    actor text := left(coalesce(nullif(current_setting('andon_mes.actor', true), ''),
+                                'outside the application: ' || session_user), 100);
+    ip text := left(nullif(current_setting('andon_mes.ip', true), ''), 45);
+    agent text := left(nullif(current_setting('andon_mes.agent', true), ''), 200);
+BEGIN
+    INSERT INTO audit_log (table_name, record_id, action, old_data, new_data, changed_by, changed_at,
+                           ip_address, user_agent, transaction)
+    SELECT tg_table_name, n.id::text, tg_op, to_jsonb(o), to_jsonb(n), actor, clock_timestamp(), ip, agent,
+           andon_mes_place()
+    FROM old_rows o JOIN new_rows n ON n.id = o.id WHERE o IS DISTINCT FROM n;
+    RETURN NULL;
+END $$
+"""
 _KEEP = """
 CREATE OR REPLACE FUNCTION andon_mes_keep() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -53,7 +70,16 @@ _HIGHEST = """
 SELECT greatest((SELECT max(completion_seq) FROM process_data), (SELECT max(transaction) FROM audit_log),
                 (SELECT max(horizon) FROM audit_seals), 0)
 """
-_FUNCTIONS = ("andon_mes_place", "andon_mes_settled", "andon_mes_audit", "andon_mes_keep")
+_FUNCTIONS = (
+    "andon_mes_place",
+    "andon_mes_settled",
+    "andon_mes_audit",
+    "andon_mes_audit_set",
+    "andon_mes_keep",
+)
+_IN_SETS = (schema.serials,)
+"""Tables whose rows are changed by the thousand (a recall): their changes are recorded by the statement, not
+row by row. Their key is `id`, and they hold neither secrets nor JSON."""
 
 
 def install(connection: sa.Connection, application: str | None) -> None:
@@ -61,6 +87,7 @@ def install(connection: sa.Connection, application: str | None) -> None:
     own = connection.exec_driver_sql("SELECT quote_ident(current_schema()), current_user").one()
     _place(connection)
     connection.exec_driver_sql(_AUDIT.format(schema=own[0], without_secrets=_WITHOUT_SECRETS))
+    connection.exec_driver_sql(_AUDIT_SET.format(schema=own[0]))
     connection.exec_driver_sql(_KEEP)
     for table in AUDITED:
         _audit(connection, table)
@@ -102,12 +129,20 @@ def _place(connection: sa.Connection) -> None:
 
 
 def _audit(connection: sa.Connection, table: sa.Table) -> None:
+    if table in _IN_SETS:
+        connection.exec_driver_sql(
+            f"CREATE OR REPLACE TRIGGER audit_update AFTER UPDATE ON {table.name} "
+            "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows "
+            "FOR EACH STATEMENT EXECUTE FUNCTION andon_mes_audit_set()"
+        )
     columns = [f'"{name}"' for name in watched(table)]
     old, new = (", ".join(f"{row}.{each}" for each in columns) for row in ("old", "new"))
     for action, when in (
         ("INSERT OR DELETE", ""),
         ("UPDATE", f"WHEN (({old}) IS DISTINCT FROM ({new}))"),
     ):
+        if table in _IN_SETS and action == "UPDATE":
+            continue
         name = f"audit_{action.split()[0].lower()}"
         connection.exec_driver_sql(
             f"CREATE OR REPLACE TRIGGER {name} AFTER {action} ON {table.name} "

@@ -175,8 +175,10 @@ recalls = sa.Table(
 recall_units = sa.Table(
     "recall_units",
     metadata,
-    sa.Column("recall_id", sa.Integer, sa.ForeignKey("recalls.id"), primary_key=True),
-    sa.Column("serial_id", sa.Integer, sa.ForeignKey("serials.id"), primary_key=True),
+    # No foreign keys: both come out of the rows they name in one statement, and checking ten thousand of them
+    # would take PostgreSQL longer than the recall.
+    sa.Column("recall_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("serial_id", sa.Integer, primary_key=True, autoincrement=False),
     # Where it was when the recall found it, and what became of it then (recalls/model.py).
     text("status", 20),
     text("outcome", 20),

@@ -170,18 +170,10 @@ def upgrade() -> None:
     op.create_index("recalls_by_component_lot", "recalls", ["component_lot"], unique=False)
     op.create_table(
         "recall_units",
-        sa.Column("recall_id", sa.Integer(), nullable=False),
-        sa.Column("serial_id", sa.Integer(), nullable=False),
+        sa.Column("recall_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("serial_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("outcome", sa.String(length=20), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["recall_id"],
-            ["recalls.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["serial_id"],
-            ["serials.id"],
-        ),
         sa.PrimaryKeyConstraint("recall_id", "serial_id"),
     )
     op.create_index("recall_units_by_serial", "recall_units", ["serial_id"], unique=False)
