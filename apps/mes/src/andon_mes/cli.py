@@ -10,6 +10,7 @@ from andon_mes.commands.demo_data import demo_data
 from andon_mes.commands.devices import devices
 from andon_mes.commands.running import settings
 from andon_mes.commands.users import users
+from andon_mes.commands.verify import verify
 from andon_mes.kernel import logging
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 cli.add_typer(users, name="users")
 cli.add_typer(devices, name="devices")
 cli.command("demo-data")(demo_data)
+cli.command()(verify)
 _DRAIN_SECONDS = 10
 
 
@@ -73,9 +75,11 @@ def serve(
 @cli.command()
 def migrate() -> None:
     """Bring the database to this release's schema. Safe to repeat, and while others serve."""
+    from andon_mes.store.migrate import application_role
     from andon_mes.store.migrate import migrate as run
 
-    run(_settings().database)
+    chosen = _settings()
+    run(chosen.owner_database or chosen.database, application=application_role(chosen.database))
 
 
 def _settings() -> "Settings":

@@ -34,6 +34,11 @@ class Settings(BaseSettings):
         description="The path of a SQLite file, or the URL of a PostgreSQL database (postgresql://user@host/"
         "name). Several instances, also of two releases, may share it.",
     )
+    owner_database: Annotated[str, BeforeValidator(_database)] | None = Field(
+        default=None,
+        description="PostgreSQL: the same database as its owner, with which `andon-mes migrate` connects. It "
+        "grants the user of `database` what serving needs, so that the application can change no record.",
+    )
     plant_code: str = Field(
         default="KR", pattern="^[A-Z0-9]{1,10}$", description="Stands in every lot and serial number."
     )

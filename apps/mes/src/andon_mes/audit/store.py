@@ -41,6 +41,11 @@ _BY_TRANSACTION = (
     .where(audit_log.c.transaction >= sa.bindparam("start"), audit_log.c.transaction < sa.bindparam("end"))
     .order_by(audit_log.c.id)
 )
+_UP_TO_TRANSACTION = (
+    sa.select(*_CONTENT)
+    .where(sa.or_(audit_log.c.transaction < sa.bindparam("end"), audit_log.c.transaction.is_(None)))
+    .order_by(audit_log.c.id)
+)
 _CUT = (
     sa.select(audit_log.c.transaction)
     .where(audit_log.c.transaction >= sa.bindparam("start"), audit_log.c.transaction < sa.bindparam("end"))
@@ -108,9 +113,10 @@ def list_seals(connection: sa.Connection) -> Iterator[Seal]:
 def list_records(connection: sa.Connection, before: Seal | None, seal: Seal) -> list[Record]:
     """The records that are where those of `seal` belong: behind what the seal `before` covers."""
     if seal.horizon is not None:
-        start = before.horizon if before is not None and before.horizon is not None else 0
-        return _records(connection, _BY_TRANSACTION, {"start": start, "end": seal.horizon})
-    after = max(before.named(), default=0) if before is not None else 0
+        if before is None or before.horizon is None:
+            return _records(connection, _UP_TO_TRANSACTION, {"end": seal.horizon})
+        return _records(connection, _BY_TRANSACTION, {"start": before.horizon, "end": seal.horizon})
+    after = max(before.named(), default=0) if before is not None else -_NEWEST
     upto = max(seal.named(), default=after)
     return _records(connection, _BY_ID, {"after": after, "upto": upto, "most": -1})
 

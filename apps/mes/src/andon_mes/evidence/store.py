@@ -42,6 +42,15 @@ _NEW_GROUPS = (
 )
 
 
+def count_all(connection: sa.Connection) -> Totals:
+    """The totals counted from the beginning, as an instance does when it starts."""
+    totals: Totals = {}
+    rows = connection.execute(_NEW_GROUPS, {"after": 0, "upto": order.settled_place(connection)})
+    for row in rows:
+        add(totals, Group(*row))
+    return totals
+
+
 class ProductionEvidence:
     """The totals of all releases, kept up to date at each look."""
 

@@ -37,6 +37,11 @@ def migrate(database: str | Path, *, application: str | None = None) -> None:
     _in_turn(database, step)
 
 
+def application_role(database: str) -> str | None:
+    """The role that serves: the user in the URL; None for a file, or where the URL names nobody."""
+    return sa.make_url(database).username if is_postgresql(database) else None
+
+
 def downgrade(database: str | Path, revision: str) -> None:
     """Take the schema back to `revision`, or to "base"; what the later steps had added is lost.
 
