@@ -167,3 +167,14 @@ async def test_every_answer_tells_browsers_what_they_may_not_do(plant):
     page = await plant.client.get("/login", headers={"Accept": "text/html"})
     assert page.headers.get_list("Content-Security-Policy") == [page.headers["Content-Security-Policy"]]
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+async def test_an_open_page_that_refreshes_itself_is_logged_once_a_minute(plant):
+    page = {"Accept": "text/html"}
+    for _ in range(5):
+        await plant.client.get("/lots?fragment=true", headers=page)
+    await plant.client.get("/lots", headers=page)
+    plant.clock.advance(timedelta(minutes=1))
+    await plant.client.get("/lots?fragment=true", headers=page)
+    found = (await flushed(plant))["requests"]
+    assert len([each for each in found if each["resource"] == "/lots"]) == 3

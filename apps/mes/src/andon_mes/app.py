@@ -17,7 +17,7 @@ from andon_mes.access.people.store import Ages
 from andon_mes.access.tokens import Tokens
 from andon_mes.api import problems, routes
 from andon_mes.api.context import Mes
-from andon_mes.api.journal import entry
+from andon_mes.api.journal import entry, is_refresh
 from andon_mes.api.origin import SECURE, Proxies
 from andon_mes.api.size import Bounded
 from andon_mes.audit.controller import Sealing
@@ -145,4 +145,4 @@ class Application:
         self._mes.served.requests[scope["method"], status] += 1
         noted = entry(scope, status, self._mes.clock, self._mes.proxies)
         if noted is not None:
-            self._mes.journal.note(noted)
+            self._mes.journal.note(noted, is_refresh=is_refresh(scope, status))

@@ -18,6 +18,7 @@ from andon_mes.store.actor import Actor
 _NOT_LOGGED = ("/health", "/ready", "/metrics", "/static/")
 """Asked every second by programs, of no interest to anybody."""
 
+_REFRESHED = frozenset({200, 304})
 _LONGEST_CHAIN = 5
 _LONGEST_PLACE = 20_000
 TOLD = frozenset(
@@ -48,6 +49,11 @@ def entry(scope: Scope, status: int, clock: Clock, proxies: Proxies) -> Entry | 
         status_code=status,
         timestamp=clock.now(),
     )
+
+
+def is_refresh(scope: Scope, status: int) -> bool:
+    """Whether an open page asked, by itself, for what it shows."""
+    return b"fragment=" in scope["query_string"] and status in _REFRESHED
 
 
 def note_refusal(request: Request, error: MesError) -> None:

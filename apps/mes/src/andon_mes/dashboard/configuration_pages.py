@@ -29,15 +29,17 @@ from andon_mes.configuration.model import Field as RowField
 from andon_mes.configuration.plan import etag, plain
 from andon_mes.configuration.shapes import SHAPES
 from andon_mes.dashboard.actions import Action, Field
+from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.store.engine import Connection
 
 _LONG = 200
 
 
-def list_kind(connection: Connection, viewer: Viewer, kind: Kind, zone: ZoneInfo) -> dict[str, Any]:
+def list_kind(connection: Connection, viewer: Viewer, asked: Asked, kind: Kind) -> dict[str, Any]:
     """The rows of a kind, each with the form that changes it, and the form that makes one."""
     shape, plant = SHAPES[kind], store.load(connection)
+    zone = asked.mes.calendar_in(connection).zone
     rows = store.list_rows(connection, kind)
     return {
         "kind": kind.value,
@@ -53,7 +55,7 @@ def list_kind(connection: Connection, viewer: Viewer, kind: Kind, zone: ZoneInfo
     }
 
 
-def settings(connection: Connection, viewer: Viewer) -> dict[str, Any]:
+def settings(connection: Connection, viewer: Viewer, _asked: Asked) -> dict[str, Any]:
     """The plant's documents, each with the form that changes it."""
     found = store.load(connection).settings
     return {
@@ -167,7 +169,7 @@ def _local(value: datetime | None, zone: ZoneInfo | None) -> str:
     return f"{value.astimezone(zone):%Y-%m-%dT%H:%M:%S}" if value is not None and zone is not None else ""
 
 
-def exchange(_connection: Connection, viewer: Viewer) -> dict[str, Any]:
+def exchange(_connection: Connection, viewer: Viewer, _asked: Asked) -> dict[str, Any]:
     """The configuration as one file: to take away, to see what another would change, to take that one."""
     file: Field = {
         "name": "file",

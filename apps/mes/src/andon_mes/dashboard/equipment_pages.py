@@ -3,10 +3,10 @@
 from datetime import date
 from typing import Any
 
-from andon_mes.api.context import Mes
 from andon_mes.api.report_bodies import OeeQuery
 from andon_mes.api.reports import dates_of
 from andon_mes.dashboard import charts
+from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.equipment.model import E10
 from andon_mes.oee import controller
@@ -15,9 +15,9 @@ from andon_mes.store.engine import Connection
 STATES: tuple[str, ...] = (*(each.value for each in E10), "unknown")
 
 
-def overview(connection: Connection, _viewer: Viewer, mes: Mes, asked: OeeQuery) -> dict[str, Any]:
+def overview(connection: Connection, _viewer: Viewer, said: Asked) -> dict[str, Any]:
     """Each piece of equipment over the production dates that are asked for."""
-    calendar, now = mes.calendar_in(connection), mes.clock.now()
+    asked, calendar, now = said.read(OeeQuery), said.mes.calendar_in(connection), said.mes.clock.now()
     first, last = dates_of(asked, calendar, now)
     found = controller.of_equipment(connection, calendar, controller.Asked(first, last, now, asked.equipment))
     return {

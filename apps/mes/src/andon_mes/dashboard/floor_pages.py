@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from andon_mes.api.context import Mes
 from andon_mes.dashboard import store
 from andon_mes.dashboard.actions import Action, text
+from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.reports import controller
 from andon_mes.reports.today import Call
@@ -19,9 +19,9 @@ def colour_of(state: str | None) -> str:
     return _COLOURS.get((state or "")[:3], "grey")
 
 
-def floor(connection: Connection, viewer: Viewer, mes: Mes) -> dict[str, Any]:
+def floor(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
     """Everything of the floor, of one moment."""
-    calendar, now = mes.calendar_in(connection), mes.clock.now()
+    calendar, now = asked.mes.calendar_in(connection), asked.mes.clock.now()
     today = controller.summary(connection, calendar, now)
     seen = controller.floor(connection, calendar, now)
     return {

@@ -4,13 +4,11 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
-import pydantic
-
 from andon_mes.api.bodies import LotQuery
 from andon_mes.dashboard import store
 from andon_mes.dashboard.actions import Action, choice, print_labels, quantity, reason, text
+from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
-from andon_mes.kernel.errors import Words, invalid
 from andon_mes.lots import decide
 from andon_mes.lots import store as lots
 from andon_mes.lots.model import Lot, LotAction, LotStatus, Priority, Quantities
@@ -22,24 +20,9 @@ from andon_mes.store.engine import Connection
 _PAGE = 25
 
 
-def asked(query: dict[str, str]) -> LotQuery:
-    """The filter of the address. Raises: InvalidInput when it is none that the API takes."""
-    known = {key: value for key, value in query.items() if value and key not in {"fragment", "lang"}}
-    try:
-        return LotQuery(**{"page_size": _PAGE, **known})
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise invalid(
-            name,
-            known.get(name),
-            Words(first["msg"], "사용할 수 없는 조건입니다"),
-            Words("Choose it on the page of lots", "로트 페이지에서 조건을 선택하세요"),
-        ) from error
-
-
-def list_page(connection: Connection, viewer: Viewer, asked: LotQuery) -> dict[str, Any]:
-    """One page of the lots that the filter asks for, newest first."""
+def list_page(connection: Connection, viewer: Viewer, said: Asked) -> dict[str, Any]:
+    """One page of lots, newest first. Raises: InvalidInput for a filter that is none."""
+    asked = said.read(LotQuery, page_size=_PAGE)
     statuses = (LotStatus(asked.status),) if asked.status and asked.status != "CREATED" else ()
     chosen = LotFilter(statuses, asked.priority, asked.plant, asked.on)
     found, total = lots.list_page(connection, chosen, page=asked.page, page_size=asked.page_size)
@@ -57,9 +40,9 @@ def list_page(connection: Connection, viewer: Viewer, asked: LotQuery) -> dict[s
     }
 
 
-def one(connection: Connection, viewer: Viewer, number: str) -> dict[str, Any]:
+def one(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
     """A lot. Raises: NotFound when there is none with this number."""
-    lot = lots.get(connection, number)
+    lot = lots.get(connection, asked.path["number"])
     counted = lots.quantities(connection, lot.id)
     return {
         "lot": lot,

@@ -3,17 +3,16 @@
 Nothing here changes anything: buttons speak to the API.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Path, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
-from pydantic import Field
 
 from andon_mes.api.access import Caller, find_caller, needs
 from andon_mes.api.configuration import RESOURCES, path_of
 from andon_mes.api.context import Mes
-from andon_mes.api.report_bodies import OeeQuery, PeriodQuery
-from andon_mes.api.spc_documents import ChartQuery, RuleSet
 from andon_mes.configuration.model import Kind
 from andon_mes.dashboard import (
     admin_pages,
@@ -30,72 +29,114 @@ from andon_mes.dashboard import (
     spc_pages,
     store,
 )
+from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.feed import Feed
-from andon_mes.dashboard.frame import HEADERS, Build, Frame, Page, local, static
+from andon_mes.dashboard.frame import HEADERS, Frame, Page, local, static
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.kernel.errors import Problem, Unavailable, Words
 from andon_mes.store.engine import Connection
 
-
-class _OeeAsked(OeeQuery):
-    """The address of the page: what the API takes, and what the frame reads."""
-
-    fragment: str | None = None
-    lang: str | None = None
-
-
-class _ChartAsked(ChartQuery):
-    """The address of the page of a chart."""
-
-    rules: RuleSet | Literal[""] | None = None  # type: ignore[assignment]  # a form sends what is not chosen
-    fragment: str | None = None
-    lang: str | None = None
-
-
-class _ReportAsked(PeriodQuery):
-    """The address of the page of reports."""
-
-    report: str = ""
-    by: list[str] = Field(default=[])
-    fragment: str | None = None
-    lang: str | None = None
-
-
-Id = Annotated[int, Path(gt=0, lt=2**31)]
-Role = Annotated[str, Query(max_length=20)]
+Build = Callable[[Connection, Viewer, Asked], dict[str, Any]]
 Number = Annotated[str, Query(max_length=200)]
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A page: its address, its template, what one must be allowed to read, and when it is refreshed."""
+
+    address: str
+    template: str
+    resource: str
+    build: Build
+    topics: str = ""
+
+
+def _kind(kind: Kind) -> At:
+    def build(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
+        return configuration_pages.list_kind(connection, viewer, asked, kind)
+
+    address, resource = f"/admin{path_of(kind)}", RESOURCES.get(kind, "configuration")
+    return At(address, "admin_kind.html", resource, build, "configuration")
+
+
+PAGES = (
+    At("/", "floor.html", "process", floor_pages.floor, "production calls equipment signals"),
+    At("/lots", "lots.html", "lot", lot_pages.list_page, "production"),
+    At("/lots/{number}", "lot.html", "lot", lot_pages.one, "production"),
+    At("/serials/{number}", "serial.html", "serial", serial_pages.one, "production"),
+    At("/defects", "defects.html", "defect", quality_pages.overview, "defects production"),
+    At("/defects/{defect}", "defect.html", "defect", quality_pages.one, "defects production"),
+    At("/spc", "spc.html", "spc", spc_pages.overview, "signals configuration"),
+    At("/spc/{process}", "spc_process.html", "spc", spc_pages.of_process, "signals"),
+    At("/spc/{process}/{name}", "spc_one.html", "spc", spc_pages.one, "signals production"),
+    At("/oee", "oee.html", "report", equipment_pages.overview, "equipment production"),
+    At("/reports", "reports.html", "report", report_pages.overview),
+    At("/recall", "recall.html", "serial", recall_pages.overview, "production"),
+    At("/recall/{number}", "recall_one.html", "serial", recall_pages.one, "production"),
+    At("/admin", "admin.html", "configuration", admin_pages.entrance),
+    At("/admin/users", "admin_users.html", "user", people_pages.users),
+    At("/admin/permissions", "admin_permissions.html", "user", people_pages.permissions),
+    At("/admin/devices", "admin_devices.html", "device", people_pages.list_devices),
+    At(
+        "/admin/settings",
+        "admin_settings.html",
+        "configuration",
+        configuration_pages.settings,
+        "configuration",
+    ),
+    At("/admin/exchange", "admin_exchange.html", "configuration", configuration_pages.exchange),
+    At("/admin/audit", "admin_audit.html", "audit", record_pages.audit),
+    At("/admin/errors", "admin_errors.html", "error", record_pages.errors),
+    At("/admin/requests", "admin_requests.html", "audit", record_pages.requests),
+    *(_kind(kind) for kind in Kind),
+)
 
 
 def install(app: FastAPI, mes: Mes) -> Feed:
     """Serve the pages from `app`, which has the API already. The feed is to be ended with the instance."""
     frame, feed = Frame(mes), Feed(mes.database, mes.clock, store.marks)
-    for router in (
-        _files(feed, mes),
-        _entrance(frame),
-        _production(frame, mes),
-        _quality(frame, mes),
-        _administration(frame, mes),
-    ):
-        app.router.routes.extend(router.routes)
+    router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+    _add_entrance(router, frame, mes)
+    _add_stream(router, feed, mes)
+    for page in PAGES:
+        _add(router, frame, mes, page)
+    app.router.routes.extend(router.routes)
     frame.install(app)
     return feed
 
 
-def _router() -> APIRouter:
-    return APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+def _add(router: APIRouter, frame: Frame, mes: Mes, page: At) -> None:
+    @router.get(page.address)
+    async def show(request: Request, caller: Annotated[Caller, needs(page.resource, "read")]) -> Response:
+        query = request.query_params
+        asked = Asked(mes, request.path_params, dict(query), tuple(query.getlist("by")))
+
+        def build(connection: Connection, viewer: Viewer) -> dict[str, Any]:
+            return page.build(connection, viewer, asked)
+
+        return await frame.show(request, caller, Page(page.template, page.topics), build)
 
 
-def _files(feed: Feed, mes: Mes) -> APIRouter:
-    router = _router()
-
+def _add_entrance(router: APIRouter, frame: Frame, mes: Mes) -> None:
     @router.get("/static/{name}")
     async def file(request: Request, name: str) -> Response:
         return static(request, name)
 
+    @router.get("/login")
+    async def login(request: Request, next: str | None = None) -> Response:  # noqa: A002  the address says so
+        return frame.plain(request, "login.html", {"next": local(next)})
+
+    @router.get("/find")
+    async def find(number: Number, _caller: Annotated[Caller, needs("serial", "read")]) -> Response:
+        found = await mes.database.read(lambda each: serial_pages.find(each, number.strip()))
+        return RedirectResponse(found, 303, HEADERS)
+
+
+def _add_stream(router: APIRouter, feed: Feed, mes: Mes) -> None:
     @router.get("/events")
     async def events(request: Request, _caller: Annotated[Caller, needs("process", "read")]) -> Response:
         if feed.is_full:
-            raise Unavailable(_too_many())
+            raise Unavailable(_TOO_MANY)
 
         async def is_still_known() -> bool:
             return await find_caller(request) is not None
@@ -103,194 +144,10 @@ def _files(feed: Feed, mes: Mes) -> APIRouter:
         stream = feed.stream(mes.release, is_still_known)
         return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
-    return router
 
-
-def _entrance(frame: Frame) -> APIRouter:
-    router = _router()
-
-    @router.get("/login")
-    async def login(request: Request, next: str | None = None) -> Response:  # noqa: A002  the address says so
-        return frame.plain(request, "login.html", {"next": local(next)})
-
-    return router
-
-
-def _production(frame: Frame, mes: Mes) -> APIRouter:
-    router = _router()
-
-    @router.get("/")
-    async def floor(request: Request, caller: Annotated[Caller, needs("process", "read")]) -> Response:
-        page = Page("floor.html", "production calls equipment signals")
-        build: Build = lambda each, viewer: floor_pages.floor(each, viewer, mes)  # noqa: E731
-        return await frame.show(request, caller, page, build)
-
-    @router.get("/lots")
-    async def lots(request: Request, caller: Annotated[Caller, needs("lot", "read")]) -> Response:
-        asked = lot_pages.asked(dict(request.query_params))
-        build: Build = lambda each, viewer: lot_pages.list_page(each, viewer, asked)  # noqa: E731
-        return await frame.show(request, caller, Page("lots.html", "production"), build)
-
-    @router.get("/lots/{number}")
-    async def lot(request: Request, number: str, caller: Annotated[Caller, needs("lot", "read")]) -> Response:
-        build: Build = lambda each, viewer: lot_pages.one(each, viewer, number)  # noqa: E731
-        return await frame.show(request, caller, Page("lot.html", "production"), build)
-
-    @router.get("/find")
-    async def find(number: Number, _caller: Annotated[Caller, needs("serial", "read")]) -> Response:
-        found = await mes.database.read(lambda each: serial_pages.find(each, number.strip()))
-        return RedirectResponse(found, 303, HEADERS)
-
-    @router.get("/serials/{number}")
-    async def serial(
-        request: Request, number: str, caller: Annotated[Caller, needs("serial", "read")]
-    ) -> Response:
-        build: Build = lambda each, viewer: serial_pages.one(each, viewer, number, mes)  # noqa: E731
-        return await frame.show(request, caller, Page("serial.html", "production"), build)
-
-    return router
-
-
-def _quality(frame: Frame, mes: Mes) -> APIRouter:
-    router = _router()
-    see = needs("defect", "read")
-
-    @router.get("/defects")
-    async def defects(request: Request, caller: Annotated[Caller, see]) -> Response:
-        query = dict(request.query_params)
-        build: Build = lambda each, viewer: quality_pages.overview(each, viewer, query)  # noqa: E731
-        return await frame.show(request, caller, Page("defects.html", "defects production"), build)
-
-    @router.get("/defects/{defect_id}")
-    async def defect(request: Request, defect_id: Id, caller: Annotated[Caller, see]) -> Response:
-        build: Build = lambda each, viewer: quality_pages.one(each, viewer, defect_id)  # noqa: E731
-        return await frame.show(request, caller, Page("defect.html", "defects production"), build)
-
-    @router.get("/spc")
-    async def spc(request: Request, caller: Annotated[Caller, needs("spc", "read")]) -> Response:
-        return await frame.show(request, caller, Page("spc.html", "signals"), spc_pages.overview)
-
-    @router.get("/spc/{process}")
-    async def spc_process(
-        request: Request, process: str, caller: Annotated[Caller, needs("spc", "read")]
-    ) -> Response:
-        build: Build = lambda each, viewer: spc_pages.of_process(each, viewer, process, mes)  # noqa: E731
-        return await frame.show(request, caller, Page("spc_process.html", "signals"), build)
-
-    @router.get("/spc/{process}/{name}")
-    async def spc_one(
-        request: Request,
-        process: str,
-        name: str,
-        caller: Annotated[Caller, needs("spc", "read")],
-        *,
-        asked: Annotated[_ChartAsked, Query()],
-    ) -> Response:
-        build: Build = lambda each, viewer: spc_pages.one(each, viewer, process, name, asked)  # noqa: E731
-        return await frame.show(request, caller, Page("spc_one.html", "signals production"), build)
-
-    @router.get("/recall")
-    async def recalls(request: Request, caller: Annotated[Caller, needs("serial", "read")]) -> Response:
-        query = dict(request.query_params)
-        build: Build = lambda each, viewer: recall_pages.overview(each, viewer, query)  # noqa: E731
-        return await frame.show(request, caller, Page("recall.html", "production"), build)
-
-    @router.get("/recall/{number}")
-    async def recall(
-        request: Request, number: str, caller: Annotated[Caller, needs("serial", "read")]
-    ) -> Response:
-        build: Build = lambda each, viewer: recall_pages.one(each, viewer, number)  # noqa: E731
-        return await frame.show(request, caller, Page("recall_one.html", "production"), build)
-
-    @router.get("/oee")
-    async def oee(
-        request: Request,
-        caller: Annotated[Caller, needs("report", "read")],
-        asked: Annotated[_OeeAsked, Query()],
-    ) -> Response:
-        build: Build = lambda each, viewer: equipment_pages.overview(each, viewer, mes, asked)  # noqa: E731
-        return await frame.show(request, caller, Page("oee.html", "equipment production"), build)
-
-    @router.get("/reports")
-    async def reports(
-        request: Request,
-        caller: Annotated[Caller, needs("report", "read")],
-        asked: Annotated[_ReportAsked, Query()],
-    ) -> Response:
-        wanted = (asked.report, asked.by)
-        build: Build = lambda each, viewer: report_pages.overview(each, viewer, mes, asked, wanted)  # noqa: E731
-        return await frame.show(request, caller, Page("reports.html"), build)
-
-    return router
-
-
-def _administration(frame: Frame, mes: Mes) -> APIRouter:
-    router = _router()
-
-    @router.get("/admin")
-    async def entrance(
-        request: Request, caller: Annotated[Caller, needs("configuration", "read")]
-    ) -> Response:
-        return await frame.show(request, caller, Page("admin.html"), admin_pages.entrance)
-
-    @router.get("/admin/settings")
-    async def settings(
-        request: Request, caller: Annotated[Caller, needs("configuration", "read")]
-    ) -> Response:
-        page = Page("admin_settings.html", "configuration")
-        return await frame.show(request, caller, page, configuration_pages.settings)
-
-    @router.get("/admin/exchange")
-    async def exchange(
-        request: Request, caller: Annotated[Caller, needs("configuration", "read")]
-    ) -> Response:
-        return await frame.show(request, caller, Page("admin_exchange.html"), configuration_pages.exchange)
-
-    @router.get("/admin/users")
-    async def users(request: Request, caller: Annotated[Caller, needs("user", "read")]) -> Response:
-        return await frame.show(request, caller, Page("admin_users.html"), people_pages.users)
-
-    @router.get("/admin/permissions")
-    async def permissions(
-        request: Request, caller: Annotated[Caller, needs("user", "read")], role: Role = ""
-    ) -> Response:
-        build: Build = lambda each, viewer: people_pages.permissions(each, viewer, role)  # noqa: E731
-        return await frame.show(request, caller, Page("admin_permissions.html"), build)
-
-    @router.get("/admin/devices")
-    async def devices(request: Request, caller: Annotated[Caller, needs("device", "read")]) -> Response:
-        def build(connection: Connection, viewer: Viewer) -> dict[str, Any]:
-            return people_pages.list_devices(connection, viewer, mes.clock.now())
-
-        return await frame.show(request, caller, Page("admin_devices.html"), build)
-
-    @router.get("/admin/audit")
-    async def audit(request: Request, caller: Annotated[Caller, needs("audit", "read")]) -> Response:
-        query = dict(request.query_params)
-        build: Build = lambda each, viewer: record_pages.audit(each, viewer, query)  # noqa: E731
-        return await frame.show(request, caller, Page("admin_audit.html"), build)
-
-    for kind in Kind:
-        _add_kind(router, frame, mes, kind)
-    return router
-
-
-def _add_kind(router: APIRouter, frame: Frame, mes: Mes, kind: Kind) -> None:
-    resource = RESOURCES.get(kind, "configuration")
-
-    @router.get(f"/admin{path_of(kind)}")
-    async def rows(request: Request, caller: Annotated[Caller, needs(resource, "read")]) -> Response:
-        def build(connection: Connection, viewer: Viewer) -> dict[str, Any]:
-            zone = mes.calendar_in(connection).zone
-            return configuration_pages.list_kind(connection, viewer, kind, zone)
-
-        return await frame.show(request, caller, Page("admin_kind.html", "configuration"), build)
-
-
-def _too_many() -> Problem:
-    return Problem(
-        "TOO_MANY_VIEWERS",
-        Words("Too many pages are open", "열린 페이지가 너무 많습니다"),
-        Words("This instance serves no more live pages", "이 인스턴스의 실시간 페이지 수를 초과했습니다"),
-        Words("Close some of them", "일부 페이지를 닫으세요"),
-    )
+_TOO_MANY = Problem(
+    "TOO_MANY_VIEWERS",
+    Words("Too many pages are open", "열린 페이지가 너무 많습니다"),
+    Words("This instance serves no more live pages", "이 인스턴스의 실시간 페이지 수를 초과했습니다"),
+    Words("Close some of them", "일부 페이지를 닫으세요"),
+)

@@ -12,12 +12,13 @@ from andon_mes.access.people.model import Account
 from andon_mes.access.rights import check_revoke
 from andon_mes.configuration import store as configuration
 from andon_mes.dashboard.actions import Action, Field, choice, text
+from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.store.engine import Connection
 
 
-def users(connection: Connection, viewer: Viewer) -> dict[str, Any]:
+def users(connection: Connection, viewer: Viewer, _asked: Asked) -> dict[str, Any]:
     """Everybody, those who are not let in as well."""
     return {
         "users": [(each, _user_verbs(viewer, each)) for each in people.list_all(connection)],
@@ -38,8 +39,9 @@ def users(connection: Connection, viewer: Viewer) -> dict[str, Any]:
     }
 
 
-def permissions(connection: Connection, viewer: Viewer, role: str) -> dict[str, Any]:
+def permissions(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
     """The permission table of one role, each cell with what changes it."""
+    role = asked.text("role")
     chosen = Role(role) if role in set(Role) else Role.OPERATOR
     held = {cell for name, cell in table.list_permissions(connection) if name == chosen}
     return {
@@ -59,8 +61,9 @@ def permissions(connection: Connection, viewer: Viewer, role: str) -> dict[str, 
     }
 
 
-def list_devices(connection: Connection, viewer: Viewer, now: datetime) -> dict[str, Any]:
+def list_devices(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
     """Every device, those that were revoked as well."""
+    now = asked.mes.clock.now()
     processes = [("", viewer.say("any"))]
     processes += [(each["code"], each["code"]) for each in configuration.list_processes(connection)]
     roles = _roles(viewer, tuple(each for each in Role if each is not Role.ADMIN))

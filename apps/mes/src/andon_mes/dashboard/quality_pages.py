@@ -7,6 +7,7 @@ from andon_mes.contested import store as contested
 from andon_mes.contested.store import ContestedFilter
 from andon_mes.dashboard import charts, store
 from andon_mes.dashboard.actions import Action, Field, choice, reason, signature, text
+from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.defects import decide
 from andon_mes.defects import store as defects
@@ -22,20 +23,19 @@ _PAGE = 25
 _MOST = 50
 
 
-def overview(connection: Connection, viewer: Viewer, query: dict[str, str]) -> dict[str, Any]:
+def overview(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
     """The defects of a status (unless one is chosen, those that are live), reworks, contested reports."""
-    status = query.get("status", "")
+    status, page = asked.text("status"), asked.page()
     statuses = (DefectStatus(status),) if status in set(DefectStatus) else tuple(sorted(LIVE))
-    page = int(query.get("page", "1")) if query.get("page", "1").isdecimal() else 1
     chosen = DefectFilter(statuses=statuses if status != "all" else ())
-    found, total = defects.list_page(connection, chosen, page=max(page, 1), page_size=_PAGE)
+    found, total = defects.list_page(connection, chosen, page=page, page_size=_PAGE)
     open_reworks, _ = reworks.list_page(
         connection, ReworkFilter(status=ReworkStatus.OPEN), page=1, page_size=_MOST
     )
     waiting, _ = contested.list_page(connection, ContestedFilter(resolved=False), page=1, page_size=_MOST)
     return {
         "defects": found,
-        "page": max(page, 1),
+        "page": page,
         "page_size": _PAGE,
         "total": total,
         "query": urlencode({"status": status}) if status else "",
@@ -48,14 +48,14 @@ def overview(connection: Connection, viewer: Viewer, query: dict[str, str]) -> d
     }
 
 
-def one(connection: Connection, viewer: Viewer, defect_id: int) -> dict[str, Any]:
+def one(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
     """A defect. Raises: NotFound when there is none with this id."""
-    defect = defects.get(connection, defect_id)
+    defect = defects.get(connection, asked.number("defect"))
     signed = standing(defect)
     return {
         "defect": defect,
         "codes": store.names_of_defects(connection),
-        "history": defects.list_history(connection, defect_id),
+        "history": defects.list_history(connection, defect.id),
         "standing": signed.value if signed else None,
         "verbs": _verbs(connection, viewer, defect),
     }

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from andon_mes.dashboard.actions import Action, reason
+from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.recalls import store
 from andon_mes.recalls.model import Outcome, Target, Unit, require_open
@@ -14,10 +15,10 @@ _PAGE = 25
 _MOST_SHOWN = 500
 
 
-def overview(connection: Connection, viewer: Viewer, query: dict[str, str]) -> dict[str, Any]:
+def overview(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
     """What contains the component that is asked for, and the newest recalls."""
-    number = query.get("number", "").strip()[:100]
-    kind = "component_serial" if query.get("kind") == "component_serial" else "component_lot"
+    number = asked.text("number")
+    kind = "component_serial" if asked.text("kind") == "component_serial" else "component_lot"
     units: list[Unit] = []
     if number:
         target = Target(**{kind: number})
@@ -35,9 +36,9 @@ def overview(connection: Connection, viewer: Viewer, query: dict[str, str]) -> d
     }
 
 
-def one(connection: Connection, viewer: Viewer, number: str) -> dict[str, Any]:
+def one(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
     """A recall with the units that it found. Raises: NotFound when there is none with this number."""
-    recall = store.get(connection, number)
+    recall = store.get(connection, asked.path["number"])
     end = Action(
         "end",
         viewer.say("recall.end"),

@@ -5,12 +5,11 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-from andon_mes.api.context import Mes
 from andon_mes.api.report_bodies import PeriodQuery
 from andon_mes.api.reports import dates_of
+from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
-from andon_mes.exports import controller
-from andon_mes.exports.controller import Asked
+from andon_mes.exports import controller as exports
 from andon_mes.exports.model import Form, Language, Row, Table
 from andon_mes.exports.tables import GROUPS
 from andon_mes.numbers.calendar import Calendar
@@ -18,26 +17,25 @@ from andon_mes.store.engine import Connection
 
 _PREVIEW = 100
 _USUAL = ("day", "process")
-REPORTS: dict[str, Callable[[Connection, Calendar, Asked], tuple[Table, Iterator[Row]]]] = {
-    "production": controller.production,
-    "quality": controller.quality,
-    "defects": controller.defects,
-    "cycle-times": controller.cycle_times,
-    "attempts": controller.attempts,
-    "oee": controller.oee_of_equipment,
+REPORTS: dict[str, Callable[[Connection, Calendar, exports.Asked], tuple[Table, Iterator[Row]]]] = {
+    "production": exports.production,
+    "quality": exports.quality,
+    "defects": exports.defects,
+    "cycle-times": exports.cycle_times,
+    "attempts": exports.attempts,
+    "oee": exports.oee_of_equipment,
 }
 
 
-def overview(
-    connection: Connection, viewer: Viewer, mes: Mes, asked: PeriodQuery, wanted: tuple[str, list[str]]
-) -> dict[str, Any]:
+def overview(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
     """The first rows of the report that is wanted, grouped as wanted where it knows groups."""
-    calendar, now = mes.calendar_in(connection), mes.clock.now()
-    first, last = dates_of(asked, calendar, now)
-    name = wanted[0] if wanted[0] in REPORTS else "production"
-    by = tuple(each for each in GROUPS if each in wanted[1]) or _USUAL
+    calendar, now = asked.mes.calendar_in(connection), asked.mes.clock.now()
+    period = asked.read(PeriodQuery, without=frozenset({"report", "by"}))
+    first, last = dates_of(period, calendar, now)
+    name = asked.text("report") if asked.text("report") in REPORTS else "production"
+    by = tuple(each for each in GROUPS if each in asked.by) or _USUAL
     language = Language(viewer.language)
-    of = Asked(first=first, last=last, now=now, language=language, by=by)
+    of = exports.Asked(first=first, last=last, now=now, language=language, by=by)
     table, rows = REPORTS[name](connection, calendar, of)
     shown = list(islice(rows, _PREVIEW + 1))
     query = [("from", first.isoformat()), ("to", last.isoformat()), ("lang", viewer.language)]

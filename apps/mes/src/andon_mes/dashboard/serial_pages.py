@@ -4,10 +4,10 @@ import contextlib
 from typing import Any
 from urllib.parse import quote
 
-from andon_mes.api.context import Mes
 from andon_mes.configuration import store as configuration
 from andon_mes.dashboard import store
 from andon_mes.dashboard.actions import Action, print_labels, reason
+from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.genealogy import store as genealogy
 from andon_mes.genealogy.certificate import certificate
@@ -39,9 +39,9 @@ def find(connection: Connection, scanned: str) -> str:
     raise NotFound(problem_of(Refusal.SERIAL_UNKNOWN, {"serial": scanned}))
 
 
-def one(connection: Connection, viewer: Viewer, number: str, mes: Mes) -> dict[str, Any]:
+def one(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
     """A serial's birth certificate. Raises: NotFound when there is none with this number."""
-    serial = serials.get(connection, number)
+    mes, serial = asked.mes, serials.get(connection, asked.path["number"])
     record = genealogy.get_record(connection, serial.serial_number)
     issued = Issued(mes.release, mes.clock.now(), mes.plant_code, mes.calendar_in(connection).zone.key)
     processes = configuration.list_processes(connection)

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from andon_mes.api.context import Mes
 from andon_mes.api.spc_documents import ChartQuery
 from andon_mes.api.spc_views import chart_view, shift_chart_view
 from andon_mes.dashboard import charts
 from andon_mes.dashboard.actions import Action, Field, reason
+from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.signals import store as signals
 from andon_mes.signals.model import HoldAction, Signal, require_change, require_unacknowledged
 from andon_mes.signals.store import Held, SignalFilter
 from andon_mes.spc import controller
 from andon_mes.spc.model import RULE_SETS
-from andon_mes.spc.reading import Asked
+from andon_mes.spc.reading import Asked as Part
 from andon_mes.spc.shifts import count_shifts, ended_shifts, study_shifts
 from andon_mes.store.engine import Connection
 
@@ -21,7 +21,7 @@ _SIGNALS = 50
 _SHIFTS = 25
 
 
-def overview(connection: Connection, viewer: Viewer) -> dict[str, Any]:
+def overview(connection: Connection, viewer: Viewer, _asked: Asked) -> dict[str, Any]:
     """Every chart with its open signals, the newest signals, and which processes are held."""
     found, total = signals.list_page(connection, SignalFilter(is_open=True), page=1, page_size=_SIGNALS)
     return {
@@ -32,9 +32,10 @@ def overview(connection: Connection, viewer: Viewer) -> dict[str, Any]:
     }
 
 
-def one(connection: Connection, viewer: Viewer, process: str, name: str, asked: ChartQuery) -> dict[str, Any]:
+def one(connection: Connection, viewer: Viewer, said: Asked) -> dict[str, Any]:
     """The chart of a characteristic. Raises: NotFound when there is none."""
-    part = Asked(last=asked.last, rules=RULE_SETS[asked.rules] if asked.rules else None)
+    asked, process, name = said.read(ChartQuery), said.path["process"], said.path["name"]
+    part = Part(last=asked.last, rules=RULE_SETS[asked.rules] if asked.rules else None)
     charted = controller.get_charted(connection, process, name)
     known, models = controller.get_stream(connection, charted, asked.product_model)
     shown = None if known is None else controller.show(known, part)
@@ -53,8 +54,9 @@ def one(connection: Connection, viewer: Viewer, process: str, name: str, asked: 
     }
 
 
-def of_process(connection: Connection, _viewer: Viewer, process: str, mes: Mes) -> dict[str, Any]:
+def of_process(connection: Connection, _viewer: Viewer, asked: Asked) -> dict[str, Any]:
     """The p chart of a process: first attempts that failed, by shift. Raises: NotFound."""
+    process, mes = asked.path["process"], asked.mes
     held = controller.get_held(connection, process)
     shifts = ended_shifts(mes.calendar_in(connection), mes.clock.now(), _SHIFTS)
     judged = study_shifts(count_shifts(connection, held.id, shifts), RULE_SETS["default"])

@@ -21,6 +21,7 @@ _MOST_REQUESTS = 20_000
 _MOST_FAULTS = 200
 _BATCH = 2_000
 _FORGOTTEN_AT_ONCE = 5_000
+_MOST_REFRESHED = 5_000
 _SEEN_EVERY = timedelta(minutes=1)
 
 
@@ -35,9 +36,12 @@ class Journal:
         self._faults: dict[tuple[str, str], Fault] = {}
         self._dropped = 0
         self._seen: dict[str, datetime] = {}
+        self._refreshed: dict[tuple[str | None, str], datetime] = {}
 
-    def note(self, request: Request) -> None:
-        """A request was answered."""
+    def note(self, request: Request, *, is_refresh: bool = False) -> None:
+        """A request was answered. Where an open page asks by itself (`is_refresh`), one a minute is kept."""
+        if is_refresh and self._was_refreshed(request):
+            return
         if len(self._requests) >= _MOST_REQUESTS:
             self._dropped += 1
             return
@@ -77,6 +81,16 @@ class Journal:
         before = self._clock.now() - self._keep_for
         while await self._database.write(lambda each: store.forget(each, before, _FORGOTTEN_AT_ONCE)):
             pass
+
+    def _was_refreshed(self, request: Request) -> bool:
+        key = request.user, request.resource
+        at = self._refreshed.get(key)
+        if at is not None and request.timestamp - at < _SEEN_EVERY:
+            return True
+        if len(self._refreshed) >= _MOST_REFRESHED:
+            self._refreshed.clear()
+        self._refreshed[key] = request.timestamp
+        return False
 
     def _newly_seen(self, requests: list[Request]) -> dict[str, datetime]:
         """When each device asked last, for those of whom that was not written within a minute."""
