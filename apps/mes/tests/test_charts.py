@@ -125,9 +125,9 @@ async def test_what_a_kill_interrupts_is_done_again(database, watch):
     assert len(await rows(database, spc_signals)) == 1
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
-    values=st.lists(st.sampled_from([*STABLE, OUT, 30.0, 46.5, None]), min_size=30, max_size=80),
+    values=st.lists(st.sampled_from([*STABLE, OUT, 30.0, 46.5, None]), min_size=30, max_size=60),
     cuts=st.lists(st.integers(0, 80), max_size=4),
 )
 async def test_when_the_loop_looks_changes_neither_points_nor_signals(

@@ -108,3 +108,49 @@ def test_every_signature_stands_until_something_of_it_changes(reason, descriptio
     signed = replace(known, signature=sign(known, replace(KIM, reason=reason), NOW))
     assert standing(signed) is SignatureStanding.VALID
     assert standing(replace(signed, description=description + ".")) is SignatureStanding.UNSIGNED
+
+
+CONCEDING = {"action": "disposition", "disposition": "USE_AS_IS", "reason": "the customer agreed"}
+
+
+async def test_only_quality_signs_and_only_with_their_own_password(plant, database_path):
+    password = "coffee under grey rain"  # pragma: allowlist secret
+    _, [serial] = await plant.released_lot(1)
+    where = f"/api/v1/defects/{await failed_at(plant, serial, 'SPRING', 'D001')}"
+    kim = await plant.user("kim", "quality")
+    signed = {**CONCEDING, "signature": {"password": password, "meaning": "responsible"}}
+    for other in (await plant.user("boss", "admin"), plant.acting("quality")):
+        refused = await other.patch(where, signed)
+        assert (refused.status_code, refused.json()["code"]) == (403, "SIGNATURE_ROLE")
+    wrong = await kim.patch(
+        where, {**CONCEDING, "signature": {"password": "no", "meaning": "approved"}}
+    )  # pragma: allowlist secret
+    assert (wrong.status_code, wrong.json()["code"]) == (403, "SIGNATURE_REFUSED")
+    assert (await kim.patch(where, CONCEDING)).json()["code"] == "SIGNATURE_REQUIRED"
+    assert (await plant.serial(serial))["status"] == "HOLD"
+    done = (await kim.patch(where, signed)).json()["data"]
+    assert (done["signature"]["user"], done["signature"]["meaning"]) == ("kim", "responsible")
+    assert (done["dispositioned_by"], done["signature"]["standing"]) == ("kim", "valid")
+    assert password.encode() not in database_path.read_bytes()
+    assert password not in str(done)
+
+
+async def test_a_rework_past_the_limit_is_granted_by_who_may_change_defects(plant):
+    _, [serial] = await plant.released_lot(1)
+    defect = await failed_at(plant, serial, "SPRING", "D001")
+    body = {"serial_number": serial, "process_code": "SPRING", "defect_code": "D001", "reason": "once more"}
+    refused = await plant.acting("operator").post("/api/v1/reworks", body)
+    assert (refused.status_code, refused.json()["code"]) == (403, "GRANT_REFUSED")
+    granted = (await plant.acting("quality").post("/api/v1/reworks", body)).json()["data"]
+    assert (granted["is_granted"], granted["status"]) == (True, "OPEN")
+    assert (await plant.fail(serial, "SPRING", "D001")).json()["data"]["serial_status"] == "HOLD"
+    assert (await plant.get(f"/api/v1/defects/{defect}")).json()["data"]["status"] == "CLOSED"
+
+
+async def test_a_grant_lets_the_serial_pass_and_go_on(plant):
+    _, [serial] = await plant.released_lot(1)
+    defect = await failed_at(plant, serial, "SPRING", "D001")
+    body = {"action": "disposition", "disposition": "REWORK", "reason": "new spring"}
+    await plant.acting("quality").patch(f"/api/v1/defects/{defect}", body)
+    assert (await plant.pass_process(serial, "SPRING")).json()["data"]["attempt"] == 4
+    assert (await plant.get(f"/api/v1/defects/{defect}")).json()["data"]["status"] == "VERIFIED"

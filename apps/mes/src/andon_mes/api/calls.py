@@ -47,7 +47,7 @@ async def raise_call(
     change = Change(body.operator_id or caller.actor.name, body.timestamp or asked.asked_at, body.message)
 
     def work(connection: Connection) -> Answer:
-        new = _new(connection, body)
+        new = _new(connection, body, body.process_code or caller.process)
         call_id, is_new = store.raise_call(connection, new, change)
         shown = call_view(store.get(connection, call_id), asked.asked_at)
         return data_answer(201 if is_new else 200, shown)
@@ -127,17 +127,15 @@ def call_view(call: Call, now: datetime) -> dict[str, Any]:
     return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in row.items()}
 
 
-def _new(connection: Connection, body: NewCallBody) -> NewCall:
+def _new(connection: Connection, body: NewCallBody, process: str | None) -> NewCall:
     process_id = None
-    if body.process_code is not None:
-        process_id = store.find_process_id(connection, body.process_code)
+    if process is not None:
+        process_id = store.find_process_id(connection, process)
         if process_id is None:
             raise invalid(
                 "process_code",
-                body.process_code,
-                Words(
-                    f"There is no process {body.process_code!r}", f"공정 {body.process_code!r}이(가) 없습니다"
-                ),
+                process,
+                Words(f"There is no process {process!r}", f"공정 {process!r}이(가) 없습니다"),
                 Words("Use a code of GET processes", "GET processes의 공정 코드를 사용하세요"),
                 code="PROCESS_UNKNOWN",
             )

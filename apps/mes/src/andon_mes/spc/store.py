@@ -82,6 +82,8 @@ class Baseline:
     set_at: datetime | None = None
 
 
+_NEAR = 200
+
 _CHARTED = (
     sa.select(
         characteristics.c.id,
@@ -261,14 +263,22 @@ def find_span(
     since: datetime | None,
     until: datetime | None,
 ) -> tuple[int, int] | None:
-    """The first and last ordinal of what was measured from `since`, inclusive, to `until`, exclusive."""
-    query = sa.select(sa.func.min(spc_points.c.ordinal), sa.func.max(spc_points.c.ordinal)).where(*_OF_STREAM)
-    if since is not None:
-        query = query.where(spc_points.c.measured_at >= since)
-    if until is not None:
-        query = query.where(spc_points.c.measured_at < until)
-    first, last = connection.execute(query, {"id": charted.id, "model_id": model_id}).one()
-    return None if first is None else (first, last)
+    """The first and last ordinal of what was measured from `since`, inclusive, to `until`, exclusive.
+
+    They are looked for among the `_NEAR` points at each end: those between cannot be further out, unless
+    more than so many arrived late at once.
+    """
+    within = list(_OF_STREAM)
+    within += [] if since is None else [spc_points.c.measured_at >= since]
+    within += [] if until is None else [spc_points.c.measured_at < until]
+    at, asked = spc_points.c.measured_at, {"id": charted.id, "model_id": model_id}
+    ends = [
+        connection.execute(
+            sa.select(spc_points.c.ordinal).where(*within).order_by(order).limit(_NEAR), asked
+        ).scalars().all()
+        for order in (at, at.desc())
+    ]  # fmt: skip
+    return (min(ends[0]), max(ends[1])) if ends[0] else None
 
 
 def find_baseline(connection: sa.Connection, charted: Charted, model_id: int) -> Baseline | None:
