@@ -172,7 +172,7 @@ def _found_view(units: Sequence[Unit]) -> dict[str, Any]:
     return {
         "affected": len(units),
         **{name: counted[outcome] for name, outcome in _COUNTED.items()},
-        "units": [dict(zip(_COLUMNS, _cells(each), strict=True)) for each in units],
+        "units": [_unit_view(each) for each in units],
     }
 
 
@@ -191,15 +191,22 @@ def _recall_view(found: Recall) -> dict[str, Any]:
     }
 
 
-def _cells(unit: Unit) -> tuple[str | None, ...]:
-    shipped = unit.shipped_at.isoformat() if unit.shipped_at else None
-    return unit.serial_number, unit.lot_number, unit.found_status, unit.status, unit.outcome, shipped
+def _unit_view(unit: Unit) -> dict[str, str | None]:
+    number, lot_number, found_status, status, outcome, shipped_at = unit
+    return {
+        "serial_number": number,
+        "lot_number": lot_number,
+        "found_status": found_status,
+        "status": status,
+        "outcome": outcome,
+        "shipped_at": shipped_at.isoformat() if shipped_at else None,
+    }
 
 
 def _csv(units: Sequence[Unit], name: str) -> Response:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
-    writer.writerows([cell or "" for cell in _cells(each)] for each in units)
+    writer.writerows([cell or "" for cell in _unit_view(each).values()] for each in units)
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)

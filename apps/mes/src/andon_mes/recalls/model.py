@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from andon_mes.kernel.errors import Conflict, Problem, Words
 from andon_mes.serials.model import SerialStatus
@@ -45,15 +45,17 @@ class Recall:
     end_reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A serial that contains what is recalled, at any depth: where it was when it was found, and is now."""
+class Unit(NamedTuple):
+    """A serial that contains what is recalled, at any depth: where it was when it was found, and is now.
+
+    A tuple, as there are ten thousand of them. `outcome` is an Outcome.
+    """
 
     serial_number: str
     lot_number: str
     found_status: str
     status: str
-    outcome: Outcome
+    outcome: str
     shipped_at: datetime | None
 
 

@@ -230,10 +230,7 @@ def _named(target: Target) -> dict[str, Any]:
 
 
 def _units(rows: Iterable[Any]) -> list[Unit]:
-    return [
-        Unit(number, lot_number, found_status, status, Outcome(outcome), shipped_at)
-        for number, lot_number, found_status, status, outcome, shipped_at in rows
-    ]
+    return [Unit._make(row) for row in rows]
 
 
 def _recall(row: sa.Row[Any]) -> Recall:
