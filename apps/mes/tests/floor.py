@@ -189,7 +189,7 @@ def _check_order(rows):
     for row in rows:
         tries = [each.attempt for each in rows if each.code == row.code]
         assert tries == list(range(1, len(tries) + 1)), "attempts are numbered"
-        assert row.attempt <= 3 or row.is_offline, "three attempts at most"
+        assert row.attempt <= 3 or row.is_offline, ("three attempts at most", rows)
         if row.violation is None:
             for earlier in ROUTE[: ROUTE.index(row.code)]:
                 assert any(
@@ -244,8 +244,8 @@ def _check_history(connection, floor, known):
         if row.entity_type == "lot" or row.changed_by in {None, "Kim"}:
             continue
         is_from_offline = (row.reason or "").startswith("OFFLINE")
-        assert is_from_offline or row.old_status != "HOLD", "a held serial moved"
-        assert is_from_offline or lot in OPEN_LOTS, "a serial of a held lot moved"
+        assert is_from_offline or row.old_status != "HOLD", ("a held serial moved", row)
+        assert is_from_offline or lot in OPEN_LOTS, ("a serial of a held lot moved", lot, row)
     for serial in known:
         assert last["serial", serial.id] == serial.status
 

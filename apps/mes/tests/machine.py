@@ -52,7 +52,7 @@ class Part:
             lot in OPEN_LOTS
             and self.status in {"CREATED", "WAITING", "REWORK"}
             and self.next() == process
-            and (self.tries[process] < 3 or self.status == "REWORK")
+            and self.tries[process] < 3
             and is_fit(process, who)
         )
 

@@ -253,3 +253,55 @@ async def test_no_body_makes_the_mes_fail(plant, path, change):
         path, content=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
     )
     assert answer.status_code < 500, (body, answer.text)
+
+
+BATCHES = [
+    "/api/v1/process/start-batch",
+    "/api/v1/process/complete-batch",
+    "/api/v1/lots/create-batch",
+    "/api/v1/serials/change-batch",
+]
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    path=st.sampled_from([*BATCHES, "/api/v1/process/validate", "/api/v1/serials/lookup"]),
+    items=anything | st.lists(anything, max_size=3),
+    change=st.dictionaries(
+        st.sampled_from(
+            [
+                "serial_number",
+                "idempotency_key",
+                "action",
+                "reason",
+                "target_quantity",
+                "is_offline",
+                "station",
+                "application_version",
+                "configuration_hash",
+                "units",
+                "operator_id",
+            ]
+        ),
+        anything,
+        max_size=3,
+    ),
+)
+async def test_no_batch_and_no_question_makes_the_mes_fail(plant, path, items, change):
+    import json
+
+    item = {"is_pass": True, "is_offline": True, **plant.body("FN-KR-251110D-001-0001", "SPRING"), **change}
+    body = {"process_code": "SPRING", "units": items, "serial_numbers": items, **change}
+    if path in BATCHES:
+        body = {"items": [item, *items] if isinstance(items, list) else items}
+    answer = await plant.client.post(
+        path, content=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code < 500, (body, answer.text)
+    for each in answer.json().get("data", {}).get("results", []):
+        assert each["status"] < 500, (body, each)

@@ -106,7 +106,11 @@ STARTS = [
     ),
     (
         "a fourth attempt that quality granted",
-        a_situation(SPRING=[FAIL, FAIL, FAIL], serial=SerialStatus.REWORK),
+        a_situation(
+            SPRING=[FAIL, FAIL, FAIL],
+            serial=SerialStatus.REWORK,
+            known={"granted": frozenset({"SPRING"})},
+        ),
         "SPRING",
         Begin(4),
     ),
@@ -307,7 +311,7 @@ def may_start(seen, process):
         and OPEN not in [each.status for each in seen.attempts]
         and PASS not in here
         and (process == "SPRING" or PASS in earlier)
-        and (len(here) < 3 or seen.serial is SerialStatus.REWORK)
+        and len(here) < 3
     )
 
 

@@ -11,6 +11,7 @@ from andon_mes.offline.decide import (
     decide_offline_start,
     decide_standing,
     place_of,
+    worse,
 )
 from andon_mes.offline.model import Record, RecordClosed, Settle, Standing
 from andon_mes.processes.model import Attempt, AttemptStatus, Report, Same, Situation
@@ -114,6 +115,20 @@ def test_what_was_missing_arrives_later_and_lifts_the_hold():
     second = an_attempt(2, "LMA", PASS, 5, 8, violation="ATTEMPT_OPEN_ELSEWHERE")
     came = standing(seen(**HELD), first, second, new=1, is_held_offline=True)
     assert came == Standing(SerialStatus.WAITING, None, "PACK", explained=(2,))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (None, None, None),
+        ("LOT_HOLD", None, "LOT_HOLD"),
+        (None, "LOT_HOLD", "LOT_HOLD"),
+        ("ATTEMPT_OPEN_ELSEWHERE", "LOT_HOLD", "LOT_HOLD"),
+        ("LOT_HOLD", "ATTEMPT_OPEN_ELSEWHERE", "LOT_HOLD"),
+    ],
+)
+def test_of_two_violations_the_one_that_is_not_forgiven_stays(first, second, expected):
+    assert worse(first, second) == expected
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from andon_mes.access.tokens import Tokens
 from andon_mes.api import problems, routes
 from andon_mes.api.context import Mes
 from andon_mes.api.journal import entry, is_refresh
+from andon_mes.api.load import Admitted
 from andon_mes.api.origin import SECURE, Proxies
 from andon_mes.api.size import Bounded
 from andon_mes.audit.controller import Sealing
@@ -73,7 +74,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> "Application":
     problems.install(app)
     routes.install(app, mes)
     feed = pages.install(app, mes)
-    return Application(Bounded(app, settings.most_body_bytes), mes, feed)
+    admitted = Admitted(app, settings.most_requests_at_once)
+    return Application(Bounded(admitted, settings.most_body_bytes), mes, feed)
 
 
 def secret_file(settings: Settings) -> Path | None:

@@ -68,6 +68,11 @@ class Settings(BaseSettings):
         pattern="^(FULL|NORMAL)$",
         description="FULL: an answered event survives a power cut. NORMAL: the last moments may be lost.",
     )
+    most_requests_at_once: int = Field(
+        default=100,
+        ge=1,
+        description="Requests of the API under way at once. Past it the answer is 503, retryable.",
+    )
     most_body_bytes: int = Field(
         default=1_048_576,
         ge=1024,

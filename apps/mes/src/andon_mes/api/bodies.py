@@ -159,3 +159,24 @@ class ValidateBody(_Workplace):
     process_code: Code
     operator_id: Name | None = None
     units: Annotated[list[UnitBody], Field(min_length=1, max_length=100)]
+
+
+class BatchBody(Body):
+    """Up to 100 events. Each is a document as it would be sent alone, with its own `idempotency_key`.
+
+    Without a key the content of the event is its key, as it is when it is sent alone.
+    """
+
+    items: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100)]
+
+
+class SerialInBatchBody(SerialChangeBody):
+    """An item of POST serials/change-batch."""
+
+    serial_number: Number
+
+
+class LookupBody(Body):
+    """POST serials/lookup."""
+
+    serial_numbers: Annotated[list[Number], Field(min_length=1, max_length=100)]

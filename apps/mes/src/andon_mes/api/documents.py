@@ -219,6 +219,27 @@ class SafePointShown(_Document):
     reason_ko: str
 
 
+class ItemDone(_Document):
+    """What came of one item: the status and the document that it would have been answered alone.
+
+    `code` is that of a problem, null when there was none. 503 may be sent again as it is.
+    """
+
+    index: int
+    status: int
+    code: str | None
+    is_replayed: bool
+    body: dict[str, Any]
+
+
+class BatchDone(_Document):
+    """What came of each item, in their order. Items do not depend on each other."""
+
+    succeeded: int
+    failed: int
+    results: list[ItemDone]
+
+
 class Alive(_Document):
     """The process answers."""
 

@@ -57,15 +57,8 @@ async def create_lot(
     mes: ThisMes, caller: Annotated[Caller, needs("lot", "create")], body: NewLotBody, request: Request
 ) -> Response:
     """Make a lot in DRAFT."""
-    created_by = caller.signs(body.created_by, "created_by")
     asked, _ = await question_of(request, mes, "lots")
-
-    def work(connection: Connection) -> Answer:
-        new = _new_lot(mes, mes.calendar_in(connection), body, created_by)
-        lot = lots.create(connection, new, asked.asked_at)
-        return _data(201, lot_view(lot, lots.quantities(connection, lot.id)))
-
-    return await _write(mes, caller, request, asked, work)
+    return await _write(mes, caller, request, asked, lot_creation(mes, caller, body, asked))
 
 
 @router.get("/lots", response_model=Data[LotPage], responses=READS)
@@ -154,7 +147,7 @@ async def get_serial(
     mes: ThisMes, _caller: Annotated[Caller, needs("serial", "read")], serial_number: str
 ) -> Response:
     """A serial: its state, its attempts, the history of its states."""
-    return reply(await mes.database.read(lambda each: _serial(each, serial_number)))
+    return reply(await mes.database.read(lambda each: shown_serial(each, serial_number)))
 
 
 @router.patch("/serials/{serial_number}", response_model=Data[SerialWithHistory], responses=WRITES)
@@ -166,15 +159,40 @@ async def change_serial(
     request: Request,
 ) -> Response:
     """Hold a serial, release it to where it was, scrap it, or ship it."""
-    _require_reason(body.action in serial_rules.NEEDS_REASON, body.reason)
     asked, _ = await question_of(request, mes, f"change serials/{serial_number}")
+    return await _write(mes, caller, request, asked, serial_change(caller, serial_number, body, asked))
+
+
+def lot_creation(mes: Mes, caller: Caller, body: NewLotBody, asked: Question) -> Work[Answer]:
+    """The unit of work that makes a lot.
+
+    Raises: Forbidden when the caller signs for somebody else.
+    """
+    created_by = caller.signs(body.created_by, "created_by")
+
+    def work(connection: Connection) -> Answer:
+        new = _new_lot(mes, mes.calendar_in(connection), body, created_by)
+        lot = lots.create(connection, new, asked.asked_at)
+        return _data(201, lot_view(lot, lots.quantities(connection, lot.id)))
+
+    return work
+
+
+def serial_change(
+    caller: Caller, serial_number: str, body: SerialChangeBody, asked: Question
+) -> Work[Answer]:
+    """The unit of work that does a person's action with a serial.
+
+    Raises: InvalidInput when its reason is missing; Forbidden when the caller signs for somebody else.
+    """
+    _require_reason(body.action in serial_rules.NEEDS_REASON, body.reason)
     change = Change(caller.signs(body.changed_by, "changed_by"), asked.asked_at, body.reason)
 
     def work(connection: Connection) -> Answer:
         serial_life.change_status(connection, serial_number, body.action, change)
-        return _serial(connection, serial_number)
+        return shown_serial(connection, serial_number)
 
-    return await _write(mes, caller, request, asked, work)
+    return work
 
 
 async def _write(mes: Mes, caller: Caller, request: Request, asked: Question, work: Work[Answer]) -> Response:
@@ -204,7 +222,8 @@ def _new_lot(mes: Mes, calendar: Calendar, body: NewLotBody, created_by: str) ->
     )
 
 
-def _serial(connection: Connection, number: str) -> Answer:
+def shown_serial(connection: Connection, number: str) -> Answer:
+    """A serial with its history, as it is answered."""
     serial = serials.get(connection, number)
     shown = serial_view(serial)
     shown["lot_number"] = lots.get_by_id(connection, serial.lot_id).lot_number

@@ -1,6 +1,7 @@
 """Errors as problem details (RFC 9457). The one place that turns an exception into an HTTP answer."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -91,19 +92,24 @@ async def _malformed(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     first = error.errors()[0]
-    kind, about = first["type"], first.get("ctx", {})
-    if kind == "json_invalid":
+    if first["type"] == "json_invalid":
         return answer(_unreadable(), 422)
-    field = ".".join(str(part) for part in first["loc"][1:]) or "body"
-    value = shown(None if kind == "missing" else first.get("input"))
+    return answer(problem_of_field(first, first["loc"][1:]), 422)
+
+
+def problem_of_field(error: Mapping[str, Any], path: Sequence[object]) -> Problem:
+    """What pydantic says of the field at `path`, as a problem: the field, its value, what to do."""
+    kind, about = error["type"], error.get("ctx", {})
+    field = ".".join(str(part) for part in path) or "body"
+    value = shown(None if kind == "missing" else error.get("input"))
     said = Words(f"{field} is {value!r}", f"{field} 값: {value!r}")
-    fix = Words(f"Correct it: {first['msg']}", f"값을 수정하세요: {_in_korean(kind, about)}")
+    fix = Words(f"Correct it: {error['msg']}", f"값을 수정하세요: {_in_korean(kind, about)}")
     if kind == "extra_forbidden":
         fix = Words(
             "Leave it out or correct its name; what only a station knows goes into process_specific_data",
             "항목을 빼거나 이름을 고치세요. 설비 고유의 값은 process_specific_data에 넣으세요",
         )
-    return answer(invalid(field, value, said, fix, code=_CODES.get(kind, "INVALID_INPUT")).problem, 422)
+    return invalid(field, value, said, fix, code=_CODES.get(kind, "INVALID_INPUT")).problem
 
 
 def _in_korean(kind: str, about: dict[str, Any]) -> str:

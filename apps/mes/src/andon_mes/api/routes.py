@@ -10,6 +10,7 @@ from andon_mes.api import (
     administration,
     audit,
     auth,
+    batches,
     calls,
     certificates,
     components,
@@ -56,6 +57,7 @@ def endpoints() -> list[BaseRoute]:
         each
         for router in (
             scans.router,
+            batches.router,
             lots.router,
             components.router,
             defects.router,

@@ -12,7 +12,7 @@ from andon_mes.api.access import Caller, needs
 from andon_mes.api.bodies import CompleteBody, StartBody, UnitBody, ValidateBody
 from andon_mes.api.context import Mes, ThisMes, question_of, reply
 from andon_mes.api.documents import READS, WRITES, Completed, Data, Started, Validated
-from andon_mes.idempotency.store import Answer, once
+from andon_mes.idempotency.store import Answer, Question, once
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.offline import controller as offline
 from andon_mes.processes import controller, store, validation
@@ -31,17 +31,7 @@ async def start(
     mes: ThisMes, caller: Annotated[Caller, needs("process", "create")], body: StartBody, request: Request
 ) -> Response:
     """Begin work on a serial; 409 with a code when the interlock refuses."""
-    asked, content = await question_of(request, mes, "start")
-    _require_checksum(body.is_keyed, body.checksum)
-    event = _start(body, caller)
-    serving = mes.serving()
-
-    def work(connection: Connection) -> Answer:
-        if event.is_offline:
-            return once(connection, asked, lambda: offline.start(connection, event, content, serving))
-        return once(connection, asked, lambda: controller.start(connection, event, serving))
-
-    answer = await mes.database.write(work, caller.actor, alone=False)
+    answer = await apply_start(mes, caller, body, await question_of(request, mes, "start"))
     return _counted(mes, answer)
 
 
@@ -50,17 +40,8 @@ async def complete(
     mes: ThisMes, caller: Annotated[Caller, needs("process", "create")], body: CompleteBody, request: Request
 ) -> Response:
     """Say how work on a serial ended; the answer says whether it passed its limits too."""
-    asked, content = await question_of(request, mes, "complete")
-    _require_checksum(body.is_keyed, body.checksum)
-    digest = _digest(content)
-    serving = mes.serving()
-
-    def work(connection: Connection) -> Answer:
-        event = _completion(connection, body, caller, digest)
-        apply = offline.complete if event.is_offline else controller.complete
-        return once(connection, asked, lambda: apply(connection, event, content, serving))
-
-    return _counted(mes, await mes.database.write(work, caller.actor, alone=False))
+    answer = await apply_completion(mes, caller, body, await question_of(request, mes, "complete"))
+    return _counted(mes, answer)
 
 
 @router.post("/validate", response_model=Data[Validated], responses=READS)
@@ -80,6 +61,46 @@ async def validate(
     is_passed = all(each["result"] == validation.PASSED for each in units)
     result = validation.PASSED if is_passed else validation.FAILED
     return JSONResponse({"data": {"process_code": body.process_code, "result": result, "units": units}})
+
+
+async def apply_start(
+    mes: Mes, caller: Caller, body: StartBody, sent: tuple[Question, dict[str, Any]]
+) -> Answer:
+    """Answer a start once under its key. `sent` is what is asked, and the content as it arrived.
+
+    Raises: InvalidInput when a typed number has no check characters.
+    """
+    asked, content = sent
+    _require_checksum(body.is_keyed, body.checksum)
+    event = _start(body, caller)
+    serving = mes.serving()
+
+    def work(connection: Connection) -> Answer:
+        if event.is_offline:
+            return once(connection, asked, lambda: offline.start(connection, event, content, serving))
+        return once(connection, asked, lambda: controller.start(connection, event, serving))
+
+    return await mes.database.write(work, caller.actor, alone=False)
+
+
+async def apply_completion(
+    mes: Mes, caller: Caller, body: CompleteBody, sent: tuple[Question, dict[str, Any]]
+) -> Answer:
+    """Answer a completion once under its key; see `apply_start`.
+
+    Raises: InvalidInput when it is not clear which attempt ended, or a value of it cannot be used.
+    """
+    asked, content = sent
+    _require_checksum(body.is_keyed, body.checksum)
+    digest = _digest(content)
+    serving = mes.serving()
+
+    def work(connection: Connection) -> Answer:
+        event = _completion(connection, body, caller, digest)
+        apply = offline.complete if event.is_offline else controller.complete
+        return once(connection, asked, lambda: apply(connection, event, content, serving))
+
+    return await mes.database.write(work, caller.actor, alone=False)
 
 
 def _asked(body: ValidateBody, caller: Caller, unit: UnitBody, now: datetime) -> Asked:
@@ -171,8 +192,13 @@ def _require_checksum(is_keyed: bool, checksum: str | None) -> None:
         )
 
 
-def _counted(mes: Mes, answer: Answer) -> Response:
+def count(mes: Mes, answer: Answer) -> None:
+    """Count what was answered to a station, and why it was refused; a repeated answer counts once."""
     mes.served.scans += not answer.is_replayed
     if answer.status_code == 409 and not answer.is_replayed:
         mes.served.refusals[json.loads(answer.body)["code"]] += 1
+
+
+def _counted(mes: Mes, answer: Answer) -> Response:
+    count(mes, answer)
     return reply(answer)

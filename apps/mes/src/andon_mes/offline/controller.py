@@ -18,6 +18,7 @@ from andon_mes.offline.decide import (
     decide_offline_completion,
     decide_offline_start,
     decide_standing,
+    worse,
 )
 from andon_mes.offline.model import (
     OFFLINE_ROUTE_EXPLAINED,
@@ -126,8 +127,9 @@ def _apply(
         attempts.keep_contested(connection, event, prepared.code, content, serving=serving)
         case, prepared = replace(case, violation=case.violation or prepared), None
     attempt = _attempt_of(connection, case.subject, event, decision, serving)
-    if attempt.violation is not None:  # its start has met it before
-        first = Refuse(Refusal(attempt.violation), {"process": attempt.process})
+    code = worse(attempt.violation, _code(case.violation))
+    if code is not None and code == attempt.violation:  # its start has met it before
+        first = Refuse(Refusal(code), {"process": attempt.process})
         case = replace(case, violation=_problem(first, case.subject))
     if prepared is not None:
         components.book(connection, prepared, Booked(event.operator_id, event.at, attempt.id))
@@ -192,7 +194,7 @@ def _close(
     if behind_hold(seen).serial in OVER:
         outcome = replace(outcome, opens_rework=False)
     write_closed(connection, case.subject, event, Closing(attempt, result, outcome), serving.now)
-    code = attempt.violation or _code(case.violation)
+    code = _code(case.violation)
     attempts.mark_offline(connection, attempt.id, code)
     closed = replace(
         attempt,

@@ -32,6 +32,7 @@ GONE = frozenset({SerialStatus.SHIPPED, SerialStatus.SCRAPPED})
 """A serial of one of these stays what it is; what arrives is evidence."""
 
 _FORGIVABLE = frozenset({Refusal.ROUTE_PREVIOUS_NOT_PASSED.value, Refusal.ATTEMPT_OPEN_ELSEWHERE.value})
+_NONE_FOR_WHAT_WAITS = KEPT | {Refusal.START_MISSING}
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -64,12 +65,18 @@ def decide_offline_completion(
     violation = decision if isinstance(decision, Refuse) else None
     waiting = _waiting(seen, report)
     if waiting is not None:
-        return Settle(waiting, None if violation is None or violation.code in KEPT else violation)
+        is_none = violation is None or violation.code in _NONE_FOR_WHAT_WAITS
+        return Settle(waiting, None if is_none else violation)
     if isinstance(decision, BeginAndClose):
         return RecordClosed(decision.number)
     if decision.code in KEPT:
         return decision
     return RecordClosed(count(seen, report.process) + 1, decision)
+
+
+def worse(first: str | None, second: str | None) -> str | None:
+    """Of two violations of an attempt, at its start and its end, the one that is not forgiven so easily."""
+    return first if second is None or (first is not None and second in _FORGIVABLE) else second
 
 
 def decide_standing(
@@ -114,6 +121,7 @@ def place_of(seen: Situation) -> tuple[SerialStatus, str | None]:
     ]
     if ended and ended[-1] is AttemptStatus.FAIL:
         is_over = count(seen, place.at_process) >= MOST_ATTEMPTS or seen.reworks > MOST_REWORKS
+        is_over = is_over and place.at_process not in seen.granted
         return (SerialStatus.DEFECTIVE if is_over else SerialStatus.REWORK), place.at_process
     return (SerialStatus.WAITING if seen.attempts else SerialStatus.CREATED), place.at_process
 

@@ -164,10 +164,10 @@ def _refused_by_route(seen: Situation, process: str) -> Refuse | None:
         if each.status is AttemptStatus.IN_PROGRESS:
             where = f"{each.process} ({each.equipment_id})" if each.equipment_id else each.process
             return Refuse(Refusal.ATTEMPT_OPEN_ELSEWHERE, {"where": where})
-    refused = _refused_by_order(seen, process)
-    if refused is not None or seen.serial is SerialStatus.REWORK:
-        return refused  # who is in rework was let into it, by the rule or by quality
-    return _limit(seen, process) if count(seen, process) >= MOST_ATTEMPTS else None
+    if (refused := _refused_by_order(seen, process)) is not None:
+        return refused
+    is_over = count(seen, process) >= MOST_ATTEMPTS and process not in seen.granted
+    return _limit(seen, process) if is_over else None
 
 
 def _refused_by_order(seen: Situation, process: str) -> Refuse | None:

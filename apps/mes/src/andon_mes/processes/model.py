@@ -146,7 +146,8 @@ class Situation:
     """All that a decision may look at. Nothing in it is asked from anywhere else.
 
     `route` is the codes of the product's processes in their order, `optional` those that may be left out,
-    `accepted` those whose failed part quality lets go on as it is. `held` gives the reason for which nothing
+    `accepted` those whose failed part quality lets go on as it is, `granted` those that quality lets repeat
+    past the limits. `held` gives the reason for which nothing
     starts at a process, `missing` the required components that are not in the serial. Without a `workplace`
     nothing is asked of who and what works.
     """
@@ -159,6 +160,7 @@ class Situation:
     reworks: int
     optional: frozenset[str] = frozenset()
     accepted: frozenset[str] = frozenset()
+    granted: frozenset[str] = frozenset()
     held: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
     workplace: Workplace | None = None

@@ -81,6 +81,15 @@ _SUBJECT_LOCKED = _SUBJECT.with_for_update(of=serials)
 _REWORKS = (
     sa.select(sa.func.count()).where(reworks.c.serial_id == sa.bindparam("serial_id")).scalar_subquery()
 )
+_GRANTED = (
+    sa.select(sa.func.max(reworks.c.original_process_id))
+    .where(
+        reworks.c.serial_id == sa.bindparam("serial_id"),
+        reworks.c.is_granted,
+        reworks.c.is_completed.is_(False),
+    )
+    .scalar_subquery()
+)
 # Every process, with the attempts of the serial at it: a plant has few, and it is one statement less.
 _PROCESSES = (
     sa.select(
@@ -101,6 +110,7 @@ _PROCESSES = (
         process_data.c.completion_digest,
         process_data.c.violation,
         _REWORKS.label("reworks"),
+        _GRANTED.label("granted"),
     )
     .outerjoin(
         process_data,
@@ -203,6 +213,7 @@ def find_subject(connection: sa.Connection, asked: Asked, *, locks: bool = True)
         reworks=rows[0].reworks if rows else 0,
         optional=optional,
         accepted=_accepted(connection, row.id, attempts),
+        granted=frozenset(code for code, each in by_code.items() if each.process_id == each.granted),
         held={code: each.held_reason for code, each in by_code.items() if each.held_reason},
         missing=_missing(connection, row.id, row.bom),
         workplace=_workplace(asked, row, by_code.get(asked.process), codes),
