@@ -68,7 +68,7 @@ async def export(
     "/import",
     response_model=Data[PlanShown],
     responses=WRITES,
-    openapi_extra={"requestBody": {"required": True, "content": _FILES}},
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": _FILE}}},
 )
 async def import_file(
     mes: ThisMes,
@@ -76,7 +76,7 @@ async def import_file(
     asked: Annotated[ImportQuery, Query()],
     request: Request,
 ) -> Response:
-    """Take a file, all of it or nothing. `dry_run` shows what that would change, row by row."""
+    """Take a file, all of it or nothing; which form it has is seen in its bytes. `dry_run` shows what that would change, row by row."""
     content = await request.body()
     said = {"sha256": hashlib.sha256(content).hexdigest(), "dry_run": asked.dry_run}
     asking = question("import", said, request.headers.get("Idempotency-Key"), mes.clock.now())
