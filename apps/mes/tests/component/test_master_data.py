@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from andon_mes.configuration.exchange import Form, Taking, give, take
+from andon_mes.configuration.exchange import Form, give, parse, take
 from andon_mes.configuration.store import By
 from andon_mes.demo_data.controller import Doing, Wanted, happenings, set_up
 from andon_mes.store.engine import open_database
@@ -45,9 +45,12 @@ async def test_the_demonstrated_plant_runs_and_its_files_come_back_as_the_same_b
     for at in range(0, len(events), 200):
         await database.write(lambda each, at=at: doing.do(each, events[at : at + 200]))
     assert doing.refused == {}
-    taking = Taking(By("Kim", NOON), calendar, is_dry=False)
+
+    def take_back(connection, content):
+        return take(connection, parse(connection, content, calendar), By("Kim", NOON), is_dry=False)
+
     for form in Form:
         content = await database.read(lambda each, form=form: give(each, form))
-        assert await database.write(lambda each, content=content: take(each, content, taking)) == []
+        assert await database.write(lambda each, content=content: take_back(each, content)) == []
         assert await database.read(lambda each, form=form: give(each, form)) == content
     database.close()

@@ -11,7 +11,7 @@ from andon_mes.api.context import ThisMes
 from andon_mes.api.documents import READS, WRITES, Data
 from andon_mes.api.fields import Body, Document
 from andon_mes.api.once import data_answer, write_once
-from andon_mes.configuration.exchange import MEDIA_TYPES, Form, Taking, give, step_view, take
+from andon_mes.configuration.exchange import MEDIA_TYPES, Form, give, parse, step_view, take
 from andon_mes.configuration.plan import Action
 from andon_mes.configuration.store import By
 from andon_mes.idempotency.store import Answer, question
@@ -76,14 +76,15 @@ async def import_file(
     asked: Annotated[ImportQuery, Query()],
     request: Request,
 ) -> Response:
-    """Take a file, all of it or nothing; which form it has is seen in its bytes. `dry_run` shows what that would change, row by row."""
+    """Take a file of either form, all of it or nothing. `dry_run` shows what would change, row by row."""
     content = await request.body()
     said = {"sha256": hashlib.sha256(content).hexdigest(), "dry_run": asked.dry_run}
     asking = question("import", said, request.headers.get("Idempotency-Key"), mes.clock.now())
-    taking = Taking(By(caller.actor.name, asking.asked_at), mes.default_calendar, asked.dry_run)
+    by = By(caller.actor.name, asking.asked_at)
+    parsed = await mes.database.read(lambda each: parse(each, content, mes.default_calendar))
 
     def work(connection: Connection) -> Answer:
-        steps = take(connection, content, taking)
+        steps = take(connection, parsed, by, is_dry=asked.dry_run)
         return data_answer(
             200, {"is_applied": not asked.dry_run, "steps": [step_view(each) for each in steps]}
         )

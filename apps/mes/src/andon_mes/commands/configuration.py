@@ -49,16 +49,13 @@ def install(cli: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     ) -> None:
         """Make the plant's configuration what the file says: all of it or nothing, and nothing is deleted."""
-        from andon_mes.configuration.exchange import Taking, step_view, take
+        from andon_mes.configuration.exchange import parse, step_view, take
         from andon_mes.configuration.store import By
 
         content = _content(file)
         calendar = _default_calendar(settings())
-        steps = write(
-            lambda each, author, clock: take(
-                each, content, Taking(By(author, clock.now()), calendar, dry_run)
-            )
-        )
+        parsed = write(lambda each, _author, _clock: parse(each, content, calendar))
+        steps = write(lambda each, author, clock: take(each, parsed, By(author, clock.now()), is_dry=dry_run))
         plan = {"is_applied": not dry_run, "steps": [step_view(each) for each in steps]}
         shown(plan, _plan(steps, is_dry=dry_run), as_json=as_json)
 

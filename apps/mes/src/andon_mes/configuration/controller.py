@@ -27,6 +27,11 @@ from andon_mes.kernel.errors import (
 )
 from andon_mes.store.engine import Connection
 
+_PEOPLE = (Kind.OPERATORS, Kind.QUALIFICATIONS)
+_BESIDE = {Kind.OPERATORS: (Kind.OPERATORS,), Kind.QUALIFICATIONS: (Kind.PROCESSES, *_PEOPLE)}
+_OTHERS = tuple(kind for kind in Kind if kind not in _PEOPLE)
+"""What a change of a kind must be seen beside. Of people there are many, and no other kind asks for them."""
+
 
 def get(connection: Connection, kind: Kind, key: Key) -> Row:
     """The row of `key`. Raises: NotFound."""
@@ -45,7 +50,7 @@ def create(connection: Connection, kind: Kind, raw: Mapping[str, Any], by: By) -
     row, found = read_row(shape, raw)
     _refuse(found)
     store.lock(connection)
-    before = store.load(connection)
+    before = store.load(connection, _BESIDE.get(kind, _OTHERS))
     key = shape.key_of(row)
     if key in before.of(kind):
         raise _taken(kind, key)
@@ -65,7 +70,7 @@ def amend(
     change, found = read_change(shape, raw)
     _refuse(found)
     store.lock(connection)
-    before = store.load(connection)
+    before = store.load(connection, _BESIDE.get(kind, _OTHERS))
     had = before.of(kind).get(key)
     if had is None:
         raise _unknown(kind, key)
@@ -100,7 +105,7 @@ def put_setting(connection: Connection, name: str, document: Any, expected: str 
     Raises: InvalidInput; PreconditionMissing; ChangedMeanwhile.
     """
     store.lock(connection)
-    before = store.load(connection)
+    before = store.load(connection, ())
     had = before.settings.get(name)
     if had is not None or expected is not None:
         require_unchanged(etag(had), expected)

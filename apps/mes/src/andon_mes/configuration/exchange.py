@@ -1,12 +1,13 @@
 """The configuration out of the MES as a file, and a file into it; both forms."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from andon_mes.configuration import controller, store, toml_file
-from andon_mes.configuration.files import Source, plant_in
-from andon_mes.configuration.model import key_text
+from andon_mes.configuration.files import plant_in
+from andon_mes.configuration.model import Finding, Plant, key_text
 from andon_mes.configuration.plan import Step, plain
 from andon_mes.configuration.store import By
 from andon_mes.numbers.calendar import Calendar
@@ -28,12 +29,11 @@ _ARCHIVE = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)
-class Taking:
-    """How a file is taken: by whom, and whether only its plan is wanted. `calendar` zones a sheet's dates."""
+class Parsed:
+    """What a file says, and where in it something stands."""
 
-    by: By
-    calendar: Calendar
-    is_dry: bool
+    plant: Plant
+    where: Callable[[Finding], str]
 
 
 def give(connection: Connection, form: Form) -> bytes:
@@ -46,22 +46,27 @@ def give(connection: Connection, form: Form) -> bytes:
     return workbook.render(plant)
 
 
-def take(connection: Connection, content: bytes, taking: Taking) -> list[Step]:
+def parse(connection: Connection, content: bytes, default: Calendar) -> Parsed:
+    """What the file says, in whichever form it is. Slow for a large one: not in the writer's transaction.
+
+    `default` is the plant's calendar until it has its own: it zones the dates of a sheet.
+    Raises: InvalidInput with all that is wrong, each with its place.
+    """
+    if not content.startswith(_ARCHIVE):
+        source = toml_file.read(content)
+    else:
+        from andon_mes.configuration import workbook_reading  # here: it loads what serving does not need
+
+        source = workbook_reading.read(content, store.get_calendar(connection, default).zone)
+    return Parsed(plant_in(source), source.where)
+
+
+def take(connection: Connection, parsed: Parsed, by: By, *, is_dry: bool) -> list[Step]:
     """Make the plant what the file says, all of it or nothing; the steps of it.
 
     Raises: InvalidInput with every finding in its place.
     """
-    source = read(content, store.get_calendar(connection, taking.calendar))
-    return controller.take(connection, plant_in(source), taking.by, is_dry=taking.is_dry, where=source.where)
-
-
-def read(content: bytes, calendar: Calendar) -> Source:
-    """The file as a document, in whichever form it is. Raises: InvalidInput."""
-    if not content.startswith(_ARCHIVE):
-        return toml_file.read(content)
-    from andon_mes.configuration import workbook_reading
-
-    return workbook_reading.read(content, calendar.zone)
+    return controller.take(connection, parsed.plant, by, is_dry=is_dry, where=parsed.where)
 
 
 def step_view(step: Step) -> dict[str, Any]:

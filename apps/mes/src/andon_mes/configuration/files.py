@@ -15,7 +15,7 @@ from andon_mes.configuration.shapes import SHAPES
 from andon_mes.kernel.errors import InvalidInput, Words, invalid, shown
 
 FORMAT = 1
-MOST_ROWS = 10_000
+MOST_ROWS = 50_000
 """Rows of a kind."""
 
 _OTHER_KEYS = ("format", "settings")

@@ -47,12 +47,13 @@ def route_of(plant: Plant, model: Row) -> list[str]:
 
 
 def _references(plant: Plant) -> Iterator[Finding]:
+    codes: dict[Kind | None, set[str | None]] = {kind: {key[0] for key in plant.of(kind)} for kind in Kind}
+    codes[None] = set(plant.logins)
     for shape in SHAPES.values():
         for key, row in plant.of(shape.kind).items():
             for field, value, to in _references_of(shape, row):
-                known = plant.logins if to is None else {each[0] for each in plant.of(to)}
-                if value not in known:
-                    yield _unknown(shape, key, field, value, _listed(known))
+                if value not in codes[to]:
+                    yield _unknown(shape, key, field, value, _listed(codes[to]))
                 elif to is not None and row.get("is_active", False) and not _is_active(plant, to, value):
                     yield _out_of_use(shape, key, field, value)
 

@@ -75,9 +75,9 @@ def lock(connection: sa.Connection) -> None:
     counters.next_value(connection, _LOCK)
 
 
-def load(connection: sa.Connection) -> Plant:
-    """All of the configuration, as this transaction sees it."""
-    rows = {kind: {SHAPES[kind].key_of(row): row for row in list_rows(connection, kind)} for kind in Kind}
+def load(connection: sa.Connection, kinds: Iterable[Kind] = Kind) -> Plant:
+    """The configuration as this transaction sees it: all of it, or what is of `kinds`."""
+    rows = {kind: {SHAPES[kind].key_of(row): row for row in list_rows(connection, kind)} for kind in kinds}
     settings = {row.name: row.document for row in connection.execute(_SETTINGS)}
     return Plant(rows, settings, frozenset(connection.scalars(_LOGINS)))
 

@@ -11,7 +11,7 @@ from andon_mes.configuration.files import FORMAT, Source, pruned, unreadable
 from andon_mes.configuration.model import Document, Field, Group, Kind, Plant, Row, Shape, Table
 from andon_mes.configuration.shapes import SHAPES
 
-MOST_BYTES = 4 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
 _LONGEST_LINE = 200_000
 _NAMES = (
     *("zone", "shifts", "working_days", "holidays", "extra_working_days"),

@@ -12,8 +12,8 @@ from typing import Any
 from andon_mes.configuration.files import MOST_ROWS, unreadable
 from andon_mes.kernel.errors import InvalidInput
 
-MOST_BYTES = 4 * 1024 * 1024
-_MOST_UNPACKED = 32 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
+_MOST_UNPACKED = 64 * 1024 * 1024
 _MOST_PARTS = 300
 _MOST_COLUMNS = 100
 _HEAD_ROWS = 2
