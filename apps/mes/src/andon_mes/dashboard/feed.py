@@ -57,6 +57,8 @@ class Feed:
         self._looking: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_ending = False
+        self.revision = 0
+        """Rises with every change that was seen: what was made before shows something older."""
 
     @property
     def is_full(self) -> bool:
@@ -104,12 +106,13 @@ class Feed:
         while self._viewers and not self._is_ending:
             with contextlib.suppress(Unavailable):  # the next look sees what this one could not
                 seen = await self._database.read(self._marks)
-                if known is not None:
-                    self._tell({name for name, mark in seen.items() if known.get(name) != mark})
+                # Nobody looked before the first look, so anything may have changed since the page was made.
+                self._tell({name for name, mark in seen.items() if known is None or known.get(name) != mark})
                 known = seen
             await asyncio.sleep(self._interval.total_seconds())
 
     def _tell(self, topics: set[str]) -> None:
+        self.revision += bool(topics)
         if topics or self._is_ending:
             for viewer in self._viewers:
                 viewer.tell(topics)

@@ -1,7 +1,7 @@
 """What all pages share: the frame around them, language, theme, short-lived caching and error pages.
 
-The living part of a page is made once a second at most for all viewers with the same role and language; the
-frame, which names the person, is made for each.
+The living part of a page is made for all viewers with the same role and language, at most once a second and
+after every change that the feed sees; the frame, which names the person, is made for each.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from andon_mes.api.access import Caller
 from andon_mes.api.context import Mes
 from andon_mes.dashboard import assets, people_pages, words
 from andon_mes.dashboard import format as shown
+from andon_mes.dashboard.feed import Feed
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.kernel.errors import MesError
 from andon_mes.store.engine import Connection
@@ -60,6 +61,7 @@ Build = Callable[[Connection, Viewer], dict[str, Any]]
 @dataclass(frozen=True, slots=True)
 class _Made:
     at: float
+    revision: int
     html: str
     tag: str
 
@@ -67,8 +69,9 @@ class _Made:
 class Frame:
     """Renders pages of one instance."""
 
-    def __init__(self, mes: Mes) -> None:
+    def __init__(self, mes: Mes, feed: Feed) -> None:
         self._mes = mes
+        self._feed = feed
         self._zone = mes.default_calendar.zone  # as the page before saw it, where a page reads nothing
         self._cache: dict[tuple[str, ...], _Made] = {}
         self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
@@ -126,16 +129,17 @@ class Frame:
     ) -> _Made:
         """What was made for this key a moment ago, or now; `is_fresh` is asked by whoever just changed it."""
         async with self._locks.setdefault(key, asyncio.Lock()):
-            now = self._mes.clock.monotonic()
+            now, revision = self._mes.clock.monotonic(), self._feed.revision
             found = self._cache.get(key)
-            if found and not is_fresh and now - found.at < _FRESH_S:
+            is_known = found is not None and found.revision == revision and now - found.at < _FRESH_S
+            if found is not None and is_known and not is_fresh:
                 return found
             try:
                 html = await make()
                 if len(self._cache) >= _MOST_CACHED:
                     self._cache.clear()
                     self._locks.clear()
-                made = _Made(now, html, f'"{hashlib.sha256(html.encode()).hexdigest()[:16]}"')
+                made = _Made(now, revision, html, f'"{hashlib.sha256(html.encode()).hexdigest()[:16]}"')
                 self._cache[key] = made
                 return made
             finally:

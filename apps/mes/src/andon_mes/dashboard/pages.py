@@ -94,7 +94,8 @@ PAGES = (
 
 def install(app: FastAPI, mes: Mes) -> Feed:
     """Serve the pages from `app`, which has the API already. The feed is to be ended with the instance."""
-    frame, feed = Frame(mes), Feed(mes.database, mes.clock, store.marks)
+    feed = Feed(mes.database, mes.clock, store.marks)
+    frame = Frame(mes, feed)
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     _add_entrance(router, frame, mes)
     _add_stream(router, feed, mes)

@@ -75,7 +75,7 @@
   // A sign-in is renewed by the page that meets its end first; a token that is used twice would end it.
   async function renew() {
     const at = Number(localStorage.getItem("mes-renewed") || 0);
-    if (Date.now() - at < 20000) { await new Promise((done) => setTimeout(done, 1500)); return true; }
+    if (Date.now() - at < 20000) { await new Promise((done) => setTimeout(done, 1500)); return "perhaps"; }
     localStorage.setItem("mes-renewed", String(Date.now()));
     const answer = await fetch("/api/v1/auth/refresh", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
     return answer.ok;
@@ -265,6 +265,7 @@
   function say(text) { const at = $("#said"); at.textContent = text; at.hidden = !text; if (text) setTimeout(() => { if (at.textContent === text) at.hidden = true; }, 6000); }
   async function signOut() {
     await request({ url: "/api/v1/auth/logout", key: key(), isEntry: true }, {}).catch(() => null);
+    localStorage.removeItem("mes-signed-in");
     location.href = "/login";
   }
   async function login(form) {
@@ -276,11 +277,19 @@
       delete values.again;
     }
     const { ok, said } = await request({ url: "/api/v1/auth/login", key: key(), isEntry: true }, values);
-    if (ok) { location.replace(form.dataset.next); return; }
+    if (ok) { localStorage.setItem("mes-signed-in", "1"); location.replace(form.dataset.next); return; }
     if (said.code === "PASSWORD_CHANGE_REQUIRED" && fresh.disabled) { fresh.hidden = fresh.disabled = false; problem(form, ""); form.elements.new_password.focus(); return; }
     problem(form, words(said));
     if (fresh.disabled) { form.elements.password.value = ""; form.elements.password.focus(); }
   }
+  async function comeBack(form) { // whose session is only too old need not type a password again
+    if (!localStorage.getItem("mes-signed-in")) return;
+    localStorage.removeItem("mes-signed-in");
+    const renewed = await renew();
+    if (renewed === true) localStorage.setItem("mes-signed-in", "1");
+    if (renewed) location.replace(form.dataset.next);
+  }
+  if ($("#login")) comeBack($("#login"));
   if (act) $("form", act).addEventListener("submit", (event) => { event.preventDefault(); locked(act, () => perform(act.task)); });
   if (act) act.addEventListener("close", () => $("#act-fields").replaceChildren()); // no password stays in a closed dialog
   if (result) result.addEventListener("close", () => { $("#result-text").value = ""; });
