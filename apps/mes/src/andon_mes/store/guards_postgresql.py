@@ -43,11 +43,12 @@ DECLARE
                                 'outside the application: ' || session_user), 100);
     ip text := left(nullif(current_setting('andon_mes.ip', true), ''), 45);
     agent text := left(nullif(current_setting('andon_mes.agent', true), ''), 200);
+    place bigint := andon_mes_place();
 BEGIN
     INSERT INTO audit_log (table_name, record_id, action, old_data, new_data, changed_by, changed_at,
                            ip_address, user_agent, transaction)
     SELECT tg_table_name, n.id::text, tg_op, to_jsonb(o), to_jsonb(n), actor, clock_timestamp(), ip, agent,
-           andon_mes_place()
+           place
     FROM old_rows o JOIN new_rows n ON n.id = o.id WHERE o IS DISTINCT FROM n;
     RETURN NULL;
 END $$
