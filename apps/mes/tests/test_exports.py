@@ -153,6 +153,9 @@ def test_long_text_on_paper_is_broken_and_not_cut_off():
 @pytest.mark.parametrize("text", [each for each in NASTY if each[:1] in set("=+-@\t＝")])
 def test_no_spreadsheet_runs_what_a_station_wrote(text):
     assert harmless(text) == f"'{text}"
+    content = made([(text, 1, 1.0, 1.0, DAY, NOW)], Form.CSV).decode("utf-8-sig")
+    _, [cell, *_] = csv.reader(io.StringIO(content, newline=""))
+    assert cell == f"'{text}"
     book = openpyxl.load_workbook(io.BytesIO(made([(text, 1, 1.0, 1.0, DAY, NOW)], Form.XLSX)))
     assert book.worksheets[0]["A2"].data_type == "s"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from andon_mes.defects.model import LIVE
 from andon_mes.lots.model import OPEN, RUNNING, LotStatus
 from andon_mes.lots.store import COUNTED_AS
 from andon_mes.reports.model import Counts, Quantities, route_of
@@ -38,7 +39,6 @@ from andon_mes.store.schema import (
     serials,
 )
 
-_OPEN_DEFECTS = ("OPEN", "CONTAINED", "DISPOSITIONED", "VERIFIED")
 _FINISHED = (SerialStatus.COMPLETED, SerialStatus.SHIPPED)
 _OPEN_LOTS = sorted(OPEN)
 
@@ -122,7 +122,7 @@ _HELD_SERIALS = sa.select(sa.func.count()).where(serials.c.status == SerialStatu
 _OPEN_CALLS = sa.select(
     sa.func.count(), sa.func.count(sa.case((calls.c.acknowledged_at.is_(None), 1)))
 ).where(calls.c.resolved_at.is_(None))
-_OPEN_DEFECT_COUNT = sa.select(sa.func.count()).where(defects.c.status.in_(_OPEN_DEFECTS))
+_OPEN_DEFECT_COUNT = sa.select(sa.func.count()).where(defects.c.status.in_(sorted(LIVE)))
 _OPEN_REWORKS = sa.select(sa.func.count()).where(reworks.c.is_completed.is_(False))
 # The condition is written out: a partial index serves only a statement that says the same.
 _IS_OPEN = sa.text("process_data.status = 'IN_PROGRESS'")
