@@ -155,7 +155,12 @@ def serving(url: str) -> Iterator[tuple[int, psutil.Process]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "andon_mes", "serve", "--port", str(port)]
-    environment = {**os.environ, "ANDON_MES_DATABASE": url, "ANDON_MES_LOG_LEVEL": "WARNING"}
+    environment = {
+        **os.environ,
+        "ANDON_MES_DATABASE": url,
+        "ANDON_MES_LOG_LEVEL": "WARNING",
+        "ANDON_MES_SECRET_FILE": f"{tempfile.gettempdir()}/andon-bench-{os.getpid()}.secret",
+    }
     with subprocess.Popen(command, env=environment) as process:
         try:
             deadline = time.monotonic() + 30

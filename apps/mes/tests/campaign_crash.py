@@ -1,86 +1,67 @@
-"""kill -9 under load: `python -m pytest tests/campaign_crash.py`; ANDON_MES_CRASHES is how often (20).
+"""Faults under load: `python -m pytest -c pyproject.toml apps/mes/tests/campaign_crash.py` from the root.
 
-Stations keep asking with the same key until they are answered. Afterwards each event is there exactly once.
+ANDON_MES_CRASHES is how many of each kind (20): kill -9 of the instance, a killed PostgreSQL, every
+connection cut, a full disk (as root), with and without a clock that jumps by hours. Stations keep asking
+with the same key until they are answered. Afterwards each event is there exactly once.
 """
 
-import asyncio
+import contextlib
+import os
 import random
-import sqlite3
+import shutil
 import sys
-from os import environ
 from pathlib import Path
 
-import httpx
+import pytest
+from andon_mes.store.engine import is_postgresql
+from andon_mes.store.migrate import migrate
 
 sys.path.insert(0, str(Path(__file__).parent))
-from test_process import free_port, until_ready
+from faults import Line, cut, endure, fill, open_folder, own_server, require_exactly_once, small_disk
 
-CRASHES = int(environ.get("ANDON_MES_CRASHES", "20"))
-STATIONS = 8
+CRASHES = int(os.environ.get("ANDON_MES_CRASHES", "20"))
 
 
-async def test_no_event_is_lost_or_doubled_by_kill_9(database_path, credentials):
-    port, chance = free_port(), random.Random(CRASHES)
-    over = asyncio.Event()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, template, enrol):
+    """A database on a small disk of its own: its path or URL, the disk, and the server if it has one."""
+    with contextlib.ExitStack() as stack:
+        disk = stack.enter_context(open_folder()) / "disk"
+        disk.mkdir()
+        if os.geteuid() == 0:
+            stack.enter_context(small_disk(disk, 60 if request.param == "sqlite" else 400))
+            disk.chmod(0o755)
+        if request.param == "sqlite":
+            yield str(shutil.copy(template, disk / "mes.db")), disk, None
+            return
+        server = stack.enter_context(own_server(request.getfixturevalue("postgres"), disk))
+        url = stack.enter_context(server.fresh_database())
+        migrate(url)
+        enrol(url)
+        yield url, disk, server
 
-    async def serve():
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "andon_mes", "serve", "--port", str(port)),
-            env={**environ, "ANDON_MES_DATABASE": str(database_path)},
-            stdout=asyncio.subprocess.DEVNULL,
-        )
 
-    async def insist(client, path, body, key):
-        while True:
-            try:
-                answer = await client.post(path, json=body, headers={"Idempotency-Key": key})
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)
-                continue
-            assert answer.status_code < 500
-            return answer.json()["data"]
+@pytest.mark.timeout(36000)
+@pytest.mark.parametrize("jumps", [False, True], ids=["", "clock jumps"])
+async def test_no_event_is_lost_or_doubled(place, credentials, jumps, tmp_path):
+    database, disk, server = place
+    line = Line(database, credentials["line_lead"], tmp_path / "secret", random.Random(CRASHES), jumps=jumps)
 
-    async def station(name):
-        """Make a lot of one serial, start it, complete it; count what was answered."""
-        done = 0
-        headers = {"Authorization": f"Bearer {credentials['line_lead']}"}
-        address = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=address, timeout=5, headers=headers) as client:
-            while not over.is_set():
-                key = f"{name}-{done}"
-                lot = await insist(client, "/api/v1/lots", {"target_quantity": 1}, f"{key}-lot")
-                made = await insist(
-                    client, f"/api/v1/lots/{lot['id']}/serials/generate", {"quantity": 1}, f"{key}-serial"
-                )
-                with sqlite3.connect(database_path, timeout=10) as connection:
-                    connection.execute("update lots set status = 'RELEASED' where id = ?", (lot["id"],))
-                who = {
-                    "serial_number": made["serials"][0]["serial_number"],
-                    "process_code": "SPRING",
-                    "operator_id": name,
-                    "timestamp": "2025-11-10T12:00:00+09:00",
-                }
-                await insist(client, "/api/v1/process/start", who, f"{key}-start")
-                await insist(client, "/api/v1/process/complete", {**who, "is_pass": True}, f"{key}-complete")
-                done += 1
-        return done
+    async def restart():
+        with contextlib.suppress(RuntimeError):  # it may have ended by itself on the full disk
+            server.stop()
+        server.start()
 
-    process = await serve()
-    stations = [asyncio.create_task(station(f"S{number}")) for number in range(STATIONS)]
-    for _ in range(CRASHES):
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-            await until_ready(client, process)
-        await asyncio.sleep(chance.uniform(0.0, 0.5))
-        process.kill()
-        await process.wait()
-        process = await serve()
-    over.set()
-    done = sum(await asyncio.gather(*stations))
-    process.terminate()
-    assert await process.wait() == 0
-    with sqlite3.connect(database_path) as connection:
-        rows = connection.execute("select count(*), max(completion_seq) from process_data").fetchone()
-        lots = connection.execute("select count(*), max(sequence) from lots").fetchone()
-        open_rows = connection.execute("select count(*) from process_data where is_pass is null").fetchone()
-    assert done > CRASHES
-    assert (rows, lots, open_rows) == ((done, done), (done, done), (0,))
+    async def full():
+        await fill(disk)
+        if server is not None:
+            await restart()
+
+    faults = [line.kill]
+    if is_postgresql(database):
+        faults += [restart, lambda: cut(database)]
+    if os.geteuid() == 0:
+        faults.append(full)
+    done = await endure(line, faults, CRASHES * len(faults))
+    sys.stdout.write(f"{done} parts, {CRASHES} of each of {len(faults)} faults\n")
+    await require_exactly_once(database, done)
