@@ -2,13 +2,16 @@
 
 import asyncio
 import sys
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 from andon_mes.kernel.clock import ManualClock
+from andon_mes.numbers.calendar import plain_calendar
 from andon_mes.spc import store
+from andon_mes.spc.shifts import ShiftWatch
 from andon_mes.spc.watch import Watch, write
 from andon_mes.store.engine import open_database
 from andon_mes.store.order import settled_place
@@ -269,5 +272,15 @@ async def test_the_p_chart_of_a_process_counts_first_attempts_by_shift(plant, da
     assert (shown["points"][-1]["tried"], shown["points"][-1]["failed"]) == (20, 8)
     assert shown["points"][-1]["shift"] == "2025-11-09 N"
     assert shown["points"][-1]["rules"] == ["nelson-1"]
+    calendar = plain_calendar(ZoneInfo("Asia/Seoul"), time(8), time(20))
+    watches = [ShiftWatch(database, plant.clock, calendar) for _ in range(2)]
+    for _ in range(2):
+        await asyncio.gather(*(each.tick() for each in watches))
+    [signal] = await rows(database, spc_signals)
+    assert (signal["chart"], signal["rule"], signal["points"]["shifts"]) == (
+        "p",
+        "nelson-1",
+        ["2025-11-09 N"],
+    )
     nothing = (await plant.get("/api/v1/spc/LMA")).json()["data"]
     assert (nothing["why"], nothing["points"][0]["share"]) == ("NO_VARIATION", None)

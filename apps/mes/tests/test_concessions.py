@@ -1,5 +1,6 @@
 """Use as is: what is signed, whether it still stands, and a serial that goes on past what it failed."""
 
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ from andon_mes.defects import controller, store
 from andon_mes.defects.controller import Choice
 from andon_mes.defects.model import DefectStatus, Disposition, Meaning
 from andon_mes.defects.signature import SignatureStanding, Signer, sign, standing
+from andon_mes.idempotency.store import question
 from andon_mes.store.engine import open_database
 from andon_mes.store.history import Change
 from hypothesis import given, settings
@@ -128,9 +130,13 @@ async def test_only_quality_signs_and_only_with_their_own_password(plant, databa
     assert (wrong.status_code, wrong.json()["code"]) == (403, "SIGNATURE_REFUSED")
     assert (await kim.patch(where, CONCEDING)).json()["code"] == "SIGNATURE_REQUIRED"
     assert (await plant.serial(serial))["status"] == "HOLD"
-    done = (await kim.patch(where, signed)).json()["data"]
+    done = (await kim.client.patch(where, json=signed, headers={"Idempotency-Key": "signing"})).json()["data"]
     assert (done["signature"]["user"], done["signature"]["meaning"]) == ("kim", "responsible")
     assert (done["dispositioned_by"], done["signature"]["standing"]) == ("kim", "valid")
+    with sqlite3.connect(database_path) as rows:
+        [kept] = rows.execute("select fingerprint from answers where key = 'signing'").fetchone()
+    said = {**CONCEDING, "signature": {"meaning": "responsible"}}
+    assert kept == question(f"change {where.removeprefix('/api/v1/')}", said, None, NOW).fingerprint
     assert password.encode() not in database_path.read_bytes()
     assert password not in str(done)
 
