@@ -1,5 +1,6 @@
 """Who asked for what is kept, in batches and for a time; what failed is kept for a person to deal with."""
 
+import asyncio
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -84,6 +85,15 @@ async def test_memory_is_bounded_and_what_is_dropped_is_told(database, caplog):
     assert (len(journal._requests), len(journal._faults)) == (20_000, 200)
     await journal.flush()
     assert caplog.records[-1].count == 100 + 20_100 - 200
+
+
+async def test_what_is_written_by_two_at_once_is_written_once(database, database_path):
+    journal = Journal(database, ManualClock(NOW), LEAST_AGE)
+    for _ in range(3000):
+        journal.note(a_request())
+    await asyncio.gather(*(journal.flush() for _ in range(3)))
+    with sqlite3.connect(database_path) as connection:
+        assert connection.execute("select count(*) from access_logs").fetchone() == (3000,)
 
 
 async def test_what_cannot_be_written_waits(database):

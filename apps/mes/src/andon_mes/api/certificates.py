@@ -10,7 +10,7 @@ from pydantic import Field
 
 from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import Mes, ThisMes
-from andon_mes.api.documents import READS, Data
+from andon_mes.api.documents import READS, Data, problems
 from andon_mes.api.fields import Body
 from andon_mes.genealogy import store
 from andon_mes.genealogy.certificate import certificate
@@ -20,6 +20,8 @@ from andon_mes.store.engine import Connection
 
 _PDF = "application/pdf"
 _REASON = "Birth certificate"
+
+_SIGNED = problems(401, 403, 404, 409, 422, 503)
 
 router = APIRouter(prefix="/api/v1/serials", tags=["genealogy"])
 
@@ -40,7 +42,7 @@ async def get_certificate(
     return Response(json.dumps({"data": document}, ensure_ascii=False), media_type="application/json")
 
 
-@router.get("/{serial_number}/certificate.json", response_model=dict[str, Any], responses=READS)
+@router.get("/{serial_number}/certificate.json", response_model=dict[str, Any], responses=_SIGNED)
 async def get_signed_certificate(
     mes: ThisMes, _caller: Annotated[Caller, needs("serial", "read")], serial_number: str
 ) -> Response:
@@ -52,7 +54,7 @@ async def get_signed_certificate(
     return _file(json.dumps(signed, ensure_ascii=False).encode(), "application/json", f"{serial_number}.json")
 
 
-@router.get("/{serial_number}/certificate.pdf", response_class=Response, responses=READS)
+@router.get("/{serial_number}/certificate.pdf", response_class=Response, responses=_SIGNED)
 async def get_paper(
     mes: ThisMes,
     _caller: Annotated[Caller, needs("serial", "read")],

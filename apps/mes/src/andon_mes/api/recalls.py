@@ -72,7 +72,12 @@ class RecallQuery(Body):
     page_size: int = Field(default=20, ge=1, le=100)
 
 
-@router.post("", response_model=Data[RecallWithUnits], responses=WRITES)
+_OPENED: dict[int | str, dict[str, Any]] = {
+    201: {"model": Data[RecallWithUnits], "description": "With `hold`: opened, every unit held"}
+}
+
+
+@router.post("", response_model=Data[RecallWithUnits], responses=WRITES | _OPENED)
 async def recall(
     mes: ThisMes, caller: Annotated[Caller, needs("serial", "update")], body: RecallBody, request: Request
 ) -> Response:

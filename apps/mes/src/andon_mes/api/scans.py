@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from andon_mes.api.access import Caller, needs
 from andon_mes.api.bodies import CompleteBody, StartBody, UnitBody, ValidateBody
 from andon_mes.api.context import Mes, ThisMes, question_of, reply
-from andon_mes.api.documents import READS, WRITES, Completed, Data, Started, Validated
+from andon_mes.api.documents import WRITES, Completed, Data, Started, Validated, problems
 from andon_mes.idempotency.store import Answer, Question, once
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.offline import controller as offline
@@ -44,7 +44,7 @@ async def complete(
     return _counted(mes, answer)
 
 
-@router.post("/validate", response_model=Data[Validated], responses=READS)
+@router.post("/validate", response_model=Data[Validated], responses=problems(400, 401, 403, 413, 422, 503))
 async def validate(
     mes: ThisMes, caller: Annotated[Caller, needs("process", "read")], body: ValidateBody
 ) -> Response:

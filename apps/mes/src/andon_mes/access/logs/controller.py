@@ -4,6 +4,7 @@ A request pays for an entry in a queue and no more. What does not fit any more i
 line goes on without its log; the count is told. Faults of one kind in one batch are one record with a count.
 """
 
+import asyncio
 from collections import deque
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from andon_mes.access.logs import store
 from andon_mes.access.logs.model import LEAST_AGE, Fault, Request
 from andon_mes.kernel import logging
 from andon_mes.kernel.clock import Clock
+from andon_mes.kernel.errors import Unavailable
 from andon_mes.store.engine import Database
 
 _log = logging.get(__name__)
@@ -35,6 +37,7 @@ class Journal:
         self._requests: deque[Request] = deque()
         self._faults: dict[tuple[str, str], Fault] = {}
         self._dropped = 0
+        self._writing = asyncio.Lock()
         self._seen: dict[str, datetime] = {}
         self._refreshed: dict[tuple[str | None, str], datetime] = {}
 
@@ -59,22 +62,29 @@ class Journal:
 
     async def flush(self) -> None:
         """Write what was gathered, a batch after the other. Raises: Unavailable, with nothing lost."""
-        while self._requests or self._faults:
-            requests = list(self._requests)[:_BATCH]
-            faults, seen = list(self._faults.values()), self._newly_seen(requests)
-            self._faults = {}
-            try:
-                await self._database.write(partial(store.write, requests=requests, faults=faults, seen=seen))
-            except BaseException:
-                for fault in faults:
-                    self._faults.setdefault((fault.error_code, str(fault.context.get("path", ""))), fault)
-                raise
-            for _ in requests:
-                self._requests.popleft()
-            self._seen |= seen
+        async with self._writing:
+            while self._requests or self._faults:
+                await self._write_batch()
         if self._dropped:
             _log.warning("log entries dropped", extra={"count": self._dropped})
             self._dropped = 0
+
+    async def _write_batch(self) -> None:
+        """Write a batch. Only what the database was not there for is put back: what was cancelled is written
+        all the same, and what it refuses it would refuse for ever.
+        """
+        requests = [self._requests.popleft() for _ in range(min(_BATCH, len(self._requests)))]
+        faults, self._faults = self._faults, {}
+        seen = self._newly_seen(requests)
+        try:
+            await self._database.write(
+                partial(store.write, requests=requests, faults=list(faults.values()), seen=seen)
+            )
+        except Unavailable:
+            self._requests.extendleft(reversed(requests))
+            self._faults = faults | self._faults
+            raise
+        self._seen |= seen
 
     async def forget(self) -> None:
         """Delete access records that are older than they are to be kept."""
