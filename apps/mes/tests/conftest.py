@@ -219,3 +219,30 @@ async def running(path, *, release: str = "1.0.0", at: datetime = NOON, **more: 
     finally:
         to_app.put_nowait({"type": "lifespan.shutdown"})
         await lifespan
+
+
+@pytest.fixture(scope="session")
+def exported(template, tmp_path_factory):
+    """The configuration of the demonstrated plant as files, by their forms."""
+    from andon_mes.configuration.exchange import Form, give
+    from andon_mes.demo_data.controller import Wanted, set_up
+
+    engine = make_engine(
+        shutil.copy(template, tmp_path_factory.mktemp("exported") / "mes.db"),
+        busy_timeout=timedelta(seconds=5),
+        durability="NORMAL",
+    )
+    with engine.connect() as opened:
+        set_up(opened, Wanted(1, 1, NOON, "KR", "1.0.0"))
+        files = {form: give(opened, form) for form in Form}
+    engine.dispose()
+    return files
+
+
+@pytest.fixture
+def connection(database_path):
+    """A connection to this test's own database; each statement is committed by itself."""
+    engine = make_engine(database_path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    with engine.connect() as opened:
+        yield opened
+    engine.dispose()

@@ -1,7 +1,9 @@
 """Any configuration that files must carry: rows drawn from their shapes, whatever holds between them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
 
+from andon_mes.configuration import exchange
 from andon_mes.configuration.model import (
     Choice,
     Document,
@@ -18,7 +20,19 @@ from andon_mes.configuration.model import (
 )
 from andon_mes.configuration.reading import read_row
 from andon_mes.configuration.shapes import CODE, NAME, SHAPES, VERSION
+from andon_mes.configuration.store import By
+from andon_mes.numbers.calendar import plain_calendar
 from hypothesis import strategies as st
+
+NOON = datetime(2025, 11, 10, 3, 0, tzinfo=UTC)
+SEOUL = ZoneInfo("Asia/Seoul")
+PLAIN = plain_calendar(SEOUL, time(8), time(20))
+
+
+def take(connection, content, *, dry=False, at=NOON):
+    """Take the file, and give the steps of it."""
+    return exchange.take(connection, exchange.parse(connection, content, PLAIN), By("Kim", at), is_dry=dry)
+
 
 CODES = st.from_regex(r"[A-Z0-9][A-Z0-9_.-]{0,8}", fullmatch=True)
 NAMES = st.from_regex(

@@ -83,7 +83,7 @@ def test_the_hour_that_comes_twice_does_not_fall_back_into_the_shift_before():
     assert found == ["N", "D", "D", "D", "D", "D"]
 
 
-@settings(max_examples=60, **STEADY)
+@settings(max_examples=30, **STEADY)
 @given(
     instant=st.integers(1_704_067_200, 1_893_456_000).map(lambda at: datetime.fromtimestamp(at, UTC)),
     zone=st.sampled_from(["Asia/Seoul", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
@@ -157,7 +157,7 @@ anything = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=60, **STEADY)
+@settings(max_examples=30, **STEADY)
 @given(st.dictionaries(st.sampled_from([*SEOUL]), anything, max_size=3))
 def test_any_document_is_a_calendar_or_a_bad_input(change):
     try:

@@ -103,7 +103,7 @@ def test_what_was_never_calibrated_has_no_date():
     assert due_after([made]) == NOON
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(st.integers(0, 12), st.sampled_from([None, *ResourceState][:4])), max_size=8))
 def test_in_whatever_order_reports_arrive_their_spans_lie_side_by_side(reports):
     spans = []

@@ -2,31 +2,26 @@
 
 import io
 import json
-import shutil
 import sys
 import zipfile
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
-from andon_mes.configuration import exchange, toml_file
+from andon_mes.configuration import toml_file
 from andon_mes.configuration.exchange import Form, give
 from andon_mes.configuration.files import plant_in
 from andon_mes.configuration.plan import Action
-from andon_mes.configuration.store import By
-from andon_mes.demo_data.controller import Wanted, set_up
 from andon_mes.kernel.errors import InvalidInput
-from andon_mes.numbers.calendar import plain_calendar
 from andon_mes.store import schema
-from andon_mes.store.engine import make_engine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from plants import PLANTS
+from plants import PLANTS, take
 
 API = "/api/v1/configuration"
 NOON = datetime(2025, 11, 10, 3, 0, tzinfo=UTC)
@@ -37,21 +32,6 @@ STEADY = {
 }  # fmt: skip
 
 
-PLAIN = plain_calendar(SEOUL, time(8), time(20))
-
-
-def take(connection, content, *, dry=False, at=NOON):
-    return exchange.take(connection, exchange.parse(connection, content, PLAIN), By("Kim", at), is_dry=dry)
-
-
-@pytest.fixture
-def connection(database_path):
-    engine = make_engine(database_path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
-    with engine.connect() as opened:
-        yield opened
-    engine.dispose()
-
-
 @settings(max_examples=15, **STEADY)
 @given(PLANTS)
 def test_any_configuration_comes_back_from_its_toml_file(plant):
@@ -59,18 +39,6 @@ def test_any_configuration_comes_back_from_its_toml_file(plant):
     read = plant_in(toml_file.read(content))
     assert (read.rows, read.settings) == (plant.rows, plant.settings)
     assert toml_file.render(read) == content
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory, template):
-    """The files of the demonstrated plant."""
-    path = shutil.copy(template, tmp_path_factory.mktemp("exported") / "mes.db")
-    engine = make_engine(path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
-    with engine.connect() as connection:
-        set_up(connection, Wanted(1, 1, NOON, "KR", "1.0.0"))
-        files = {form: give(connection, form) for form in Form}
-    engine.dispose()
-    return files
 
 
 @pytest.mark.parametrize("form", list(Form))
@@ -140,65 +108,6 @@ def test_an_error_in_a_file_is_said_with_its_line(connection, exported, before, 
     assert [each for each in says if each not in said] == [], said
 
 
-def in_workbook(content, change):
-    from openpyxl import load_workbook
-
-    book = load_workbook(io.BytesIO(content))
-    change(book)
-    written = io.BytesIO()
-    book.save(written)
-    return written.getvalue()
-
-
-def put(sheet, cell, value):
-    return lambda book: book[sheet].__setitem__(cell, value)
-
-
-def find(book, sheet, text):
-    return next(cell for row in book[sheet].iter_rows() for cell in row if cell.value == text)
-
-
-def misspell_reference(book):
-    find(book, "defect_codes", "LASER").value = "LASR"
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (put("processes", "E3", "=1+1"), "processes!E3: a formula"),
-        (put("processes", "D3", "soon"), "processes!D3: sequence_order is 'soon'"),
-        (put("processes", "ZZ1", "colour"), "more than 100 columns"),
-        (put("processes", "A3", "LMA"), "LMA stands there twice"),
-        (misspell_reference, "defect_codes!D5: There is no 'LASR'"),
-        (put("product_models.bom", "C4", "LMB"), "product_models.bom!C4: There is no 'LMB'"),
-        (put("settings", "B4", "shifts[[1"), "settings!B4"),
-        (put("read me", "B1", 7), "format 7"),
-        (lambda book: book.create_sheet("prozesse"), "nothing called 'prozesse'"),
-        (lambda book: book.remove(book["product_models.bom"]), "sheet product_models.bom is missing"),
-    ],
-)  # fmt: skip
-def test_an_error_in_a_workbook_is_said_with_its_cell(connection, exported, change, says):
-    with pytest.raises(InvalidInput) as caught:
-        take(connection, in_workbook(exported[Form.XLSX], change))
-    problem = caught.value.problem
-    said = " ".join(each.detail.en for each in (problem, *problem.others))
-    assert says in said
-
-
-def test_what_excel_makes_of_a_cell_is_understood(connection, exported):
-    take(connection, exported[Form.XLSX])
-
-    def change(book):
-        book["operators"].append([9001, "Kim", None, "TRUE"])
-        book["qualifications"].append([9001, "EOL", datetime(2027, 1, 1)])  # noqa: DTZ001  as Excel keeps it
-
-    steps = take(connection, in_workbook(exported[Form.XLSX], change))
-    added = {step.kind: step.row for step in steps}
-    assert added["operators"]["badge"] == "9001"
-    assert added["operators"]["is_active"] is True
-    assert added["qualifications"]["valid_until"] == datetime(2026, 12, 31, 15, tzinfo=UTC)
-
-
 def archive(**parts):
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as made:
@@ -219,11 +128,9 @@ HOSTILE = {
     "wrong kinds": b"format = 1\nprocesses = 3\nsettings = []\n",
     "one row": b"format = 1\n[processes]\ncode = 1\n",
     "boolean format": b"format = true",
-    "large": b"# " + b"x" * 17_000_000,
     "archive of nothing": archive(),
     "archive cut off": archive(xl__workbook=b"<workbook/>")[:60],
     "entities": archive(xl__workbook=BILLION),
-    "bomb": archive(xl__workbook=b"<workbook/>", xl__sheet=b" " * 70_000_000),
     "no xml": archive(xl__workbook=b"<<<<"),
 }
 

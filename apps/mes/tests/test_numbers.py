@@ -142,7 +142,7 @@ def legal_patterns(draw):
     return pattern
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.filter_too_much], **STEADY)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.filter_too_much], **STEADY)
 @given(legal_patterns(), serial_keys, serial_keys)
 def test_with_any_legal_pattern_numbers_are_unique_and_read_back(pattern, key, other):
     number = serial_number(key, pattern)
