@@ -111,7 +111,7 @@ MADE = st.lists(
 
 
 @given(st.dictionaries(STATES, st.integers(1, 40_000).map(float)), MADE)
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_factors_are_shares_and_the_figure_lies_in_its_bounds(seconds, made):
     seen = judge(seconds, made)
     for value in (seen.availability, seen.quality, seen.coverage):
@@ -129,7 +129,7 @@ def test_factors_are_shares_and_the_figure_lies_in_its_bounds(seconds, made):
     MADE,
     st.lists(st.sampled_from(E10), min_size=4, max_size=4),
 )
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_whatever_the_unknown_time_was_the_true_figure_is_within_the_bounds(seconds, made, truth):
     before = judge(seconds, made)
     known = {state: value for state, value in seconds.items() if state is not None}

@@ -49,10 +49,12 @@ def test_the_migrations_make_the_schema(any_database):
 
 def test_the_steps_go_down_to_nothing_and_up_again(any_database, look):
     downgrade(any_database, "base")
-    names = "select name from sqlite_master where type in ('table', 'trigger') and name not like 'sqlite%'"
+    kinds = "('table', 'trigger', 'view')"
+    names = f"select name from sqlite_master where type in {kinds} and name not like 'sqlite%'"
     if any_database.startswith("postgresql"):
         names = (
             "select tablename from pg_tables where schemaname = 'public' "
+            "union all select viewname from pg_views where schemaname = 'public' "
             "union all select proname from pg_proc where pronamespace = 'public'::regnamespace"
         )
     assert look(names) == [("alembic_version",)]
