@@ -158,7 +158,7 @@ def serving(url: str) -> Iterator[tuple[int, psutil.Process]]:
     environment = {
         **os.environ,
         "ANDON_MES_DATABASE": url,
-        "ANDON_MES_LOG_LEVEL": "WARNING",
+        "ANDON_MES_LOG_LEVEL": "ERROR",
         "ANDON_MES_SECRET_FILE": f"{tempfile.gettempdir()}/andon-bench-{os.getpid()}.secret",
     }
     with subprocess.Popen(command, env=environment) as process:

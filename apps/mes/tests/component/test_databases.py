@@ -27,17 +27,29 @@ def database(any_database):
 
 
 @pytest.fixture
-def look(any_database):
-    """Runs a statement on a connection of its own, outside of the application."""
-    engine = make_engine(any_database, busy_timeout=PATIENCE)
+def look_at():
+    """Makes what runs a statement on a connection of its own, outside of the application."""
+    engines = []
 
-    def run(statement):
-        with engine.connect() as connection:
-            result = connection.execute(sa.text(statement))
-            return result.all() if result.returns_rows else []
+    def make(database):
+        engines.append(make_engine(database, busy_timeout=PATIENCE))
 
-    yield run
-    engine.dispose()
+        def run(statement):
+            with engines[-1].connect() as connection:
+                result = connection.execute(sa.text(statement))
+                return result.all() if result.returns_rows else []
+
+        return run
+
+    yield make
+    for each in engines:
+        each.dispose()
+
+
+@pytest.fixture
+def look(any_database, look_at):
+    """Runs a statement on the test's database."""
+    return look_at(any_database)
 
 
 def test_the_migrations_make_the_schema(any_database):
@@ -199,3 +211,19 @@ async def test_what_is_written_later_is_read_in_order_and_fails_its_own_unit_of_
     with pytest.raises(sa.exc.IntegrityError if not hasattr(database, "_writers") else psycopg.Error):
         await database.write(lambda c: later(c, insert, {"name": "y", "value": 1}))
     assert await database.write(lambda c: counters.next_value(c, "y")) == 3
+
+
+async def test_in_another_server_completions_go_on_behind_the_rows(postgres_url, run_instance, look_at):
+    """As after a restored dump: the other server's transactions have lower numbers."""
+    async with run_instance(postgres_url) as plant:
+        _, serials = await plant.released_lot(2)
+        await plant.pass_process(serials[0], "SPRING")
+    run = look_at(postgres_url)
+    run("alter table process_data disable trigger user")
+    run("update process_data set completion_seq = completion_seq + 1000000000")
+    run("alter table process_data enable trigger user")
+    migrate(postgres_url)
+    async with run_instance(postgres_url) as plant:
+        await plant.pass_process(serials[1], "SPRING")
+        assert re.search(r'mes_first_pass_total\{.*result="pass"\} (\S+)', await plant.metrics())[1] == "2.0"
+    assert run("select count(*) from audit_log where transaction > 1000000000") != [(0,)]
