@@ -158,7 +158,7 @@ _scans = st.builds(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.lists(st.tuples(_scans, st.sampled_from(["SPRING", "LMA", "EOL"])), max_size=14))
 def test_whatever_is_scanned_never_more_than_the_bill_and_missing_is_what_remains(scans):
     uses = []

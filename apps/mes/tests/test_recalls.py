@@ -23,7 +23,7 @@ BOM = [
 ]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=genealogies.units)
 def test_a_recall_finds_what_going_through_all_units_finds(database_path, drawn):
     engine = sa.create_engine(f"sqlite:///{database_path}")
