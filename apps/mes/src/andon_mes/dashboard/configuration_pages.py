@@ -28,9 +28,10 @@ from andon_mes.configuration.model import (
 from andon_mes.configuration.model import Field as RowField
 from andon_mes.configuration.plan import etag, plain
 from andon_mes.configuration.shapes import SHAPES
-from andon_mes.dashboard.actions import Action, Field
+from andon_mes.dashboard.actions import Action, Field, choice, reason, text
 from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
+from andon_mes.equipment.model import ResourceState
 from andon_mes.store.engine import Connection
 
 _LONG = 200
@@ -49,7 +50,9 @@ def list_kind(connection: Connection, viewer: Viewer, asked: Asked, kind: Kind) 
             for each in (*shape.fields, *shape.known)
             if each in shape.fields or any(row[each.name] is not None for row in rows)
         ],
-        "rows": [(row, _change(viewer, shape, plant, row, zone)) for row in rows],
+        "rows": [
+            (row, [_change(viewer, shape, plant, row, zone), *_records(viewer, kind, row)]) for row in rows
+        ],
         "has_activity": shape.has_activity,
         "create": _create(viewer, shape, plant),
     }
@@ -97,6 +100,64 @@ def _change(viewer: Viewer, shape: Shape, plant: Plant, row: Row, zone: ZoneInfo
         tone="quiet small",
         done=viewer.say("done"),
         more={"etag": etag(plain(row)), "onlyChanged": True},
+    )
+
+
+def _records(viewer: Viewer, kind: Kind, row: Row) -> list[Action]:
+    """What is recorded of a row beside its configuration: states and calibrations, the end of a right."""
+    if kind is Kind.EQUIPMENT:
+        return [_calibrate(viewer, row["code"]), _report(viewer, row["code"])]
+    if kind is not Kind.QUALIFICATIONS:
+        return []
+    key = key_text(SHAPES[kind].key_of(row))
+    return [
+        Action(
+            f"revoke-{key}",
+            viewer.say("qualification.revoke"),
+            f"/api/v1/qualifications/{key}/revoke",
+            say=viewer.say("qualification.revoke.say", operator=row["operator"], process=row["process"]),
+            why=viewer.why_not("configuration", "update"),
+            tone="danger small",
+            done=viewer.say("done"),
+        )
+    ]
+
+
+def _calibrate(viewer: Viewer, code: str) -> Action:
+    results = [(each, viewer.say(f"attempt.{each}")) for each in ("PASS", "FAIL")]
+    return Action(
+        f"calibrate-{code}",
+        viewer.say("calibration.record"),
+        f"/api/v1/equipment/{code}/calibrations",
+        say=code,
+        fields=(
+            text(viewer, "calibrated_at", "calibration.at", type="instant", required=True),
+            text(viewer, "due_at", "calibration.due", type="instant", required=True),
+            choice(viewer, "result", "result", results, "PASS"),
+            text(viewer, "performed_by", "calibration.by", required=True, most=100),
+            text(viewer, "certificate", "calibration.certificate", most=200),
+            text(viewer, "notes", "notes", type="textarea", most=1000),
+        ),
+        why=viewer.why_not("equipment", "update"),
+        tone="quiet small",
+        done=viewer.say("done"),
+    )
+
+
+def _report(viewer: Viewer, code: str) -> Action:
+    states = [(each.value, each.value.replace("_", " – ")) for each in ResourceState]
+    return Action(
+        f"state-{code}",
+        viewer.say("equipment.state"),
+        f"/api/v1/equipment/{code}/states",
+        say=viewer.say("equipment.state.say", code=code),
+        fields=(
+            choice(viewer, "state", "status", states, ResourceState.PRD.value),
+            reason(viewer, is_required=False),
+        ),
+        why=viewer.why_not("equipment", "update"),
+        tone="quiet small",
+        done=viewer.say("done"),
     )
 
 

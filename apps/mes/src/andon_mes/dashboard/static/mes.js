@@ -2,7 +2,7 @@
 // asks for to the API and shows the API's own words; theme, keys, printing, signing in.
 "use strict";
 (() => {
-  const STALE_MS = 15000, CALM_MS = 1500;
+  const STALE_MS = 15000, CALM_MS = 2000;
   const $ = (selector, within = document) => within.querySelector(selector);
   const body = document.body, root = document.documentElement, lang = root.lang, isSignedIn = body.hasAttribute("data-signed-in");
   function set(element, text) { if (element && element.textContent !== text) element.textContent = text; }

@@ -153,4 +153,18 @@ WORDS: dict[str, tuple[str, str]] = {
     "requests.what": ("Request", "요청"),
     "requests.status": ("Answer", "응답"),
     "requests.none": ("Nothing was asked", "요청 기록이 없습니다"),
+    # records of configured things
+    "calibration.record": ("Calibration", "교정 기록"),
+    "calibration.at": ("Calibrated", "교정 시각"),
+    "calibration.due": ("Next due", "다음 교정 기한"),
+    "calibration.by": ("Performed by", "교정자"),
+    "calibration.certificate": ("Certificate", "성적서"),
+    "equipment.state": ("State", "상태 입력"),
+    "equipment.state.say": ("The state of {code} from now on.", "지금부터 {code}의 상태입니다."),
+    "qualification.revoke": ("End", "자격 종료"),
+    "qualification.revoke.say": (
+        "{operator} may not start {process} any more.",
+        "{operator}의 {process} 작업 자격을 종료합니다.",
+    ),
+    "label.preview": ("Preview", "미리 보기"),
 }
