@@ -55,6 +55,17 @@ async def test_a_one_time_password_lets_nobody_work_until_it_is_changed(plant):
     assert (await plant.sign_in("KIM", PASSWORD)).status_code == 200
 
 
+async def test_a_token_opens_nothing_but_the_change_while_the_password_must_be_changed(
+    plant, kim, database_path
+):
+    with sqlite3.connect(database_path) as connection:
+        connection.execute("update users set must_change_password = 1")
+    plant.clock.advance(timedelta(seconds=30))
+    refused = await kim.get("/api/v1/lots")
+    assert (refused.status_code, refused.json()["code"]) == (403, "PASSWORD_CHANGE_REQUIRED")
+    assert (await kim.get("/api/v1/auth/me")).json()["data"]["must_change_password"] is True
+
+
 async def test_who_signed_in_is_known_with_their_rights_for_an_hour(plant, kim):
     said = (await kim.get("/api/v1/auth/me")).json()["data"]
     assert (said["kind"], said["name"], said["role"]) == ("user", "kim", "quality")

@@ -4,7 +4,6 @@ A request pays for an entry in a queue and no more. What does not fit any more i
 line goes on without its log; the count is told. Faults of one kind in one batch are one record with a count.
 """
 
-import asyncio
 from collections import deque
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -37,7 +36,6 @@ class Journal:
         self._requests: deque[Request] = deque()
         self._faults: dict[tuple[str, str], Fault] = {}
         self._dropped = 0
-        self._writing = asyncio.Lock()
         self._seen: dict[str, datetime] = {}
         self._refreshed: dict[tuple[str | None, str], datetime] = {}
 
@@ -62,9 +60,8 @@ class Journal:
 
     async def flush(self) -> None:
         """Write what was gathered, a batch after the other. Raises: Unavailable, with nothing lost."""
-        async with self._writing:
-            while self._requests or self._faults:
-                await self._write_batch()
+        while self._requests or self._faults:
+            await self._write_batch()
         if self._dropped:
             _log.warning("log entries dropped", extra={"count": self._dropped})
             self._dropped = 0
