@@ -369,3 +369,35 @@ def test_in_every_standing_what_violates_is_held_and_nobody_is_let_out_of_a_pers
             assert (came.held_from is None) == (came.serial is not SerialStatus.HOLD)
             assert not came.reopened or is_ours
             assert all(attempts[each - 1].violation != "LOT_HOLD" for each in came.explained)
+
+
+def orders():
+    """Every order in which the queues of three stations may empty, each in the order of its own work."""
+    done = [
+        ("SPRING", False),
+        ("SPRING", True),
+        ("LMA", False),
+        ("LMA", True),
+        ("LASER", False),
+        ("LASER", True),
+    ]
+    for order in itertools.permutations(range(6)):
+        if all(order.index(start) < order.index(start + 1) for start in (0, 2, 4)):
+            yield [done[each] for each in order]
+
+
+async def test_in_whatever_order_the_queues_of_stations_empty_the_end_is_that_of_the_work(plant):
+    minutes = {"SPRING": (0, 3), "LMA": (5, 8), "LASER": (10, 12)}
+    every = list(orders())
+    assert len(every) == 90
+    for order in every[::9]:
+        _, [serial] = await plant.released_lot(1)
+        for process, ends in order:
+            when = at(minutes[process][ends]).isoformat()
+            tell = plant.complete if ends else plant.start
+            answer = await tell(serial, process, timestamp=when, is_offline=True)
+            assert answer.status_code < 300, answer.text
+        shown = await plant.serial(serial)
+        attempts = [(each["process"], each["status"], each["violation"]) for each in shown["attempts"]]
+        assert attempts == [(process, "PASS", None) for process in minutes], order
+        assert (shown["status"], shown["current_process"]) == ("WAITING", "EOL"), order
