@@ -68,7 +68,7 @@ VENDORS = {
         "andon_mes.dashboard.*",
     ),
     "structlog": ("andon.kernel.logging", "andon_mes.kernel.*"),
-    "tomlkit": ("andon.units.*", "andon.pipelines.*", "andon_mes.configuration.*"),
+    "tomlkit": ("andon.units.*", "andon.pipelines.*"),
     "typer": ("andon.cli.*", "andon_mes.cli", "andon_mes.commands.*"),
     "uvicorn": ("andon.app", "andon.cli.*", "andon_mes.cli"),
     "zxcvbn": ("andon.access.people.*",),

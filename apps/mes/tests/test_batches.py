@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 from andon_mes.api.load import Admitted
@@ -109,19 +110,36 @@ async def ask(app, path):
     return sent[0]
 
 
-async def test_past_the_most_requests_at_once_another_is_asked_to_come_again():
+async def test_past_the_most_requests_at_once_the_next_waits_its_turn():
+    go, begun = asyncio.Event(), []
+
+    async def slow(scope, _receive, send):
+        begun.append(scope["path"])
+        await go.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    app = Admitted(slow, most=2)
+    asked = [asyncio.create_task(ask(app, path)) for path in ("/api/1", "/api/2", "/api/3", "/health")]
+    while "/health" not in begun:
+        await asyncio.sleep(0)
+    assert begun == ["/api/1", "/api/2", "/health"], "what is watched does not wait"
+    go.set()
+    assert {each["status"] for each in await asyncio.gather(*asked)} == {200}
+    assert (await ask(app, "/api/4"))["status"] == 200
+
+
+async def test_who_waits_too_long_is_asked_to_come_again_and_leaves_no_place_taken():
     go = asyncio.Event()
 
     async def slow(_scope, _receive, send):
         await go.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    app = Admitted(slow, most=2)
-    waiting = [asyncio.create_task(ask(app, "/api/v1/lots")) for _ in range(2)]
-    watched = asyncio.create_task(ask(app, "/health"))
+    app = Admitted(slow, most=1, longest_wait=timedelta(milliseconds=1))
+    first = asyncio.create_task(ask(app, "/api/v1/lots"))
     await asyncio.sleep(0)
-    refused = await ask(app, "/api/v1/lots")
-    assert (refused["status"], dict(refused["headers"])[b"retry-after"]) == (503, b"1")
+    refused = await asyncio.gather(*(ask(app, "/api/v1/lots") for _ in range(25)))
+    assert {(each["status"], dict(each["headers"])[b"retry-after"]) for each in refused} == {(503, b"1")}
     go.set()
-    assert {each["status"] for each in await asyncio.gather(*waiting, watched)} == {200}
+    assert (await first)["status"] == 200
     assert (await ask(app, "/api/v1/lots"))["status"] == 200

@@ -71,7 +71,8 @@ class Settings(BaseSettings):
     most_requests_at_once: int = Field(
         default=100,
         ge=1,
-        description="Requests of the API under way at once. Past it the answer is 503, retryable.",
+        description="Requests of the API under way at once. The next wait their turn, up to 15 s; past "
+        "that, or with 20 waiting for each place, the answer is 503, retryable.",
     )
     most_body_bytes: int = Field(
         default=1_048_576,
