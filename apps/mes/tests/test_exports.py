@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 import sys
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,11 +10,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import openpyxl
-import pypdf
 import pytest
 import sqlalchemy as sa
 from andon_mes.api.report_documents import ReportShown
-from andon_mes.exports import controller, files, form_pdf, tables
+from andon_mes.exports import controller, files, tables
 from andon_mes.exports.controller import Asked
 from andon_mes.exports.form_csv import harmless
 from andon_mes.exports.model import Column, Form, Head, Kind, Language, Table, with_shares
@@ -126,28 +124,6 @@ def test_every_form_gives_back_the_same_rows(rows):
     expected = [tuple(_read(value, kind) for value, kind in zip(row, kinds, strict=True)) for row in rows]
     for form, read in READERS.items():
         assert read(made(rows, form), kinds) == expected, form
-
-
-def test_paper_shows_each_row_with_page_numbers_in_plant_time_and_in_korean():
-    rows = [(f"시리얼-{number}", number, 99.5, None, DAY, NOW) for number in range(120)]
-    pages = pypdf.PdfReader(io.BytesIO(made(rows, Form.PDF, a_head(language=Language.KO)))).pages
-    texts = [each.extract_text() for each in pages]
-    assert len(pages) == 3
-    whole = "\n".join(texts)
-    assert "표본" in texts[0]
-    assert "생산일: 2025-11-10" in texts[0]
-    for number, text in enumerate(texts, start=1):
-        assert re.search(rf"{number} /\s+3", text), "each page says which it is, and of how many"
-        assert "수량" in text, "each page has the headings"
-    assert all(f"시리얼-{number}" in whole for number in range(120))
-    assert whole.count("2025-11-10 18:00:00") == 120 + 1, "plant time, not UTC"
-    assert form_pdf.written(None, a_head()) == "-"
-
-
-def test_long_text_on_paper_is_broken_and_not_cut_off():
-    words = " ".join(f"word{number}" for number in range(12))
-    [page] = pypdf.PdfReader(io.BytesIO(made([(words, 1, 1.0, 1.0, DAY, NOW)], Form.PDF))).pages
-    assert "".join(words.split()) in "".join(page.extract_text().split())
 
 
 @pytest.mark.parametrize("text", [each for each in NASTY if each[:1] in set("=+-@\t＝")])
@@ -368,8 +344,6 @@ async def test_the_life_of_a_serial_is_told_in_the_order_of_time_and_alike_in_ev
     assert "40 ... 50 N" in measured
     for form, read in READERS.items():
         assert read((await plant.get(f"{path}&format={form}")).content, kinds) == rows
-    paper = (await plant.get(f"{path}&format=pdf&lang=ko")).content
-    assert serial in pypdf.PdfReader(io.BytesIO(paper)).pages[0].extract_text()
 
 
 @pytest.mark.parametrize(
