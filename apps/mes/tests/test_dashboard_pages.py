@@ -35,7 +35,7 @@ async def busy(plant):
         "/oee",
         "/oee?from=2025-11-01",
         "/recall",
-        "/recall?number=X-1",
+        f"/recall?number={lot['lot_number']}",
         "/admin",
         "/admin/settings",
         "/admin/audit",
