@@ -218,7 +218,7 @@ def _check_standing(serial, rows):
     assert (standing == "IN_PROCESS") == any(row.status == "IN_PROGRESS" for row in rows), (serial, told)
     if standing in {"COMPLETED", "SHIPPED"}:
         assert passed == set(ROUTE), (serial, told)
-    elif standing != "SCRAPPED":
+    elif standing not in {"SCRAPPED", "IN_PROCESS"}:  # an event from offline may have opened it once more
         assert passed != set(ROUTE), (serial, told)
 
 
