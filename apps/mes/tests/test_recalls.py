@@ -94,6 +94,27 @@ async def test_a_recall_holds_with_its_reason_once_under_its_key(line):
     assert [each["number"] for each in page["recalls"]] == ["RC-000001"]
 
 
+async def test_what_was_held_already_stays_held_by_the_recall_alone(line):
+    """Neither an event from offline that explains its hold nor a grant of quality lets a recalled unit go."""
+    plant, (one, _, other) = line
+    first = "2025-11-10T03:05:00+00:00"
+    await plant.complete(one, "LMA", timestamp=first, is_offline=True)
+    for _ in range(3):
+        await plant.fail(other, "SPRING", "D001")
+    for reel in ("R1", "R2"):
+        body = {"component_lot": reel, "hold": True, "reason": "cracked"}
+        made = (await plant.post("/api/v1/recalls", body)).json()["data"]
+        assert (made["held"], made["already_held"]) == (0, 1)
+    await plant.complete(one, "SPRING", timestamp="2025-11-10T03:00:00+00:00", is_offline=True)
+    granted = {"serial_number": other, "process_code": "SPRING", "defect_code": "D001", "reason": "once more"}
+    assert (await plant.acting("quality").post("/api/v1/reworks", granted)).status_code == 201
+    for serial, after in ((one, "WAITING"), (other, "REWORK")):
+        assert (await plant.serial(serial))["status"] == "HOLD"
+        released = await plant.patch(f"/api/v1/serials/{serial}", {"action": "release"})
+        assert released.json()["data"]["status"] == after
+    assert (await plant.pass_process(other, "SPRING")).json()["data"]["result"] == "PASS"
+
+
 async def test_what_is_recalled_goes_into_nothing_until_the_recall_ends(line):
     plant, _ = line
     _, (fresh,) = await plant.released_lot(1)

@@ -164,7 +164,11 @@ def _open_rework(connection: Connection, defect: Defect, *, is_granted: bool, ch
 
 
 def _move(connection: Connection, defect: Defect, after: SerialStatus, change: Change) -> None:
-    serials.set_status(connection, serials.get(connection, defect.serial_number), after, change)
+    serial = serials.get(connection, defect.serial_number)
+    if serial.status is SerialStatus.HOLD and store.is_held_otherwise(connection, defect):
+        serials.keep_held(connection, serial, after)
+    else:
+        serials.set_status(connection, serial, after, change)
 
 
 def _move_on(connection: Connection, defect: Defect, change: Change) -> None:
@@ -176,9 +180,13 @@ def _move_on(connection: Connection, defect: Defect, change: Change) -> None:
     values = {
         "current_process": outcome.at_process,
         "is_defective": False,
-        "held_from": None,
         "completed_at": change.at if outcome.serial is SerialStatus.COMPLETED else None,
     }
+    serial = serials.get(connection, defect.serial_number)
+    if serial.status is SerialStatus.HOLD and store.is_held_otherwise(connection, defect):
+        serials.keep_held(connection, serial, outcome.serial, **values)
+        return
+    values["held_from"] = None
     attempts.move_serial(connection, subject, outcome.serial, values, change)
     lots.close_when_complete(connection, defect.lot_id, change)
 

@@ -20,6 +20,7 @@ from andon_mes.defects.model import (
 )
 from andon_mes.kernel.errors import NotFound, Problem, Words
 from andon_mes.processes.model import MOST_ATTEMPTS, MOST_REWORKS, AttemptStatus
+from andon_mes.serials import store as serial_rows
 from andon_mes.serials.model import SerialStatus
 from andon_mes.store import history
 from andon_mes.store.history import Change
@@ -270,6 +271,13 @@ def standing(connection: sa.Connection, defect: Defect) -> Standing:
 def is_held_for(connection: sa.Connection, defect: Defect) -> bool:
     """Whether the serial's last hold was made for this defect."""
     return connection.scalar(_LAST_HOLD, {"serial_id": defect.serial_id}) == hold_reason(defect.id)
+
+
+def is_held_otherwise(connection: sa.Connection, defect: Defect) -> bool:
+    """Whether more holds the serial than what its failed attempts did: a person, a recall, another defect."""
+    ours = {"", defect.defect_code, hold_reason(defect.id)}
+    reasons = serial_rows.list_hold_reasons(connection, defect.serial_id)
+    return any(each not in ours and not each.startswith("OFFLINE_") for each in reasons)
 
 
 def hold_reason(defect_id: int) -> str:

@@ -2,28 +2,18 @@
 
 import sqlalchemy as sa
 
-from andon_mes.offline.model import OFFLINE_ROUTE_VIOLATION, Standing
+from andon_mes.offline.model import OFFLINE_ROUTE_VIOLATION, OFFLINE_STILL_HELD, Standing
 from andon_mes.processes.model import AttemptStatus
-from andon_mes.serials.model import SerialStatus
-from andon_mes.store.schema import process_data, status_history
+from andon_mes.serials import store as serials
+from andon_mes.store.schema import process_data
 
-_LAST_HOLD = (
-    sa.select(status_history.c.reason)
-    .where(
-        status_history.c.entity_type == "serial",
-        status_history.c.entity_id == sa.bindparam("serial_id"),
-        status_history.c.new_status == SerialStatus.HOLD,
-        status_history.c.old_status != SerialStatus.HOLD,
-    )
-    .order_by(status_history.c.id.desc())
-    .limit(1)
-)
+_OURS = (OFFLINE_ROUTE_VIOLATION, OFFLINE_STILL_HELD)
 
 
 def is_held_offline(connection: sa.Connection, serial_id: int) -> bool:
-    """Whether the last hold of the serial was brought about by an event from offline."""
-    reason = connection.scalar(_LAST_HOLD, {"serial_id": serial_id})
-    return (reason or "").startswith(OFFLINE_ROUTE_VIOLATION)
+    """Whether the serial is held by events from offline alone: a recall that joined their hold keeps it."""
+    reasons = serials.list_hold_reasons(connection, serial_id)
+    return bool(reasons) and all(each.startswith(_OURS) for each in reasons)
 
 
 def forgive(connection: sa.Connection, standing: Standing) -> None:

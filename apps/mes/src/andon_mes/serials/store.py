@@ -19,6 +19,15 @@ _BY_NUMBER = sa.select(serials).where(serials.c.serial_number == sa.bindparam("n
 _OF_LOT = (
     sa.select(serials).where(serials.c.lot_id == sa.bindparam("lot_id")).order_by(serials.c.sequence_in_lot)
 )
+_HOLDS = (
+    sa.select(status_history.c.old_status, status_history.c.reason)
+    .where(
+        status_history.c.entity_type == "serial",
+        status_history.c.entity_id == sa.bindparam("serial_id"),
+        status_history.c.new_status == SerialStatus.HOLD,
+    )
+    .order_by(status_history.c.id.desc())
+)
 _IS_UNBEGUN = (serials.c.started_at.is_(None), serials.c.status.not_in(sorted(DONE)))
 _IS_UNDER_WAY = (
     serials.c.started_at.is_not(None),
@@ -94,6 +103,21 @@ def set_status(connection: sa.Connection, serial: Serial, after: SerialStatus, c
         values["shipped_at"] = change.at
     connection.execute(sa.update(serials).where(serials.c.id == serial.id).values(**values))
     history.record(connection, "serial", serial.id, (serial.status, after), change)
+
+
+def list_hold_reasons(connection: sa.Connection, serial_id: int) -> list[str]:
+    """Why the serial is held, newest first: what began its last hold, and what joined it as a recall does."""
+    reasons = []
+    for old, reason in connection.execute(_HOLDS, {"serial_id": serial_id}):
+        reasons.append(reason or "")
+        if old != SerialStatus.HOLD:
+            break
+    return reasons
+
+
+def keep_held(connection: sa.Connection, serial: Serial, after: SerialStatus, **values: Any) -> None:
+    """Let a held serial go to `after` once it is released; until then it stays held."""
+    connection.execute(sa.update(serials).where(serials.c.id == serial.id).values(held_from=after, **values))
 
 
 def void_unbegun(connection: sa.Connection, lot_id: int, change: Change) -> None:
