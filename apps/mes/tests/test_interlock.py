@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from andon_mes.components.model import BomItem, Kind, Missing
 from andon_mes.lots.model import LotStatus
+from andon_mes.offline.decide import decide_offline_completion
 from andon_mes.processes.decide import decide_completion, decide_outcome, decide_start, validate
 from andon_mes.processes.model import (
     Attempt,
@@ -227,6 +228,18 @@ def test_the_same_content_again_is_the_same_answer_even_when_held():
 def test_other_content_for_a_closed_attempt_is_contested():
     assert completion(a_situation(SPRING=[PASS])).code is Refusal.ATTEMPT_CLOSED_DIFFERENTLY
     assert completion(a_situation(SPRING=[FAIL]), at=T0).code is Refusal.ATTEMPT_CLOSED_DIFFERENTLY
+
+
+def test_a_late_report_of_a_closed_attempt_does_not_close_the_one_that_is_open():
+    seen = a_situation(SPRING=[FAIL, OPEN], serial=SerialStatus.IN_PROCESS)
+    running = replace(seen.attempts[1], started_at=LATER)
+    seen = replace(seen, attempts=(seen.attempts[0], running))
+    assert completion(seen, at=T0).code is Refusal.ATTEMPT_CLOSED_DIFFERENTLY
+    assert decide_offline_completion(
+        seen, Report("SPRING", "new", T0, None, None), infers_start=True
+    ) == Refuse(Refusal.ATTEMPT_CLOSED_DIFFERENTLY, {"process": "SPRING"})
+    assert completion(seen, at=T0 + timedelta(minutes=1)) == Close(running)  # a clock that went back
+    assert completion(seen, at=T0, attempt_id=2) == Close(running)
 
 
 def test_a_completion_without_a_start_infers_it_by_the_process_policy():

@@ -64,6 +64,12 @@ def decide_offline_completion(
         return Settle(decision.attempt)
     violation = decision if isinstance(decision, Refuse) else None
     waiting = _waiting(seen, report)
+    if (
+        violation is not None
+        and violation.code is Refusal.ATTEMPT_CLOSED_DIFFERENTLY
+        and _is_running(waiting)
+    ):
+        return violation
     if waiting is not None:
         is_none = violation is None or violation.code in _NONE_FOR_WHAT_WAITS
         return Settle(waiting, None if is_none else violation)
@@ -137,6 +143,10 @@ def _waiting(seen: Situation, report: Report) -> Attempt | None:
     ]
     is_open = [each for each in here if each.status is AttemptStatus.IN_PROGRESS]
     return next(iter([*is_open, *reversed([each for each in here if _is_parked(each)])]), None)
+
+
+def _is_running(attempt: Attempt | None) -> bool:
+    return attempt is not None and attempt.status is AttemptStatus.IN_PROGRESS
 
 
 def _is_parked(attempt: Attempt) -> bool:

@@ -67,9 +67,11 @@ def decide_completion(seen: Situation, report: Report, *, infers_start: bool) ->
     for each in here:
         if each.status in _CLOSED and each.digest == report.digest:
             return Same(each)
+    is_named = report.attempt_id is not None or report.number is not None
+    if is_open is not None and not is_named and _is_of_an_earlier(here, is_open, report.at):
+        return Refuse(Refusal.ATTEMPT_CLOSED_DIFFERENTLY, {"process": process})
     if is_open is not None and is_open in meant:
         return _refused_off_route(seen, process) or _refused_by_hold(seen, process) or Close(is_open)
-    is_named = report.attempt_id is not None or report.number is not None
     if (is_named and meant) or _contradicts(here, report.at):
         return Refuse(Refusal.ATTEMPT_CLOSED_DIFFERENTLY, {"process": process})
     return _decide_unstarted(seen, report, infers_start=infers_start)
@@ -217,6 +219,13 @@ def _refused_by_station(seen: Situation, process: str) -> Refuse | None:
 
 def _is_meant(attempt: Attempt, report: Report) -> bool:
     return report.attempt_id in {None, attempt.id} and report.number in {None, attempt.number}
+
+
+def _is_of_an_earlier(here: list[Attempt], is_open: Attempt, at: datetime) -> bool:
+    """Whether what ended at `at` is of an attempt that was closed before the open one began: told again."""
+    return at < is_open.started_at and any(
+        each.completed_at is not None and at <= each.completed_at <= is_open.started_at for each in here
+    )
 
 
 def _disagrees(report: Report) -> Refuse:
