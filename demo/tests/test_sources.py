@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from andon.pipelines.stages.security import secrets_in
+from andon.units.load import load
 from demo import sources
 from demo.sources import ChangeError, source_of
 
@@ -84,3 +86,8 @@ def test_a_text_that_is_no_longer_there_is_an_error_that_names_it(tmp_path, monk
 def test_a_version_that_is_not_there_says_which_are(tmp_path):
     with pytest.raises(ChangeError, match=re.escape("1.1.0")):
         source_of("7.7.7", tmp_path / "tree")
+
+
+def test_no_release_is_stopped_for_a_secret(trees):
+    manifest = load(trees["1.3.0"] / "andon.toml")
+    assert [str(each) for each in secrets_in(trees["1.3.0"], manifest)] == []

@@ -37,7 +37,7 @@ NOON = datetime(2025, 11, 10, 3, 0, tzinfo=UTC)  # noon in Seoul
 SECRET = Path(tempfile.gettempdir()) / f"andon-mes-tests-{os.getuid()}.secret"
 MES = "http://mes"
 CREDENTIALS = {role.value: f"mesd_of-{role}-in-the-tests" for role in Role}
-PASSWORD = "coffee under grey rain"
+PASSWORD = "coffee under grey rain"  # pragma: allowlist secret
 _keys = itertools.count()
 
 

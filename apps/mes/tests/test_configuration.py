@@ -98,6 +98,11 @@ BAD = [
     ("product-models", {**MODEL, "route": [{"process": "LMA", "optional": True}]}, "route"),
     ("product-models", {**MODEL, "route": [{"process": "LMA"}, {"process": "LMA"}]}, "route.2.process"),
     ("product-models", {**MODEL, "route": [{"process": "LMB"}]}, "route.1.process"),
+    (
+        "product-models",
+        {**MODEL, "route": [{"process": "LMA"}, {"process": "EOL", "optional": True}]},
+        "route.2.optional",
+    ),
     ("product-models", {**MODEL, "route": [{"optional": False}]}, "route.1.process"),
     ("product-models", {**MODEL, "route": [{"process": "EOL"}], "bom": [BOM]}, "bom.1.process"),
     ("product-models", {**MODEL, "bom": [BOM, BOM]}, "bom.2.component"),

@@ -16,7 +16,7 @@ from andon_mes.api.origin import Proxies, is_own_page
 from andon_mes.kernel.clock import ManualClock
 from andon_mes.kernel.errors import InvalidInput, TooMany, Unidentified
 
-PASSWORD = "coffee under grey rain"
+PASSWORD = "coffee under grey rain"  # pragma: allowlist secret
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 NOW = datetime(2025, 11, 10, 3, tzinfo=UTC)
 LOCKED = timedelta(minutes=15)
@@ -45,7 +45,7 @@ async def test_a_one_time_password_lets_nobody_work_until_it_is_changed(plant):
     assert (made.status_code, made.json()["data"]["role"]) == (201, "line_lead")
     once = made.json()["data"]["one_time_password"]
     first = await plant.sign_in("kim", once)
-    weak = await plant.sign_in("kim", once, new_password="kim kim kim kim")
+    weak = await plant.sign_in("kim", once, new_password="kim kim kim kim")  # pragma: allowlist secret
     same = await plant.sign_in("kim", once, new_password=once)
     changed = await plant.sign_in("kim", once, new_password=PASSWORD)
     codes = [each.json().get("code") for each in (first, weak, same, changed)]
@@ -194,7 +194,7 @@ async def test_a_changed_role_holds_for_those_who_are_signed_in(plant, kim):
 
 
 async def test_one_changes_ones_own_password_and_signs_in_again(plant, kim):
-    body = {"password": "wrong", "new_password": "seven quiet paper boats"}
+    body = {"password": "wrong", "new_password": "seven quiet paper boats"}  # pragma: allowlist secret
     assert (await kim.post("/api/v1/auth/password", body)).status_code == 401
     assert (await kim.post("/api/v1/auth/password", body | {"password": PASSWORD})).status_code == 200
     assert (await kim.get("/api/v1/auth/me")).status_code == 401

@@ -107,6 +107,8 @@ GOOD = {
         ({"is_pass": False, "defect_code": "D001"}, "DEFECT_CODE_UNKNOWN", "defect_code"),
         ({"is_pass": False, "defect_code": None}, "DEFECT_CODE_UNKNOWN", "defect_code"),
         ({"process_specific_data": []}, "WRONG_TYPE", "process_specific_data"),
+        ({"components": [{"component_serial": "B1"}]}, "MISSING", "components.0.component"),
+        ({"station": "A", "workstation": "A"}, "DOUBLE_NAME", "workstation"),
         ({"process_specific_data": {"torque": "1.2"}}, "WRONG_TYPE", "process_specific_data.torque"),
         (
             {"process_specific_data": {"torque_unit": "mm"}},

@@ -11,7 +11,7 @@ from apps.mes.tests.component.dashboard_site import PATIENCE_MS
 pytest_plugins = ["apps.mes.tests.component.dashboard_site"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SECRET = "spring-Torque-77 valley"
+SECRET = "spring-Torque-77 valley"  # pragma: allowlist secret
 _UNLABELLED = """() => [...document.querySelectorAll(
     'input, select, textarea, button:not(#act-dialog button), a[href], svg[role=img]')]
   .filter((each) => !(each.labels && each.labels.length) && !each.ariaLabel && !each.textContent.trim())

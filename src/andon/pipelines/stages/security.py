@@ -49,7 +49,7 @@ def run(job: Job, cache: Cache) -> StageResult:
     """
     tree = unpack(cache.path(job.files[StageName.SOURCE][SNAPSHOT]), job.work / "source")
     manifest = load(tree / FILE_NAME)
-    findings = [*_bandit(job, tree, manifest), *_secrets(tree, manifest)]
+    findings = [*_bandit(job, tree, manifest), *secrets_in(tree, manifest)]
     packages = _packages(job, cache)
     report = {
         "bandit_level": manifest.security.bandit_level,
@@ -107,7 +107,8 @@ def _bandit(job: Job, tree: Path, manifest: Manifest) -> list[Finding]:
     ]
 
 
-def _secrets(tree: Path, manifest: Manifest) -> list[Finding]:
+def secrets_in(tree: Path, manifest: Manifest) -> list[Finding]:
+    """What looks like a secret in the files of a tree."""
     found = SecretsCollection(root=str(tree))
     with default_settings():
         for file in sorted(each for each in tree.rglob("*") if each.is_file()):

@@ -108,7 +108,7 @@ async def report_state(
     """Say which state a machine is in. One that arrives late lands at its own time."""
     asked, _ = await question_of(request, mes, f"equipment/{code}/states")
     report = StateReport(
-        body.state, body.at or asked.asked_at, body.reason, body.reported_by or caller.actor.name
+        body.state, body.at or asked.asked_at, body.reason, caller.signs(body.reported_by, "reported_by")
     )
 
     def work(connection: Connection) -> Answer:

@@ -126,6 +126,18 @@ def _route(key: Key, row: Row) -> Iterator[Finding]:
                 "공정을 지정하거나, 모든 활성 공정을 쓰려면 경로를 비우세요",
             ),
         )
+    elif row["route"][-1]["optional"]:
+        yield Finding(
+            Kind.PRODUCT_MODELS,
+            key,
+            f"route.{len(row['route'])}.optional",
+            True,
+            Words(
+                "A serial is finished with the last process that it must pass: this one is never reached",
+                "마지막 필수 공정을 통과하면 완료되므로 이 공정에는 도달하지 않습니다",
+            ),
+            Words("Let the last process be required", "마지막 공정은 필수로 지정하세요"),
+        )
     for at, process in _repeated(each["process"] for each in row["route"]):
         yield Finding(
             Kind.PRODUCT_MODELS,

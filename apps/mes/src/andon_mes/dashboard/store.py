@@ -81,7 +81,10 @@ _OPEN_LOTS = (
         product_models.c.code.label("product_model"),
         sa.func.count(serials.c.id).label("generated"),
         sa.func.count(sa.case((serials.c.status.in_(["COMPLETED", "SHIPPED"]), 1))).label("actual"),
-        sa.func.count(sa.case((serials.c.status == "SCRAPPED", 1))).label("scrapped"),
+        # A serial that was never begun when its lot ended is void, and no scrap.
+        sa.func.count(sa.case((sa.and_(serials.c.status == "SCRAPPED", serials.c.is_defective), 1))).label(
+            "scrapped"
+        ),
     )
     .select_from(lots.join(product_models).outerjoin(serials, serials.c.lot_id == lots.c.id))
     .where(lots.c.status.in_(["RELEASED", "IN_PROGRESS", "HOLD", "CLOSING"]))

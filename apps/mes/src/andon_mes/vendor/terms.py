@@ -10,7 +10,7 @@ from andon_mes.processes.limits import Characteristic
 from andon_mes.vendor.model import Kind, Terms
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-ALIASES = {"work_order": "attempt", "process_data": "process_specific_data"}
+ALIASES = {"work_order": "attempt", "process_data": "process_specific_data", "workstation": "station"}
 """Older names that are taken as well. Both at once is a name that stands twice."""
 
 _CHARACTERS = r"^[^\u0000-\u001f\u007f]*$"
@@ -30,11 +30,11 @@ def schema_of(kind: Kind, terms: Terms) -> dict[str, Any]:
     if kind is Kind.START:
         return whole | {
             "required": [*required[:3], "equipment_id", "timestamp"],
-            "properties": _common(terms) | _of_start(),
+            "properties": _common(terms) | _of_workplace(),
         }
     return whole | {
         "required": [*required[:3], "is_pass", "timestamp"],
-        "properties": _common(terms) | _of_completion(terms),
+        "properties": _common(terms) | _of_workplace() | _of_completion(terms),
         "allOf": [
             {
                 "if": {"properties": {"is_pass": {"const": True}}, "required": ["is_pass"]},
@@ -65,8 +65,14 @@ def _common(terms: Terms) -> dict[str, Any]:
     }
 
 
-def _of_start() -> dict[str, Any]:
-    return {"equipment_id": _text("The equipment that does the work", 1, 100)}
+def _of_workplace() -> dict[str, Any]:
+    return {
+        "equipment_id": _text("The equipment that does the work", 1, 100),
+        "station": _text("The work place", 1, 100),
+        "application_version": _text("Of your application, where the plant demands a least version", 0, 40),
+        "configuration_hash": _text("Of its configuration, where the plant demands one", 0, 80),
+        "checksum": {"type": "string", "pattern": "^[0-9A-Z]{2}$", "description": "Behind the number"},
+    }
 
 
 def _of_completion(terms: Terms) -> dict[str, Any]:
@@ -86,6 +92,25 @@ def _of_completion(terms: Terms) -> dict[str, Any]:
         },
         "defect_description": {"type": ["string", "null"], "maxLength": 500},
         "attempt": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000},
+        "components": {
+            "type": "array",
+            "maxItems": 100,
+            "description": "What was put in here, by the bill of materials",
+            "items": _component(),
+        },
+    }
+
+
+def _component() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["component"],
+        "properties": {
+            "component": _text("Its name in the bill of materials", 1, 50),
+            "component_serial": _text("Its own number, where it has one", 1, 100),
+            "component_lot": _text("The lot that it is of", 1, 100),
+            "quantity": {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000},
+        },
     }
 
 
