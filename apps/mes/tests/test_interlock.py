@@ -21,6 +21,7 @@ from andon_mes.processes.model import (
     Situation,
 )
 from andon_mes.processes.refusals import Refusal, Refuse, problem_of
+from andon_mes.processes.workplace import Workplace
 from andon_mes.serials.model import SerialStatus
 
 T0 = datetime(2025, 11, 10, 3, tzinfo=UTC)
@@ -197,6 +198,13 @@ def test_a_completion_closes_the_open_attempt():
     seen = a_situation(SPRING=[FAIL, OPEN], serial=SerialStatus.IN_PROCESS)
     assert completion(seen) == Close(seen.attempts[1])
     assert completion(seen, attempt_id=2) == Close(seen.attempts[1])
+
+
+def test_a_station_of_another_process_does_not_end_what_is_open():
+    seen = a_situation(SPRING=[OPEN], serial=SerialStatus.IN_PROCESS)
+    for bound, refused in (("PACK", Refusal.STATION_WRONG_PROCESS), ("SPRING", None), (None, None)):
+        answer = completion(replace(seen, workplace=Workplace(T0, bound_to=bound)))
+        assert (answer.code if refused else answer) == (refused or Close(seen.attempts[0]))
 
 
 def test_an_attempt_id_must_agree():

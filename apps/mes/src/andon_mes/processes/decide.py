@@ -25,7 +25,7 @@ from andon_mes.processes.model import (
     Validation,
 )
 from andon_mes.processes.refusals import Refusal, Refuse
-from andon_mes.processes.workplace import refused_here
+from andon_mes.processes.workplace import refused_here, refused_station
 from andon_mes.serials.model import SerialStatus
 
 _OPEN_LOTS = frozenset({LotStatus.RELEASED, LotStatus.IN_PROGRESS, LotStatus.CLOSING})
@@ -71,7 +71,8 @@ def decide_completion(seen: Situation, report: Report, *, infers_start: bool) ->
     if is_open is not None and not is_named and _is_of_an_earlier(here, is_open, report.at):
         return Refuse(Refusal.ATTEMPT_CLOSED_DIFFERENTLY, {"process": process})
     if is_open is not None and is_open in meant:
-        return _refused_off_route(seen, process) or _refused_by_hold(seen, process) or Close(is_open)
+        refused = _refused_off_route(seen, process) or _refused_by_hold(seen, process)
+        return refused or _refused_by_binding(seen, process) or Close(is_open)
     if (is_named and meant) or _contradicts(here, report.at):
         return Refuse(Refusal.ATTEMPT_CLOSED_DIFFERENTLY, {"process": process})
     return _decide_unstarted(seen, report, infers_start=infers_start)
@@ -215,6 +216,11 @@ def _refused_by_station(seen: Situation, process: str) -> Refuse | None:
     if process in seen.held:
         return Refuse(Refusal.PROCESS_HOLD, {"process": process, "reason": seen.held[process]})
     return None if seen.workplace is None else refused_here(seen.workplace, process)
+
+
+def _refused_by_binding(seen: Situation, process: str) -> Refuse | None:
+    """A station of one process ends no other, whoever began it."""
+    return None if seen.workplace is None else refused_station(seen.workplace, process)
 
 
 def _is_meant(attempt: Attempt, report: Report) -> bool:

@@ -78,14 +78,15 @@ class Workplace:
 def refused_here(workplace: Workplace, process: str) -> Refuse | None:
     """Why `process` may not be done here, by these, now; None when it may."""
     return (
-        _refused_station(workplace, process)
+        refused_station(workplace, process)
         or _refused_equipment(workplace, process)
         or _refused_recipe(workplace, process)
         or _refused_operator(workplace, process)
     )
 
 
-def _refused_station(here: Workplace, process: str) -> Refuse | None:
+def refused_station(here: Workplace, process: str) -> Refuse | None:
+    """Why `process` may not be done by this station or credential, which is for another; None when it may."""
     if here.bound_to is None or here.bound_to == process:
         return None
     where = here.station or "-"
