@@ -307,6 +307,17 @@ async def test_what_can_be_applied_to_nothing_is_refused_and_kept(plant, databas
     assert [each[0] for each in kept] == codes
 
 
+async def test_a_result_that_cannot_be_used_is_refused_and_kept_once(plant):
+    _, [serial] = await plant.released_lot(1)
+    failed = {"is_pass": False, "defect_code": "NONE", "timestamp": at(0).isoformat()}
+    for _ in range(2):
+        bad = await plant.complete(serial, "SPRING", **failed, is_offline=True)
+        assert (bad.status_code, bad.json()["code"]) == (422, "DEFECT_CODE_UNKNOWN")
+    assert (await plant.complete(serial, "SPRING", **failed)).status_code == 422  # on line: nothing is kept
+    [kept] = (await plant.serial(serial))["contested"]
+    assert (kept["code"], kept["content"]["defect_code"]) == ("DEFECT_CODE_UNKNOWN", "NONE")
+
+
 async def test_a_completion_without_a_start_counts_offline_also_where_the_start_is_not_inferred(
     plant, database_path
 ):

@@ -12,8 +12,8 @@ from andon_mes.api.access import Caller, needs
 from andon_mes.api.bodies import CompleteBody, StartBody, UnitBody, ValidateBody
 from andon_mes.api.context import Mes, ThisMes, question_of, reply
 from andon_mes.api.documents import WRITES, Completed, Data, Started, Validated, problems
-from andon_mes.idempotency.store import Answer, Question, once
-from andon_mes.kernel.errors import Words, invalid
+from andon_mes.idempotency.store import KEY_REUSED, Answer, Question, once
+from andon_mes.kernel.errors import InvalidInput, Words, invalid
 from andon_mes.offline import controller as offline
 from andon_mes.processes import controller, store, validation
 from andon_mes.processes.model import CompletionEvent, StartEvent
@@ -88,6 +88,8 @@ async def apply_completion(
 ) -> Answer:
     """Answer a completion once under its key; see `apply_start`.
 
+    One that was made offline and cannot be used is kept for a person, and refused.
+
     Raises: InvalidInput when it is not clear which attempt ended, or a value of it cannot be used.
     """
     asked, content = sent
@@ -100,7 +102,30 @@ async def apply_completion(
         apply = offline.complete if event.is_offline else controller.complete
         return once(connection, asked, lambda: apply(connection, event, content, serving))
 
-    return await mes.database.write(work, caller.actor, alone=False)
+    def keep(connection: Connection, code: str) -> Answer:
+        event = _completion(connection, body, caller, digest)
+        store.keep_contested(connection, event, code, content, serving=serving)
+        return Answer(422, "")
+
+    try:
+        return await mes.database.write(work, caller.actor, alone=False)
+    except InvalidInput as error:
+        code = error.problem.code
+        if not _is_lost(body, code):
+            raise
+        kept = Question(f"kept:{asked.fingerprint}", asked.fingerprint, asked.asked_at)
+        await mes.database.write(
+            lambda each: once(each, kept, lambda: keep(each, code)), caller.actor, alone=False
+        )
+        raise
+
+
+def _is_lost(body: CompleteBody, code: str) -> bool:
+    """Whether nobody would know any more of what was done offline, if this refusal kept nothing of it.
+
+    Whoever stands at a station on line corrects it there and then; what has the key of another is no event.
+    """
+    return body.is_offline and code != KEY_REUSED and None not in {body.serial_number, body.process_code}
 
 
 def _asked(body: ValidateBody, caller: Caller, unit: UnitBody, now: datetime) -> Asked:

@@ -17,6 +17,7 @@ from andon_mes.kernel.errors import Words, invalid
 from andon_mes.store.later import later
 from andon_mes.store.schema import answers
 
+KEY_REUSED = "KEY_REUSED"
 _FIND = sa.select(answers.c.fingerprint, answers.c.status_code, answers.c.body).where(
     answers.c.key == sa.bindparam("key")
 )
@@ -134,5 +135,5 @@ def _reused(key: str) -> Exception:
         key,
         Words("The key was used before, for another content", "이미 다른 내용에 사용된 키입니다"),
         Words("Make a new key for a new event", "새 이벤트에는 새 키를 사용하세요"),
-        code="KEY_REUSED",
+        code=KEY_REUSED,
     )
