@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
+from andon_mes.cli import cli
 from andon_mes.configuration import toml_file
 from andon_mes.configuration.exchange import Form, give
 from andon_mes.configuration.files import plant_in
@@ -18,6 +19,7 @@ from andon_mes.kernel.errors import InvalidInput
 from andon_mes.store import schema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -167,3 +169,20 @@ async def test_over_http_a_file_is_exported_planned_and_taken(plant, exported):
     refused = await send.post(f"{API}/import", content=b"format = 9")
     assert (refused.status_code, refused.json()["code"]) == (422, "FORMAT_UNKNOWN")
     assert json.loads(refused.text)["detail_ko"]
+
+
+def test_a_command_says_that_the_database_is_not_migrated_and_where_it_cannot_write(
+    tmp_path, database_path, monkeypatch
+):
+    run = CliRunner()
+    monkeypatch.setenv("ANDON_MES_DATABASE", str(tmp_path / "new.db"))
+    for words, code in (
+        (["verify"], 3),
+        (["export"], 1),
+        (["users", "add", "kim", "--name", "Kim", "--role", "admin"], 1),
+    ):
+        answer = run.invoke(cli, words)
+        assert (answer.exit_code, "Run andon-mes migrate" in answer.output) == (code, True), answer.output
+    monkeypatch.setenv("ANDON_MES_DATABASE", str(database_path))
+    answer = run.invoke(cli, ["export", "--out", str(tmp_path / "nowhere" / "plant.toml")])
+    assert (answer.exit_code, "plant.toml cannot be written" in answer.output) == (2, True)

@@ -36,8 +36,8 @@ from andon_mes.api.context import Mes, ThisMes
 from andon_mes.api.documents import READS, WATCHED, Alive, Data, Ready
 from andon_mes.api.problems import answer
 from andon_mes.evidence import metrics
-from andon_mes.kernel.errors import Problem, Unavailable, Words
-from andon_mes.store.migrate import REQUIRED_REVISION, find_revision, is_sufficient
+from andon_mes.kernel.errors import Unavailable
+from andon_mes.store.migrate import find_revision, is_sufficient, not_migrated
 from andon_mes.vendor import store as vendor
 from andon_mes.vendor.documents import as_document
 
@@ -115,7 +115,7 @@ async def ready(mes: ThisMes) -> Response:
     except Unavailable as error:
         return answer(error.problem, error.status)
     if not is_sufficient(revision):
-        return answer(_not_migrated(revision), 503)
+        return answer(not_migrated(revision), 503)
     return JSONResponse({"status": "ready", "release": mes.release, "schema": revision})
 
 
@@ -125,15 +125,3 @@ async def prometheus(mes: ThisMes) -> Response:
     totals = await mes.evidence.totals()
     text = metrics.render(totals, mes.served, mes.database.queue_depth())
     return Response(text, media_type=_PROMETHEUS)
-
-
-def _not_migrated(revision: str | None) -> Problem:
-    return Problem(
-        "NOT_MIGRATED",
-        Words("The database is not migrated", "데이터베이스가 마이그레이션되지 않았습니다"),
-        Words(
-            f"Its schema is {revision}, this release needs {REQUIRED_REVISION}",
-            f"스키마 {revision}, 필요한 버전 {REQUIRED_REVISION}",
-        ),
-        Words("Run andon-mes migrate", "andon-mes migrate를 실행하세요"),
-    )

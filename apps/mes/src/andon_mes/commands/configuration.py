@@ -36,7 +36,7 @@ def install(cli: typer.Typer) -> None:
         if out is None:
             typer.echo(content.decode(), nl=False)
         else:
-            out.write_bytes(content)
+            _put(out, content)
             typer.echo(f"Wrote {out}: {len(content)} bytes.")
 
     @cli.command(
@@ -71,6 +71,14 @@ def _content(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         typer.echo(f"{file} cannot be read: {error.strerror}. Give the path of a file.", err=True)
+        raise typer.Exit(2) from error
+
+
+def _put(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        typer.echo(f"{file} cannot be written: {error.strerror}. Give a path in a folder of yours.", err=True)
         raise typer.Exit(2) from error
 
 

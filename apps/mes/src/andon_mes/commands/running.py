@@ -39,12 +39,18 @@ def write(work: "Callable[[Connection, str, Clock], T]") -> T:
     from andon_mes.kernel.clock import SystemClock
     from andon_mes.store.actor import Actor
     from andon_mes.store.engine import open_database
+    from andon_mes.store.migrate import require_sufficient
 
     chosen, clock = settings(), SystemClock()
     author = f"cli:{getpass.getuser()}"
+
+    def begin(connection: "Connection") -> T:
+        require_sufficient(connection)
+        return work(connection, author, clock)
+
     database = open_database(chosen.database, busy_timeout=chosen.busy_timeout, durability=chosen.durability)
     try:
-        return checked(lambda: asyncio.run(database.write(lambda c: work(c, author, clock), Actor(author))))
+        return checked(lambda: asyncio.run(database.write(begin, Actor(author))))
     finally:
         database.close()
 

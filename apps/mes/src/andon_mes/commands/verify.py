@@ -36,15 +36,20 @@ def verify(
 
 def _report(head: str | None) -> "Report":
     from andon_mes.kernel.errors import Unavailable
-    from andon_mes.store.engine import open_database
+    from andon_mes.store.engine import Connection, open_database
+    from andon_mes.store.migrate import require_sufficient
     from andon_mes.verify.controller import verify as run
 
     def progress(said: str) -> None:
         typer.echo(said, err=True)
 
+    def work(connection: Connection) -> "Report":
+        require_sufficient(connection)
+        return run(connection, head=head, progress=progress)
+
     database = open_database(settings().database, busy_timeout=_PATIENCE)
     try:
-        return asyncio.run(database.read(lambda each: run(each, head=head, progress=progress)))
+        return asyncio.run(database.read(work))
     except Unavailable as error:
         typer.echo(f"{error.problem.detail.en}. {error.problem.fix.en}.", err=True)
         raise typer.Exit(_UNAVAILABLE) from error

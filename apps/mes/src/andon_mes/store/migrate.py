@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from andon_mes.kernel.errors import Problem, Unavailable, Words
 from andon_mes.store import guards_postgresql, guards_sqlite
 from andon_mes.store.engine import is_postgresql, make_engine
 
@@ -89,3 +90,23 @@ def find_revision(connection: sa.Connection) -> str | None:
 def is_sufficient(revision: str | None) -> bool:
     """Whether this release can work on `revision`. Revisions are numbers of four digits, in order."""
     return revision is not None and revision >= REQUIRED_REVISION
+
+
+def require_sufficient(connection: sa.Connection) -> None:
+    """Raises: Unavailable (NOT_MIGRATED) when this release cannot work on the schema."""
+    revision = find_revision(connection)
+    if not is_sufficient(revision):
+        raise Unavailable(not_migrated(revision))
+
+
+def not_migrated(revision: str | None) -> Problem:
+    """That this release cannot work on the schema, and what to do."""
+    return Problem(
+        "NOT_MIGRATED",
+        Words("The database is not migrated", "데이터베이스가 마이그레이션되지 않았습니다"),
+        Words(
+            f"Its schema is {revision}, this release needs {REQUIRED_REVISION}",
+            f"스키마 {revision}, 필요한 버전 {REQUIRED_REVISION}",
+        ),
+        Words("Run andon-mes migrate", "andon-mes migrate를 실행하세요"),
+    )
