@@ -19,6 +19,7 @@ from andon_mes.kernel.errors import InvalidInput
 from andon_mes.store import schema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.main import get_command
 from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -186,3 +187,12 @@ def test_a_command_says_that_the_database_is_not_migrated_and_where_it_cannot_wr
     monkeypatch.setenv("ANDON_MES_DATABASE", str(database_path))
     answer = run.invoke(cli, ["export", "--out", str(tmp_path / "nowhere" / "plant.toml")])
     assert (answer.exit_code, "plant.toml cannot be written" in answer.output) == (2, True)
+
+
+def test_every_command_shows_how_it_is_called():
+    def names(command, path):
+        inner = getattr(command, "commands", {})
+        return [each for name in inner for each in names(inner[name], [*path, name])] if inner else [path]
+
+    for words in names(get_command(cli), []):
+        assert "Example" in CliRunner().invoke(cli, [*words, "--help"]).output, words

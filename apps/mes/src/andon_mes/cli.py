@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 cli.add_typer(users, name="users")
 cli.add_typer(devices, name="devices")
-cli.command("demo-data")(demo_data)
-cli.command()(verify)
+cli.command("demo-data", epilog="Example:  andon-mes demo-data --lots 4")(demo_data)
+cli.command(epilog="Examples:  andon-mes verify  |  andon-mes verify --json --head DIGEST")(verify)
 _DRAIN_SECONDS = 10
 
 
@@ -31,7 +31,7 @@ def _root() -> None:
     """A manufacturing execution system for serial-tracked assembly."""
 
 
-@cli.command()
+@cli.command(epilog="Example:  andon-mes serve --host 0.0.0.0 --port 8080")
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8080,
@@ -72,7 +72,7 @@ def serve(
         raise typer.Exit(3)
 
 
-@cli.command()
+@cli.command(epilog="Example:  ANDON_MES_DATABASE=/var/lib/andon/mes.db andon-mes migrate")
 def migrate() -> None:
     """Bring the database to this release's schema. Safe to repeat, and while others serve."""
     from andon_mes.store.migrate import application_role
