@@ -17,6 +17,7 @@ from andon_mes.offline.model import Record, RecordClosed, Settle, Standing
 from andon_mes.processes.model import Attempt, AttemptStatus, Report, Same, Situation
 from andon_mes.processes.refusals import Refusal, Refuse
 from andon_mes.serials.model import SerialStatus
+from andon_mes.verify.controller import verify
 
 T0 = datetime(2025, 11, 10, 3, tzinfo=UTC)
 OPEN, PASS, FAIL, ABORTED = AttemptStatus
@@ -412,3 +413,17 @@ async def test_in_whatever_order_the_queues_of_stations_empty_the_end_is_that_of
         attempts = [(each["process"], each["status"], each["violation"]) for each in shown["attempts"]]
         assert attempts == [(process, "PASS", None) for process in minutes], order
         assert (shown["status"], shown["current_process"]) == ("WAITING", "EOL"), order
+
+
+async def test_what_ended_offline_while_a_person_held_it_is_counted_and_verified_as_what_it_is(
+    plant, connection
+):
+    lot, [serial] = await plant.released_lot(1)
+    for process in ("SPRING", "LMA", "LASER", "EOL", "ROBOT", "PRINT"):
+        await plant.pass_process(serial, process)
+    await plant.patch(f"/api/v1/serials/{serial}", {"action": "hold", "reason": "look at it"})
+    await plant.complete(serial, "PACK", is_offline=True)
+    assert (await plant.serial(serial))["held_from"] == "COMPLETED"
+    shown = (await plant.get(f"/api/v1/lots/{lot['lot_number']}")).json()["data"]
+    assert shown["actual_quantity"] == 1
+    assert verify(connection, head=None, progress=lambda _said: None).found == {}

@@ -141,7 +141,9 @@ def _quantities(connection: sa.Connection) -> Iterator[str]:
         .where(_history.c.entity_type == "serial", _history.c.new_status != SerialStatus.HOLD)
         .subquery()
     )
-    finished = sa.func.count(sa.case((steps.c.new_status.in_(_FINISHED), 1)))
+    # What ended while it was held has no step of its own for it; it stands in where its release would put it.
+    stands = sa.case((serials.c.status == SerialStatus.HOLD, serials.c.held_from), else_=steps.c.new_status)
+    finished = sa.func.count(sa.case((stands.in_(_FINISHED), 1)))
     query = (
         sa.select(lots.c.id, lots.c.lot_number, lots.c.target_quantity, finished)
         .select_from(lots.join(serials).join(steps, steps.c.entity_id == serials.c.id))
