@@ -71,7 +71,7 @@ class Frame:
 
     def __init__(self, mes: Mes, feed: Feed) -> None:
         self._mes = mes
-        self._feed = feed
+        self.feed = feed
         self._zone = mes.default_calendar.zone  # as the page before saw it, where a page reads nothing
         self._cache: dict[tuple[str, ...], _Made] = {}
         self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
@@ -129,7 +129,7 @@ class Frame:
     ) -> _Made:
         """What was made for this key a moment ago, or now; `is_fresh` is asked by whoever just changed it."""
         async with self._locks.setdefault(key, asyncio.Lock()):
-            now, revision = self._mes.clock.monotonic(), self._feed.revision
+            now, revision = self._mes.clock.monotonic(), self.feed.revision
             found = self._cache.get(key)
             is_known = found is not None and found.revision == revision and now - found.at < _FRESH_S
             if found is not None and is_known and not is_fresh:

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 
 from andon_mes.api.access import Caller, find_caller, needs
 from andon_mes.api.configuration import RESOURCES, path_of
-from andon_mes.api.context import Mes
+from andon_mes.api.context import Mes, ThisMes
 from andon_mes.configuration.model import Kind
 from andon_mes.dashboard import (
     admin_pages,
@@ -96,54 +96,72 @@ def install(app: FastAPI, mes: Mes) -> Feed:
     """Serve the pages from `app`, which has the API already. The feed is to be ended with the instance."""
     feed = Feed(mes.database, mes.clock, store.marks)
     frame = Frame(mes, feed)
-    router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    _add_entrance(router, frame, mes)
-    _add_stream(router, feed, mes)
-    for page in PAGES:
-        _add(router, frame, mes, page)
-    app.router.routes.extend(router.routes)
+    app.state.frame = frame
+    app.router.routes.extend(_router.routes)
     frame.install(app)
     return feed
 
 
-def _add(router: APIRouter, frame: Frame, mes: Mes, page: At) -> None:
-    @router.get(page.address)
-    async def show(request: Request, caller: Annotated[Caller, needs(page.resource, "read")]) -> Response:
+_router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+"""Every page. They are the same for all instances, so they are made once, on import."""
+
+
+def _frame_of(request: Request) -> Frame:
+    frame: Frame = request.app.state.frame
+    return frame
+
+
+@_router.get("/static/{name}")
+async def file(request: Request, name: str) -> Response:
+    """A style sheet, the script, or a picture."""
+    return static(request, name)
+
+
+@_router.get("/login")
+async def login(request: Request, next: str | None = None) -> Response:  # noqa: A002  the address says so
+    """Where one signs in, and goes on to `next`."""
+    return _frame_of(request).plain(request, "login.html", {"next": local(next)})
+
+
+@_router.get("/find")
+async def find(mes: ThisMes, number: Number, _caller: Annotated[Caller, needs("serial", "read")]) -> Response:
+    """The page of what was scanned or typed."""
+    found = await mes.database.read(lambda each: serial_pages.find(each, number.strip()))
+    return RedirectResponse(found, 303, HEADERS)
+
+
+@_router.get("/events")
+async def events(
+    request: Request, mes: ThisMes, _caller: Annotated[Caller, needs("process", "read")]
+) -> Response:
+    """What changed, as it changes: server-sent events, until the sign-in or the instance ends."""
+    feed = _frame_of(request).feed
+    if feed.is_full:
+        raise Unavailable(_TOO_MANY)
+
+    async def is_still_known() -> bool:
+        return await find_caller(request) is not None
+
+    stream = feed.stream(mes.release, is_still_known)
+    return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
+
+
+def _add(page: At) -> None:
+    @_router.get(page.address)
+    async def show(
+        request: Request, mes: ThisMes, caller: Annotated[Caller, needs(page.resource, "read")]
+    ) -> Response:
         query = request.query_params
         asked = Asked(mes, request.path_params, dict(query), tuple(query.getlist("by")))
 
         def build(connection: Connection, viewer: Viewer) -> dict[str, Any]:
             return page.build(connection, viewer, asked)
 
-        return await frame.show(request, caller, Page(page.template, page.topics), build)
+        return await _frame_of(request).show(request, caller, Page(page.template, page.topics), build)
 
 
-def _add_entrance(router: APIRouter, frame: Frame, mes: Mes) -> None:
-    @router.get("/static/{name}")
-    async def file(request: Request, name: str) -> Response:
-        return static(request, name)
-
-    @router.get("/login")
-    async def login(request: Request, next: str | None = None) -> Response:  # noqa: A002  the address says so
-        return frame.plain(request, "login.html", {"next": local(next)})
-
-    @router.get("/find")
-    async def find(number: Number, _caller: Annotated[Caller, needs("serial", "read")]) -> Response:
-        found = await mes.database.read(lambda each: serial_pages.find(each, number.strip()))
-        return RedirectResponse(found, 303, HEADERS)
-
-
-def _add_stream(router: APIRouter, feed: Feed, mes: Mes) -> None:
-    @router.get("/events")
-    async def events(request: Request, _caller: Annotated[Caller, needs("process", "read")]) -> Response:
-        if feed.is_full:
-            raise Unavailable(_TOO_MANY)
-
-        async def is_still_known() -> bool:
-            return await find_caller(request) is not None
-
-        stream = feed.stream(mes.release, is_still_known)
-        return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
+for _page in PAGES:
+    _add(_page)
 
 
 _TOO_MANY = Problem(
