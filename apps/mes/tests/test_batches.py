@@ -67,6 +67,18 @@ async def test_a_batch_that_is_sent_again_writes_nothing_again(plant):
     assert len((await plant.serial(serials[0]))["attempts"]) == 1
 
 
+async def test_an_item_that_was_refused_is_taken_once_its_reason_is_gone_unless_it_has_a_key(plant):
+    _, serials = await plant.released_lot(2)
+    early = [{**plant.body(each, "LMA"), "is_pass": True} for each in serials]
+    early[1]["idempotency_key"] = "queued-1"
+    first = await batch(plant, COMPLETE, early)
+    for each in serials:
+        await plant.pass_process(each, "SPRING")
+    again = await batch(plant, COMPLETE, early)
+    assert [each["status"] for each in first["results"]] == [409, 409]
+    assert [(each["status"], each["is_replayed"]) for each in again["results"]] == [(200, False), (409, True)]
+
+
 @pytest.mark.parametrize("key", [7, "", "x" * 201, "a\nb", "\ud800"])
 async def test_a_key_that_cannot_be_kept_fails_its_item_alone(plant, key):
     _, serials = await plant.released_lot(2)

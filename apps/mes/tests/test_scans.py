@@ -1,8 +1,10 @@
 """Start and complete over HTTP: keys, attempts, reworks, lots that finish."""
 
 import sqlite3
+from datetime import UTC, datetime
 
 import pytest
+from andon_mes.idempotency.store import question
 from andon_mes.numbers.checksum import checksum
 
 ROUTE = ["SPRING", "LMA", "LASER", "EOL", "ROBOT", "PRINT", "PACK"]
@@ -80,6 +82,81 @@ async def test_without_a_key_the_content_is_the_key(plant):
     answers = [await plant.post("/api/v1/process/start", body) for _ in range(2)]
     assert [each.status_code for each in answers] == [201, 201]
     assert len((await plant.serial(serial))["attempts"]) == 1
+
+
+async def _held_while(plant, lot, tell):
+    """What is answered while the lot is held, and after its release."""
+    where = f"/api/v1/lots/{lot['lot_number']}"
+    await plant.patch(where, {"action": "hold", "reason": "drift"})
+    held = await tell()
+    await plant.patch(where, {"action": "release"})
+    return held, await tell()
+
+
+async def test_what_was_refused_without_a_key_is_taken_once_its_reason_is_gone(plant):
+    lot, [serial] = await plant.released_lot(1)
+    early = {**plant.body(serial, "LMA"), "is_pass": True}
+    body = {**plant.body(serial, "SPRING"), "is_pass": True}
+    before = await plant.post("/api/v1/process/complete", early)
+    held, taken = await _held_while(plant, lot, lambda: plant.post("/api/v1/process/complete", body))
+    after = await plant.post("/api/v1/process/complete", early)
+    codes = [before.json()["code"], held.json()["code"], taken.status_code, after.status_code]
+    assert codes == ["ROUTE_PREVIOUS_NOT_PASSED", "LOT_HOLD", 200, 200]
+    assert (await plant.post("/api/v1/process/complete", body)).content == taken.content
+
+
+async def test_what_was_refused_under_a_key_stays_refused_under_it(plant):
+    lot, [serial] = await plant.released_lot(1)
+    body = plant.body(serial, "SPRING")
+    held, again = await _held_while(
+        plant, lot, lambda: plant.post("/api/v1/process/start", body, key="scan-1")
+    )
+    assert (held.status_code, again.content) == (409, held.content)
+    assert (await plant.post("/api/v1/process/start", body, key="scan-2")).status_code == 201
+
+
+async def test_a_refusal_that_an_older_release_kept_of_a_content_is_asked_again(plant, database_path):
+    _, [serial] = await plant.released_lot(1)
+    body = plant.body(serial, "SPRING")
+    key = question("start", body, None, datetime.now(UTC)).key
+    with sqlite3.connect(database_path) as connection:
+        old = (key, key.removeprefix("sha256:"), 409, '{"code": "LOT_HOLD"}', "2025-11-10 03:00:00")
+        connection.execute("insert into answers values (?, ?, ?, ?, ?)", old)
+    first, again = [await plant.post("/api/v1/process/start", body) for _ in range(2)]
+    assert (first.status_code, again.content) == (201, first.content)
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+async def test_what_contradicts_is_kept_once_however_often_it_is_sent(plant):
+    _, [serial] = await plant.released_lot(1)
+    await plant.pass_process(serial, "SPRING")
+    body = {**plant.body(serial, "SPRING"), "is_pass": False, "defect_code": "D001"}
+    for key in (None, None, "other"):
+        assert (await plant.post("/api/v1/process/complete", body, key=key)).status_code == 409
+    assert len((await plant.serial(serial))["contested"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "action", "code"),
+    [("serials", "scrap", "SERIAL_SCRAPPED"), ("lots", "cancel", "LOT_NOT_RELEASED")],
+)
+async def test_how_work_ended_is_kept_also_when_its_serial_or_lot_ended_before(plant, kind, action, code):
+    lot, [serial, other] = await plant.released_lot(2)
+    await plant.start(serial, "SPRING")
+    if kind == "serials":
+        await plant.patch(f"/api/v1/serials/{serial}", {"action": "hold", "reason": "fell"})
+    where = serial if kind == "serials" else lot["lot_number"]
+    ended = await plant.patch(f"/api/v1/{kind}/{where}", {"action": action, "reason": "fell"})
+    assert ended.status_code == 200, ended.text
+    late = await plant.complete(serial, "SPRING", cycle_time=61)
+    never = await plant.complete(other, "SPRING")
+    assert (late.status_code, late.json()["code"]) == (409, code)
+    shown = await plant.serial(serial)
+    assert [each["status"] for each in shown["attempts"]] == ["ABORTED"]
+    [kept] = shown["contested"]
+    assert (kept["code"], kept["content"]["cycle_time"]) == (code, 61)
+    assert never.status_code == (409 if kind == "lots" else 200)
+    assert (await plant.serial(other))["contested"] == []  # nobody had begun there
 
 
 async def test_what_could_not_be_understood_may_be_sent_again_under_its_key(plant):

@@ -102,10 +102,9 @@ async def apply_completion(
         apply = offline.complete if event.is_offline else controller.complete
         return once(connection, asked, lambda: apply(connection, event, content, serving))
 
-    def keep(connection: Connection, code: str) -> Answer:
+    def keep(connection: Connection, code: str) -> None:
         event = _completion(connection, body, caller, digest)
         store.keep_contested(connection, event, code, content, serving=serving)
-        return Answer(422, "")
 
     try:
         return await mes.database.write(work, caller.actor, alone=False)
@@ -113,10 +112,7 @@ async def apply_completion(
         code = error.problem.code
         if not _is_lost(body, code):
             raise
-        kept = Question(f"kept:{asked.fingerprint}", asked.fingerprint, asked.asked_at)
-        await mes.database.write(
-            lambda each: once(each, kept, lambda: keep(each, code)), caller.actor, alone=False
-        )
+        await mes.database.write(lambda each: keep(each, code), caller.actor, alone=False)
         raise
 
 

@@ -1,14 +1,16 @@
 """One key, one answer, for ever (docs/design/mes.md, rule 3).
 
 An answer is stored in the transaction of what it answers, so that a crash between commit and reply is
-healed by asking again. Refusals are answers too: a new scan has a new key. What raises is not stored.
+healed by asking again. Under a client's key refusals are answers too: a new scan has a new key. Where the
+content is the key, as for a vendor's file, there is no new one: a refusal is not stored, and the same content
+is taken once its reason is gone. What raises is not stored.
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -22,6 +24,7 @@ _FIND = sa.select(answers.c.fingerprint, answers.c.status_code, answers.c.body).
     answers.c.key == sa.bindparam("key")
 )
 _INSERT = sa.insert(answers).inline()
+_REFUSED = 400
 _LONGEST_KEY = 200
 _DEEPEST = 32
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as written in JSON; behind a backslash it is other text
@@ -43,6 +46,11 @@ class Question:
     key: str
     fingerprint: str
     asked_at: datetime
+
+    @property
+    def is_its_content(self) -> bool:
+        """Whether the client named no key, so that the content stands for it."""
+        return self.key in {f"sha256:{self.fingerprint}", f"again:{self.fingerprint}"}
 
 
 def question(operation: str, content: object, key: str | None, at: datetime) -> Question:
@@ -105,7 +113,7 @@ def _children(value: object) -> Iterable[object]:
 
 
 def once(connection: sa.Connection, asked: Question, work: Callable[[], Answer]) -> Answer:
-    """The stored answer to `asked`, or that of `work`, which is stored now.
+    """The stored answer to `asked`, or that of `work`, which is stored now unless it is a refusal of content.
 
     Raises: InvalidInput (KEY_REUSED) when the key was used for another content; what `work` raises.
     """
@@ -113,20 +121,27 @@ def once(connection: sa.Connection, asked: Question, work: Callable[[], Answer])
     if row is not None:
         if row.fingerprint != asked.fingerprint:
             raise _reused(asked.key)
+        if _may_change(asked, row.status_code):  # kept by a release that stored such refusals
+            return once(connection, replace(asked, key=f"again:{asked.fingerprint}"), work)
         return Answer(row.status_code, row.body, is_replayed=True)
     answer = work()
-    later(
-        connection,
-        _INSERT,
-        {
-            "key": asked.key,
-            "fingerprint": asked.fingerprint,
-            "status_code": answer.status_code,
-            "body": answer.body,
-            "answered_at": asked.asked_at,
-        },
-    )
+    if not _may_change(asked, answer.status_code):
+        later(
+            connection,
+            _INSERT,
+            {
+                "key": asked.key,
+                "fingerprint": asked.fingerprint,
+                "status_code": answer.status_code,
+                "body": answer.body,
+                "answered_at": asked.asked_at,
+            },
+        )
     return answer
+
+
+def _may_change(asked: Question, status_code: int) -> bool:
+    return asked.is_its_content and status_code >= _REFUSED
 
 
 def _reused(key: str) -> Exception:

@@ -15,7 +15,7 @@ from andon_mes.lots import store as lots
 from andon_mes.lots.model import LotStatus
 from andon_mes.processes import answers, store
 from andon_mes.processes.closing import Closing, prepare_components, result_of, write_closed
-from andon_mes.processes.decide import decide_completion, decide_outcome, decide_start
+from andon_mes.processes.decide import decide_completion, decide_outcome, decide_start, is_to_be_kept
 from andon_mes.processes.model import (
     Attempt,
     Begin,
@@ -28,7 +28,7 @@ from andon_mes.processes.model import (
     Serving,
     StartEvent,
 )
-from andon_mes.processes.refusals import KEPT, Refuse
+from andon_mes.processes.refusals import Refuse
 from andon_mes.processes.store import Opening, Result
 from andon_mes.serials.model import SerialStatus
 from andon_mes.situations.store import Subject, asked_of, find_subject
@@ -66,7 +66,7 @@ def complete(connection: Connection, event: CompletionEvent, content: object, se
     decision = decide_completion(subject.seen, Report.of(event), infers_start=infers_start)
     match decision:
         case Refuse():
-            if decision.code in KEPT:
+            if is_to_be_kept(subject.seen, event.process, decision):
                 store.keep_contested(connection, event, decision.code, content, serving=serving)
             return answers.refusal(decision, event.serial_number, subject)
         case Same(attempt):

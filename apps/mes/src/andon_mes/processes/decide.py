@@ -24,7 +24,7 @@ from andon_mes.processes.model import (
     StartDecision,
     Validation,
 )
-from andon_mes.processes.refusals import Refusal, Refuse
+from andon_mes.processes.refusals import KEPT, Refusal, Refuse
 from andon_mes.processes.workplace import refused_here, refused_station
 from andon_mes.serials.model import SerialStatus
 
@@ -87,6 +87,16 @@ def _decide_unstarted(seen: Situation, report: Report, *, infers_start: bool) ->
     if not infers_start:
         return Refuse(Refusal.START_MISSING, {"process": report.process})
     return BeginAndClose(begun.number)
+
+
+def is_to_be_kept(seen: Situation, process: str, refused: Refuse) -> bool:
+    """Whether a completion that is refused is kept for a person: it contradicts what is known, or its attempt
+    was open when its serial was scrapped or its lot cancelled, and nobody else knows how the work ended."""
+    if refused.code in KEPT:
+        return True
+    is_over = seen.serial is SerialStatus.SCRAPPED or seen.lot is LotStatus.CANCELLED
+    here = [each for each in seen.attempts if each.process == process]
+    return is_over and bool(here) and here[-1].status is AttemptStatus.ABORTED
 
 
 def decide_outcome(seen: Situation, process: str, *, number: int, passed: bool) -> Outcome:

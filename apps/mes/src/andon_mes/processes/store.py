@@ -3,12 +3,15 @@
 The statements are made once: this is the path of every scan.
 """
 
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from andon_mes.idempotency.store import Answer, Question, once
 from andon_mes.kernel.errors import InvalidInput, Words, invalid
 from andon_mes.lots.model import LotStatus
 from andon_mes.processes.limits import Breach, Characteristic
@@ -86,6 +89,8 @@ _OPEN_WORK = (
     .where(process_data.c.status == AttemptStatus.IN_PROGRESS)
     .order_by(process_data.c.started_at)
 )
+_KEEP = sa.insert(contested_events)
+_CONFLICT = 409
 _MOST_SHOWN = 20
 _PROCESS_CODES = sa.select(processes.c.code).order_by(processes.c.sequence_order)
 _OPEN_ATTEMPT = sa.insert(process_data).returning(process_data.c.id)
@@ -317,19 +322,24 @@ def keep_contested(
     *,
     serving: Serving,
 ) -> None:
-    """Keep a report that cannot be taken as it is, for a person to look at."""
-    connection.execute(
-        sa.insert(contested_events),
-        {
-            "serial_number": event.serial_number,
-            "process_code": event.process,
-            "code": code,
-            "content": content,
-            "release": serving.release,
-            "received_at": serving.now,
-            "resolved": False,
-        },
-    )
+    """Keep a report that cannot be taken as it is, for a person to look at; once, however often it comes."""
+    values = {
+        "serial_number": event.serial_number,
+        "process_code": event.process,
+        "code": code,
+        "content": content,
+        "release": serving.release,
+        "received_at": serving.now,
+        "resolved": False,
+    }
+
+    def keep() -> Answer:
+        connection.execute(_KEEP, values)
+        return Answer(_CONFLICT, "")
+
+    said = json.dumps([event.serial_number, event.process, content], sort_keys=True)
+    fingerprint = hashlib.sha256(said.encode()).hexdigest()
+    once(connection, Question(f"kept:{code}:{fingerprint}", fingerprint, serving.now), keep)
 
 
 def list_contested(connection: sa.Connection, serial_number: str) -> list[dict[str, Any]]:
