@@ -31,7 +31,7 @@ SERIALS = {
     "DEFECTIVE": "HOLD . SCRAPPED .",
     "REWORK": "HOLD . SCRAPPED .",
     "SCRAPPED": ". . . .",
-    "HOLD": ". WAITING SCRAPPED .",
+    "HOLD": "HOLD WAITING SCRAPPED .",
 }
 
 

@@ -427,3 +427,18 @@ async def test_what_ended_offline_while_a_person_held_it_is_counted_and_verified
     shown = (await plant.get(f"/api/v1/lots/{lot['lot_number']}")).json()["data"]
     assert shown["actual_quantity"] == 1
     assert verify(connection, head=None, progress=lambda _said: None).found == {}
+
+
+async def test_no_late_event_frees_what_a_person_held_once_more(plant):
+    """An offline event holds it, a person finds something on it, and then the event is explained."""
+    _, [serial] = await plant.released_lot(1)
+    where = f"/api/v1/serials/{serial}"
+    await plant.complete(serial, "LMA", timestamp="2025-11-10T03:05:00+00:00", is_offline=True)
+    again = await plant.patch(where, {"action": "hold", "reason": "scratch"})
+    assert (again.status_code, again.json()["data"]["held_from"]) == (200, "WAITING")
+    (joined,) = [each for each in again.json()["data"]["history"] if each["reason"] == "scratch"]
+    assert (joined["old_status"], joined["new_status"]) == ("HOLD", "HOLD")
+    await plant.complete(serial, "SPRING", timestamp="2025-11-10T03:00:00+00:00", is_offline=True)
+    assert (await plant.serial(serial))["status"] == "HOLD"
+    released = (await plant.patch(where, {"action": "release"})).json()["data"]
+    assert (released["status"], released["current_process"]) == ("WAITING", "LASER")

@@ -13,7 +13,7 @@ _LIVE_LOTS = frozenset({LotStatus.DRAFT, LotStatus.RELEASED, LotStatus.IN_PROGRE
 
 
 def decide_change(status: SerialStatus, held_from: SerialStatus | None, action: SerialAction) -> SerialStatus:
-    """The serial's next status. Releasing returns it to where it was.
+    """The serial's next status. Releasing returns it to where it was. What is held may be held once more.
 
     What is finished may be held before it is shipped; nothing returns from scrap or from the customer.
 
@@ -21,7 +21,7 @@ def decide_change(status: SerialStatus, held_from: SerialStatus | None, action: 
     """
     if action is SerialAction.SCRAP and status not in _FINAL | {SerialStatus.IN_PROCESS}:
         return SerialStatus.SCRAPPED
-    if action is SerialAction.HOLD and status not in _GONE | {SerialStatus.HOLD}:
+    if action is SerialAction.HOLD and status not in _GONE:
         return SerialStatus.HOLD
     if action is SerialAction.SHIP and status is SerialStatus.COMPLETED:
         return SerialStatus.SHIPPED

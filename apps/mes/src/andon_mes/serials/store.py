@@ -92,10 +92,14 @@ def list_history(connection: sa.Connection, serial_id: int) -> list[dict[str, An
 
 
 def set_status(connection: sa.Connection, serial: Serial, after: SerialStatus, change: Change) -> None:
-    """Move the serial to `after` at a person's word, remember where a hold came from, write the history."""
+    """Move the serial to `after` at a person's word, remember where a hold came from, write the history.
+
+    A hold that joins another is on the history and changes nothing else.
+    """
+    came_from = serial.held_from or serial.status
     values: dict[str, Any] = {
         "status": after,
-        "held_from": serial.status if after is SerialStatus.HOLD else None,
+        "held_from": came_from if after is SerialStatus.HOLD else None,
     }
     if after is SerialStatus.SCRAPPED:
         values |= {"completed_at": change.at, "is_defective": True}
@@ -106,7 +110,7 @@ def set_status(connection: sa.Connection, serial: Serial, after: SerialStatus, c
 
 
 def list_hold_reasons(connection: sa.Connection, serial_id: int) -> list[str]:
-    """Why the serial is held, newest first: what began its last hold, and what joined it as a recall does."""
+    """Why the serial is held, newest first: what began its last hold, and what joined it."""
     reasons = []
     for old, reason in connection.execute(_HOLDS, {"serial_id": serial_id}):
         reasons.append(reason or "")
