@@ -163,3 +163,46 @@ async def test_a_recall_that_is_not_there_says_so(plant):
 async def test_a_number_that_nothing_contains_is_no_unit(plant):
     seen = (await plant.post("/api/v1/recalls", {"component_serial": "NOBODY"})).json()["data"]
     assert (seen["affected"], seen["units"]) == (0, [])
+
+
+async def finished_and_recalled(plant, numbers):
+    for number in numbers:
+        for process in ("SPRING", "LMA", "LASER", "EOL", "ROBOT", "PRINT", "PACK"):
+            await plant.pass_process(number, process)
+    await plant.post("/api/v1/recalls", {"component_lot": "R2", "hold": True, "reason": "cracked"})
+
+
+async def test_what_an_open_recall_names_is_released_by_quality_alone_and_not_shipped(line):
+    plant, (one, _, other) = line
+    await finished_and_recalled(plant, [one, other])
+    where, lead, quality = f"/api/v1/serials/{other}", plant.acting("line_lead"), plant.acting("quality")
+    refused = await lead.patch(where, {"action": "release"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "RECALL_OPEN")
+    assert "RC-000001" in refused.json()["detail"]
+    assert "RC-000001" in refused.json()["detail_ko"]
+    assert (await lead.post("/api/v1/recalls/RC-000001/end", {"reason": "x"})).status_code == 403
+    assert (await quality.patch(where, {"action": "release"})).json()["data"]["status"] == "COMPLETED"
+    for person in (lead, quality, plant):
+        assert (await person.patch(where, {"action": "ship"})).json()["code"] == "RECALL_OPEN"
+    assert (await lead.patch(f"/api/v1/serials/{one}", {"action": "ship"})).status_code == 200
+    assert (await quality.post("/api/v1/recalls/RC-000001/end", {"reason": "good"})).status_code == 200
+    assert (await lead.patch(where, {"action": "ship"})).json()["data"]["status"] == "SHIPPED"
+
+
+async def test_once_a_recall_has_ended_whoever_may_release_releases_what_it_held(line):
+    plant, (_, _, other) = line
+    await finished_and_recalled(plant, [])
+    await plant.post("/api/v1/recalls/RC-000001/end", {"reason": "good"})
+    released = await plant.acting("line_lead").patch(f"/api/v1/serials/{other}", {"action": "release"})
+    assert released.json()["data"]["status"] == "CREATED"
+
+
+async def test_a_lot_ships_without_what_an_open_recall_names(line):
+    plant, (one, _, other) = line
+    await finished_and_recalled(plant, [one, other])
+    await plant.acting("quality").patch(f"/api/v1/serials/{other}", {"action": "release"})
+    lot = (await plant.serial(one))["lot_number"]
+    assert (await plant.patch(f"/api/v1/lots/{lot}", {"action": "ship"})).status_code == 200
+    assert [(await plant.serial(each))["status"] for each in (one, other)] == ["SHIPPED", "COMPLETED"]
+    again = await plant.patch(f"/api/v1/lots/{lot}", {"action": "ship"})
+    assert (again.status_code, again.json()["code"]) == (409, "NOTHING_TO_SHIP")

@@ -36,6 +36,7 @@ from andon_mes.lots.model import LotStatus, NewLot
 from andon_mes.lots.store import LotFilter
 from andon_mes.numbers.calendar import Calendar
 from andon_mes.processes import store as attempts
+from andon_mes.recalls.model import END_RECALL
 from andon_mes.serials import controller as serial_life
 from andon_mes.serials import decide as serial_rules
 from andon_mes.serials import store as serials
@@ -189,7 +190,8 @@ def serial_change(
     change = Change(caller.signs(body.changed_by, "changed_by"), asked.asked_at, body.reason)
 
     def work(connection: Connection) -> Answer:
-        serial_life.change_status(connection, serial_number, body.action, change)
+        may_end = caller.may(*END_RECALL)
+        serial_life.change_status(connection, serial_number, body.action, change, may_end_recall=may_end)
         return shown_serial(connection, serial_number)
 
     return work

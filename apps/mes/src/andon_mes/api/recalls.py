@@ -19,7 +19,7 @@ from andon_mes.api.once import data_answer, require_reason, write_once
 from andon_mes.api.recall_documents import RecallPage, RecallShown, RecallWithUnits
 from andon_mes.idempotency.store import Answer
 from andon_mes.recalls import store
-from andon_mes.recalls.model import Outcome, Recall, Target, Unit, require_open
+from andon_mes.recalls.model import END_RECALL, Outcome, Recall, Target, Unit, require_open
 from andon_mes.recalls.store import Opened
 from andon_mes.store.engine import Connection
 
@@ -154,7 +154,7 @@ async def recall_csv(
 @router.post("/{number}/end", response_model=Data[RecallShown], responses=WRITES)
 async def end_recall(
     mes: ThisMes,
-    caller: Annotated[Caller, needs("serial", "update")],
+    caller: Annotated[Caller, needs(*END_RECALL)],
     number: str,
     body: EndBody,
     request: Request,

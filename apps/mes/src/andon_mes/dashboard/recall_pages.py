@@ -8,7 +8,7 @@ from andon_mes.dashboard.actions import Action, reason
 from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.recalls import store
-from andon_mes.recalls.model import Outcome, Target, Unit, require_open
+from andon_mes.recalls.model import END_RECALL, Outcome, Target, Unit, require_open
 from andon_mes.store.engine import Connection
 
 _PAGE = 25
@@ -45,7 +45,7 @@ def one(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
         f"/api/v1/recalls/{recall.number}/end",
         say=viewer.say("recall.end.say"),
         fields=(reason(viewer),),
-        why=viewer.why_not("serial", "update", lambda: require_open(recall)),
+        why=viewer.why_not(*END_RECALL, lambda: require_open(recall)),
         done=viewer.say("done"),
     )
     return {"recall": recall, "end": end, **_found(store.list_units(connection, recall))}

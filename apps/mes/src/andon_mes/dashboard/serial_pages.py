@@ -15,6 +15,8 @@ from andon_mes.genealogy.model import Issued
 from andon_mes.kernel.errors import NotFound
 from andon_mes.lots import store as lots
 from andon_mes.processes.refusals import Refusal, problem_of
+from andon_mes.recalls.model import END_RECALL
+from andon_mes.serials import controller as life
 from andon_mes.serials import decide
 from andon_mes.serials import store as serials
 from andon_mes.serials.model import Serial, SerialAction
@@ -51,7 +53,7 @@ def one(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
         "it": document,
         "route": _route(processes, document["attempts"]),
         "verbs": [
-            *_verbs(viewer, serial),
+            *_verbs(connection, viewer, serial),
             print_labels(
                 viewer,
                 f"/api/v1/serials/{serial.serial_number}/labels",
@@ -77,7 +79,9 @@ def _route(processes: list[dict[str, Any]], tried: list[dict[str, Any]]) -> list
     ]
 
 
-def _verbs(viewer: Viewer, serial: Serial) -> list[Action]:
+def _verbs(connection: Connection, viewer: Viewer, serial: Serial) -> list[Action]:
+    may_end = viewer.may(*END_RECALL)
+
     def change(action: SerialAction, tone: str = "quiet") -> Action:
         return Action(
             action.value,
@@ -88,7 +92,9 @@ def _verbs(viewer: Viewer, serial: Serial) -> list[Action]:
             (reason(viewer),) if action in decide.NEEDS_REASON else (),
             {"action": action.value},
             viewer.why_not(
-                "serial", "update", lambda: decide.decide_change(serial.status, serial.held_from, action)
+                "serial",
+                "update",
+                lambda: life.next_status(connection, serial, action, may_end_recall=may_end),
             ),
             tone,
             viewer.say("done"),

@@ -43,9 +43,12 @@ def _nothing_to_ship(lot: Lot) -> Conflict:
             "NOTHING_TO_SHIP",
             Words("Nothing of the lot can be shipped", "출하할 제품이 없습니다"),
             Words(
-                f"Lot {lot.lot_number} has no finished serial that is not held or shipped",
+                f"Lot {lot.lot_number} has no finished serial that is not held, recalled or shipped",
                 f"로트 {lot.lot_number}에 출하 가능한 완료 시리얼이 없습니다",
             ),
-            Words("Release what is held, or look at the lot", "보류를 해제하거나 로트를 확인하세요"),
+            Words(
+                "Release what is held, end the recall, or look at the lot",
+                "보류를 해제하거나 리콜을 종료하거나 로트를 확인하세요",
+            ),
         )
     )

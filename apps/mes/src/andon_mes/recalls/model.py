@@ -8,6 +8,9 @@ from typing import NamedTuple, assert_never
 from andon_mes.kernel.errors import Conflict, Problem, Words
 from andon_mes.serials.model import SerialStatus
 
+END_RECALL = ("defect", "update")
+"""What ending a recall needs, and releasing what an open one names: the right to decide on defects."""
+
 
 class Outcome(StrEnum):
     """What a recall does with a unit. A finished one is held, too: it is still in the house."""
@@ -84,6 +87,25 @@ def outcome_of(status: SerialStatus) -> Outcome:
             return Outcome.HELD
         case _:
             assert_never(status)
+
+
+def require_unrecalled(serial_number: str, number: str | None) -> None:
+    """Raises: Conflict (RECALL_OPEN) when an open recall, of that `number`, names the serial."""
+    if number is not None:
+        raise Conflict(
+            Problem(
+                "RECALL_OPEN",
+                Words("The serial is recalled", "리콜 대상 시리얼입니다"),
+                Words(
+                    f"The open recall {number} names {serial_number}",
+                    f"진행 중인 리콜 {number}에 {serial_number}이(가) 포함되어 있습니다",
+                ),
+                Words(
+                    "Ask quality to release it, or to end the recall; only then is it shipped",
+                    "품질 담당자에게 보류 해제 또는 리콜 종료를 요청하세요. 출하는 리콜이 끝난 후 가능합니다",
+                ),
+            )
+        )
 
 
 def require_open(recall: Recall) -> None:

@@ -124,6 +124,13 @@ _UNITS = (
     .order_by(recall_units.c.serial_id)
 )
 _RECALL = sa.select(recalls)
+_OPEN_OF_SERIAL = (
+    sa.select(recalls.c.number)
+    .join(recall_units, recall_units.c.recall_id == recalls.c.id)
+    .where(recall_units.c.serial_id == sa.bindparam("serial_id"), recalls.c.ended_at.is_(None))
+    .order_by(recalls.c.id)
+    .limit(1)
+)
 _OPEN = sa.select(recalls.c.number).where(
     recalls.c.ended_at.is_(None),
     sa.or_(
@@ -213,6 +220,11 @@ def find_open(connection: sa.Connection, target: Target) -> str | None:
         },
     ).scalar_one_or_none()
     return found
+
+
+def find_open_of(connection: sa.Connection, serial_id: int) -> str | None:
+    """The number of the oldest open recall that names this serial; None when there is none."""
+    return connection.scalar(_OPEN_OF_SERIAL, {"serial_id": serial_id})
 
 
 def end(connection: sa.Connection, recall: Recall, ended: Opened) -> Recall:

@@ -13,7 +13,15 @@ from andon_mes.processes.refusals import Refusal, problem_of
 from andon_mes.serials.model import DONE, Serial, SerialStatus
 from andon_mes.store import history
 from andon_mes.store.history import Change
-from andon_mes.store.schema import process_data, processes, product_models, serials, status_history
+from andon_mes.store.schema import (
+    process_data,
+    processes,
+    product_models,
+    recall_units,
+    recalls,
+    serials,
+    status_history,
+)
 
 _BY_NUMBER = sa.select(serials).where(serials.c.serial_number == sa.bindparam("number"))
 _OF_LOT = (
@@ -33,7 +41,12 @@ _IS_UNDER_WAY = (
     serials.c.started_at.is_not(None),
     serials.c.status.not_in(sorted({*DONE, SerialStatus.HOLD})),
 )
-_IS_SHIPPABLE = (serials.c.status == SerialStatus.COMPLETED,)
+_IS_SHIPPABLE = (
+    serials.c.status == SerialStatus.COMPLETED,
+    ~sa.exists()
+    .where(recall_units.c.serial_id == serials.c.id)
+    .where(recalls.c.id == recall_units.c.recall_id, recalls.c.ended_at.is_(None)),
+)
 
 
 def generate(connection: sa.Connection, lot: Lot, quantity: int, change: Change) -> list[Serial]:
@@ -147,7 +160,7 @@ def hold_unfinished(connection: sa.Connection, lot_id: int, change: Change) -> N
 
 
 def ship_finished(connection: sa.Connection, lot_id: int, change: Change) -> int:
-    """Ship every finished serial of a lot that is not held, and give how many."""
+    """Ship every finished serial of a lot that is neither held nor recalled, and give how many."""
     values = {"status": SerialStatus.SHIPPED, "shipped_at": change.at}
     return _move_all(connection, _IS_SHIPPABLE, lot_id, values, change)
 
