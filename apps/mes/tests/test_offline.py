@@ -1,6 +1,7 @@
 """Events that were made while the MES could not be reached: applied, or applied and held; never lost."""
 
 import itertools
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
@@ -308,15 +309,84 @@ async def test_what_can_be_applied_to_nothing_is_refused_and_kept(plant, databas
     assert [each[0] for each in kept] == codes
 
 
-async def test_a_result_that_cannot_be_used_is_refused_and_kept_once(plant):
+FORCE = {"force": 41.5, "force_unit": "N"}
+SCHEMA = {"type": "object", "properties": {"program": {"type": "string"}}, "required": ["program"]}
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "field", "left"),
+    [
+        ({"is_pass": False, "defect_code": "NONE"}, "DEFECT_CODE_UNKNOWN", "defect_code", FORCE),
+        ({"is_pass": False}, "DEFECT_CODE_UNKNOWN", "defect_code", FORCE),
+        ({"defect_code": "D001"}, "INVALID_INPUT", "defect_code", FORCE),
+        ({"measured": {"force": "much"}}, "INVALID_INPUT", "process_specific_data.force", {}),
+        ({"measured": {"force_unit": "mm"}}, "UNIT_UNKNOWN", "process_specific_data.force_unit", {}),
+        ({"measured": {"program": 7}}, "DATA_SCHEMA", "process_specific_data.program", FORCE),
+        ({"measured": {"program": None}}, "DATA_SCHEMA", "process_specific_data.program", FORCE),
+    ],
+)
+async def test_what_cannot_be_used_of_offline_work_is_set_aside_and_the_work_counts_and_is_held(
+    plant, database_path, connection, said, code, field, left
+):
+    with sqlite3.connect(database_path) as database:
+        limit = "(process_id, name, unit, lower, upper, defect_code, is_active)"
+        database.execute(
+            f"insert into characteristics {limit} select id, 'force', 'N', 1, 99, 'D001', 1"
+            " from processes where code = 'SPRING'"
+        )
+        database.execute(
+            "insert into data_schemas (process_id, document, is_active, created_at, updated_at)"
+            " select id, ?, 1, '2025-11-10 00:00:00', '2025-11-10 00:00:00' from processes where code = 'SPRING'",
+            [json.dumps(SCHEMA)],
+        )
     _, [serial] = await plant.released_lot(1)
-    failed = {"is_pass": False, "defect_code": "NONE", "timestamp": at(0).isoformat()}
+    more = {name: value for name, value in said.items() if name != "measured"}
+    data = {**FORCE, "program": "A", **said.get("measured", {})}
+    more |= {"timestamp": at(0).isoformat(), "process_specific_data": data}
+    assert (await plant.complete(serial, "SPRING", **more)).status_code == 422  # on line: nothing is kept
+    assert (await plant.serial(serial))["contested"] == []
+    for key in ("queued-1", "queued-2"):
+        done = await plant.complete(serial, "SPRING", **more, is_offline=True, key=key)
+        assert done.status_code == 200, done.text
+        if key == "queued-1":
+            told = done.json()["data"]
+    assert (told["violation"], told["serial_status"]) == (code, "HOLD")
+    assert any("가" <= letter <= "힣" for letter in told["violation_detail_ko"])
+    shown = await plant.serial(serial)
+    [attempt] = shown["attempts"]
+    assert attempt["status"] == ("PASS" if more.get("is_pass", True) else "FAIL")
+    usable = {name: value for name, value in data.items() if name == "program" and code != "DATA_SCHEMA"}
+    assert (attempt["process_specific_data"] or {}) == left | usable
+    assert (attempt["violation"], attempt["defect_code"]) == (code, None)
+    assert f"OFFLINE_ROUTE_VIOLATION: {code} ({field}): " in shown["history"][-1]["reason"]
+    [kept] = shown["contested"]
+    assert (kept["code"], kept["content"]["process_specific_data"]) == (code, data)
+    assert verify(connection, head=None, progress=lambda _said: None).found == {}
+
+
+async def test_offline_work_with_a_value_set_aside_is_not_let_go_by_what_explains_its_place(plant):
+    _, [serial] = await plant.released_lot(1)
+    lost = {"is_pass": False, "defect_code": "NONE", "is_offline": True}
+    late = await plant.complete(serial, "EOL", **lost, timestamp=at(50).isoformat())
+    assert late.json()["data"]["violation"] == "DEFECT_CODE_UNKNOWN"
+    for place, process in enumerate(("SPRING", "LMA", "LASER")):
+        await plant.complete(serial, process, is_offline=True, timestamp=at(place).isoformat())
+    shown = await plant.serial(serial)
+    assert (shown["status"], shown["held_from"]) == ("HOLD", "REWORK")
+    await plant.patch(f"/api/v1/serials/{serial}", {"action": "release"})
+    again = [await plant.start(serial, "EOL"), await plant.complete(serial, "EOL")]
+    assert [each.status_code for each in again] == [201, 200]
+
+
+async def test_offline_work_on_a_typed_number_without_its_check_characters_is_kept_once(plant):
+    _, [serial] = await plant.released_lot(1)
     for _ in range(2):
-        bad = await plant.complete(serial, "SPRING", **failed, is_offline=True)
-        assert (bad.status_code, bad.json()["code"]) == (422, "DEFECT_CODE_UNKNOWN")
-    assert (await plant.complete(serial, "SPRING", **failed)).status_code == 422  # on line: nothing is kept
-    [kept] = (await plant.serial(serial))["contested"]
-    assert (kept["code"], kept["content"]["defect_code"]) == ("DEFECT_CODE_UNKNOWN", "NONE")
+        typed = await plant.complete(
+            serial, "SPRING", is_keyed=True, is_offline=True, timestamp=at(0).isoformat()
+        )
+        assert (typed.status_code, typed.json()["code"]) == (422, "CHECKSUM_REQUIRED")
+    shown = await plant.serial(serial)
+    assert ([each["code"] for each in shown["contested"]], shown["attempts"]) == (["CHECKSUM_REQUIRED"], [])
 
 
 async def test_a_completion_without_a_start_counts_offline_also_where_the_start_is_not_inferred(

@@ -88,16 +88,16 @@ async def apply_completion(
 ) -> Answer:
     """Answer a completion once under its key; see `apply_start`.
 
-    One that was made offline and cannot be used is kept for a person, and refused.
+    One that was made offline and cannot be applied is kept for a person, and refused.
 
     Raises: InvalidInput when it is not clear which attempt ended, or a value of it cannot be used.
     """
     asked, content = sent
-    _require_checksum(body.is_keyed, body.checksum)
     digest = _digest(content)
     serving = mes.serving()
 
     def work(connection: Connection) -> Answer:
+        _require_checksum(body.is_keyed, body.checksum)
         event = _completion(connection, body, caller, digest)
         apply = offline.complete if event.is_offline else controller.complete
         return once(connection, asked, lambda: apply(connection, event, content, serving))

@@ -30,7 +30,7 @@ from andon_mes.offline.model import (
 )
 from andon_mes.processes import answers
 from andon_mes.processes import store as attempts
-from andon_mes.processes.closing import Closing, prepare_components, result_of, write_closed
+from andon_mes.processes.closing import Closing, prepare_components, result_of, set_aside, write_closed
 from andon_mes.processes.decide import decide_outcome
 from andon_mes.processes.model import (
     Attempt,
@@ -48,6 +48,8 @@ from andon_mes.serials.model import SerialStatus
 from andon_mes.situations.store import Subject, asked_of, find_subject
 from andon_mes.store.engine import Connection
 from andon_mes.store.history import Change
+
+_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def start(connection: Connection, event: StartEvent, content: object, serving: S
 def complete(connection: Connection, event: CompletionEvent, content: object, serving: Serving) -> Answer:
     """Close an attempt that ended while nobody could be asked. A contradiction is refused, and kept.
 
-    Raises: InvalidInput when the defect code or a measurement cannot be used.
+    A defect code or a measurement that cannot be used is set aside: the work counts, and its serial is held.
     """
     subject = find_subject(connection, asked_of(event, serving.now))
     refused = _unusable(subject, event)
@@ -126,6 +128,10 @@ def _apply(
     if isinstance(prepared, Problem):  # what could not be booked is kept, and the work that was done counts
         attempts.keep_contested(connection, event, prepared.code, content, serving=serving)
         case, prepared = replace(case, violation=case.violation or prepared), None
+    event, unusable = set_aside(connection, case.subject, event)
+    if unusable:  # no event that comes later explains it, as it may a place in the route
+        attempts.keep_contested(connection, event, unusable[0].code, content, serving=serving)
+        case = replace(case, violation=unusable[0])
     attempt = _attempt_of(connection, case.subject, event, decision, serving)
     code = worse(attempt.violation, _code(case.violation))
     if code is not None and code == attempt.violation:  # its start has met it before
@@ -230,12 +236,20 @@ def _stand(
     if before in GONE:
         return
     if case.violation is not None and standing.serial is SerialStatus.HOLD:
-        change = replace(change, reason=f"{OFFLINE_ROUTE_VIOLATION}: {case.violation.code}")
+        change = replace(change, reason=_reason(case.violation))
     elif before is SerialStatus.HOLD:
         is_still = standing.serial is SerialStatus.HOLD
         change = replace(change, reason=OFFLINE_STILL_HELD if is_still else OFFLINE_ROUTE_EXPLAINED)
     columns = values | {"held_from": standing.held_from, "current_process": standing.at_process}
     attempts.move_serial(connection, case.subject, standing.serial, columns, change)
+
+
+def _reason(violation: Problem) -> str:
+    """Why the serial is held: the code, and in both languages what of the event could not be used."""
+    said = f"{OFFLINE_ROUTE_VIOLATION}: {violation.code}"
+    if violation.field:
+        said = f"{said} ({violation.field}): {violation.detail.en} / {violation.detail.ko}"
+    return said[:_LONGEST_REASON]
 
 
 def _begin_lot(connection: Connection, subject: Subject, change: Change) -> None:

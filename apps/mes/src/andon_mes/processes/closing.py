@@ -1,6 +1,6 @@
 """What closing an attempt writes beside its serial: its result, its components, its rework and defect."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from andon_mes.components import controller as components
@@ -39,26 +39,60 @@ def result_of(
     *,
     inferred: bool,
 ) -> Result:
-    """Whether the attempt passed: the station says so, and its measurements are within their limits."""
+    """Whether the attempt passed: the station says so, and its measurements are within their limits.
+
+    Raises: InvalidInput when a measurement cannot be read; `require_usable` has looked at all else.
+    """
     process_id = subject.process_ids[event.process]
+    found = limits.breaches(event.data, store.list_characteristics(connection, process_id))
+    defect_code = event.defect_code or (found[0].characteristic.defect_code if found else None)
+    cycle_time = _cycle_time(attempt, event, inferred=inferred)
+    return Result(event.is_pass and not found, defect_code, found, cycle_time, serving.release)
+
+
+def require_usable(connection: Connection, subject: Subject, event: CompletionEvent) -> None:
+    """Let an event pass whose defect code is one of its process, and whose measurements fit their schema.
+
+    Raises: InvalidInput naming the field.
+    """
+    process_id = subject.process_ids[event.process]
+    if (wrong := _wrong_defect(connection, event, process_id)) is not None:
+        raise wrong
+    schema = store.find_data_schema(connection, process_id, subject.lot_id)
+    if schema is not None:
+        measured.require_fit(event.data, schema)
+
+
+def set_aside(
+    connection: Connection, subject: Subject, event: CompletionEvent
+) -> tuple[CompletionEvent, list[Problem]]:
+    """The event without what of it cannot be used, and what that is; for what may not be refused."""
+    process_id = subject.process_ids[event.process]
+    found: list[tuple[str | None, InvalidInput]] = []
+    wrong = _wrong_defect(connection, event, process_id)
+    schema = store.find_data_schema(connection, process_id, subject.lot_id)
+    if schema is not None:
+        found += measured.misfits(event.data, schema)
+    found += limits.unreadable(event.data, store.list_characteristics(connection, process_id))
+    names = {name for name, _ in found} | {f"{name}_unit" for name, _ in found}
+    data = {name: value for name, value in event.data.items() if name not in names}
+    code = event.defect_code if wrong is None else None
+    errors = [error for _, error in found] if wrong is None else [wrong, *(error for _, error in found)]
+    return replace(event, data=data, defect_code=code), [each.problem for each in errors]
+
+
+def _wrong_defect(connection: Connection, event: CompletionEvent, process_id: int) -> InvalidInput | None:
     if event.is_pass and event.defect_code is not None:
-        raise invalid(
+        return invalid(
             "defect_code",
             event.defect_code,
             Words("A part that passes has no defect", "합격 제품에는 불량 코드를 지정할 수 없습니다"),
             Words("Send null, or is_pass false", "null을 보내거나 is_pass를 false로 보내세요"),
         )
-    if not event.is_pass:
-        known = store.list_defect_codes(connection, process_id)
-        if event.defect_code not in known:
-            raise _unknown_defect(event, known)
-    schema = store.find_data_schema(connection, process_id, subject.lot_id)
-    if schema is not None:
-        measured.require_fit(event.data, schema)
-    found = limits.breaches(event.data, store.list_characteristics(connection, process_id))
-    defect_code = event.defect_code or (found[0].characteristic.defect_code if found else None)
-    cycle_time = _cycle_time(attempt, event, inferred=inferred)
-    return Result(event.is_pass and not found, defect_code, found, cycle_time, serving.release)
+    if event.is_pass:
+        return None
+    known = store.list_defect_codes(connection, process_id)
+    return None if event.defect_code in known else _unknown_defect(event, known)
 
 
 def _cycle_time(attempt: Attempt, event: CompletionEvent, *, inferred: bool) -> float | None:

@@ -14,7 +14,13 @@ from andon_mes.kernel.errors import Problem
 from andon_mes.lots import store as lots
 from andon_mes.lots.model import LotStatus
 from andon_mes.processes import answers, store
-from andon_mes.processes.closing import Closing, prepare_components, result_of, write_closed
+from andon_mes.processes.closing import (
+    Closing,
+    prepare_components,
+    require_usable,
+    result_of,
+    write_closed,
+)
 from andon_mes.processes.decide import decide_completion, decide_outcome, decide_start, is_to_be_kept
 from andon_mes.processes.model import (
     Attempt,
@@ -142,6 +148,7 @@ def _close(
     *,
     inferred: bool,
 ) -> Answer:
+    require_usable(connection, subject, event)
     result = result_of(connection, subject, attempt, event, serving, inferred=inferred)
     outcome = decide_outcome(subject.seen, event.process, number=attempt.number, passed=result.passed)
     write_closed(connection, subject, event, Closing(attempt, result, outcome), serving.now)

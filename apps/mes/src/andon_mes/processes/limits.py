@@ -61,6 +61,19 @@ def breaches(data: Mapping[str, Any], characteristics: Sequence[Characteristic])
     return found
 
 
+def unreadable(
+    data: Mapping[str, Any], characteristics: Sequence[Characteristic]
+) -> list[tuple[str, InvalidInput]]:
+    """The measurements in `data` for which `breaches` would raise, by name, and what it would raise."""
+    found = []
+    for each in characteristics:
+        try:
+            breaches(data, [each])
+        except InvalidInput as error:
+            found.append((each.name, error))
+    return found
+
+
 def measured(data: Mapping[str, Any], known: Characteristic) -> float | None:
     """What was measured of `known`, in its unit; None where it was not, or cannot be read in that unit."""
     if data.get(known.name) is None:

@@ -4,14 +4,17 @@ docs/design/mes.md, rule 11. A schema is made ready once, and asked at every com
 """
 
 import functools
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from andon_mes.kernel.errors import Words, invalid
+from andon_mes.kernel.errors import InvalidInput, Words, invalid
 
 if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, ValidationError
+
+_MOST_MISFITS = 100
 
 
 def require_fit(data: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
@@ -19,11 +22,26 @@ def require_fit(data: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
 
     Raises: InvalidInput (DATA_SCHEMA) naming the first measurement that does not fit, and why.
     """
-    wrong = next(_ready(json.dumps(schema, sort_keys=True)).iter_errors(data), None)
-    if wrong is None:
-        return
+    wrong = next(_wrong(data, schema), None)
+    if wrong is not None:
+        raise _misfit(wrong)
+
+
+def misfits(data: Mapping[str, Any], schema: Mapping[str, Any]) -> list[tuple[str | None, InvalidInput]]:
+    """What of `data` does not fit, by the measurement's name; None where it is not one that is at fault."""
+    return [
+        (str(wrong.absolute_path[0]) if wrong.absolute_path else None, _misfit(wrong))
+        for wrong in itertools.islice(_wrong(data, schema), _MOST_MISFITS)
+    ]
+
+
+def _wrong(data: Mapping[str, Any], schema: Mapping[str, Any]) -> "Iterator[ValidationError]":
+    yield from _ready(json.dumps(schema, sort_keys=True)).iter_errors(data)
+
+
+def _misfit(wrong: "ValidationError") -> InvalidInput:
     field = ".".join(["process_specific_data", *(str(part) for part in wrong.absolute_path)])
-    raise invalid(
+    return invalid(
         field,
         wrong.instance if wrong.absolute_path else None,
         Words(

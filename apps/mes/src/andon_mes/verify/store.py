@@ -99,10 +99,12 @@ def _open() -> sa.Select[Any]:
 def _results() -> sa.Select[Any]:
     row = process_data.c
     is_done = row.status.in_(_COMPLETED)
+    # A fail names its defect, unless it was made offline and named none that could be used.
+    is_set_aside = sa.and_(row.is_offline, row.violation.is_not(None))
     wrong = sa.or_(
         sa.and_(row.status == AttemptStatus.PASS, row.is_pass.is_not(True)),
         sa.and_(row.status == AttemptStatus.FAIL, row.is_pass.is_not(False)),
-        sa.and_(row.status == AttemptStatus.FAIL, row.defect_code.is_(None)),
+        sa.and_(row.status == AttemptStatus.FAIL, row.defect_code.is_(None), ~is_set_aside),
         sa.and_(is_done, sa.or_(row.completed_at.is_(None), row.completion_seq.is_(None))),
         sa.and_(~is_done, sa.or_(row.is_pass.is_not(None), row.completion_seq.is_not(None))),
     )
