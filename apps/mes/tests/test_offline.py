@@ -336,7 +336,7 @@ async def test_what_cannot_be_used_of_offline_work_is_set_aside_and_the_work_cou
         )
         database.execute(
             "insert into data_schemas (process_id, document, is_active, created_at, updated_at)"
-            " select id, ?, 1, '2025-11-10 00:00:00', '2025-11-10 00:00:00' from processes where code = 'SPRING'",
+            " select id, ?, 1, '2025-11-10 00:00', '2025-11-10 00:00' from processes where code = 'SPRING'",
             [json.dumps(SCHEMA)],
         )
     _, [serial] = await plant.released_lot(1)
