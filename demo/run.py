@@ -20,6 +20,7 @@ from demo.sources import source_of
 
 ENVIRONMENT = "demo"
 ENGINEER, APPROVER, VIEWER = "engineer", "approver", "viewer"
+MANAGER = "manager"
 HOME = Path(__file__).parents[1] / ".demo"
 CHAPTER_LIMIT_SECONDS = 300
 # One attempt in twenty fails whatever the MES does; at LMA two parts in three come from drivers in kgf·cm.
@@ -35,6 +36,7 @@ class Demo:
         self._endings: list[story.Ending] = []
         self._line: Line | None = None
         self._serials_per_minute = serials_per_minute
+        self._address = ""
 
     async def tell(self, stop: asyncio.Event) -> None:
         """All of it.
@@ -55,6 +57,7 @@ class Demo:
             await self._releases()
             story.summary(self._endings, line.counters(), time.monotonic() - began)
             await self._plant.command("audit", "verify")
+            story.tell(f"the MES's own record: {await credentials.verify(*self._mes())}")
             if not stop.is_set():
                 await self._stay(stop)
         finally:
@@ -129,15 +132,17 @@ class Demo:
 
     async def _start_line(self) -> Line:
         status = await self._plant.get("/status")
-        address = next(each["address"] for each in status["units"] if each["unit"] == "mes")
-        home = self._plant.home
-        issued = await credentials.issue(
-            credentials.installed(home, "1.0.0"), credentials.database_of(home, ENVIRONMENT)
-        )
+        self._address = next(each["address"] for each in status["units"] if each["unit"] == "mes")
+        issued = await credentials.issue(*self._mes())
         story.tell("the MES issued the stations and the lot planner a credential each; nobody else may scan")
-        line = Line(address, HONEST, issued, serials_per_minute=self._serials_per_minute)
+        line = Line(self._address, HONEST, issued, serials_per_minute=self._serials_per_minute)
         await line.start()
         return line
+
+    def _mes(self) -> tuple[list[str], dict[str, str]]:
+        """The command of the MES that the first release installed, and the settings for its database."""
+        home = self._plant.home
+        return credentials.installed(home, "1.0.0"), credentials.database_of(home, ENVIRONMENT)
 
     async def _stay(self, stop: asyncio.Event) -> None:
         story.chapter("The plant goes on")
@@ -146,6 +151,9 @@ class Demo:
         story.tell(
             f"Sign in as [bold]{guest.login}[/] with [bold]{guest.password}[/]; it may look, and no more."
         )
+        password = await credentials.hire(*self._mes(), MANAGER)
+        story.tell(f"The pages of the MES, through the gateway: [bold]{self._address}[/]")
+        story.tell(f"Sign in as [bold]{MANAGER}[/] with the one-time password [bold]{password}[/].")
         story.tell(f"[dim]The others' passwords are in {self._plant.home / 'people' / 'passwords.json'}.[/]")
         story.tell("Ctrl-C ends the demo, with everything that it started.")
         await stop.wait()
