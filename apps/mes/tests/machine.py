@@ -76,6 +76,19 @@ class Part:
         else:
             self.status, self.reworks = "REWORK", self.reworks + 1
 
+    def abort(self):
+        """It is where its other attempts put it, and what is held stays held."""
+        self.tries[self.open] -= 1
+        self.open, is_held, process = None, self.status == "HOLD", self.next()
+        if process is None:
+            stands = "COMPLETED"
+        elif not self.tries[process]:
+            stands = "WAITING"
+        else:
+            stands = "DEFECTIVE" if self.tries[process] >= 3 or self.reworks > 5 else "REWORK"
+        is_held = is_held or stands == "DEFECTIVE"
+        self.status, self.held_from = ("HOLD", stands) if is_held else (stands, None)
+
 
 @dataclass
 class Model:
@@ -154,6 +167,18 @@ class Stations(RuleBasedStateMachine):
         assert "KEY_REUSED" in codes
         self._look_up()
 
+    @rule(part=PARTS, process=st.sampled_from([None, *ROUTE]))
+    def somebody_aborts(self, part, process):
+        seen = self.model.parts[part]
+        process = process or seen.open or "SPRING"
+        work = self.floor.abort(self.floor.numbers[part], process)
+        if seen.open == process:
+            self.do(work, alone=True)
+            seen.abort()
+            self.model.close_when_complete()
+        else:
+            self._person(work)
+
     @rule(action=st.sampled_from([*[LotAction.HOLD, LotAction.RELEASE] * 4, *LotAction]))
     def somebody_changes_the_lot(self, action):
         self._person(self.floor.change_lot(action))
@@ -207,7 +232,7 @@ class Stations(RuleBasedStateMachine):
         for each in serials.list_of_lot(connection, self.floor.lot_id):
             part = Part(each.status, each.held_from, reworks=reworks_of(connection, each.id))
             for row in attempts.get(each.serial_number, []):
-                part.tries[row.code] += 1
+                part.tries[row.code] += row.status != "ABORTED"
                 part.passed |= {row.code} if row.status == "PASS" else set()
                 part.open = row.code if row.status == "IN_PROGRESS" else part.open
             parts.append(part)

@@ -76,6 +76,9 @@ class _Lane:
             await self._person(self.floor.change_lot(chance.choices(*LOT_ACTIONS)[0]))
         elif dice < 0.1:
             await self._person(self.floor.change_serial(number, chance.choices(*SERIAL_ACTIONS)[0]))
+        elif dice < 0.13:
+            process, _ = self.beliefs.get(number, ("SPRING", False))
+            await self._person(self.floor.abort(number, process))
         else:
             await self._scan(number, chance)
 

@@ -269,7 +269,7 @@ def test_what_is_held_is_not_completed(held, code):
 
 
 @pytest.mark.parametrize(
-    ("process", "number", "passed", "reworks", "expected"),
+    ("process", "tries", "passed", "reworks", "expected"),
     [
         ("SPRING", 1, True, 0, Outcome(SerialStatus.WAITING, "LMA", opens_rework=False)),
         ("PACK", 1, True, 0, Outcome(SerialStatus.COMPLETED, None, opens_rework=False)),
@@ -279,10 +279,10 @@ def test_what_is_held_is_not_completed(held, code):
         ("LMA", 1, False, 5, Outcome(SerialStatus.HOLD, "LMA", opens_rework=False)),
     ],
 )
-def test_outcome(process, number, passed, reworks, expected):
+def test_outcome(process, tries, passed, reworks, expected):
     before = {each: [PASS] for each in ("SPRING", "LMA")[: ("SPRING", "LMA", "PACK").index(process)]}
     seen = a_situation(reworks=reworks, **before)
-    assert decide_outcome(seen, process, number=number, passed=passed) == expected
+    assert decide_outcome(seen, process, tries=tries, passed=passed) == expected
 
 
 @pytest.mark.parametrize(
@@ -295,13 +295,13 @@ def test_outcome(process, number, passed, reworks, expected):
 )
 def test_a_serial_is_finished_when_all_that_must_be_has_passed(optional, expected):
     seen = a_situation(known={"optional": frozenset(optional)})
-    assert decide_outcome(seen, "SPRING", number=1, passed=True) == expected
+    assert decide_outcome(seen, "SPRING", tries=1, passed=True) == expected
 
 
 def test_what_was_left_out_is_behind_a_serial_that_went_on():
     seen = a_situation(SPRING=[PASS], known=OPTIONAL)
     expected = Outcome(SerialStatus.COMPLETED, None, opens_rework=False)
-    assert decide_outcome(seen, "PACK", number=1, passed=True) == expected
+    assert decide_outcome(seen, "PACK", tries=1, passed=True) == expected
 
 
 HISTORIES = ([], [OPEN], [PASS], [FAIL], [FAIL, PASS], [FAIL, OPEN], [FAIL, FAIL, FAIL], [ABORTED])

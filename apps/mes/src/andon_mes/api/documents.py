@@ -149,6 +149,20 @@ class Completed(_Document):
     violation_detail_ko: str | None = None
 
 
+class Aborted(_Document):
+    """An attempt that was ended without a result, and where its serial is now."""
+
+    process_data_id: int
+    serial_number: str
+    lot_number: str
+    process_code: str
+    attempt: int
+    status: AttemptStatus
+    serial_status: SerialStatus
+    held_from: SerialStatus | None
+    current_process: str | None
+
+
 class ValidationShown(_Document):
     """One part of a validation: `Passed`, `Failed` with why, or `Skipped` where nothing was asked of it."""
 

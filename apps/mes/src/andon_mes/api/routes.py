@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from andon_mes.api import (
+    aborts,
     administration,
     audit,
     auth,
@@ -57,6 +58,7 @@ def endpoints() -> list[BaseRoute]:
         each
         for router in (
             scans.router,
+            aborts.router,
             batches.router,
             lots.router,
             components.router,

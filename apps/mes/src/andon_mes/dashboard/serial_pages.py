@@ -1,9 +1,12 @@
 """A serial: where it is in its life, what was done to it, and what may be done now."""
 
 import contextlib
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from andon_mes.aborts import controller as aborts
+from andon_mes.aborts.controller import Wanted
 from andon_mes.configuration import store as configuration
 from andon_mes.dashboard import store
 from andon_mes.dashboard.actions import Action, print_labels, reason
@@ -14,6 +17,7 @@ from andon_mes.genealogy.certificate import certificate
 from andon_mes.genealogy.model import Issued
 from andon_mes.kernel.errors import NotFound
 from andon_mes.lots import store as lots
+from andon_mes.processes.model import AttemptStatus
 from andon_mes.processes.refusals import Refusal, problem_of
 from andon_mes.recalls.model import END_RECALL
 from andon_mes.serials import controller as life
@@ -54,6 +58,7 @@ def one(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
         "route": _route(processes, document["attempts"]),
         "verbs": [
             *_verbs(connection, viewer, serial),
+            _abort(connection, viewer, serial, document["attempts"], mes.clock.now()),
             print_labels(
                 viewer,
                 f"/api/v1/serials/{serial.serial_number}/labels",
@@ -101,3 +106,22 @@ def _verbs(connection: Connection, viewer: Viewer, serial: Serial) -> list[Actio
         )
 
     return [change(each, "danger" if each.value == "scrap" else "quiet") for each in SerialAction]
+
+
+def _abort(
+    connection: Connection, viewer: Viewer, serial: Serial, tried: list[dict[str, Any]], now: datetime
+) -> Action:
+    """End what is open of the serial without a result."""
+    in_work = (each["process"] for each in tried if each["status"] == AttemptStatus.IN_PROGRESS)
+    process = next(in_work, serial.current_process or "-")
+    wanted = Wanted(serial.serial_number, process, now)
+    return Action(
+        "abort",
+        viewer.say("serial.abort"),
+        "/api/v1/process/abort",
+        say=viewer.say("serial.abort.say", serial=serial.serial_number, process=process),
+        fields=(reason(viewer),),
+        body={"serial_number": serial.serial_number, "process_code": process},
+        why=viewer.why_not("process", "update", lambda: aborts.look(connection, wanted)),
+        done=viewer.say("done"),
+    )

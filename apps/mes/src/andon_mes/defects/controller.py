@@ -176,7 +176,7 @@ def _move_on(connection: Connection, defect: Defect, change: Change) -> None:
     subject = find_subject(connection, Asked(defect.serial_number, defect.process, change.at))
     if subject is None:
         return
-    outcome = decide_outcome(subject.seen, defect.process, number=1, passed=True)
+    outcome = decide_outcome(subject.seen, defect.process, tries=1, passed=True)
     values = {
         "current_process": outcome.at_process,
         "is_defective": False,

@@ -73,21 +73,15 @@ _STANDING = sa.select(
     serials.c.held_from,
     serials.c.current_process,
     sa.select(sa.func.count())
-    .where(process_data.c.serial_id == serials.c.id, process_data.c.process_id == sa.bindparam("process_id"))
+    .where(
+        process_data.c.serial_id == serials.c.id,
+        process_data.c.process_id == sa.bindparam("process_id"),
+        process_data.c.status != AttemptStatus.ABORTED,
+    )
     .scalar_subquery()
     .label("attempts"),
     sa.select(sa.func.count()).where(reworks.c.serial_id == serials.c.id).scalar_subquery().label("reworks"),
 ).where(serials.c.id == sa.bindparam("serial_id"))
-_LAST_HOLD = (
-    sa.select(status_history.c.reason)
-    .where(
-        status_history.c.entity_type == "serial",
-        status_history.c.entity_id == sa.bindparam("serial_id"),
-        status_history.c.new_status == SerialStatus.HOLD,
-    )
-    .order_by(status_history.c.id.desc())
-    .limit(1)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +263,8 @@ def standing(connection: sa.Connection, defect: Defect) -> Standing:
 
 
 def is_held_for(connection: sa.Connection, defect: Defect) -> bool:
-    """Whether the serial's last hold was made for this defect."""
-    return connection.scalar(_LAST_HOLD, {"serial_id": defect.serial_id}) == hold_reason(defect.id)
+    """Whether the serial is held for this defect and nothing else."""
+    return serial_rows.list_hold_reasons(connection, defect.serial_id) == [hold_reason(defect.id)]
 
 
 def is_held_otherwise(connection: sa.Connection, defect: Defect) -> bool:

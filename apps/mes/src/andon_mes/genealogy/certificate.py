@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from andon_mes.genealogy.model import FORMAT, Issued, Record, Row
-from andon_mes.serials.model import SerialStatus
+from andon_mes.serials.model import SerialStatus, is_only_abort
 
 _INTERNAL = frozenset(
     {"id", "serial_id", "process_id", "process_data_id", "rework_id", "original_process_id"}
@@ -101,7 +101,7 @@ def holds(history: Sequence[Row]) -> list[dict[str, Any]]:
                 if held["to"] is not None:
                     break
                 held["to"], held["released_by"] = _value(each["changed_at"]), each["changed_by"]
-        if is_hold:
+        if is_hold and not is_only_abort(each["old_status"], each["reason"]):
             found.append(
                 {
                     "from": _value(each["changed_at"]),

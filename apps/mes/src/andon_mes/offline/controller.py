@@ -31,7 +31,7 @@ from andon_mes.offline.model import (
 from andon_mes.processes import answers
 from andon_mes.processes import store as attempts
 from andon_mes.processes.closing import Closing, prepare_components, result_of, set_aside, write_closed
-from andon_mes.processes.decide import decide_outcome
+from andon_mes.processes.decide import decide_outcome, tries_with
 from andon_mes.processes.model import (
     Attempt,
     AttemptStatus,
@@ -196,7 +196,8 @@ def _close(
     """Write how the attempt ended, and give it as it is then."""
     seen = case.subject.seen
     result = result_of(connection, case.subject, attempt, event, serving, inferred=is_inferred)
-    outcome = decide_outcome(seen, event.process, number=attempt.number, passed=result.passed)
+    tries = tries_with(seen, attempt)
+    outcome = decide_outcome(seen, event.process, tries=tries, passed=result.passed)
     if behind_hold(seen).serial in OVER:
         outcome = replace(outcome, opens_rework=False)
     write_closed(connection, case.subject, event, Closing(attempt, result, outcome), serving.now)

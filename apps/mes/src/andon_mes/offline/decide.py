@@ -10,7 +10,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from andon_mes.offline.model import Record, RecordClosed, Settle, Standing
-from andon_mes.processes.decide import count, decide_completion, decide_start, next_place, passed_processes
+from andon_mes.processes.decide import (
+    count,
+    decide_completion,
+    decide_start,
+    next_number,
+    next_place,
+    passed_processes,
+)
 from andon_mes.processes.model import (
     MOST_ATTEMPTS,
     MOST_REWORKS,
@@ -46,7 +53,7 @@ def behind_hold(seen: Situation) -> Situation:
 def decide_offline_start(seen: Situation, process: str) -> Record:
     """As which attempt a start is written, and what it violates."""
     decision = decide_start(seen, process)
-    number = count(seen, process) + 1
+    number = next_number(seen, process)
     if not isinstance(decision, Refuse):
         return Record(number)
     is_open = any(each.status is AttemptStatus.IN_PROGRESS for each in seen.attempts)
@@ -77,7 +84,7 @@ def decide_offline_completion(
         return RecordClosed(decision.number)
     if decision.code in KEPT:
         return decision
-    return RecordClosed(count(seen, report.process) + 1, decision)
+    return RecordClosed(next_number(seen, report.process), decision)
 
 
 def worse(first: str | None, second: str | None) -> str | None:

@@ -21,7 +21,13 @@ from andon_mes.processes.closing import (
     result_of,
     write_closed,
 )
-from andon_mes.processes.decide import decide_completion, decide_outcome, decide_start, is_to_be_kept
+from andon_mes.processes.decide import (
+    decide_completion,
+    decide_outcome,
+    decide_start,
+    is_to_be_kept,
+    tries_with,
+)
 from andon_mes.processes.model import (
     Attempt,
     Begin,
@@ -150,7 +156,9 @@ def _close(
 ) -> Answer:
     require_usable(connection, subject, event)
     result = result_of(connection, subject, attempt, event, serving, inferred=inferred)
-    outcome = decide_outcome(subject.seen, event.process, number=attempt.number, passed=result.passed)
+    outcome = decide_outcome(
+        subject.seen, event.process, tries=tries_with(subject.seen, attempt), passed=result.passed
+    )
     write_closed(connection, subject, event, Closing(attempt, result, outcome), serving.now)
     change = Change(event.operator_id, serving.now, result.defect_code)
     store.move_serial(connection, subject, outcome.serial, _columns(outcome, result, event), change)

@@ -40,7 +40,7 @@ def decide_start(seen: Situation, process: str) -> StartDecision:
         or _refused_by_trace(seen, process)
         or _refused_by_station(seen, process)
     )
-    return refused or Begin(count(seen, process) + 1)
+    return refused or Begin(next_number(seen, process))
 
 
 def validate(seen: Situation, process: str) -> Validation:
@@ -99,11 +99,11 @@ def is_to_be_kept(seen: Situation, process: str, refused: Refuse) -> bool:
     return is_over and bool(here) and here[-1].status is AttemptStatus.ABORTED
 
 
-def decide_outcome(seen: Situation, process: str, *, number: int, passed: bool) -> Outcome:
-    """What closing attempt `number` of `process` makes of the serial."""
+def decide_outcome(seen: Situation, process: str, *, tries: int, passed: bool) -> Outcome:
+    """What closing an attempt at `process` makes of the serial; `tries` of them count, with this one."""
     if passed:
         return next_place(seen, passed_processes(seen) | {process})
-    if number >= MOST_ATTEMPTS or seen.reworks >= MOST_REWORKS:
+    if tries >= MOST_ATTEMPTS or seen.reworks >= MOST_REWORKS:
         return Outcome(SerialStatus.HOLD, process, opens_rework=False)
     return Outcome(SerialStatus.REWORK, process, opens_rework=True)
 
@@ -130,8 +130,23 @@ def passed_processes(seen: Situation) -> frozenset[str]:
 
 
 def count(seen: Situation, process: str) -> int:
-    """Attempts at `process` so far, however they ended."""
-    return sum(each.process == process for each in seen.attempts)
+    """Attempts at `process` so far that count towards its limit: all but the aborted."""
+    return sum(each.process == process and _is_counted(each) for each in seen.attempts)
+
+
+def tries_with(seen: Situation, attempt: Attempt) -> int:
+    """Attempts at the process of `attempt` that count, with it, whatever is known of it in `seen`."""
+    others = (each for each in seen.attempts if each.id != attempt.id)
+    return 1 + sum(each.process == attempt.process and _is_counted(each) for each in others)
+
+
+def next_number(seen: Situation, process: str) -> int:
+    """The number of the next attempt at `process`; those that were aborted keep theirs."""
+    return 1 + max((each.number for each in seen.attempts if each.process == process), default=0)
+
+
+def _is_counted(attempt: Attempt) -> bool:
+    return attempt.status is not AttemptStatus.ABORTED
 
 
 def _refused_by_status(seen: Situation, process: str) -> Refuse | None:

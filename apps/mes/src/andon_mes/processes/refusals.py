@@ -31,6 +31,7 @@ class Refusal(StrEnum):
     COMPONENT_MISSING = "COMPONENT_MISSING"
     RECIPE_MISMATCH = "RECIPE_MISMATCH"
     START_MISSING = "START_MISSING"
+    ATTEMPT_NOT_OPEN = "ATTEMPT_NOT_OPEN"
     ATTEMPT_DISAGREES = "ATTEMPT_DISAGREES"
     ATTEMPT_CLOSED_DIFFERENTLY = "ATTEMPT_CLOSED_DIFFERENTLY"
 
@@ -191,6 +192,17 @@ _WORDS: dict[Refusal, tuple[Words, Words, Words]] = {
             "{process} 공정에 진행 중인 작업이 없습니다",
         ),
         Words("Scan the part at the station first", "작업대에서 먼저 스캔하세요"),
+    ),
+    Refusal.ATTEMPT_NOT_OPEN: (
+        Words("There is no open attempt", "진행 중인 작업이 없습니다"),
+        Words(
+            "Nothing of {serial} is open at {process}",
+            "{serial}의 {process} 공정에 진행 중인 작업이 없습니다",
+        ),
+        Words(
+            "Look at the serial: what has ended stays as it ended",
+            "시리얼 이력을 확인하세요. 끝난 작업은 바꿀 수 없습니다",
+        ),
     ),
     Refusal.ATTEMPT_DISAGREES: (
         Words("The attempt is another one", "작업 번호가 일치하지 않습니다"),

@@ -304,6 +304,12 @@ def end_open_work(connection: sa.Connection, serial_id: int, now: datetime) -> N
     )
 
 
+def abort_attempt(connection: sa.Connection, attempt: Attempt, at: datetime, now: datetime) -> None:
+    """End one attempt without a result, at its own time `at`; it counts in no yield."""
+    values = {"status": AttemptStatus.ABORTED, "completed_at": at, "updated_at": now}
+    connection.execute(sa.update(process_data).where(process_data.c.id == attempt.id).values(**values))
+
+
 def abort_open_of_lot(connection: sa.Connection, lot_id: int, now: datetime) -> None:
     """End the attempts that are open in a cancelled lot; they count in no yield."""
     of_lot = sa.select(serials.c.id).where(serials.c.lot_id == lot_id)

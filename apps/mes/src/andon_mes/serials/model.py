@@ -51,3 +51,17 @@ class Serial:
     started_at: datetime | None
     completed_at: datetime | None
     shipped_at: datetime | None
+
+
+_ABORTED = "ATTEMPT_ABORTED"
+_LONGEST = 500
+
+
+def abort_reason(process: str, number: int, reason: str | None) -> str:
+    """What the history of a serial says when its attempt `number` at `process` is aborted."""
+    return f"{_ABORTED} {process} {number}: {reason}"[:_LONGEST]
+
+
+def is_only_abort(before: str | None, reason: str | None) -> bool:
+    """Whether a step to HOLD, from `before`, says that an attempt was aborted and gives no reason to hold."""
+    return before == SerialStatus.HOLD and (reason or "").startswith(f"{_ABORTED} ")

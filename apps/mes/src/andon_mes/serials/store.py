@@ -10,7 +10,7 @@ from andon_mes.lots.model import Lot
 from andon_mes.numbers.checksum import checksum
 from andon_mes.numbers.patterns import LotKey, SerialKey, serial_number
 from andon_mes.processes.refusals import Refusal, problem_of
-from andon_mes.serials.model import DONE, Serial, SerialStatus
+from andon_mes.serials.model import DONE, Serial, SerialStatus, is_only_abort
 from andon_mes.store import history
 from andon_mes.store.history import Change
 from andon_mes.store.schema import (
@@ -126,7 +126,8 @@ def list_hold_reasons(connection: sa.Connection, serial_id: int) -> list[str]:
     """Why the serial is held, newest first: what began its last hold, and what joined it."""
     reasons = []
     for old, reason in connection.execute(_HOLDS, {"serial_id": serial_id}):
-        reasons.append(reason or "")
+        if not is_only_abort(old, reason):
+            reasons.append(reason or "")
         if old != SerialStatus.HOLD:
             break
     return reasons

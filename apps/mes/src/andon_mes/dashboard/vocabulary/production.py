@@ -126,6 +126,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "serial.hold.say": ("{serial} is neither started nor completed.", "{serial}의 시작과 완료를 막습니다."),
     "serial.release": ("Release", "보류 해제"),
     "serial.release.say": ("{serial} returns to where it was.", "{serial}을(를) 이전 상태로 되돌립니다."),
+    "serial.abort": ("Abort the attempt", "작업 중단"),
+    "serial.abort.say": (
+        "What is open of {serial} at {process} ends without a result and counts in no yield.",
+        "{serial}의 {process} 공정 작업을 결과 없이 끝냅니다. 수율에 포함되지 않습니다.",
+    ),
     "serial.ship": ("Ship", "출하"),
     "serial.ship.say": ("{serial} leaves the plant.", "{serial}을(를) 출하합니다."),
     "serial.scrap": ("Scrap", "폐기"),

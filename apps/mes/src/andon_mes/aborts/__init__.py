@@ -1,0 +1,1 @@
+"""Attempts that somebody ends without a result. Open `decide.py` first."""
