@@ -1,11 +1,16 @@
 """Start and complete over HTTP: keys, attempts, reworks, lots that finish."""
 
 import sqlite3
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from andon_mes.idempotency.store import question
 from andon_mes.numbers.checksum import checksum
+from andon_mes.processes.closing import judged
+from andon_mes.processes.model import LONGEST_CYCLE, Attempt, AttemptStatus, CompletionEvent, Serving
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 ROUTE = ["SPRING", "LMA", "LASER", "EOL", "ROBOT", "PRINT", "PACK"]
 
@@ -340,3 +345,64 @@ async def test_a_typed_number_needs_its_check_characters(plant):
     for check in ({}, {"is_keyed": True, "checksum": checksum(number)}):
         unknown = await plant.start(number, "SPRING", **check)
         assert (unknown.status_code, unknown.json()["code"]) == (409, "SERIAL_UNKNOWN")
+
+
+AHEAD = st.timedeltas(timedelta(days=-400), timedelta(days=400))
+TOLERANCES = st.timedeltas(timedelta(0), timedelta(hours=2))
+
+
+@settings(max_examples=150, deadline=None)
+@given(begins=AHEAD, lasts=AHEAD, later=AHEAD, tolerance=TOLERANCES, inferred=st.booleans())
+def test_no_cycle_time_is_measured_by_a_clock_that_is_wrong(begins, lasts, later, tolerance, inferred):
+    """`later` is how the server's clock went between start and completion: it may be set back, too."""
+    now = datetime(2025, 11, 10, 3, tzinfo=UTC)
+    at_end = Serving("1.0.0", now + later, tolerance)
+    is_ahead = Serving("1.0.0", now, tolerance).is_ahead(now + begins)
+    assert is_ahead == (begins > tolerance)
+    attempt = Attempt(1, "SPRING", 1, AttemptStatus.IN_PROGRESS, now + begins, clock_ahead=is_ahead)
+    event = CompletionEvent("N", "SPRING", "OP-1", True, now + begins + lasts, "digest")
+    result = judged(attempt, event, at_end, inferred=inferred)
+    assert result.clock_ahead == (is_ahead or begins + lasts - later > tolerance)
+    if inferred or result.clock_ahead or not timedelta(0) <= lasts <= LONGEST_CYCLE:
+        assert result.cycle_time is None
+    else:
+        assert result.cycle_time == lasts.total_seconds()
+    told = replace(event, cycle_time=7.5)
+    assert judged(attempt, told, at_end, inferred=inferred).cycle_time == 7.5
+
+
+@pytest.mark.parametrize(
+    ("minutes", "is_offline", "is_marked"), [(10, False, False), (11, False, True), (11, True, True)]
+)
+async def test_work_by_a_clock_that_is_far_ahead_is_taken_marked_and_not_measured(
+    plant, minutes, is_offline, is_marked
+):
+    _, [serial] = await plant.released_lot(1)
+    now, more = plant.clock.now(), {"is_offline": is_offline}
+    begins, ends = [(now + timedelta(minutes=each)).isoformat() for each in (minutes - 5, minutes)]
+    began = await plant.start(serial, "SPRING", timestamp=begins, **more)
+    ended = await plant.complete(serial, "SPRING", timestamp=ends, **more)
+    assert (began.status_code, ended.status_code) == (201, 200)
+    assert ended.json()["data"]["cycle_time"] == (None if is_marked else 300.0)
+    shown = await plant.serial(serial)
+    [attempt] = shown["attempts"]
+    assert (attempt["status"], attempt["clock_ahead"], attempt["violation"]) == ("PASS", is_marked, None)
+    assert (shown["status"], attempt["cycle_time"]) == ("WAITING", None if is_marked else 300.0)
+
+
+async def test_a_start_by_a_clock_that_was_ahead_stays_marked_when_the_clock_is_right_again(plant):
+    _, [serial] = await plant.released_lot(1)
+    await plant.start(serial, "SPRING", timestamp=(plant.clock.now() + timedelta(minutes=20)).isoformat())
+    plant.clock.advance(timedelta(minutes=30))
+    ended = await plant.complete(serial, "SPRING", timestamp=plant.clock.now().isoformat())
+    assert ended.json()["data"]["cycle_time"] is None
+    assert (await plant.serial(serial))["attempts"][0]["clock_ahead"]
+
+
+async def test_what_would_have_taken_longer_than_a_month_is_not_measured(plant):
+    _, serials = await plant.released_lot(2)
+    for serial, days, known in ((serials[0], 30, 30 * 86_400.0), (serials[1], 31, None)):
+        began = (plant.clock.now() - timedelta(days=days)).isoformat()
+        await plant.start(serial, "SPRING", timestamp=began)
+        ended = await plant.complete(serial, "SPRING", timestamp=plant.clock.now().isoformat())
+        assert ended.json()["data"]["cycle_time"] == known

@@ -59,6 +59,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> "Application":
         proxies=Proxies.of(settings.trusted_proxies),
         journal=Journal(database, chosen_clock, timedelta(days=settings.access_log_days)),
         signing_key_file=settings.signing_key_file,
+        clock_tolerance=settings.clock_tolerance,
     )
 
     @contextlib.asynccontextmanager

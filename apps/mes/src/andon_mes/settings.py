@@ -58,6 +58,12 @@ class Settings(BaseSettings):
         default=timedelta(seconds=15),
         description="How long a write waits for another instance's. Past it the answer is 503, retryable.",
     )
+    clock_tolerance: timedelta = Field(
+        default=timedelta(minutes=10),
+        ge=timedelta(0),
+        description="How far ahead of this machine's a station's clock may be. A later time is taken and "
+        "marked (clock_ahead), and its cycle time is unknown.",
+    )
     signing_key_file: Path | None = Field(
         default=None,
         description="PEM file (0600) with the plant's key and certificate, made by andon-mes signing-key "

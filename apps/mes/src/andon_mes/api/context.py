@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from andon_mes.evidence.store import ProductionEvidence
 from andon_mes.idempotency.store import Answer, Question, question
 from andon_mes.kernel.clock import Clock
 from andon_mes.numbers.calendar import Calendar
-from andon_mes.processes.model import Serving
+from andon_mes.processes.model import CLOCK_TOLERANCE, Serving
 from andon_mes.store.engine import Connection, Database
 
 
@@ -40,6 +41,7 @@ class Mes:
     proxies: Proxies
     journal: Journal
     signing_key_file: Path | None = None
+    clock_tolerance: timedelta = CLOCK_TOLERANCE
     # One report at a time: it keeps a reader and a processor busy for seconds, and stations wait for nobody.
     report_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
@@ -49,7 +51,7 @@ class Mes:
 
     def serving(self) -> Serving:
         """This release, now."""
-        return Serving(self.release, self.clock.now())
+        return Serving(self.release, self.clock.now(), self.clock_tolerance)
 
 
 async def _of(request: Request) -> Mes:

@@ -75,7 +75,7 @@ def start(connection: Connection, event: StartEvent, content: object, serving: S
         status=AttemptStatus.ABORTED if record.is_parked else AttemptStatus.IN_PROGRESS,
         violation=_code(case.violation),
     )
-    attempt = attempts.open_attempt(connection, subject, event, opening, serving.now)
+    attempt = attempts.open_attempt(connection, subject, event, opening, serving)
     standing = decide_standing(
         subject.seen,
         _with(subject.seen, attempt),
@@ -179,7 +179,7 @@ def _attempt_of(
             opening = Opening(number, is_inferred=True, status=AttemptStatus.ABORTED)
             _begin_lot(connection, subject, Change(event.operator_id, began))
             begun = event.inferred_start(began)
-            return attempts.open_attempt(connection, subject, begun, opening, serving.now)
+            return attempts.open_attempt(connection, subject, begun, opening, serving)
         case _:
             assert_never(decision)
 

@@ -1,7 +1,8 @@
 """What closing an attempt writes beside its serial: its result, its components, its rework and defect."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from andon_mes.components import controller as components
 from andon_mes.components.controller import Prepared
@@ -10,7 +11,8 @@ from andon_mes.defects import store as defects
 from andon_mes.defects.model import NewDefect
 from andon_mes.kernel.errors import InvalidInput, Problem, Words, invalid
 from andon_mes.processes import limits, measured, store
-from andon_mes.processes.model import Attempt, AttemptStatus, CompletionEvent, Outcome, Serving
+from andon_mes.processes.limits import Breach
+from andon_mes.processes.model import LONGEST_CYCLE, Attempt, AttemptStatus, CompletionEvent, Outcome, Serving
 from andon_mes.processes.store import Result
 from andon_mes.situations.store import Subject
 from andon_mes.store.engine import Connection
@@ -45,9 +47,24 @@ def result_of(
     """
     process_id = subject.process_ids[event.process]
     found = limits.breaches(event.data, store.list_characteristics(connection, process_id))
+    return judged(attempt, event, serving, found, inferred=inferred)
+
+
+def judged(
+    attempt: Attempt,
+    event: CompletionEvent,
+    serving: Serving,
+    found: Sequence[Breach] = (),
+    *,
+    inferred: bool,
+) -> Result:
+    """How the attempt ended, with the breaches that were `found`; pure."""
     defect_code = event.defect_code or (found[0].characteristic.defect_code if found else None)
-    cycle_time = _cycle_time(attempt, event, inferred=inferred)
-    return Result(event.is_pass and not found, defect_code, found, cycle_time, serving.release)
+    is_ahead = attempt.clock_ahead or serving.is_ahead(event.at)
+    cycle_time = _cycle_time(attempt, event, is_measured=not (inferred or is_ahead))
+    return Result(
+        event.is_pass and not found, defect_code, list(found), cycle_time, serving.release, is_ahead
+    )
 
 
 def require_usable(connection: Connection, subject: Subject, event: CompletionEvent) -> None:
@@ -95,12 +112,13 @@ def _wrong_defect(connection: Connection, event: CompletionEvent, process_id: in
     return None if event.defect_code in known else _unknown_defect(event, known)
 
 
-def _cycle_time(attempt: Attempt, event: CompletionEvent, *, inferred: bool) -> float | None:
-    """In seconds; unknown, not 0, when nobody measured it, or the station's clock went back."""
+def _cycle_time(attempt: Attempt, event: CompletionEvent, *, is_measured: bool) -> float | None:
+    """In seconds; unknown, not 0, when nobody measured it, or the times are those of a wrong clock."""
     if event.cycle_time is not None:
         return event.cycle_time
-    measured = (event.at - attempt.started_at).total_seconds()
-    return None if inferred or measured < 0 else measured
+    lasted = event.at - attempt.started_at
+    is_known = is_measured and timedelta(0) <= lasted <= LONGEST_CYCLE
+    return lasted.total_seconds() if is_known else None
 
 
 def _unknown_defect(event: CompletionEvent, known: list[str]) -> InvalidInput:

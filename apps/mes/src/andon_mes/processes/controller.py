@@ -123,7 +123,7 @@ def _begin(
     inferred: bool,
 ) -> Attempt:
     opening = Opening(number, is_inferred=inferred)
-    attempt = store.open_attempt(connection, subject, event, opening, serving.now)
+    attempt = store.open_attempt(connection, subject, event, opening, serving)
     change = Change(event.operator_id, serving.now)
     values: dict[str, Any] = {"current_process": event.process}
     if subject.started_at is None:

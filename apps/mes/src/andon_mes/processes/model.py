@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,13 @@ MOST_ATTEMPTS = 3
 
 MOST_REWORKS = 5
 """Reworks of one serial before quality must decide (docs/design/mes.md, rule 4)."""
+
+
+CLOCK_TOLERANCE = timedelta(minutes=10)
+"""How far ahead a station's clock may be, unless the settings say otherwise (docs/design/mes.md, rule 5)."""
+
+LONGEST_CYCLE = timedelta(days=30)
+"""What would have taken longer is the doing of a clock (docs/design/mes.md, rule 5)."""
 
 
 class AttemptStatus(StrEnum):
@@ -97,10 +104,15 @@ class CompletionEvent:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Who serves this request, and when."""
+    """Who serves this request, and when; by how much a station's clock may be ahead of `now`."""
 
     release: str
     now: datetime
+    clock_tolerance: timedelta = CLOCK_TOLERANCE
+
+    def is_ahead(self, at: datetime) -> bool:
+        """Whether the station that says `at` has a clock that is too far ahead to be measured by."""
+        return at - self.now > self.clock_tolerance
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +139,8 @@ class Report:
 class Attempt:
     """One attempt of a serial at a process, numbered from 1.
 
-    `violation` is the refusal that it would have met, had it not been made offline.
+    `violation` is the refusal that it would have met, had it not been made offline. `clock_ahead` says that
+    its times cannot be measured by.
     """
 
     id: int
@@ -139,6 +152,7 @@ class Attempt:
     completed_at: datetime | None = None
     digest: str | None = None
     violation: str | None = None
+    clock_ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

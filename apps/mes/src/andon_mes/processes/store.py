@@ -127,6 +127,7 @@ class Result:
     breaches: list[Breach]
     cycle_time: float | None
     release: str
+    clock_ahead: bool = False
 
 
 def find_attempt_key(connection: sa.Connection, attempt_id: int) -> tuple[str, str] | None:
@@ -180,9 +181,10 @@ def find_data_schema(connection: sa.Connection, process_id: int, lot_id: int) ->
 
 
 def open_attempt(
-    connection: sa.Connection, subject: Subject, event: StartEvent, opening: Opening, now: datetime
+    connection: sa.Connection, subject: Subject, event: StartEvent, opening: Opening, serving: Serving
 ) -> Attempt:
     """Write an attempt of the serial at the event's process. The caller has decided that it may be."""
+    now, is_ahead = serving.now, serving.is_ahead(event.at)
     values = {
         "serial_id": subject.serial_id,
         "process_id": subject.process_ids[event.process],
@@ -198,6 +200,7 @@ def open_attempt(
         "start_inferred": opening.is_inferred,
         "is_offline": event.is_offline,
         "violation": opening.violation,
+        "clock_ahead": is_ahead,
         "created_at": now,
         "updated_at": now,
     }
@@ -210,6 +213,7 @@ def open_attempt(
         started_at=event.at,
         equipment_id=event.equipment_id,
         violation=opening.violation,
+        clock_ahead=is_ahead,
     )
 
 
@@ -222,6 +226,7 @@ def close_attempt(
         "status": AttemptStatus.PASS if result.passed else AttemptStatus.FAIL,
         "completed_at": event.at,
         "cycle_time": result.cycle_time,
+        "clock_ahead": result.clock_ahead,
         "is_pass": result.passed,
         "process_specific_data": event.data or None,
         "inspection_result": event.inspection_result,

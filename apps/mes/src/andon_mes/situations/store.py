@@ -109,6 +109,7 @@ _PROCESSES = (
         process_data.c.completed_at,
         process_data.c.completion_digest,
         process_data.c.violation,
+        process_data.c.clock_ahead,
         _REWORKS.label("reworks"),
         _GRANTED.label("granted"),
     )
@@ -311,4 +312,5 @@ def _attempt(row: Any) -> Attempt:
         completed_at=row.completed_at,
         digest=row.completion_digest,
         violation=row.violation,
+        clock_ahead=row.clock_ahead,
     )

@@ -81,6 +81,8 @@ process_data = sa.Table(
     # Made while the station could not reach the MES; `violation` says what a refusal would have said.
     flag("is_offline", default=False),
     text("violation", 50, nullable=True),
+    # The station said a time later than now, by more than its clock may be off; see `clock_tolerance`.
+    flag("clock_ahead", default=False),
     sa.Column("is_pass", sa.Boolean, nullable=True),
     json("process_specific_data", nullable=True),
     json("inspection_result", nullable=True),

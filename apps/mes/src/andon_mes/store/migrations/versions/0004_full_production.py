@@ -90,9 +90,10 @@ def upgrade() -> None:
     op.add_column("process_data", sa.Column("station", sa.String(length=100), nullable=True))
     op.add_column("process_data", sa.Column("application_version", sa.String(length=40), nullable=True))
     op.add_column("process_data", sa.Column("configuration_hash", sa.String(length=80), nullable=True))
-    op.add_column(
-        "process_data", sa.Column("is_offline", sa.Boolean(), server_default=sa.false(), nullable=False)
-    )
+    for name in ("is_offline", "clock_ahead"):
+        op.add_column(
+            "process_data", sa.Column(name, sa.Boolean(), server_default=sa.false(), nullable=False)
+        )
     op.add_column("process_data", sa.Column("violation", sa.String(length=50), nullable=True))
     op.create_index(
         "process_data_by_completion",
@@ -446,6 +447,7 @@ def downgrade() -> None:
     op.drop_table("recalls")
     op.drop_table("component_uses")
     op.drop_index("process_data_by_completion", "process_data")
+    op.drop_column("process_data", "clock_ahead")
     op.drop_column("process_data", "violation")
     op.drop_column("process_data", "is_offline")
     op.drop_column("process_data", "configuration_hash")
