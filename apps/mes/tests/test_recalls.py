@@ -206,3 +206,17 @@ async def test_a_lot_ships_without_what_an_open_recall_names(line):
     assert [(await plant.serial(each))["status"] for each in (one, other)] == ["SHIPPED", "COMPLETED"]
     again = await plant.patch(f"/api/v1/lots/{lot}", {"action": "ship"})
     assert (again.status_code, again.json()["code"]) == (409, "NOTHING_TO_SHIP")
+
+
+async def test_what_quality_released_from_an_open_recall_still_goes_into_nothing(line):
+    """Else it would leave the plant inside of another."""
+    plant, (_, _, other) = line
+    await finished_and_recalled(plant, [other])
+    await plant.acting("quality").patch(f"/api/v1/serials/{other}", {"action": "release"})
+    _, (outer,) = await plant.released_lot(1)
+    parts = [{"component": "SUB", "component_serial": other}]
+    body = {"process_code": "SPRING", "operator_id": "OP-1", "components": parts}
+    refused = await plant.post(f"/api/v1/serials/{outer}/components", body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "COMPONENT_RECALLED")
+    await plant.post("/api/v1/recalls/RC-000001/end", {"reason": "good"})
+    assert (await plant.post(f"/api/v1/serials/{outer}/components", body)).status_code == 201

@@ -154,6 +154,8 @@ def look_elsewhere(connection: sa.Connection, taker: Taker, scan: Scan) -> Elsew
     if number is None:
         return Elsewhere(recall=recall)
     own = connection.execute(_OWN, {"number": number}).one_or_none()
+    if own is not None and recall is None:  # it may be what is inside of it that is recalled
+        recall = recalls.find_open_of(connection, own.id)
     held_by = [
         row.serial_number
         for row in connection.execute(_HELD_BY, {"number": number})
