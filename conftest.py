@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from andon.store.engine import Database
 from andon.store.schema import metadata
@@ -16,7 +16,7 @@ from andon.store.schema import metadata
 _ROOT = Path(__file__).parent
 
 # How long an example takes says something of the machine, not of the code; speed is measured in bench/.
-settings.register_profile("andon", deadline=None)
+settings.register_profile("andon", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("andon")
 _TIERS = ("component", "contract", "simulation", "system")
 

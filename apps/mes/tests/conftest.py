@@ -32,6 +32,11 @@ from andon_mes.kernel.clock import ManualClock
 from andon_mes.settings import Settings
 from andon_mes.store.engine import make_engine
 from andon_mes.store.migrate import migrate
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something of the machine, not of the code; speed is measured in bench/.
+settings.register_profile("mes", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mes")
 
 NOON = datetime(2025, 11, 10, 3, 0, tzinfo=UTC)  # noon in Seoul
 SECRET = Path(tempfile.gettempdir()) / f"andon-mes-tests-{os.getuid()}.secret"
