@@ -125,7 +125,7 @@ async def test_a_scan_from_any_page_leads_to_the_serial_and_holds_it(site, line,
         await page.locator("#act-dialog textarea").fill("외관 확인")
         await page.locator("#act-dialog button[type=submit]").click()
         await expect(page.locator(".head .light")).to_contain_text("보류")
-        await expect(page.locator("#verb-hold")).to_have_attribute("aria-disabled", "true")
+        await expect(page.locator("#verb-release")).not_to_have_attribute("aria-disabled", "true")
         await page.keyboard.press("/")
         await page.keyboard.type("FN-KR-000000D-001-0001")
         await page.keyboard.press("Enter")
