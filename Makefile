@@ -11,6 +11,8 @@ WORKERS ?= auto
 KILLS ?= 500
 MUTATIONS ?= 1000
 STORIES ?= 20000
+EVENTS ?= 1000000
+CRASHES ?= 20
 # Options for the command behind a target, such as: make demo ARGS=--exit
 ARGS ?=
 
@@ -26,10 +28,12 @@ test: setup-system check ## the linters and every test (WORKERS=n, ARGS for pyte
 test-quick: setup ## the unit tier: needs nothing outside the process
 	$(PYTEST) -q -n $(WORKERS) -m unit $(ARGS)
 
-campaign: setup ## tell STORIES simulated rollouts, forge the timeline MUTATIONS times, kill Andon at KILLS random moments
+campaign: setup ## tell STORIES rollouts, forge the timeline MUTATIONS times, kill Andon KILLS times; throw EVENTS at the MES, CRASHES of each fault
 	$(PY) -m bench.simulation --stories $(STORIES)
 	ANDON_MUTATIONS=$(MUTATIONS) $(PYTEST) -q -n 0 -rP tests/component/test_timeline_campaign.py $(ARGS)
 	ANDON_KILLS=$(KILLS) $(PYTEST) -q -n 0 -rP tests/system/test_kill.py $(ARGS)
+	ANDON_MES_EVENTS=$(EVENTS) $(PYTEST) -c pyproject.toml --timeout 0 -q -n 0 -rP apps/mes/tests/campaign_floor.py $(ARGS)
+	ANDON_MES_CRASHES=$(CRASHES) $(PYTEST) -c pyproject.toml --timeout 0 -q -n 0 -rP apps/mes/tests/campaign_crash.py $(ARGS)
 
 check: setup ## the linters and the type checker
 	$(PY) -m ruff check .
@@ -44,6 +48,9 @@ bench: setup ## the figures that the documents claim, measured quickly (see benc
 	$(PY) -m bench.board
 	$(PY) -m bench.gateway --quick
 	$(PY) -m bench.timeline --records 200000
+	$(PY) -m bench.mes scan --seconds 3
+	$(PY) -m bench.mes summary --attempts 10000 100000 --repeats 10
+	$(PY) -m bench.mes genealogy --serials 20000 --certificates 200 --recalls 3
 
 lock: setup ## write the hashed locks again from the pyproject.toml files (ARGS=--upgrade takes newer versions)
 	$(PY) tools/lock.py $(ARGS)
