@@ -196,3 +196,9 @@ def test_every_command_shows_how_it_is_called():
 
     for words in names(get_command(cli), []):
         assert "Example" in CliRunner().invoke(cli, [*words, "--help"]).output, words
+
+
+def test_who_adds_a_row_beside_an_empty_list_is_told_which_line_to_take_out():
+    with pytest.raises(InvalidInput) as caught:
+        toml_file.read(b'format = 1\nequipment = []\n\n[[equipment]]\ncode = "P-1"\n')
+    assert "equipment = []" in caught.value.problem.fix.en

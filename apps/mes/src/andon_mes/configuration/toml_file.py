@@ -10,6 +10,7 @@ from typing import Any
 from andon_mes.configuration.files import FORMAT, Source, pruned, unreadable
 from andon_mes.configuration.model import Document, Field, Group, Kind, Plant, Row, Shape, Table
 from andon_mes.configuration.shapes import SHAPES
+from andon_mes.kernel.errors import InvalidInput, Words
 
 MOST_BYTES = 16 * 1024 * 1024
 _LONGEST_LINE = 200_000
@@ -41,6 +42,9 @@ def render(plant: Plant) -> bytes:
     for kind, shape in SHAPES.items():
         if plant.of(kind):
             pieces += [_about(shape), *(_row(shape, row) for row in plant.of(kind).values())]
+        elif plant.rows.get(kind) == {}:
+            hint = f"# There are none. Take `{kind} = []` out at the top before you add [[{kind}]].\n"
+            pieces += [_about(shape), hint]
     for name, document in sorted(plant.settings.items()):
         pieces.append(f"\n[settings.{_key(name)}]\n")
         pieces += [f"{_key(each)} = {_value(value)}\n" for each, value in _ordered(pruned(document))]
@@ -56,13 +60,21 @@ def read(content: bytes) -> Source:
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError, OverflowError) as error:
-        why = str(error)[:200] or type(error).__name__
-        raise unreadable(
-            f"It is no TOML: {why}", f"TOML 파일이 아닙니다: {why}", "Correct that line", "해당 줄을 고치세요"
-        ) from error
+        raise _no_toml(error) from error
     document = _with_schemas(document)
     lines = _Lines(text)
     return Source(document, lines.locate)
+
+
+def _no_toml(error: Exception) -> InvalidInput:
+    why = str(error)[:200] or type(error).__name__
+    fix = Words("Correct that line", "해당 줄을 고치세요")
+    if "immutable namespace" in why:  # `equipment = []` above, and [[equipment]] below
+        fix = Words(
+            "Take out the line at the top that says there are none, such as equipment = []",
+            "맨 위의 빈 목록(예: equipment = [])을 지우세요",
+        )
+    return unreadable(f"It is no TOML: {why}", f"TOML 파일이 아닙니다: {why}", fix.en, fix.ko)
 
 
 def _text(content: bytes) -> str:
