@@ -66,9 +66,9 @@ async def put(plant, serial, reel):
 async def test_looking_holds_nothing(line):
     plant, (one, two, _) = line
     seen = (await plant.post("/api/v1/recalls", {"component_lot": "R1"})).json()["data"]
-    assert (seen["affected"], seen["held"], seen["shipped"]) == (2, 1, 1)
+    assert (seen["affected"], seen["to_hold"], seen["held"], seen["shipped"]) == (2, 1, 0, 1)
     assert [(each["serial_number"], each["outcome"]) for each in seen["units"]] == [
-        (one, "HELD"),
+        (one, "WOULD_BE_HELD"),
         (two, "SHIPPED"),
     ]
     assert "number" not in seen
@@ -82,7 +82,12 @@ async def test_a_recall_holds_with_its_reason_once_under_its_key(line):
     answers = [await plant.post("/api/v1/recalls", body, key="recall-1") for _ in range(2)]
     assert answers[0].content == answers[1].content
     made = answers[0].json()["data"]
-    assert (answers[0].status_code, made["number"], made["held"]) == (201, "RC-000001", 1)
+    assert (answers[0].status_code, made["number"], made["held"], made["to_hold"]) == (
+        201,
+        "RC-000001",
+        1,
+        0,
+    )
     held = await plant.serial(one)
     assert held["status"] == "HOLD"
     assert held["history"][-1]["reason"] == "RC-000001: cracked springs"
@@ -138,6 +143,19 @@ async def test_the_units_of_a_recall_are_a_file(line):
         rows = list(csv.DictReader(io.StringIO(answer.text)))
         assert [each["serial_number"] for each in rows] == [one, two]
         assert rows[0]["status"] == "HOLD"
+
+
+async def test_the_page_counts_and_names_only_what_would_be_held(line):
+    plant, _ = line
+    before = (await plant.get("/recall?number=R1")).text
+    assert "Recall and hold 1<" in before
+    assert "Would be held" in before
+    await plant.post("/api/v1/recalls", {"component_lot": "R1", "hold": True, "reason": "cracked"})
+    after = (await plant.get("/recall?kind=component_lot&number=R1")).text
+    assert 'aria-disabled="true" title="There is no unit of it to hold."' in after
+    kept = (await plant.get("/recall/RC-000001")).text
+    assert "Would be held" not in kept
+    assert "<td>Held</td>" in kept
 
 
 @pytest.mark.parametrize(

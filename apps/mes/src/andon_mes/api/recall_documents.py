@@ -34,9 +34,13 @@ class RecalledUnit(Document):
 
 
 class RecallWithUnits(Document):
-    """The units that contain a component; of a recall that holds, also the recall itself."""
+    """The units that contain a component; of a recall that holds, also the recall itself.
+
+    Who only looks gets `to_hold`, what would be held, and `held` 0; a recall holds, and has `to_hold` 0.
+    """
 
     affected: int
+    to_hold: int
     held: int
     already_held: int
     shipped: int

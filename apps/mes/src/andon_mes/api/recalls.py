@@ -25,6 +25,7 @@ from andon_mes.store.engine import Connection
 
 _COLUMNS = ("serial_number", "lot_number", "found_status", "status", "outcome", "shipped_at")
 _COUNTED = {
+    "to_hold": Outcome.WOULD_BE_HELD,
     "held": Outcome.HELD,
     "already_held": Outcome.ALREADY_HELD,
     "shipped": Outcome.SHIPPED,
@@ -81,7 +82,10 @@ _OPENED: dict[int | str, dict[str, Any]] = {
 async def recall(
     mes: ThisMes, caller: Annotated[Caller, needs("serial", "update")], body: RecallBody, request: Request
 ) -> Response:
-    """Which units contain a component, through subassemblies too; with `hold`, hold them all or none."""
+    """Which units contain a component, through subassemblies too; with `hold`, hold them all or none.
+
+    Without it nothing is held yet: `to_hold` and WOULD_BE_HELD say what would be.
+    """
     require_reason(body.hold, body.reason)
     target = body.target()
     if not body.hold:

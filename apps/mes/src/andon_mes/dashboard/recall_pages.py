@@ -28,7 +28,7 @@ def overview(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, 
         "number": number,
         "kind": kind,
         "kinds": [(each, viewer.say(f"recall.{each}")) for each in ("component_lot", "component_serial")],
-        **_found(units),
+        **_found(units, without=Outcome.HELD),
         "csv": f"/api/v1/recalls/units.csv?{urlencode({kind: number})}",
         "hold": _hold(viewer, kind, number, units),
         "recalls": recalls,
@@ -48,27 +48,32 @@ def one(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
         why=viewer.why_not(*END_RECALL, lambda: require_open(recall)),
         done=viewer.say("done"),
     )
-    return {"recall": recall, "end": end, **_found(store.list_units(connection, recall))}
+    return {
+        "recall": recall,
+        "end": end,
+        **_found(store.list_units(connection, recall), without=Outcome.WOULD_BE_HELD),
+    }
 
 
-def _found(units: list[Unit]) -> dict[str, Any]:
+def _found(units: list[Unit], *, without: Outcome) -> dict[str, Any]:
     counted = Counter(each.outcome for each in units)
     return {
         "units": units[:_MOST_SHOWN],
         "affected": len(units),
-        "outcomes": [(each.value, counted[each]) for each in Outcome],
+        "outcomes": [(each.value, counted[each]) for each in Outcome if each is not without],
     }
 
 
 def _hold(viewer: Viewer, kind: str, number: str, units: list[Unit]) -> Action:
+    to_hold = sum(each.outcome == Outcome.WOULD_BE_HELD for each in units)
     return Action(
         "hold",
-        viewer.say("recall.hold", n=len(units)),
+        viewer.say("recall.hold", n=to_hold),
         "/api/v1/recalls",
         say=viewer.say("recall.hold.say", number=number),
         fields=(reason(viewer),),
         body={kind: number, "hold": True},
-        why=viewer.why_not("serial", "update"),
+        why=viewer.why_not("serial", "update") or ("" if to_hold else viewer.say("recall.hold.none")),
         tone="danger",
         more={"goto": "/recall/{number}"},
     )

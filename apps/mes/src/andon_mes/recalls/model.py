@@ -13,8 +13,12 @@ END_RECALL = ("defect", "update")
 
 
 class Outcome(StrEnum):
-    """What a recall does with a unit. A finished one is held, too: it is still in the house."""
+    """What a recall does with a unit. A finished one is held, too: it is still in the house.
 
+    Who only looks is told WOULD_BE_HELD where a recall would write HELD; that one is never stored.
+    """
+
+    WOULD_BE_HELD = "WOULD_BE_HELD"
     HELD = "HELD"
     ALREADY_HELD = "ALREADY_HELD"
     SHIPPED = "SHIPPED"
@@ -87,6 +91,12 @@ def outcome_of(status: SerialStatus) -> Outcome:
             return Outcome.HELD
         case _:
             assert_never(status)
+
+
+def look_of(status: SerialStatus) -> Outcome:
+    """What a recall would do with a unit in this status; so far, nothing was done."""
+    outcome = outcome_of(status)
+    return Outcome.WOULD_BE_HELD if outcome is Outcome.HELD else outcome
 
 
 def require_unrecalled(serial_number: str, number: str | None) -> None:

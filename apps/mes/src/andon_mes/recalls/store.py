@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from andon_mes.kernel.errors import NotFound, Problem, Words
-from andon_mes.recalls.model import Outcome, Recall, Target, Unit, number_of, outcome_of
+from andon_mes.recalls.model import Outcome, Recall, Target, Unit, look_of, number_of, outcome_of
 from andon_mes.serials.model import SerialStatus
 from andon_mes.store import counters
 from andon_mes.store.recursive import tied
@@ -16,6 +16,7 @@ from andon_mes.store.schema import component_uses, lots, recall_units, recalls, 
 
 _COUNTER = "recalls"
 _OUTCOME = sa.case(*((serials.c.status == status.value, outcome_of(status).value) for status in SerialStatus))
+_LOOK = sa.case(*((serials.c.status == status.value, look_of(status).value) for status in SerialStatus))
 
 
 def _seed(number: Any, *, by_lot: bool) -> sa.CTE:
@@ -55,7 +56,7 @@ def _found(*, by_lot: bool) -> sa.Select[Any]:
             lots.c.lot_number,
             serials.c.status.label("found_status"),
             serials.c.status,
-            _OUTCOME.label("outcome"),
+            _LOOK.label("outcome"),
             serials.c.shipped_at,
         )
         .join(affected, affected.c.id == serials.c.id)

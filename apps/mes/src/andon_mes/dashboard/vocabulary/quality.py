@@ -107,6 +107,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Every unit that contains {number} is held at once, and it goes into none until the recall ends.",
         "{number}을(를) 포함한 모든 제품을 한 번에 보류하고, 종료 전까지 투입을 막습니다.",
     ),
+    "recall.hold.none": ("There is no unit of it to hold.", "보류할 제품이 없습니다."),
     "recall.one": ("Recall", "리콜"),
     "recall.open": ("open", "진행 중"),
     "recall.ended": ("ended", "종료"),

@@ -87,6 +87,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "call.SAFETY": ("Safety", "안전"),
     "call.OTHER": ("Other", "기타"),
     "e10.unknown": ("unknown", "알 수 없음"),
+    "outcome.WOULD_BE_HELD": ("Would be held", "보류 예정"),
     "outcome.HELD": ("Held", "보류함"),
     "outcome.ALREADY_HELD": ("Held before", "이미 보류 중"),
     "outcome.SHIPPED": ("Shipped", "출하됨"),
