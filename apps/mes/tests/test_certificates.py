@@ -1,10 +1,12 @@
 """The birth certificate: all that is known of a serial, on paper in two languages, and its signatures."""
 
 import asyncio
+import io
 import json
 import random
 import sqlite3
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from andon_mes.cli import cli
@@ -12,6 +14,7 @@ from andon_mes.genealogy import signing
 from andon_mes.genealogy.certificate import audit, holds, tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pypdf import PdfReader
 from typer.testing import CliRunner
 
 NOW = datetime(2025, 11, 10, 3, tzinfo=UTC)
@@ -79,6 +82,42 @@ async def test_a_certificate_says_all_that_is_known(made):
     assert [each["serial_number"] for each in (await certificate(plant, inner))["inside_of"]] == [serial]
 
 
+SIGNATURE = {
+    "user": "kim", "full_name": "Kim Min-ji", "meaning": "approved", "signed_at": "2025-11-10T03:00:00+00:00",
+}  # fmt: skip
+
+
+async def test_paper_shows_who_signed_in_what_sense_and_when_and_nobody_where_nobody_did(made):
+    plant, serial, _ = made
+    known = await certificate(plant, serial)
+    assert known["defects"][0]["dispositioned_by"] == "automatic"
+    assert "automatic" not in printed(known)
+    known["defects"][0]["signature"] = SIGNATURE
+    assert "Kim Min-ji, approved, 2025-11-10 12:00:00" in printed(known)
+    known["defects"][0]["signature"] = SIGNATURE | {"full_name": "", "meaning": "responsible"}
+    assert "kim, responsible, 2025-11-10 12:00:00" in printed(known)
+    known["recalls"] = [
+        {
+            "number": "RC-1", "reason": "cracked", "opened_at": NOW.isoformat(), "ended_at": None,
+            "outcome": "ALREADY_HELD",
+        }
+    ]  # fmt: skip
+    text = printed(known)
+    assert "Held by / outcome Released by" in text
+    assert "RC-1 cracked held before -" in text
+    assert f"SUB {known['components'][0]['component_serial']} - 1" in text
+    assert "> REEL - R1 1" in text
+
+
+def printed(document):
+    """The words of the certificate on paper, in their order."""
+    from andon_mes.genealogy.pdf import render
+
+    paper = render(document, "en", ZoneInfo("Asia/Seoul"), is_signed=False)
+    pages = PdfReader(io.BytesIO(paper)).pages
+    return " ".join(" ".join(each.extract_text() for each in pages).split())
+
+
 async def test_a_serial_that_is_not_there_has_no_certificate(plant):
     for form in ("certificate", "certificate.pdf"):
         answer = await plant.get(f"/api/v1/serials/FN-KR-NOPE-0001/{form}")
@@ -141,6 +180,15 @@ def json_equal(one, other):
         return False
 
 
+async def test_what_is_not_signed_says_so(made):
+    plant, serial, _ = made
+    paper = await plant.get(f"/api/v1/serials/{serial}/certificate.pdf?signed=false")
+    assert paper.status_code == 200, paper.text
+    for content in (paper.content, b'{"certificate": {}}'):
+        verdict = signing.verify(content, KEY.certificate)
+        assert (verdict.is_intact, verdict.reason) == (False, "it is not signed")
+
+
 def test_a_key_that_others_can_read_is_not_used(tmp_path):
     path = tmp_path / "key.pem"
     signing.save(KEY, path)
@@ -163,6 +211,8 @@ def test_commands_make_show_and_verify(tmp_path, monkeypatch):
     plant.write_bytes(signing.public_pem(signing.load(key)))
     file.write_text(json.dumps(signing.sign_json({"serial": 1}, signing.load(key))))
     assert run.invoke(cli, ["verify-certificate", str(file), "--plant", str(plant)]).exit_code == 0
+    alone = run.invoke(cli, ["verify-certificate", str(file)])
+    assert (alone.exit_code, alone.output[:11]) == (3, "UNKNOWN KEY")
     file.write_text(file.read_text().replace('{"serial": 1}', '{"serial": 2}'))
     broken = run.invoke(cli, ["verify-certificate", str(file), "--plant", str(plant)])
     assert broken.exit_code == 1

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _File = Annotated[Path | None, typer.Option("--file", help="The key's file; else that of the settings.")]
 _DEFAULT = Path("signing-key.pem")
+_UNKNOWN_KEY = 3
 
 
 def install(cli: typer.Typer, settings: "Callable[[], Settings]") -> None:
@@ -49,7 +50,11 @@ def install(cli: typer.Typer, settings: "Callable[[], Settings]") -> None:
             typer.Option(help="The plant's certificate (PEM); else that of ANDON_MES_SIGNING_KEY_FILE."),
         ] = None,
     ) -> None:
-        """Say whether a birth certificate is what was signed, and by whom; exit 1 if not. Offline."""
+        """Say whether a birth certificate is what was signed, and by whom. Offline.
+
+        Exit 0: valid, signed with the plant's key. 1: not valid. 3: a good signature of a key that was not
+        compared with the plant's, as no --plant was given; anybody can make one.
+        """
         _verify(file, plant or settings().signing_key_file)
 
 
@@ -108,9 +113,12 @@ def _verify(path: Path, plant: Path | None) -> None:
     if not verdict.is_intact or verdict.is_trusted is False:
         typer.echo(f"NOT VALID: {verdict.reason}.", err=True)
         raise typer.Exit(1)
+    said = "valid" if verdict.is_trusted else "UNKNOWN KEY: unchanged"
     known = "the plant's" if verdict.is_trusted else "of a key that was not compared: give --plant"
-    typer.echo(f"valid {verdict.kind}, signed by {verdict.signer} ({known})")
+    typer.echo(f"{said} {verdict.kind}, signed by {verdict.signer} ({known})")
     typer.echo(f"fingerprint {verdict.fingerprint}")
+    if not verdict.is_trusted:
+        raise typer.Exit(_UNKNOWN_KEY)
 
 
 def _said(error: "MesError") -> typer.Exit:

@@ -202,8 +202,8 @@ def _components(page: _Page, document: Document) -> list[Flowable]:
     rows = [
         (
             f"{'  ' * depth}{'> ' if depth else ''}{each['component']}",
-            each["component_serial"] or each["component_lot"],
-            each["component_lot"] if each["component_serial"] else None,
+            each["component_serial"],
+            each["component_lot"],
             each["quantity"],
             each["process"],
             page.time(each["scanned_at"]),
@@ -224,7 +224,7 @@ def _defects(page: _Page, document: Document) -> list[Flowable]:
             page.time(each["opened_at"]),
             each["disposition"],
             each["reason"],
-            (each["signature"] or {}).get("user") or each["dispositioned_by"],
+            _signature(page, each["signature"]),
         )
         for each in document["defects"]
     ]
@@ -243,9 +243,9 @@ def _defects(page: _Page, document: Document) -> list[Flowable]:
     return [
         *page.table(
             "defects",
-            ("process", "code", "status", "began", "disposition", "reason", "signed"),
+            ("process", "code", "status", "opened", "disposition", "reason", "signed"),
             defects,
-            (10, 8, 14, 18, 14, 24, 14),
+            (9, 7, 14, 18, 12, 22, 20),
         ),
         *page.table(
             "reworks",
@@ -254,6 +254,14 @@ def _defects(page: _Page, document: Document) -> list[Flowable]:
             (10, 8, 26, 18, 18, 12, 10),
         ),
     ]
+
+
+def _signature(page: _Page, signature: Document | None) -> str | None:
+    """Who signed a concession, in what sense and when (21 CFR 11.50); None where nobody did."""
+    if signature is None:
+        return None
+    name = signature.get("full_name") or signature["user"]
+    return f"{name}, {page.word('signed.' + signature['meaning'])}, {page.time(signature['signed_at'])}"
 
 
 def _holds(page: _Page, document: Document) -> list[Flowable]:
@@ -266,12 +274,13 @@ def _holds(page: _Page, document: Document) -> list[Flowable]:
             page.time(each["opened_at"]),
             page.time(each["ended_at"]),
             f"{each['number']} {each['reason']}",
-            each["outcome"],
+            page.word(f"outcome.{each['outcome']}"),
             None,
         )
         for each in document["recalls"]
     ]
-    return page.table("holds", ("from", "to", "reason", "by", "by"), [*holds, *recalls], (18, 18, 36, 14, 14))
+    heads = ("from", "to", "reason", "held_by", "released_by")
+    return page.table("holds", heads, [*holds, *recalls], (18, 18, 34, 16, 14))
 
 
 def _labels(page: _Page, document: Document) -> list[Flowable]:

@@ -191,6 +191,8 @@ def _verify_json(content: bytes, trusted: x509.Certificate | None) -> Verdict:
 
     try:
         document = json.loads(content)
+        if "signature" not in document:
+            return _broken("JSON", "it is not signed")
         header, empty, signature = document["signature"].split(".")
         signer = _signer_of(header)
         payload = base64.urlsafe_b64encode(canonical(document["certificate"])).rstrip(b"=").decode()
@@ -218,7 +220,10 @@ def _verify_pdf(content: bytes, trusted: x509.Certificate | None) -> Verdict:
     from pyhanko_certvalidator import ValidationContext
 
     try:
-        (found,) = PdfFileReader(io.BytesIO(content)).embedded_signatures
+        signatures = PdfFileReader(io.BytesIO(content)).embedded_signatures
+        if not signatures:
+            return _broken("PDF", "it is not signed")
+        (found,) = signatures
         der = found.signer_cert.dump()
         context = ValidationContext(trust_roots=[asn1_x509.Certificate.load(der)])
         status = validate_pdf_signature(found, context)
