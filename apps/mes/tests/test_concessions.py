@@ -57,6 +57,32 @@ async def test_a_serial_goes_on_past_the_process_at_which_it_was_accepted(plant,
     assert (await plant.get(f"/api/v1/lots/{lot['lot_number']}")).json()["data"]["status"] == "CLOSED"
 
 
+async def test_a_defect_is_open_while_it_waits_for_a_decision_or_a_rework(plant, database):
+    _, (reworked, conceded, scrapped) = await plant.released_lot(3)
+    assert await open_defects(plant, database) == 0
+    await plant.fail(reworked, "SPRING", "D001")
+    assert await open_defects(plant, database) == 1
+    accepted = await failed_at(plant, conceded, "SPRING", "D001")
+    assert await open_defects(plant, database) == 2
+    await concede(database, accepted)
+    assert await open_defects(plant, database) == 1
+    over = await failed_at(plant, scrapped, "SPRING", "D001")
+    body = {"action": "disposition", "disposition": "SCRAP", "reason": "broken"}
+    assert (await plant.patch(f"/api/v1/defects/{over}", body)).status_code == 200
+    assert await open_defects(plant, database) == 1
+    page = (await plant.get("/defects")).text
+    assert f"/serials/{reworked}" in page
+    assert f"/serials/{conceded}" not in page
+    assert f"/serials/{scrapped}" not in page
+
+
+async def open_defects(plant, database):
+    """What the summary says, which is what the page counts."""
+    summary = (await plant.get("/api/v1/dashboard/summary")).json()["data"]
+    assert summary["open_defects"] == await database.read(store.count_waiting)
+    return summary["open_defects"]
+
+
 async def test_a_concession_at_the_last_process_finishes_the_serial(plant, database):
     lot, [serial] = await plant.released_lot(1)
     await database.write(lambda each: each.exec_driver_sql(

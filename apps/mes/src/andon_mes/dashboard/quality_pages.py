@@ -11,7 +11,7 @@ from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
 from andon_mes.defects import decide
 from andon_mes.defects import store as defects
-from andon_mes.defects.model import LIVE, Defect, DefectAction, DefectStatus, Disposition
+from andon_mes.defects.model import Defect, DefectAction, DefectStatus, Disposition
 from andon_mes.defects.signature import standing
 from andon_mes.defects.store import DefectFilter
 from andon_mes.reworks import store as reworks
@@ -24,10 +24,10 @@ _MOST = 50
 
 
 def overview(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
-    """The defects of a status (unless one is chosen, those that are live), reworks, contested reports."""
+    """The defects of a status (unless one is chosen, those that wait), reworks, contested reports."""
     status, page = asked.text("status"), asked.page()
-    statuses = (DefectStatus(status),) if status in set(DefectStatus) else tuple(sorted(LIVE))
-    chosen = DefectFilter(statuses=statuses if status != "all" else ())
+    statuses = (DefectStatus(status),) if status in set(DefectStatus) else ()
+    chosen = DefectFilter(statuses=statuses, is_waiting=not statuses and status != "all")
     found, total = defects.list_page(connection, chosen, page=page, page_size=_PAGE)
     open_reworks, _ = reworks.list_page(
         connection, ReworkFilter(status=ReworkStatus.OPEN), page=1, page_size=_MOST
@@ -40,7 +40,7 @@ def overview(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, 
         "total": total,
         "query": urlencode({"status": status}) if status else "",
         "status": status,
-        "tabs": _tabs(viewer, store.count_defects(connection)),
+        "tabs": _tabs(viewer, store.count_defects(connection), defects.count_waiting(connection)),
         "pareto": charts.pareto(store.defects_by_code(connection)),
         "codes": store.names_of_defects(connection),
         "reworks": [(each, _rework_verbs(viewer, each)) for each in open_reworks],
@@ -61,10 +61,9 @@ def one(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _tabs(viewer: Viewer, counts: dict[str, int]) -> list[tuple[str, str, int]]:
-    live = sum(counts.get(each.value, 0) for each in LIVE)
+def _tabs(viewer: Viewer, counts: dict[str, int], waiting: int) -> list[tuple[str, str, int]]:
     return [
-        ("", viewer.say("defect.live"), live),
+        ("", viewer.say("defect.waiting"), waiting),
         *(
             (each.value, viewer.say(f"defect.{each.value}"), counts.get(each.value, 0))
             for each in DefectStatus

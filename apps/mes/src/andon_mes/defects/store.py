@@ -52,7 +52,17 @@ _LIVE_AT = sa.select(defects.c.id, defects.c.status, defects.c.disposition).wher
     defects.c.process_id == sa.bindparam("process_id"),
     defects.c.status.in_(sorted(LIVE)),
 )
+WAITING = sa.and_(
+    defects.c.status.in_(sorted(LIVE)),
+    sa.or_(
+        defects.c.status != DefectStatus.DISPOSITIONED.value,
+        defects.c.disposition == Disposition.REWORK.value,
+    ),
+)
+"""Somebody has still to do something: decide, or rework. A signed concession or a scrap waits for nobody."""
+
 _UPDATE = sa.update(defects).where(defects.c.id == sa.bindparam("defect_id"))
+_WAITING_COUNT = sa.select(sa.func.count()).select_from(defects).where(WAITING)
 _JOINED = (
     defects.join(serials, serials.c.id == defects.c.serial_id)
     .join(lots, lots.c.id == serials.c.lot_id)
@@ -89,6 +99,7 @@ class DefectFilter:
     """Which defects a page shows; None and nothing mean any. `since` is inclusive, `until` is not."""
 
     statuses: tuple[DefectStatus, ...] = ()
+    is_waiting: bool = False
     process: str | None = None
     code: str | None = None
     lot_number: str | None = None
@@ -231,6 +242,12 @@ def list_page(
     return [_defect(row) for row in connection.execute(query)], total
 
 
+def count_waiting(connection: sa.Connection) -> int:
+    """How many defects wait for a decision or a rework."""
+    found: int = connection.execute(_WAITING_COUNT).scalar_one()
+    return found
+
+
 def list_live_of_serial(connection: sa.Connection, serial_id: int) -> list[Defect]:
     """The defects that still stand in the way of the serial, oldest first."""
     query = _DEFECT.where(defects.c.serial_id == serial_id, defects.c.status.in_(sorted(LIVE)))
@@ -358,6 +375,8 @@ def _conditions(chosen: DefectFilter) -> list[sa.ColumnElement[bool]]:
     ]
     if chosen.statuses:
         conditions.append(defects.c.status.in_(chosen.statuses))
+    if chosen.is_waiting:
+        conditions.append(WAITING)
     if chosen.since is not None:
         conditions.append(defects.c.opened_at >= chosen.since)
     if chosen.until is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from andon_mes.defects.model import LIVE
+from andon_mes.defects import store as defect_rows
 from andon_mes.lots.model import OPEN, RUNNING, LotStatus
 from andon_mes.lots.store import COUNTED_AS
 from andon_mes.reports.model import Counts, Quantities, route_of
@@ -29,7 +29,6 @@ from andon_mes.reports.today import (
 from andon_mes.serials.model import SerialStatus
 from andon_mes.store.schema import (
     calls,
-    defects,
     equipment,
     lots,
     process_data,
@@ -122,7 +121,6 @@ _HELD_SERIALS = sa.select(sa.func.count()).where(serials.c.status == SerialStatu
 _OPEN_CALLS = sa.select(
     sa.func.count(), sa.func.count(sa.case((calls.c.acknowledged_at.is_(None), 1)))
 ).where(calls.c.resolved_at.is_(None))
-_OPEN_DEFECT_COUNT = sa.select(sa.func.count()).where(defects.c.status.in_(sorted(LIVE)))
 _OPEN_REWORKS = sa.select(sa.func.count()).where(reworks.c.is_completed.is_(False))
 # The condition is written out: a partial index serves only a statement that says the same.
 _IS_OPEN = sa.text("process_data.status = 'IN_PROGRESS'")
@@ -271,7 +269,7 @@ def attention(connection: sa.Connection, not_started: int) -> Attention:
         serials_not_started=not_started,
         open_calls=open_calls,
         unacknowledged_calls=unacknowledged,
-        open_defects=connection.execute(_OPEN_DEFECT_COUNT).scalar_one(),
+        open_defects=defect_rows.count_waiting(connection),
         open_reworks=connection.execute(_OPEN_REWORKS).scalar_one(),
     )
 

@@ -12,7 +12,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "defects.none_so": ("No defect is in this state.", "이 상태의 불량이 없습니다."),
     "defect": ("Defect", "불량"),
-    "defect.live": ("Not settled", "미결"),
+    "defect.waiting": ("Open", "미결"),
     "defect.all": ("All", "전체"),
     "defect.contain": ("Contain", "격리"),
     "defect.contain.say": (
