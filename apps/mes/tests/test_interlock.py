@@ -205,6 +205,9 @@ def test_a_station_of_another_process_does_not_end_what_is_open():
     for bound, refused in (("PACK", Refusal.STATION_WRONG_PROCESS), ("SPRING", None), (None, None)):
         answer = completion(replace(seen, workplace=Workplace(T0, bound_to=bound)))
         assert (answer.code if refused else answer) == (refused or Close(seen.attempts[0]))
+    for station, name in ((None, "This station"), ("ST-4", "Station ST-4")):
+        answer = completion(replace(seen, workplace=Workplace(T0, station=station, bound_to="PACK")))
+        assert answer.about["why"].en == f"{name} is set up for PACK, not for SPRING"
 
 
 def test_an_attempt_id_must_agree():

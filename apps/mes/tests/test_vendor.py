@@ -200,6 +200,29 @@ def test_a_vendor_checks_at_home_with_the_contract_as_a_file(contract, tmp_path)
     assert "UTF-8로 저장하세요" in in_words.output
 
 
+def test_a_start_file_is_checked_as_one_by_its_name_unless_it_says_what_came_of_the_part(contract, tmp_path):
+    (tmp_path / "contract.json").write_text(json.dumps(as_document(contract)))
+    options = ["--contract", str(tmp_path / "contract.json")]
+    start, renamed = tmp_path / "start.json", tmp_path / "START_PACK.json"
+    start.write_bytes(kit.files()["start.json"])
+    renamed.write_bytes(kit.files()["pack.json"])
+    for arguments, exit_code in (
+        ([str(start)], 0),
+        ([str(renamed)], 0),
+        ([str(start), "--kind", "complete"], 1),
+    ):
+        assert CliRunner().invoke(cli, ["vendor-check", *arguments, *options]).exit_code == exit_code
+
+
+def test_a_folder_without_files_says_so(contract, tmp_path):
+    (tmp_path / "contract.json").write_text(json.dumps(as_document(contract)))
+    (tmp_path / "empty").mkdir()
+    found = CliRunner().invoke(
+        cli, ["vendor-check", str(tmp_path / "empty"), "--contract", str(tmp_path / "contract.json")]
+    )
+    assert (found.exit_code, "There is no .json in" in found.output) == (2, True)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -50,7 +50,12 @@ def install(cli: typer.Typer, settings: "Callable[[], Settings]") -> None:
     def vendor_check(
         files: Annotated[list[Path], typer.Argument(help="Files, or folders with .json files.")],
         contract: Source = None,
-        kind: Annotated[FileKind, typer.Option(help="Which files they are.")] = FileKind.COMPLETE,
+        kind: Annotated[
+            FileKind | None,
+            typer.Option(
+                help="Which files they are; else start, if the name begins so and no is_pass is within."
+            ),
+        ] = None,
         zone: Annotated[
             str | None, typer.Option(help="Zone of times that have none, such as Asia/Seoul.")
         ] = None,
@@ -70,7 +75,10 @@ def install(cli: typer.Typer, settings: "Callable[[], Settings]") -> None:
         from andon_mes.vendor.model import Kind
 
         terms, local = contract_in(contract, model), _zone(zone)
-        results = [(path, check(path.read_bytes(), terms, Kind(kind), zone=local)) for path in _listed(files)]
+        results = [
+            (path, check(content, terms, Kind(kind or _kind_of(path, content)), zone=local))
+            for path, content in ((each, each.read_bytes()) for each in _listed(files))
+        ]
         if as_json:
             typer.echo(json.dumps([_result(*each) for each in results], ensure_ascii=False, indent=2))
         else:
@@ -104,7 +112,7 @@ def install(cli: typer.Typer, settings: "Callable[[], Settings]") -> None:
     ) -> None:
         """Write the conformance kit: files of seven dialects, and kit.toml with what must become of each.
 
-        Example:
+        Some must be refused, so that vendor-check of the kit ends with 1. Example:
 
           andon-mes vendor-kit kit && andon-mes vendor-check kit --zone Asia/Seoul
         """
@@ -158,11 +166,19 @@ def _no_database(where: str) -> typer.Exit:
 def _listed(files: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for each in files:
-        found.extend(sorted(each.glob("*.json")) if each.is_dir() else [each])
+        within = sorted(each.glob("*.json")) if each.is_dir() else [each]
+        if not within:
+            raise _fail(f"There is no .json in {each}")
+        found.extend(within)
     missing = [each for each in found if not each.is_file()]
-    if missing or not found:
-        raise _fail(f"There is no file {missing[0] if missing else files[0]}")
+    if missing:
+        raise _fail(f"There is no file {missing[0]}")
     return found
+
+
+def _kind_of(path: Path, content: bytes) -> FileKind:
+    is_start = path.name.lower().startswith(FileKind.START) and b'"is_pass"' not in content
+    return FileKind.START if is_start else FileKind.COMPLETE
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

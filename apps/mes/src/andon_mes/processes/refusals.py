@@ -66,7 +66,7 @@ _WORDS: dict[Refusal, tuple[Words, Words, Words]] = {
         ),
     ),
     Refusal.LOT_NOT_RELEASED: (
-        Words("The lot is not released", "로트가 출고 승인되지 않았습니다"),
+        Words("The lot is not released", "로트가 생산 승인되지 않았습니다"),
         Words("Lot {lot} is {lot_status}", "로트 {lot} 상태: {lot_status}"),
         Words("Ask the supervisor to release it", "관리자에게 로트 승인을 요청하세요"),
     ),

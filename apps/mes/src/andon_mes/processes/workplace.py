@@ -89,12 +89,16 @@ def refused_station(here: Workplace, process: str) -> Refuse | None:
     """Why `process` may not be done by this station or credential, which is for another; None when it may."""
     if here.bound_to is None or here.bound_to == process:
         return None
-    where = here.station or "-"
+    name, name_ko = (
+        (f"Station {here.station}", f"작업대 {here.station}은(는)")
+        if here.station
+        else ("This station", "이 작업대는")
+    )
     return _wrong(
         process,
         Words(
-            f"Station {where} is set up for {here.bound_to}, not for {process}",
-            f"작업대 {where}은(는) {process}이(가) 아닌 {here.bound_to} 공정용입니다",
+            f"{name} is set up for {here.bound_to}, not for {process}",
+            f"{name_ko} {process}이(가) 아닌 {here.bound_to} 공정용입니다",
         ),
     )
 
