@@ -5,8 +5,10 @@ import functools
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from andon_mes.kernel.errors import Conflict
 from andon_mes.lots import store as lots
-from andon_mes.lots.model import NewLot, Priority
+from andon_mes.lots.model import LotStatus, NewLot, Priority
+from andon_mes.serials.decide import check_room
 from andon_mes.store.engine import open_database
 
 
@@ -174,3 +176,19 @@ async def test_the_default_rows_are_those_of_the_requirements(plant):
         ("D007", "ROBOT", "CRITICAL"),
         ("D008", "PRINT", "MINOR"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "generated", "fix"),
+    [
+        (LotStatus.HOLD, 0, "Release the hold, or use another lot"),
+        (LotStatus.CLOSED, 4, "Use another lot"),
+        (LotStatus.CANCELLED, 0, "Use another lot"),
+        (LotStatus.RELEASED, 4, "The lot has all its serials; make another lot"),
+        (LotStatus.RELEASED, 3, "Ask for at most 1"),
+    ],
+)
+def test_who_asks_for_too_many_serials_is_told_what_they_can_do(status, generated, fix):
+    with pytest.raises(Conflict) as refused:
+        check_room(status, 4, generated, 2)
+    assert refused.value.problem.fix.en == fix

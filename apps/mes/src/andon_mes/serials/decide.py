@@ -53,19 +53,25 @@ def check_room(status: LotStatus, target: int, generated: int, wanted: int) -> N
                 "LOT_STATE",
                 Words("The lot takes no more serials", "이 로트에는 시리얼을 더 만들 수 없습니다"),
                 Words(f"The lot is {status}", f"로트 상태: {status}"),
-                Words("Release the hold, or use another lot", "보류를 해제하거나 다른 로트를 사용하세요"),
+                Words("Release the hold, or use another lot", "보류를 해제하거나 다른 로트를 사용하세요")
+                if status is LotStatus.HOLD
+                else Words("Use another lot", "다른 로트를 사용하세요"),
             )
         )
     if generated + wanted > target:
         room = target - generated
+        full = Words(
+            "The lot has all its serials; make another lot",
+            "시리얼이 모두 생성되었습니다. 다른 로트를 만드세요",
+        )
         raise Conflict(
             Problem(
                 "LOT_FULL",
                 Words("The lot's target would be passed", "로트 목표 수량을 초과합니다"),
                 Words(
-                    f"{generated} of {target} serials exist, {wanted} more were asked for",
+                    f"{generated} of {target} serials exist; asked for: {wanted} more",
                     f"{target}개 중 {generated}개 생성됨, 추가 요청 {wanted}개",
                 ),
-                Words(f"Ask for at most {room}", f"최대 {room}개까지 요청하세요"),
+                Words(f"Ask for at most {room}", f"최대 {room}개까지 요청하세요") if room > 0 else full,
             )
         )
