@@ -162,6 +162,60 @@ async def test_what_the_role_may_not_do_is_shown_with_the_reason(plant):
     assert (await operator.client.get("/oee", headers=PAGE)).status_code == 403
 
 
+async def test_a_plant_without_a_key_offers_the_unsigned_certificate_and_says_why(plant):
+    _, [number] = await plant.released_lot(1)
+    address = f"/api/v1/serials/{number}/certificate"
+    text = (await plant.client.get(f"/serials/{number}", headers=PAGE)).text
+    refusal = (await plant.get(f"{address}.json")).json()
+    for name in ("pdf", "json"):
+        assert refusal["detail"].rstrip(".") in re.search(rf'<button[^>]*id="verb-{name}"[^>]*>', text)[0]
+    assert f'href="{address}.pdf?lang=en"' not in text
+    assert f'href="{address}.pdf?lang=en&amp;signed=false"' in text
+    assert "?signed=false" in refusal["detail"]
+
+
+async def test_a_process_that_quality_accepted_as_it_is_is_not_shown_as_failed(plant):
+    _, [number] = await plant.released_lot(1)
+    for _ in range(3):
+        await plant.fail(number, "SPRING", "D001")
+    text = (await plant.client.get(f"/serials/{number}", headers=PAGE)).text
+    assert '<li class="failed"><b>SPRING</b>' in text
+    [known, *_] = (await plant.get("/api/v1/defects?is_live=true")).json()["data"]["defects"]
+    kim = await plant.user("kim", "quality")
+    accepted = await kim.patch(
+        f"/api/v1/defects/{known['id']}",
+        {
+            "action": "disposition",
+            "disposition": "USE_AS_IS",
+            "reason": "the customer agreed",
+            "signature": {
+                "password": "coffee under grey rain",  # pragma: allowlist secret
+                "meaning": "approved",
+            },
+        },
+    )
+    assert accepted.status_code == 200, accepted.text
+    for language, word in (("en", "accepted by concession"), ("ko", "특채 승인")):
+        asked = await plant.client.get(f"/serials/{number}?lang={language}", headers=PAGE | {"X-Fresh": "1"})
+        text = asked.text
+        assert '<li class="accepted"><b>SPRING</b>' in text
+        assert word in text
+
+
+async def test_the_first_steps_are_said_only_where_nothing_was_done_and_nothing_is_open(plant):
+    async def is_advised():
+        return 'class="panel blank"' in (await plant.client.get("/", headers=PAGE | {"X-Fresh": "1"})).text
+
+    assert await is_advised()
+    call = (await plant.post("/api/v1/calls", {"kind": "QUALITY", "message": "bent"})).json()["data"]
+    assert not await is_advised()
+    done = {"action": "resolve", "resolution": "straightened"}
+    assert (await plant.patch(f"/api/v1/calls/{call['id']}", done)).status_code == 200
+    assert await is_advised()
+    await plant.released_lot(1)
+    assert not await is_advised()
+
+
 async def test_who_is_not_known_is_asked_to_sign_in_and_comes_back(plant):
     nobody = plant.acting(None)
     answer = await nobody.client.get("/lots?status=HOLD", headers=PAGE)

@@ -253,7 +253,7 @@ async def test_configuration_is_changed_by_a_form_and_not_over_anothers_change(s
         await row.get_by_role("button", name="Edit").click()
         dialog = page.locator("#act-dialog")
         await dialog.get_by_label("Standard, in seconds").fill("150")
-        await dialog.get_by_role("button", name="Edit").click()
+        await dialog.get_by_role("button", name="Save").click()
         await expect(row).to_contain_text("150")
         await row.get_by_role("button", name="Edit").click()
         other = await line.client.patch(
@@ -261,7 +261,7 @@ async def test_configuration_is_changed_by_a_form_and_not_over_anothers_change(s
         )
         assert other.status_code == 200, other.text
         await dialog.get_by_label("Standard, in seconds").fill("200")
-        await dialog.get_by_role("button", name="Edit").click()
+        await dialog.get_by_role("button", name="Save").click()
         await expect(dialog.locator(".problem")).to_be_visible()
         await dialog.get_by_role("button", name="Close").click()
         await page.reload()

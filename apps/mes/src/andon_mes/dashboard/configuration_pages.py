@@ -99,7 +99,7 @@ def _change(viewer: Viewer, shape: Shape, plant: Plant, row: Row, zone: ZoneInfo
         why=viewer.why_not("configuration", "update"),
         tone="quiet small",
         done=viewer.say("done"),
-        more={"etag": etag(plain(row)), "onlyChanged": True},
+        more={"verb": viewer.say("save"), "etag": etag(plain(row)), "onlyChanged": True},
     )
 
 
@@ -181,7 +181,7 @@ def _set(viewer: Viewer, name: str, document: Any) -> Action:
         why=viewer.why_not("configuration", "update"),
         tone="quiet small",
         done=viewer.say("done"),
-        more={"etag": etag(document) if document is not None else None},
+        more={"verb": viewer.say("save"), "etag": etag(document) if document is not None else None},
     )
 
 
@@ -240,6 +240,10 @@ def exchange(_connection: Connection, viewer: Viewer, _asked: Asked) -> dict[str
         "accept": ".toml,.xlsx",
     }
 
+    words = {each: viewer.say(f"exchange.{each}") for each in ("add", "change", "deactivate", "none")}
+    words |= {each.value: viewer.say(f"admin.{each.value}") for each in Kind}
+    words["settings"] = viewer.say("admin.settings")
+
     def taking(name: str, query: str, tone: str) -> Action:
         return Action(
             name,
@@ -249,7 +253,7 @@ def exchange(_connection: Connection, viewer: Viewer, _asked: Asked) -> dict[str
             fields=(file,),
             why=viewer.why_not("configuration", "update"),
             tone=tone,
-            more={"show": "steps", "shown": viewer.say(f"exchange.{name}.shown")},
+            more={"show": "steps", "shown": viewer.say(f"exchange.{name}.shown"), "plan": words},
         )
 
     return {

@@ -24,8 +24,11 @@ def floor(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any
     calendar, now = asked.mes.calendar_in(connection), asked.mes.clock.now()
     today = controller.summary(connection, calendar, now)
     seen = controller.floor(connection, calendar, now)
+    lots, it = store.open_lots(connection), today.attention
+    is_open = bool(lots or seen.calls or it.held_lots or it.held_serials or it.open_defects)
     return {
         "today": today,
+        "is_idle": not is_open and not today.quantities.actual,
         "rows": [
             {
                 "today": row,
@@ -36,7 +39,7 @@ def floor(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any
             for row, at in zip(today.processes, seen.processes, strict=True)
         ],
         "pace": seen.pace,
-        "lots": store.open_lots(connection),
+        "lots": lots,
         "calls": [(each, _verbs(viewer, each)) for each in seen.calls],
         "equipment": [*(each for at in seen.processes for each in at.equipment), *seen.other_equipment],
         "colour_of": colour_of,

@@ -135,7 +135,7 @@ def _user_verbs(viewer: Viewer, account: Account) -> list[Action]:
         why=why,
         tone="quiet small",
         done=viewer.say("done"),
-        more={"onlyChanged": True},
+        more={"verb": viewer.say("save"), "onlyChanged": True},
     )
     reset = Action(
         f"reset-{user.username}",

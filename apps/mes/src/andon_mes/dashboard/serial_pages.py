@@ -2,6 +2,7 @@
 
 import contextlib
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,9 +13,10 @@ from andon_mes.dashboard import store
 from andon_mes.dashboard.actions import Action, print_labels, reason
 from andon_mes.dashboard.asked import Asked
 from andon_mes.dashboard.viewer import Viewer
+from andon_mes.defects.model import Disposition
 from andon_mes.genealogy import store as genealogy
 from andon_mes.genealogy.certificate import certificate
-from andon_mes.genealogy.model import Issued
+from andon_mes.genealogy.model import Issued, Record
 from andon_mes.kernel.errors import NotFound
 from andon_mes.lots import store as lots
 from andon_mes.processes.model import AttemptStatus
@@ -52,10 +54,13 @@ def one(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
     issued = Issued(mes.release, mes.clock.now(), mes.plant_code, mes.calendar_in(connection).zone.key)
     processes = configuration.list_processes(connection)
     document = certificate(record, issued)
+    papers = _papers(viewer, mes.signing_key_file, serial.serial_number)
     return {
         "serial": serial,
         "it": document,
-        "route": _route(processes, document["attempts"]),
+        "route": _route(processes, document["attempts"], _accepted(record)),
+        "papers": papers,
+        "is_signing": not any(each.why for each in papers),
         "verbs": [
             *_verbs(connection, viewer, serial),
             _abort(connection, viewer, serial, document["attempts"], mes.clock.now()),
@@ -69,15 +74,43 @@ def one(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _route(processes: list[dict[str, Any]], tried: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _papers(viewer: Viewer, key_file: Path | None, number: str) -> list[Action]:
+    """The signed certificates, each with what keeps the plant from signing it."""
+    from andon_mes.genealogy import signing  # loads cryptography
+
+    why = viewer.why_not("serial", "read", lambda: signing.load(key_file))
+    address = f"/api/v1/serials/{quote(number)}/certificate"
+    return [
+        Action("pdf", viewer.say("certificate.pdf"), f"{address}.pdf?lang={viewer.language}", "GET", why=why),
+        Action("json", viewer.say("certificate.json"), f"{address}.json", "GET", why=why),
+    ]
+
+
+def _accepted(record: Record) -> frozenset[str]:
+    """The processes whose failed attempt quality accepted as it is; what was found aside accepts none."""
+    return frozenset(
+        each["process"]
+        for each in record.defects
+        if each["disposition"] == Disposition.USE_AS_IS and each["process_data_id"] is not None
+    )
+
+
+def _route(
+    processes: list[dict[str, Any]], tried: list[dict[str, Any]], accepted: frozenset[str]
+) -> list[dict[str, Any]]:
     """Each process with its last attempt, in the order of the route."""
     last = {each["process"]: each for each in tried}
     words = {"PASS": "passed", "FAIL": "failed", "IN_PROGRESS": "open"}
+
+    def word(code: str) -> str:
+        found = words.get(last.get(code, {}).get("status", ""), "waiting")
+        return "accepted" if found == "failed" and code in accepted else found
+
     return [
         {
             "process": each,
             "attempt": last.get(each["code"]),
-            "word": words.get(last.get(each["code"], {}).get("status", ""), "waiting"),
+            "word": word(each["code"]),
         }
         for each in processes
         if each["is_active"] or each["code"] in last

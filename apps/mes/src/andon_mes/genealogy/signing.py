@@ -260,9 +260,9 @@ def _missing(path: Path | None) -> Conflict:
             ),
             Words(
                 "Make one with andon-mes signing-key create and set ANDON_MES_SIGNING_KEY_FILE, "
-                "or ask for the unsigned form",
+                "or ask for the unsigned PDF (?signed=false)",
                 "andon-mes signing-key create로 키를 만들고 ANDON_MES_SIGNING_KEY_FILE을 설정하거나 "
-                "서명 없는 형식을 요청하세요",
+                "서명 없는 PDF를 요청하세요(?signed=false)",
             ),
         )
     )

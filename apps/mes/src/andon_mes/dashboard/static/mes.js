@@ -256,13 +256,31 @@
     if (status < 500) task.key = key(); // a refusal is an answer too: the next try is a new question
     problem(act, words(said));
   }
+  function planOf(steps, named) { // the lines of `andon-mes import`, in the page's words and with nothing cut
+    if (!steps.length) return named.none;
+    const signs = { add: "+", change: "~", deactivate: "-" }, fields = (each) => Object.entries(each.changes)
+      .map(([name, [before, after]]) => "    " + name + ": " + JSON.stringify(before) + " → " + JSON.stringify(after));
+    return steps.flatMap((each) => [`${signs[each.action]} ${named[each.kind] || each.kind} ${each.key}: ${named[each.action]}`, ...fields(each)]).join("\n");
+  }
+  function reveal(task, data) {
+    const shown = data[task.show] ?? data, text = $("#result-text");
+    $("#result-title").textContent = task.title; $("#result-say").textContent = task.plan && !shown.length ? "" : task.shown || "";
+    text.value = task.plan ? planOf(shown, task.plan) : typeof shown === "string" ? shown : JSON.stringify(shown, null, 2);
+    result.showModal(); text.focus();
+    if (!task.plan) text.select(); // what is shown once is there to be copied
+  }
   function proceed(task, data) {
-    if (task.show) { $("#result-title").textContent = task.title; $("#result-say").textContent = task.shown || ""; const shown = data[task.show] ?? data; $("#result-text").value = typeof shown === "string" ? shown : JSON.stringify(shown, null, 2); result.showModal(); $("#result-text").select(); }
+    if (task.show) reveal(task, data);
     else if (task.goto) { location.href = task.goto.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(data[name] ?? "")); return; }
     say(task.done || "");
     load(true);
   }
-  function say(text) { const at = $("#said"); at.textContent = text; at.hidden = !text; if (text) setTimeout(() => { if (at.textContent === text) at.hidden = true; }, 6000); }
+  function say(text, isRefusal = false) { // a refusal is longer, and no finger reads a tooltip
+    const at = $("#said");
+    at.classList.toggle("why", isRefusal);
+    at.textContent = text; at.hidden = !text;
+    if (text) setTimeout(() => { if (at.textContent === text) at.hidden = true; }, isRefusal ? 12000 : 6000);
+  }
   async function signOut() {
     await request({ url: "/api/v1/auth/logout", key: key(), isEntry: true }, {}).catch(() => null);
     localStorage.removeItem("mes-signed-in");
@@ -309,7 +327,7 @@
     const button = event.target.closest("button"), person = $("#person");
     if (person && person.open && !person.contains(event.target)) person.open = false;
     if (!button) return;
-    if (button.getAttribute("aria-disabled") === "true") { event.preventDefault(); return; }
+    if (button.getAttribute("aria-disabled") === "true") { event.preventDefault(); say(button.title, true); return; }
     if (button.hasAttribute("data-task")) ask(JSON.parse(button.dataset.task));
     else if (button.hasAttribute("data-close")) button.closest("dialog").close();
     else if (button.hasAttribute("data-print")) print();

@@ -134,6 +134,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "기준 정보를 파일 내용대로 변경합니다.",
     ),
     "exchange.take.shown": ("This was changed:", "다음이 변경되었습니다:"),
+    "exchange.add": ("added", "추가"),
+    "exchange.change": ("changed", "변경"),
+    "exchange.deactivate": ("taken out of use", "사용 중지"),
+    "exchange.none": ("No change: the configuration is so already", "변경 없음: 이미 파일과 같습니다"),
     "admin.errors": ("Errors", "오류 기록"),
     "admin.errors.say": (
         "what failed, and refusals that somebody should know of",

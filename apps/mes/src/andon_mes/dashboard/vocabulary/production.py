@@ -7,8 +7,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "floor.good": ("The line runs", "라인 정상 가동"),
     "floor.empty": ("Nothing runs", "가동 중인 로트가 없습니다"),
     "floor.empty.how": (
-        "Make a lot, generate its serials and release it: then stations can start.",
-        "로트를 만들고 시리얼을 생성한 뒤 생산 승인하면 공정을 시작할 수 있습니다.",
+        "Make a lot, release it and generate its serials: then stations can start.",
+        "로트를 만들고 생산 승인한 뒤 시리얼을 생성하면 공정을 시작할 수 있습니다.",
     ),
     "floor.day": ("Production day {date}, {shift} shift", "생산일 {date} · {shift} 근무"),
     "today": ("Today", "오늘"),
@@ -51,8 +51,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "lot": ("Lot", "로트"),
     "lots.say": ("Newest first", "최신순"),
     "lots.none": (
-        "No lot yet. Create the first; then generate its serials and release it.",
-        "아직 로트가 없습니다. 첫 로트를 만든 뒤 시리얼을 생성하고 생산 승인하세요.",
+        "No lot yet. Create the first; then release it and generate its serials.",
+        "아직 로트가 없습니다. 첫 로트를 만든 뒤 생산 승인하고 시리얼을 생성하세요.",
     ),
     "lots.none_so": (
         "No lot is like this; change the filter.",
@@ -140,6 +140,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "certificate.issued": ("Issued {at} by release {release}", "발행 {at} · 릴리스 {release}"),
     "certificate.pdf": ("Signed PDF", "서명된 PDF"),
     "certificate.json": ("Signed JSON", "서명된 JSON"),
+    "certificate.unsigned": ("PDF without a signature", "서명 없는 PDF"),
     "measurements": ("Measurements", "측정값"),
     "measurements.none": ("Nothing was measured", "측정값이 없습니다"),
     "measured": ("Characteristic", "특성"),
@@ -166,6 +167,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "version": ("Software", "설비 소프트웨어"),
     "inferred": ("start inferred", "시작 추정"),
     "offline": ("made offline", "오프라인 실적"),
+    "clock_ahead": ("clock ahead", "시계 빠름"),
+    "clock_ahead.say": (
+        "The station's clock was ahead of the MES: no cycle time is measured by it",
+        "설비 시계가 MES보다 빨라 사이클 타임을 계산하지 않습니다",
+    ),
     "recalled": ("Recalled: {number}", "리콜 대상: {number}"),
     "labels.print": ("Print labels", "라벨 출력"),
     "labels.print.say": (
