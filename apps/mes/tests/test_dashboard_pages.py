@@ -216,6 +216,15 @@ async def test_the_first_steps_are_said_only_where_nothing_was_done_and_nothing_
     assert not await is_advised()
 
 
+async def test_a_report_on_a_page_says_states_in_words_and_its_file_keeps_the_codes(plant):
+    await plant.lot(1)
+    text = (await plant.client.get("/reports?report=production&lang=ko", headers=PAGE)).text
+    assert "초안" in text
+    assert "주간" in text
+    assert "DRAFT" not in text
+    assert "DRAFT" in (await plant.client.get("/api/v1/reports/production?format=csv")).text
+
+
 async def test_who_is_not_known_is_asked_to_sign_in_and_comes_back(plant):
     nobody = plant.acting(None)
     answer = await nobody.client.get("/lots?status=HOLD", headers=PAGE)

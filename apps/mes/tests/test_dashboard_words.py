@@ -12,11 +12,12 @@ from andon_mes.dashboard.report_pages import REPORTS
 from andon_mes.dashboard.words import GROUPS, WORDS, choose, say, say_or
 from andon_mes.defects.model import DefectStatus, Disposition, Meaning
 from andon_mes.defects.signature import SignatureStanding
-from andon_mes.equipment.model import E10
+from andon_mes.equipment.model import E10, ResourceState
 from andon_mes.exports.tables import GROUPS as GROUPS_OF_REPORTS
 from andon_mes.lots.model import LotAction, LotStatus, Priority
 from andon_mes.oee.model import Unknown
 from andon_mes.processes.model import AttemptStatus
+from andon_mes.processes.refusals import KEPT
 from andon_mes.recalls.model import Outcome
 from andon_mes.serials.model import SerialAction, SerialStatus
 from andon_mes.signals.model import HoldAction, OnSignal
@@ -82,6 +83,8 @@ def test_no_word_stands_in_a_template_itself():
         ("meaning", Meaning),
         ("signature", SignatureStanding),
         ("e10", E10),
+        ("cfx", {each.value[4:] for each in ResourceState} - {""}),
+        ("contested", KEPT),
         ("outcome", Outcome),
         ("oee", Unknown),
         ("admin", Kind),

@@ -145,7 +145,7 @@ def _calibrate(viewer: Viewer, code: str) -> Action:
 
 
 def _report(viewer: Viewer, code: str) -> Action:
-    states = [(each.value, each.value.replace("_", " – ")) for each in ResourceState]
+    states = [(each.value, _state(viewer, each.value)) for each in ResourceState]
     return Action(
         f"state-{code}",
         viewer.say("equipment.state"),
@@ -159,6 +159,12 @@ def _report(viewer: Viewer, code: str) -> Action:
         tone="quiet small",
         done=viewer.say("done"),
     )
+
+
+def _state(viewer: Viewer, state: str) -> str:
+    group, _, kind = state.partition("_")
+    words = [viewer.say(f"e10.{group}"), *([viewer.say_or(f"cfx.{kind}", kind)] if kind else [])]
+    return " – ".join(words)
 
 
 def _set(viewer: Viewer, name: str, document: Any) -> Action:

@@ -17,6 +17,13 @@ from andon_mes.store.engine import Connection
 
 _PREVIEW = 100
 _USUAL = ("day", "process")
+_GROUPS = {
+    "shift": ("shift",),
+    "priority": ("priority",),
+    "status": ("lot", "defect"),
+    "result": ("attempt",),
+}
+"""The words' group for each column that holds codes; a file of the report keeps the codes."""
 REPORTS: dict[str, Callable[[Connection, Calendar, exports.Asked], tuple[Table, Iterator[Row]]]] = {
     "production": exports.production,
     "quality": exports.quality,
@@ -48,10 +55,21 @@ def overview(connection: Connection, viewer: Viewer, asked: Asked) -> dict[str, 
         "last": last,
         "table": table,
         "headings": [each.name(language) for each in table.columns],
-        "rows": shown[:_PREVIEW],
+        "rows": [_in_words(viewer, table, each) for each in shown[:_PREVIEW]],
         "is_cut": len(shown) > _PREVIEW,
         "files": [
             (each.value.upper(), f"/api/v1/reports/{name}?{urlencode([*query, ('format', each.value)])}")
             for each in Form
         ],
     }
+
+
+def _in_words(viewer: Viewer, table: Table, row: Row) -> Row:
+    """The row as people read it: states, priorities and shifts in words, what is unknown as it is."""
+
+    def word(key: str, value: Any) -> Any:
+        for group in _GROUPS.get(key, ()) if isinstance(value, str) else ():
+            value = viewer.say_or(f"{group}.{value}", value)
+        return value
+
+    return tuple(word(column.key, value) for column, value in zip(table.columns, row, strict=True))
