@@ -24,12 +24,12 @@ async def issue(command: Sequence[str], variables: Mapping[str, str]) -> Credent
     return Credentials(station, feeder)
 
 
-def installed(home: Path, version: str) -> list[str]:
-    """The command of the MES that Andon has installed in `home`."""
-    found = sorted((home / "installs" / "mes").glob(f"{version}-*/bin/andon-mes"))
+def installed(home: Path) -> list[str]:
+    """The command of the newest MES that Andon has installed in `home`; it removes what nothing runs."""
+    found = sorted((home / "installs" / "mes").glob("*/bin/andon-mes"))
     if not found:
-        raise DemoError(f"{version} of the MES is not installed in {home}")
-    return [str(found[0])]
+        raise DemoError(f"no release of the MES is installed in {home}")
+    return [str(found[-1])]
 
 
 def database_of(home: Path, environment: str) -> dict[str, str]:

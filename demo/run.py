@@ -140,9 +140,9 @@ class Demo:
         return line
 
     def _mes(self) -> tuple[list[str], dict[str, str]]:
-        """The command of the MES that the first release installed, and the settings for its database."""
+        """The command of the MES as it is installed now, and the settings for its database."""
         home = self._plant.home
-        return credentials.installed(home, "1.0.0"), credentials.database_of(home, ENVIRONMENT)
+        return credentials.installed(home), credentials.database_of(home, ENVIRONMENT)
 
     async def _stay(self, stop: asyncio.Event) -> None:
         story.chapter("The plant goes on")
