@@ -8,12 +8,10 @@ asked - is tried again here, and no client sees it. A connection that breaks dur
 knows whether it was committed, and the client's key finds out.
 """
 
-import asyncio
 import contextlib
 import random
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
@@ -21,9 +19,9 @@ import psycopg
 import sqlalchemy as sa
 
 from andon_mes.kernel.errors import InvalidInput, Words, invalid
-from andon_mes.store.actor import SYSTEM, Actor
 from andon_mes.store.later import before_statement, forget, send
-from andon_mes.store.work import Connection, Job, Outcome, Waiting, Work, unavailable_because
+from andon_mes.store.threads import Threaded
+from andon_mes.store.work import Connection, Job, Outcome, Work, unavailable_because
 
 T = TypeVar("T")
 
@@ -49,43 +47,11 @@ _UNUSABLE = frozenset({"22003", "22021", "22P05"})
 """A number beyond its column, text that cannot be kept: the caller's values."""
 
 
-class PostgresDatabase:
+class PostgresDatabase(Threaded):
     """The database of a plant, shared by its instances."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-        self._waiting = Waiting()
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="mes-reader")
-        self._writers = [
-            threading.Thread(target=self._write_until_closed, name=f"mes-writer-{number}", daemon=True)
-            for number in range(_WRITERS)
-        ]
-        for writer in self._writers:
-            writer.start()
-
-    async def write(self, work: Work[T], actor: Actor = SYSTEM, *, alone: bool = True) -> T:
-        """See `Database.write`."""
-        done: Future[T] = Future()
-        self._waiting.put(Job(work, actor, alone, done))
-        return await asyncio.wrap_future(done)
-
-    async def read(self, work: Work[T]) -> T:
-        """See `Database.read`."""
-        self._waiting.require_open()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
-
-    def queue_depth(self) -> int:
-        """Writes that wait for a writer."""
-        return self._waiting.depth()
-
-    def close(self) -> None:
-        """See `Database.close`."""
-        if not self._waiting.close():
-            return
-        for writer in self._writers:
-            writer.join()
-        self._readers.shutdown()
-        self._engine.dispose()
+        super().__init__(engine, writers=_WRITERS, readers=_READERS)
 
     def _read(self, work: Work[T]) -> T:
         try:

@@ -5,11 +5,9 @@ commits them together: the disk is asked once. Other instances may share the fil
 take turns, so every unit of work is alone.
 """
 
-import asyncio
 import sqlite3
 import threading
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +16,8 @@ from typing import Any, TypeVar, cast
 import sqlalchemy as sa
 
 from andon_mes.store import guards_sqlite
-from andon_mes.store.actor import SYSTEM, Actor
-from andon_mes.store.work import Connection, Job, Outcome, Waiting, Work, unavailable_because
+from andon_mes.store.threads import Threaded
+from andon_mes.store.work import Connection, Job, Outcome, Work, unavailable_because
 
 T = TypeVar("T")
 
@@ -30,39 +28,12 @@ _READERS = 2
 _STEP = timedelta(milliseconds=1)
 
 
-class SqliteDatabase:
+class SqliteDatabase(Threaded):
     """The file of one instance, or of several."""
 
     def __init__(self, engine: sa.Engine, *, busy_timeout: timedelta) -> None:
-        self._engine = engine
         self._busy_timeout = busy_timeout
-        self._waiting = Waiting()
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="mes-reader")
-        self._writer = threading.Thread(target=self._write_until_closed, name="mes-writer", daemon=True)
-        self._writer.start()
-
-    async def write(self, work: Work[T], actor: Actor = SYSTEM, *, alone: bool = True) -> T:
-        """See `Database.write`."""
-        done: Future[T] = Future()
-        self._waiting.put(Job(work, actor, alone, done))
-        return await asyncio.wrap_future(done)
-
-    async def read(self, work: Work[T]) -> T:
-        """See `Database.read`."""
-        self._waiting.require_open()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
-
-    def queue_depth(self) -> int:
-        """Writes that wait for the writer."""
-        return self._waiting.depth()
-
-    def close(self) -> None:
-        """See `Database.close`."""
-        if not self._waiting.close():
-            return
-        self._writer.join()
-        self._readers.shutdown()
-        self._engine.dispose()
+        super().__init__(engine, writers=1, readers=_READERS)
 
     def _read(self, work: Work[T]) -> T:
         try:
