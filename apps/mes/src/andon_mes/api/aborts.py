@@ -12,10 +12,10 @@ from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import ThisMes, question_of
 from andon_mes.api.documents import WRITES, Aborted, Data
 from andon_mes.api.fields import Body, Code, Instant, Name, Number, Text
-from andon_mes.api.once import data_answer, require_reason, write_once
-from andon_mes.idempotency.store import Answer
-from andon_mes.kernel.errors import Words, invalid
-from andon_mes.processes import store
+from andon_mes.api.named import require_named
+from andon_mes.api.once import require_reason, write_once
+from andon_mes.idempotency.store import Answer, success
+from andon_mes.kernel.errors import Words
 from andon_mes.processes.model import AttemptStatus
 from andon_mes.store.engine import Connection
 from andon_mes.store.history import Change
@@ -50,7 +50,7 @@ async def abort(
     def work(connection: Connection) -> Answer:
         wanted = _wanted(connection, body, caller, change)
         subject, done = controller.abort(connection, wanted, change)
-        return data_answer(
+        return success(
             200,
             {
                 "process_data_id": done.attempt.id,
@@ -69,18 +69,9 @@ async def abort(
 
 
 def _wanted(connection: Connection, body: AbortBody, caller: Caller, change: Change) -> Wanted:
-    number, process = body.serial_number, body.process_code
-    if (number is None or process is None) and body.process_data_id is not None:
-        found = store.find_attempt_key(connection, body.process_data_id)
-        number, process = number or (found and found[0]), process or (found and found[1])
-    if number is None or process is None:
-        raise invalid(
-            "serial_number",
-            body.serial_number,
-            Words("It is not clear which attempt is meant", "어느 작업인지 알 수 없습니다"),
-            Words(
-                "Send serial_number and process_code, or a process_data_id that a start answered",
-                "serial_number와 process_code, 또는 시작 시 받은 process_data_id를 보내세요",
-            ),
-        )
+    number, process = require_named(
+        connection,
+        (body.serial_number, body.process_code, body.process_data_id),
+        Words("It is not clear which attempt is meant", "어느 작업인지 알 수 없습니다"),
+    )
     return Wanted(number, process, body.timestamp or change.at, body.process_data_id, caller.process)

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -33,8 +32,9 @@ from andon_mes.api.access_documents import (
 )
 from andon_mes.api.context import Mes, ThisMes, question_of, reply
 from andon_mes.api.documents import READS, WRITES, Data
-from andon_mes.api.once import answer_once, data_answer, write_once
-from andon_mes.idempotency.store import Answer, Question, question
+from andon_mes.api.once import answer_once, write_once
+from andon_mes.api.views import instant, row_view
+from andon_mes.idempotency.store import Answer, Question, question, success
 from andon_mes.store.engine import Connection, Work
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -96,7 +96,7 @@ async def change_user(
     change = UserChange(body.full_name, role, body.is_active, body.unlock)
 
     def work(connection: Connection) -> Answer:
-        return data_answer(200, _user(people.change(connection, username, change, asked.asked_at)))
+        return success(200, _user(people.change(connection, username, change, asked.asked_at)))
 
     response = await write_once(mes, caller, request, asked, work)
     mes.directory.forget()
@@ -133,7 +133,7 @@ async def grant(
 
     def work(connection: Connection) -> Answer:
         table.grant(connection, role, cell)
-        return data_answer(201, _cell(role, cell))
+        return success(201, _cell(role, cell))
 
     response = await write_once(mes, caller, request, asked, work)
     mes.directory.forget()
@@ -197,7 +197,7 @@ async def revoke_device(
 
     def work(connection: Connection) -> Answer:
         revoked = devices.revoke(connection, name, caller.actor.name, asked.asked_at)
-        return data_answer(200, _device(revoked))
+        return success(200, _device(revoked))
 
     response = await write_once(mes, caller, request, asked, work)
     mes.directory.forget()
@@ -210,7 +210,7 @@ async def _with_password(
     once = passwords.one_time_password()
     hashed = await asyncio.to_thread(passwords.hash_password, once)
     return await _shown_once(
-        writing, lambda each: data_answer(status_code, work(each, hashed)), "one_time_password", once
+        writing, lambda each: success(status_code, work(each, hashed)), "one_time_password", once
     )
 
 
@@ -219,7 +219,7 @@ async def _with_credential(
 ) -> Response:
     token = new_device_token()
     return await _shown_once(
-        writing, lambda each: data_answer(status_code, _device(work(each, token))), "credential", token
+        writing, lambda each: success(status_code, _device(work(each, token))), "credential", token
     )
 
 
@@ -247,24 +247,16 @@ def _user(account: Account) -> dict[str, Any]:
         "is_active": account.user.is_active,
         "must_change_password": account.user.must_change_password,
         "failed_attempts": account.failed_attempts,
-        "locked_until": _at(account.locked_until),
-        "last_login_at": _at(account.last_login_at),
-        "created_at": _at(account.created_at),
-        "updated_at": _at(account.updated_at),
+        "locked_until": instant(account.locked_until),
+        "last_login_at": instant(account.last_login_at),
+        "created_at": instant(account.created_at),
+        "updated_at": instant(account.updated_at),
     }
 
 
 def _device(device: Device) -> dict[str, Any]:
-    return {
-        name: _at(value) if isinstance(value, datetime) else value
-        for name, value in asdict(device).items()
-        if name != "id"
-    }
+    return row_view(asdict(device), without=frozenset({"id"}))
 
 
 def _cell(role: str, cell: Permission) -> dict[str, str]:
     return {"role": role, "resource": cell.resource, "action": cell.action}
-
-
-def _at(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat()

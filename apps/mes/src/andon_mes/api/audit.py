@@ -11,11 +11,10 @@ from andon_mes.api.audit_documents import AuditPage
 from andon_mes.api.context import ThisMes, reply
 from andon_mes.api.documents import READS, Data
 from andon_mes.api.fields import Instant, Name
-from andon_mes.api.once import data_answer
 from andon_mes.api.quality_bodies import Page
 from andon_mes.api.views import row_view
 from andon_mes.audit import store
-from andon_mes.idempotency.store import Answer
+from andon_mes.idempotency.store import Answer, success
 from andon_mes.store.engine import Connection
 
 _UNSHOWN = frozenset({"transaction"})
@@ -45,6 +44,6 @@ async def list_audit(
     def work(connection: Connection) -> Answer:
         rows, total = store.list_page(connection, chosen, page=asked.page, page_size=asked.page_size)
         page = {"page": asked.page, "page_size": asked.page_size, "total": total}
-        return data_answer(200, {"records": [row_view(row, without=_UNSHOWN) for row in rows], **page})
+        return success(200, {"records": [row_view(row, without=_UNSHOWN) for row in rows], **page})
 
     return reply(await mes.database.read(work))

@@ -19,11 +19,12 @@ from andon_mes.api.call_documents import (
 )
 from andon_mes.api.context import ThisMes, question_of, reply
 from andon_mes.api.documents import READS, WRITES, Data
-from andon_mes.api.once import data_answer, write_once
+from andon_mes.api.once import write_once
+from andon_mes.api.views import row_view
 from andon_mes.calls import store
 from andon_mes.calls.model import ESCALATES_AFTER, Call, CallAction, NewCall, responses, waits
 from andon_mes.calls.store import CallFilter
-from andon_mes.idempotency.store import Answer
+from andon_mes.idempotency.store import Answer, success
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.store.engine import Connection
 from andon_mes.store.history import Change
@@ -50,7 +51,7 @@ async def raise_call(
         new = _new(connection, body, body.process_code or caller.process)
         call_id, is_new = store.raise_call(connection, new, change)
         shown = call_view(store.get(connection, call_id), asked.asked_at)
-        return data_answer(201 if is_new else 200, shown)
+        return success(201 if is_new else 200, shown)
 
     return await write_once(mes, caller, request, asked, work)
 
@@ -66,7 +67,7 @@ async def list_calls(
     def work(connection: Connection) -> Answer:
         found, total = store.list_page(connection, chosen, page=asked.page, page_size=asked.page_size)
         page = {"page": asked.page, "page_size": asked.page_size, "total": total}
-        return data_answer(200, {"calls": [call_view(each, now) for each in found], **page})
+        return success(200, {"calls": [call_view(each, now) for each in found], **page})
 
     return reply(await mes.database.read(work))
 
@@ -116,15 +117,14 @@ async def change_call(
 
     def work(connection: Connection) -> Answer:
         changed = store.change_status(connection, store.get(connection, call_id), body.action, change)
-        return data_answer(200, call_view(changed, asked.asked_at))
+        return success(200, call_view(changed, asked.asked_at))
 
     return await write_once(mes, caller, request, asked, work)
 
 
 def call_view(call: Call, now: datetime) -> dict[str, Any]:
     """A call and how long it waits, as of `now`."""
-    row = asdict(call) | asdict(waits(call, now))
-    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in row.items()}
+    return row_view(asdict(call) | asdict(waits(call, now)))
 
 
 def _new(connection: Connection, body: NewCallBody, process: str | None) -> NewCall:

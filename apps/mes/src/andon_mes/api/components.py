@@ -11,12 +11,12 @@ from andon_mes.api.component_documents import ComponentShown, ComponentsOfSerial
 from andon_mes.api.context import ThisMes, question_of, reply
 from andon_mes.api.documents import READS, WRITES, Data
 from andon_mes.api.fields import Body, Code, Instant, Name, Text
-from andon_mes.api.once import data_answer, refusal_answer, require_reason, write_once
+from andon_mes.api.once import require_reason, write_once
 from andon_mes.api.views import row_view
 from andon_mes.components import controller, store
 from andon_mes.components.model import Kind, Missing, missing
 from andon_mes.components.refusals import Refuse, problem_of_component
-from andon_mes.idempotency.store import Answer
+from andon_mes.idempotency.store import Answer, conflict, success
 from andon_mes.store.engine import Connection
 
 _INTERNAL = frozenset({"serial_id", "process_data_id"})
@@ -60,8 +60,8 @@ async def scan(
             connection, serial_number, body.process_code, scans, by=body.operator_id, at=at
         )
         if isinstance(done, Refuse):
-            return refusal_answer(problem_of_component(done))
-        return data_answer(201, _shown(connection, serial_number))
+            return conflict(problem_of_component(done))
+        return success(201, _shown(connection, serial_number))
 
     return await write_once(mes, caller, request, asked, work)
 
@@ -86,9 +86,9 @@ async def remove(
             connection, serial_number, use_id, by=body.operator_id, at=at, reason=body.reason
         )
         if isinstance(done, Refuse):
-            return refusal_answer(problem_of_component(done))
+            return conflict(problem_of_component(done))
         removed = next(each for each in store.list_shown(connection, done.serial_id) if each["id"] == use_id)
-        return data_answer(200, row_view(removed, without=_INTERNAL))
+        return success(200, row_view(removed, without=_INTERNAL))
 
     return await write_once(mes, caller, request, asked, work)
 
@@ -98,7 +98,7 @@ async def list_components(
     mes: ThisMes, _caller: Annotated[Caller, needs("component", "read")], serial_number: str
 ) -> Response:
     """What is and was in a serial, and what its bill of materials still misses."""
-    return reply(await mes.database.read(lambda each: data_answer(200, _shown(each, serial_number))))
+    return reply(await mes.database.read(lambda each: success(200, _shown(each, serial_number))))
 
 
 def _shown(connection: Connection, serial_number: str) -> dict[str, Any]:

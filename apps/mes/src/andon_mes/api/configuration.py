@@ -15,13 +15,13 @@ from andon_mes.api import configuration_documents as documents
 from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import ThisMes, question_of, reply
 from andon_mes.api.fields import Body as QueryBody
-from andon_mes.api.once import answer_once, data_answer
+from andon_mes.api.once import answer_once
 from andon_mes.configuration import controller, store
 from andon_mes.configuration.model import Key, Kind, Row, Shape
 from andon_mes.configuration.plan import etag, plain
 from andon_mes.configuration.shapes import SHAPES
 from andon_mes.configuration.store import By
-from andon_mes.idempotency.store import Answer
+from andon_mes.idempotency.store import Answer, success
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.store.engine import Connection
 
@@ -116,7 +116,7 @@ def _add(shape: Shape) -> None:
         by = By(caller.actor.name, asked.asked_at)
 
         def work(connection: Connection) -> Answer:
-            return data_answer(201, shown_row(controller.create(connection, kind, raw, by)))
+            return success(201, shown_row(controller.create(connection, kind, raw, by)))
 
         return tagged(await answer_once(mes, caller, request, asked, work))
 
@@ -139,7 +139,7 @@ def _add(shape: Shape) -> None:
         by = By(caller.actor.name, asked.asked_at)
 
         def work(connection: Connection) -> Answer:
-            return data_answer(
+            return success(
                 200, shown_row(controller.amend(connection, kind, key, raw, by, expected=if_match))
             )
 
@@ -164,7 +164,7 @@ async def revoke_qualification(
     by = By(caller.actor.name, mes.clock.now())
 
     def work(connection: Connection) -> Answer:
-        return data_answer(200, shown_row(controller.revoke(connection, (operator, process), by)))
+        return success(200, shown_row(controller.revoke(connection, (operator, process), by)))
 
     return tagged(await mes.database.write(work, caller.actor))
 
@@ -199,7 +199,7 @@ async def put_setting(
     by = By(caller.actor.name, asked.asked_at)
 
     def work(connection: Connection) -> Answer:
-        return data_answer(200, controller.put_setting(connection, name, raw, if_match, by))
+        return success(200, controller.put_setting(connection, name, raw, if_match, by))
 
     return tagged(await answer_once(mes, caller, request, asked, work))
 

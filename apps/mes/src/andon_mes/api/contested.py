@@ -8,13 +8,13 @@ from fastapi.responses import Response
 from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import ThisMes, question_of, reply
 from andon_mes.api.documents import READS, WRITES, Data
-from andon_mes.api.once import data_answer, write_once
+from andon_mes.api.once import write_once
 from andon_mes.api.quality_bodies import ContestedQuery, ResolveBody
 from andon_mes.api.quality_documents import ContestedPage, ContestedShown
 from andon_mes.api.views import row_view
 from andon_mes.contested import store
 from andon_mes.contested.store import ContestedFilter
-from andon_mes.idempotency.store import Answer
+from andon_mes.idempotency.store import Answer, success
 from andon_mes.store.engine import Connection
 from andon_mes.store.history import Change
 
@@ -36,7 +36,7 @@ async def list_contested(
     def work(connection: Connection) -> Answer:
         rows, total = store.list_page(connection, chosen, page=asked.page, page_size=asked.page_size)
         page = {"page": asked.page, "page_size": asked.page_size, "total": total}
-        return data_answer(200, {"contested_events": [row_view(row, without=_ALL) for row in rows], **page})
+        return success(200, {"contested_events": [row_view(row, without=_ALL) for row in rows], **page})
 
     return reply(await mes.database.read(work))
 
@@ -55,6 +55,6 @@ async def resolve(
     change = Change(caller.actor.name, asked.asked_at, body.reason)
 
     def work(connection: Connection) -> Answer:
-        return data_answer(200, row_view(store.resolve(connection, event_id, change), without=_ALL))
+        return success(200, row_view(store.resolve(connection, event_id, change), without=_ALL))
 
     return await write_once(mes, caller, request, asked, work)

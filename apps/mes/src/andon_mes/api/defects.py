@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import Mes, ThisMes, question_of, reply
 from andon_mes.api.documents import READS, WRITES, Data
-from andon_mes.api.once import data_answer, write_once
+from andon_mes.api.once import write_once
 from andon_mes.api.quality_bodies import DefectChangeBody, DefectQuery, NewDefectBody
 from andon_mes.api.quality_documents import DefectPage, DefectRecord, DefectWithHistory
 from andon_mes.api.quality_views import defect_view
@@ -19,7 +19,7 @@ from andon_mes.defects.controller import Choice, Finding
 from andon_mes.defects.model import LIVE, Defect, DefectAction, DefectStatus
 from andon_mes.defects.signature import Signer
 from andon_mes.defects.store import DefectFilter
-from andon_mes.idempotency.store import Answer
+from andon_mes.idempotency.store import Answer, success
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.store.engine import Connection
 from andon_mes.store.history import Change
@@ -40,7 +40,7 @@ async def list_defects(
         chosen = _filter(connection, mes, asked)
         found, total = store.list_page(connection, chosen, page=asked.page, page_size=asked.page_size)
         page = {"page": asked.page, "page_size": asked.page_size, "total": total}
-        return data_answer(200, {"defects": [defect_view(each) for each in found], **page})
+        return success(200, {"defects": [defect_view(each) for each in found], **page})
 
     return reply(await mes.database.read(work))
 
@@ -54,7 +54,7 @@ async def get_defect(
     def work(connection: Connection) -> Answer:
         shown = defect_view(store.get(connection, defect_id))
         rows = store.list_history(connection, defect_id)
-        return data_answer(200, shown | {"history": [row_view(row, without=_INTERNAL) for row in rows]})
+        return success(200, shown | {"history": [row_view(row, without=_INTERNAL) for row in rows]})
 
     return reply(await mes.database.read(work))
 
@@ -74,7 +74,7 @@ async def open_defect(
     )
 
     def work(connection: Connection) -> Answer:
-        return data_answer(201, defect_view(controller.find(connection, finding, change)))
+        return success(201, defect_view(controller.find(connection, finding, change)))
 
     return await write_once(mes, caller, request, asked, work)
 
@@ -96,7 +96,7 @@ async def change_defect(
 
     def work(connection: Connection) -> Answer:
         changed = _do(connection, store.get(connection, defect_id), body, signer, change=change, by=caller)
-        return data_answer(200, defect_view(changed))
+        return success(200, defect_view(changed))
 
     return await write_once(mes, caller, request, asked, work)
 

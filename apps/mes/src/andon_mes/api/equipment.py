@@ -12,7 +12,7 @@ from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import ThisMes, question_of
 from andon_mes.api.documents import READS, WRITES, Data
 from andon_mes.api.fields import LINE, Body, Document, Instant, Name, Notes, Text
-from andon_mes.api.once import data_answer, write_once
+from andon_mes.api.once import write_once
 from andon_mes.configuration.plan import plain
 from andon_mes.equipment import controller, store
 from andon_mes.equipment.model import (
@@ -24,7 +24,7 @@ from andon_mes.equipment.model import (
     StateReport,
     StateSpan,
 )
-from andon_mes.idempotency.store import Answer
+from andon_mes.idempotency.store import Answer, success
 from andon_mes.store.engine import Connection
 
 _Certificate = Annotated[str, Field(min_length=1, max_length=200, pattern=LINE)]
@@ -112,7 +112,7 @@ async def report_state(
     )
 
     def work(connection: Connection) -> Answer:
-        return data_answer(201, _shown(controller.report_state(connection, code, report, asked.asked_at)))
+        return success(201, _shown(controller.report_state(connection, code, report, asked.asked_at)))
 
     return await write_once(mes, caller, request, asked, work)
 
@@ -150,7 +150,7 @@ async def calibrate(
     )
 
     def work(connection: Connection) -> Answer:
-        return data_answer(201, _shown(controller.calibrate(connection, code, made, asked.asked_at)))
+        return success(201, _shown(controller.calibrate(connection, code, made, asked.asked_at)))
 
     return await write_once(mes, caller, request, asked, work)
 

@@ -10,11 +10,11 @@ from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import ThisMes
 from andon_mes.api.documents import READS, WRITES, Data
 from andon_mes.api.fields import Body, Document
-from andon_mes.api.once import data_answer, write_once
+from andon_mes.api.once import write_once
 from andon_mes.configuration.exchange import MEDIA_TYPES, Form, give, parse, step_view, take
 from andon_mes.configuration.plan import Action
 from andon_mes.configuration.store import By
-from andon_mes.idempotency.store import Answer, question
+from andon_mes.idempotency.store import Answer, question, success
 from andon_mes.store.engine import Connection
 
 router = APIRouter(prefix="/api/v1/configuration", tags=["configuration"])
@@ -85,8 +85,6 @@ async def import_file(
 
     def work(connection: Connection) -> Answer:
         steps = take(connection, parsed, by, is_dry=asked.dry_run)
-        return data_answer(
-            200, {"is_applied": not asked.dry_run, "steps": [step_view(each) for each in steps]}
-        )
+        return success(200, {"is_applied": not asked.dry_run, "steps": [step_view(each) for each in steps]})
 
     return await write_once(mes, caller, request, asking, work)

@@ -1,9 +1,10 @@
 """Figures as JSON documents: shares in percent with two decimals, times in seconds, instants in UTC."""
 
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
+from andon_mes.api.views import row_view
 from andon_mes.equipment.model import E10
 from andon_mes.oee.controller import EquipmentOee
 from andon_mes.oee.model import Bounds
@@ -48,7 +49,7 @@ def floor_view(seen: Floor) -> dict[str, Any]:
         "pace": _seconds(seen.pace),
         "processes": [_process_now(each, seen.seen_at) for each in seen.processes],
         "other_equipment": [_equipment(each) for each in seen.other_equipment],
-        "calls": [_plain(asdict(each)) for each in seen.calls],
+        "calls": [row_view(asdict(each)) for each in seen.calls],
         "attempts_left_off": seen.left_off,
     }
 
@@ -143,15 +144,11 @@ def _process(seen: ProcessToday | FloorProcess, waiting: Waiting) -> dict[str, A
 
 def _running(seen: Running, now: datetime, standard: int) -> dict[str, Any]:
     seconds = seen.seconds(now)
-    return {**_plain(asdict(seen)), "seconds": _seconds(seconds), "is_over_standard": seconds > standard}
+    return {**row_view(asdict(seen)), "seconds": _seconds(seconds), "is_over_standard": seconds > standard}
 
 
 def _equipment(seen: Equipment) -> dict[str, Any]:
-    return _plain(asdict(seen))
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value.isoformat() if isinstance(value, date) else value for key, value in row.items()}
+    return row_view(asdict(seen))
 
 
 def _seconds(value: float | None) -> float | None:

@@ -14,9 +14,9 @@ from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import Mes, ThisMes, question_of
 from andon_mes.api.documents import READS, WRITES, Data
 from andon_mes.api.fields import LINE, Body, Document, Name, Text
-from andon_mes.api.once import answer_once, data_answer
+from andon_mes.api.once import answer_once
 from andon_mes.api.views import row_view
-from andon_mes.idempotency.store import Answer
+from andon_mes.idempotency.store import Answer, success
 from andon_mes.kernel.errors import Conflict, Problem, Words
 from andon_mes.labels import controller, store
 from andon_mes.labels.controller import Printing
@@ -153,7 +153,7 @@ async def _print(
         copy = controller.book(connection, template, read_locked(connection), printing, sheet)
         content = base64.b64encode(sheet.content).decode()
         printed = {"media_type": sheet.media_type, "content": content, "copy": copy, "digest": sheet.digest}
-        return data_answer(201, printed)
+        return success(201, printed)
 
     answer = await answer_once(mes, caller, request, asked, work)
     printed = json.loads(answer.body)["data"]

@@ -13,9 +13,9 @@ from andon_mes.api.context import ThisMes, question_of
 from andon_mes.api.documents import READS, WRITES, Data
 from andon_mes.api.fields import Body, Instant, Name, Notes, YesOrNo
 from andon_mes.api.log_documents import FaultPage, FaultShown, FaultWithTrace, RequestPage
-from andon_mes.api.once import data_answer, write_once
+from andon_mes.api.once import write_once
 from andon_mes.api.views import row_view
-from andon_mes.idempotency.store import Answer
+from andon_mes.idempotency.store import Answer, success
 from andon_mes.store.engine import Connection
 
 _ALL: frozenset[str] = frozenset()
@@ -100,6 +100,6 @@ async def resolve_fault(
 
     def work(connection: Connection) -> Answer:
         found = store.resolve(connection, fault, caller.actor.name, asked.asked_at, body.notes)
-        return data_answer(200, row_view(found, without=frozenset({"stack_trace"})))
+        return success(200, row_view(found, without=frozenset({"stack_trace"})))
 
     return await write_once(mes, caller, request, asked, work)

@@ -1,7 +1,6 @@
 """Lots and serials over HTTP."""
 
-import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
@@ -26,9 +25,9 @@ from andon_mes.api.documents import (
     SerialsMade,
     SerialWithHistory,
 )
+from andon_mes.api.once import require_reason, write_once
 from andon_mes.api.views import lot_view, row_view, serial_view
-from andon_mes.idempotency.store import Answer, Question, once
-from andon_mes.kernel.errors import Words, invalid
+from andon_mes.idempotency.store import Answer, Question, success
 from andon_mes.lots import controller as lot_life
 from andon_mes.lots import decide as lot_rules
 from andon_mes.lots import store as lots
@@ -59,7 +58,7 @@ async def create_lot(
 ) -> Response:
     """Make a lot in DRAFT."""
     asked, _ = await question_of(request, mes, "lots")
-    return await _write(mes, caller, request, asked, lot_creation(mes, caller, body, asked))
+    return await write_once(mes, caller, request, asked, lot_creation(mes, caller, body, asked))
 
 
 @router.get("/lots", response_model=Data[LotPage], responses=READS)
@@ -72,7 +71,7 @@ async def list_lots(
     def work(connection: Connection) -> Answer:
         found, total = lots.list_page(connection, chosen, page=asked.page, page_size=asked.page_size)
         shown = [lot_view(lot, lots.quantities(connection, lot.id)) for lot in found]
-        return _data(200, {"lots": shown, "page": asked.page, "page_size": asked.page_size, "total": total})
+        return success(200, {"lots": shown, "page": asked.page, "page_size": asked.page_size, "total": total})
 
     return reply(await mes.database.read(work))
 
@@ -87,7 +86,7 @@ async def get_lot(
         lot = lots.get(connection, lot_number)
         shown = lot_view(lot, lots.quantities(connection, lot.id))
         shown["serials"] = [serial_view(each) for each in serials.list_of_lot(connection, lot.id)]
-        return _data(200, shown)
+        return success(200, shown)
 
     return reply(await mes.database.read(work))
 
@@ -101,7 +100,7 @@ async def change_lot(
     request: Request,
 ) -> Response:
     """Release, hold, close, cancel or ship a lot; change its priority or notes."""
-    _require_reason(body.action in lot_rules.NEEDS_REASON, body.reason)
+    require_reason(body.action in lot_rules.NEEDS_REASON, body.reason)
     asked, _ = await question_of(request, mes, f"change lots/{lot_number}")
     change = Change(caller.signs(body.changed_by, "changed_by"), asked.asked_at, body.reason)
 
@@ -111,9 +110,9 @@ async def change_lot(
             lot_life.change_status(connection, lot, body.action, change)
         lots.amend(connection, lot, priority=body.priority, notes=body.notes)
         changed = lots.get_by_id(connection, lot.id)
-        return _data(200, lot_view(changed, lots.quantities(connection, lot.id)))
+        return success(200, lot_view(changed, lots.quantities(connection, lot.id)))
 
-    return await _write(mes, caller, request, asked, work)
+    return await write_once(mes, caller, request, asked, work)
 
 
 @router.post(
@@ -138,9 +137,9 @@ async def generate(
         generated = lots.quantities(connection, lot.id).generated
         serial_rules.check_room(lot.status, lot.target_quantity, generated, body.quantity)
         made = serials.generate(connection, lot, body.quantity, Change(by, asked.asked_at))
-        return _data(201, {"lot_number": lot.lot_number, "serials": [serial_view(each) for each in made]})
+        return success(201, {"lot_number": lot.lot_number, "serials": [serial_view(each) for each in made]})
 
-    return await _write(mes, caller, request, asked, work)
+    return await write_once(mes, caller, request, asked, work)
 
 
 @router.get("/serials/{serial_number}", response_model=Data[SerialWithHistory], responses=READS)
@@ -161,7 +160,7 @@ async def change_serial(
 ) -> Response:
     """Hold a serial, release it to where it was, scrap it, or ship it."""
     asked, _ = await question_of(request, mes, f"change serials/{serial_number}")
-    return await _write(mes, caller, request, asked, serial_change(caller, serial_number, body, asked))
+    return await write_once(mes, caller, request, asked, serial_change(caller, serial_number, body, asked))
 
 
 def lot_creation(mes: Mes, caller: Caller, body: NewLotBody, asked: Question) -> Work[Answer]:
@@ -174,7 +173,7 @@ def lot_creation(mes: Mes, caller: Caller, body: NewLotBody, asked: Question) ->
     def work(connection: Connection) -> Answer:
         new = _new_lot(mes, mes.calendar_in(connection), body, created_by)
         lot = lots.create(connection, new, asked.asked_at)
-        return _data(201, lot_view(lot, lots.quantities(connection, lot.id)))
+        return success(201, lot_view(lot, lots.quantities(connection, lot.id)))
 
     return work
 
@@ -186,7 +185,7 @@ def serial_change(
 
     Raises: InvalidInput when its reason is missing; Forbidden when the caller signs for somebody else.
     """
-    _require_reason(body.action in serial_rules.NEEDS_REASON, body.reason)
+    require_reason(body.action in serial_rules.NEEDS_REASON, body.reason)
     change = Change(caller.signs(body.changed_by, "changed_by"), asked.asked_at, body.reason)
 
     def work(connection: Connection) -> Answer:
@@ -195,13 +194,6 @@ def serial_change(
         return shown_serial(connection, serial_number)
 
     return work
-
-
-async def _write(mes: Mes, caller: Caller, request: Request, asked: Question, work: Work[Answer]) -> Response:
-    """Do `work` once under the client's key; without a key as often as it is asked."""
-    if request.headers.get("Idempotency-Key") is None:
-        return reply(await mes.database.write(work, caller.actor))
-    return reply(await mes.database.write(lambda each: once(each, asked, lambda: work(each)), caller.actor))
 
 
 def _meant(status: AskedStatus | None) -> tuple[LotStatus, ...]:
@@ -238,20 +230,4 @@ def shown_serial(connection: Connection, number: str) -> Answer:
     shown["contested"] = [
         row_view(row, without=_INTERNAL) for row in attempts.list_contested(connection, number)
     ]
-    return _data(200, shown)
-
-
-def _require_reason(is_required: bool, reason: str | None) -> None:
-    if is_required and not reason:
-        raise invalid(
-            "reason",
-            reason,
-            Words("This needs a reason", "사유가 필요합니다"),
-            Words(
-                "Say why in one sentence; it goes on the history", "이력에 남을 사유를 한 문장으로 적으세요"
-            ),
-        )
-
-
-def _data(status_code: int, data: dict[str, Any]) -> Answer:
-    return Answer(status_code, json.dumps({"data": data}, ensure_ascii=False))
+    return success(200, shown)

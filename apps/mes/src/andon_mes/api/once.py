@@ -1,18 +1,13 @@
 """Do a write once under its client's key, and answer with what was committed."""
 
-import json
-from typing import Any
-
 from fastapi import Request
 from fastapi.responses import Response
 
 from andon_mes.api.access import Caller
 from andon_mes.api.context import Mes, reply
 from andon_mes.idempotency.store import Answer, Question, once
-from andon_mes.kernel.errors import Problem, Words, as_document, invalid
+from andon_mes.kernel.errors import Words, invalid
 from andon_mes.store.engine import Work
-
-_CONFLICT = 409
 
 
 async def write_once(
@@ -29,16 +24,6 @@ async def answer_once(
     if request.headers.get("Idempotency-Key") is None:
         return await mes.database.write(work, caller.actor)
     return await mes.database.write(lambda each: once(each, asked, lambda: work(each)), caller.actor)
-
-
-def data_answer(status_code: int, data: Any) -> Answer:
-    """Success, as the document that is stored and sent."""
-    return Answer(status_code, json.dumps({"data": data}, ensure_ascii=False))
-
-
-def refusal_answer(problem: Problem) -> Answer:
-    """A refusal, as the document that is stored and sent: the same key meets it again."""
-    return Answer(_CONFLICT, json.dumps(as_document(problem, _CONFLICT), ensure_ascii=False))
 
 
 def require_reason(is_required: bool, reason: str | None) -> None:

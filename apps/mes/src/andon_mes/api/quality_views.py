@@ -1,9 +1,9 @@
 """Defects and reworks as JSON documents."""
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
+from andon_mes.api.views import row_view
 from andon_mes.defects.model import Defect
 from andon_mes.defects.signature import standing
 from andon_mes.reworks.model import Rework
@@ -11,7 +11,7 @@ from andon_mes.reworks.model import Rework
 
 def defect_view(defect: Defect) -> dict[str, Any]:
     """A defect; its signature says whether it still stands."""
-    shown = _dated(asdict(defect))
+    shown = row_view(asdict(defect))
     shown["process_data_id"] = shown.pop("attempt_id")
     for internal in ("serial_id", "lot_id", "process_id"):
         del shown[internal]
@@ -22,10 +22,6 @@ def defect_view(defect: Defect) -> dict[str, Any]:
 
 def rework_view(rework: Rework) -> dict[str, Any]:
     """A rework."""
-    shown = _dated(asdict(rework)) | {"status": rework.status}
+    shown = row_view(asdict(rework)) | {"status": rework.status}
     del shown["process_id"]
     return shown
-
-
-def _dated(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in row.items()}

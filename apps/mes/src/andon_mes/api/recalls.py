@@ -15,9 +15,9 @@ from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import ThisMes, question_of, reply
 from andon_mes.api.documents import READS, WRITES, Data
 from andon_mes.api.fields import LINE, Body, Name, Text
-from andon_mes.api.once import data_answer, require_reason, write_once
+from andon_mes.api.once import require_reason, write_once
 from andon_mes.api.recall_documents import RecallPage, RecallShown, RecallWithUnits
-from andon_mes.idempotency.store import Answer
+from andon_mes.idempotency.store import Answer, success
 from andon_mes.recalls import store
 from andon_mes.recalls.model import END_RECALL, Outcome, Recall, Target, Unit, require_open
 from andon_mes.recalls.store import Opened
@@ -90,16 +90,14 @@ async def recall(
     target = body.target()
     if not body.hold:
         return reply(
-            await mes.database.read(
-                lambda each: data_answer(200, _found_view(store.list_affected(each, target)))
-            )
+            await mes.database.read(lambda each: success(200, _found_view(store.list_affected(each, target))))
         )
     asked, _ = await question_of(request, mes, "recalls")
     opened = Opened(caller.actor.name, asked.asked_at, body.reason or "")
 
     def work(connection: Connection) -> Answer:
         made = store.open_recall(connection, target, opened)
-        return data_answer(201, _recall_view(made) | _found_view(store.list_units(connection, made)))
+        return success(201, _recall_view(made) | _found_view(store.list_units(connection, made)))
 
     return await write_once(mes, caller, request, asked, work)
 
@@ -112,7 +110,7 @@ async def list_recalls(
 
     def work(connection: Connection) -> Answer:
         found, total = store.list_page(connection, page=asked.page, page_size=asked.page_size)
-        return data_answer(
+        return success(
             200,
             {
                 "recalls": [_recall_view(each) for each in found],
@@ -141,7 +139,7 @@ async def get_recall(
 
     def work(connection: Connection) -> Answer:
         found = store.get(connection, number)
-        return data_answer(200, _recall_view(found) | _found_view(store.list_units(connection, found)))
+        return success(200, _recall_view(found) | _found_view(store.list_units(connection, found)))
 
     return reply(await mes.database.read(work))
 
@@ -171,7 +169,7 @@ async def end_recall(
     def work(connection: Connection) -> Answer:
         found = store.get(connection, number)
         require_open(found)
-        return data_answer(200, _recall_view(store.end(connection, found, ended)))
+        return success(200, _recall_view(store.end(connection, found, ended)))
 
     return await write_once(mes, caller, request, asked, work)
 

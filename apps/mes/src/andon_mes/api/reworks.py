@@ -8,13 +8,13 @@ from fastapi.responses import Response
 from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import ThisMes, question_of, reply
 from andon_mes.api.documents import READS, WRITES, Data
-from andon_mes.api.once import data_answer, require_reason, write_once
+from andon_mes.api.once import require_reason, write_once
 from andon_mes.api.quality_bodies import NewReworkBody, ReworkChangeBody, ReworkQuery
 from andon_mes.api.quality_documents import ReworkPage, ReworkShown
 from andon_mes.api.quality_views import rework_view
 from andon_mes.api.signing import may_grant
 from andon_mes.defects.controller import Finding
-from andon_mes.idempotency.store import Answer
+from andon_mes.idempotency.store import Answer, success
 from andon_mes.kernel.errors import Words, invalid
 from andon_mes.reworks import controller, store
 from andon_mes.reworks.controller import Wanted
@@ -40,7 +40,7 @@ async def list_reworks(
     def work(connection: Connection) -> Answer:
         found, total = store.list_page(connection, chosen, page=asked.page, page_size=asked.page_size)
         page = {"page": asked.page, "page_size": asked.page_size, "total": total}
-        return data_answer(200, {"reworks": [rework_view(each) for each in found], **page})
+        return success(200, {"reworks": [rework_view(each) for each in found], **page})
 
     return reply(await mes.database.read(work))
 
@@ -52,7 +52,7 @@ async def get_rework(
     """A rework."""
 
     def work(connection: Connection) -> Answer:
-        return data_answer(200, rework_view(store.get(connection, rework_id)))
+        return success(200, rework_view(store.get(connection, rework_id)))
 
     return reply(await mes.database.read(work))
 
@@ -74,7 +74,7 @@ async def open_rework(
     wanted = Wanted(finding, may_grant=may_grant(caller))
 
     def work(connection: Connection) -> Answer:
-        return data_answer(201, rework_view(controller.open_wanted(connection, wanted, change)))
+        return success(201, rework_view(controller.open_wanted(connection, wanted, change)))
 
     return await write_once(mes, caller, request, asked, work)
 
@@ -101,7 +101,7 @@ async def change_rework(
         else:
             result = ReworkResult(body.final_result)
             changed = controller.complete(connection, rework, result, change, notes=body.notes)
-        return data_answer(200, rework_view(changed))
+        return success(200, rework_view(changed))
 
     return await write_once(mes, caller, request, asked, work)
 

@@ -12,6 +12,7 @@ from andon_mes.api.access import Caller, needs
 from andon_mes.api.bodies import CompleteBody, StartBody, UnitBody, ValidateBody
 from andon_mes.api.context import Mes, ThisMes, question_of, reply
 from andon_mes.api.documents import WRITES, Completed, Data, Started, Validated, problems
+from andon_mes.api.named import require_named
 from andon_mes.idempotency.store import KEY_REUSED, Answer, Question, once
 from andon_mes.kernel.errors import InvalidInput, Words, invalid
 from andon_mes.offline import controller as offline
@@ -155,20 +156,11 @@ def _start(body: StartBody, caller: Caller) -> StartEvent:
 
 
 def _completion(connection: Connection, body: CompleteBody, caller: Caller, digest: str) -> CompletionEvent:
-    number, process = body.serial_number, body.process_code
-    if (number is None or process is None) and body.process_data_id is not None:
-        found = store.find_attempt_key(connection, body.process_data_id)
-        number, process = number or (found and found[0]), process or (found and found[1])
-    if number is None or process is None:
-        raise invalid(
-            "serial_number",
-            body.serial_number,
-            Words("It is not clear which attempt ended", "어느 작업의 완료인지 알 수 없습니다"),
-            Words(
-                "Send serial_number and process_code, or a process_data_id that a start answered",
-                "serial_number와 process_code, 또는 시작 시 받은 process_data_id를 보내세요",
-            ),
-        )
+    number, process = require_named(
+        connection,
+        (body.serial_number, body.process_code, body.process_data_id),
+        Words("It is not clear which attempt ended", "어느 작업의 완료인지 알 수 없습니다"),
+    )
     return CompletionEvent(
         serial_number=number,
         process=process,

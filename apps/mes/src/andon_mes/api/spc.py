@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from andon_mes.api.access import Caller, needs
 from andon_mes.api.context import ThisMes, question_of, reply
 from andon_mes.api.documents import READS, WRITES, Data
-from andon_mes.api.once import data_answer, write_once
+from andon_mes.api.once import write_once
 from andon_mes.api.spc_documents import (
     BaselineBody,
     BaselineShown,
@@ -25,7 +25,7 @@ from andon_mes.api.spc_documents import (
     SignalShown,
 )
 from andon_mes.api.spc_views import chart_view, held_view, shift_chart_view, signal_view
-from andon_mes.idempotency.store import Answer
+from andon_mes.idempotency.store import Answer, success
 from andon_mes.signals import controller as signals
 from andon_mes.signals import store as signal_rows
 from andon_mes.signals.store import SignalFilter
@@ -65,7 +65,7 @@ async def list_signals(mes: ThisMes, _caller: MayRead, asked: Annotated[SignalQu
     def work(connection: Connection) -> Answer:
         found, total = signal_rows.list_page(connection, chosen, page=asked.page, page_size=asked.page_size)
         page = {"page": asked.page, "page_size": asked.page_size, "total": total}
-        return data_answer(200, {"signals": [signal_view(each) for each in found], **page})
+        return success(200, {"signals": [signal_view(each) for each in found], **page})
 
     return reply(await mes.database.read(work))
 
@@ -79,7 +79,7 @@ async def acknowledge(
     change = Change(caller.actor.name, asked.asked_at, body.cause)
 
     def work(connection: Connection) -> Answer:
-        return data_answer(200, signal_view(signals.acknowledge(connection, signal_id, change)))
+        return success(200, signal_view(signals.acknowledge(connection, signal_id, change)))
 
     return await write_once(mes, caller, request, asked, work)
 
@@ -94,7 +94,7 @@ async def change_hold(
 
     def work(connection: Connection) -> Answer:
         held = controller.get_held(connection, process)
-        return data_answer(200, held_view(signals.change_hold(connection, held, body.action, change)))
+        return success(200, held_view(signals.change_hold(connection, held, body.action, change)))
 
     return await write_once(mes, caller, request, asked, work)
 
@@ -179,6 +179,6 @@ async def set_baseline(
             "set_by": change.by,
             "set_at": change.at.isoformat(),
         }
-        return data_answer(201, shown)
+        return success(201, shown)
 
     return await write_once(mes, caller, request, asked, work)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
+from andon_mes.api.views import row_view
 from andon_mes.signals.model import Signal
 from andon_mes.signals.store import Held
 from andon_mes.spc.decide import Study
@@ -70,8 +70,7 @@ def shift_chart_view(process: str, judged: ShiftStudy) -> dict[str, Any]:
 
 def signal_view(signal: Signal) -> dict[str, Any]:
     """A signal."""
-    row = asdict(signal)
-    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in row.items()}
+    return row_view(asdict(signal))
 
 
 def held_view(held: Held) -> dict[str, Any]:

@@ -28,9 +28,9 @@ def lot_view(lot: Lot, quantities: Quantities) -> dict[str, Any]:
         "defect_rate": round(100 * quantities.defect / counted, 2) if counted else None,
         "status": lot.status,
         "priority": lot.priority,
-        "created_at": _at(lot.created_at),
-        "started_at": _at(lot.started_at),
-        "completed_at": _at(lot.completed_at),
+        "created_at": instant(lot.created_at),
+        "started_at": instant(lot.started_at),
+        "completed_at": instant(lot.completed_at),
         "created_by": lot.created_by,
         "notes": lot.notes,
     }
@@ -53,7 +53,7 @@ def safe_point_view(found: OpenWork) -> dict[str, Any]:
         "is_safe": found.serials == 0,
         "serials_open": found.serials,
         "lots_open": found.lots,
-        "open_serials": [asdict(each) | {"started_at": _at(each.started_at)} for each in found.oldest],
+        "open_serials": [asdict(each) | {"started_at": instant(each.started_at)} for each in found.oldest],
         "reason": words.en,
         "reason_ko": words.ko,
     }
@@ -70,16 +70,16 @@ def serial_view(serial: Serial) -> dict[str, Any]:
         "is_defective": serial.is_defective,
         "defect_code": serial.defect_code,
         "defect_description": serial.defect_description,
-        "created_at": _at(serial.created_at),
-        "started_at": _at(serial.started_at),
-        "completed_at": _at(serial.completed_at),
-        "shipped_at": _at(serial.shipped_at),
+        "created_at": instant(serial.created_at),
+        "started_at": instant(serial.started_at),
+        "completed_at": instant(serial.completed_at),
+        "shipped_at": instant(serial.shipped_at),
         "held_from": serial.held_from,
     }
 
 
-def row_view(row: dict[str, Any], *, without: frozenset[str]) -> dict[str, Any]:
-    """A row as it is stored, without the columns that are nobody's business."""
+def row_view(row: dict[str, Any], *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """A row with its dates as text, without the columns that are nobody's business."""
     return {key: _value(value) for key, value in row.items() if key not in without}
 
 
@@ -87,5 +87,6 @@ def _value(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _at(at: datetime | None) -> str | None:
+def instant(at: datetime | None) -> str | None:
+    """An instant as text; unknown stays unknown."""
     return None if at is None else at.isoformat()

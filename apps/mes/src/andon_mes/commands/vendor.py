@@ -30,7 +30,7 @@ class FileKind(StrEnum):
     COMPLETE = "complete"
 
 
-_SIGNS = {"error": "✗", "warning": "!", "note": "·"}
+_SIGNS = {"error": "✗", "warning": "!"}
 Source = Annotated[
     Path | None,
     typer.Option(help="The plant's published contract; without it, that of the MES's own database."),

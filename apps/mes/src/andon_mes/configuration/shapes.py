@@ -19,6 +19,7 @@ from andon_mes.configuration.model import (
     Whole,
 )
 from andon_mes.numbers.patterns import LOT_PATTERN, SERIAL_PATTERN
+from andon_mes.spc.constants import LARGEST
 
 CODE = r"[A-Z0-9][A-Z0-9_.-]*"
 NAME = r"\w[^/]*"
@@ -192,7 +193,9 @@ SHAPES: dict[Kind, Shape] = {
                 Field(
                     "chart", Choice(("i-mr", "xbar-r", "xbar-s")), "control chart", "관리도", is_nullable=True
                 ),
-                Field("subgroup_size", Whole(1, 25), "measurements in a subgroup", "부분군 크기", default=1),
+                Field(
+                    "subgroup_size", Whole(1, LARGEST), "measurements in a subgroup", "부분군 크기", default=1
+                ),
                 Field(
                     "rules",
                     Choice(("default", "limits", "western-electric", "nelson")),

@@ -15,7 +15,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from andon_mes.kernel.errors import Words, invalid
+from andon_mes.kernel.errors import Problem, Words, as_document, invalid
 from andon_mes.store.later import later
 from andon_mes.store.schema import answers
 
@@ -25,6 +25,7 @@ _FIND = sa.select(answers.c.fingerprint, answers.c.status_code, answers.c.body).
 )
 _INSERT = sa.insert(answers).inline()
 _REFUSED = 400
+_CONFLICT = 409
 _LONGEST_KEY = 200
 _DEEPEST = 32
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as written in JSON; behind a backslash it is other text
@@ -37,6 +38,16 @@ class Answer:
     status_code: int
     body: str
     is_replayed: bool = False
+
+
+def success(status_code: int, data: object) -> Answer:
+    """Success, as the document that is stored and sent."""
+    return Answer(status_code, json.dumps({"data": data}, ensure_ascii=False))
+
+
+def conflict(problem: Problem) -> Answer:
+    """A refusal, as the document that is stored and sent: the same key meets it again."""
+    return Answer(_CONFLICT, json.dumps(as_document(problem, _CONFLICT), ensure_ascii=False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,13 @@
 
 import json
 
-from andon_mes.idempotency.store import Answer
-from andon_mes.kernel.errors import Problem, as_document
+from andon_mes.idempotency.store import Answer, conflict, success
+from andon_mes.kernel.errors import Problem
 from andon_mes.numbers.checksum import is_intact, likely_cause
 from andon_mes.processes.model import Attempt, AttemptStatus, StartEvent
 from andon_mes.processes.refusals import Refusal, Refuse, problem_of
 from andon_mes.processes.store import Result
 from andon_mes.situations.store import Subject
-
-_CONFLICT = 409
 
 
 def refused_identity(subject: Subject | None, number: str, checksum: str | None) -> Answer | None:
@@ -40,11 +38,6 @@ def problem(refused: Refuse, number: str, subject: Subject | None) -> Problem:
     return problem_of(refused.code, about | refused.about)
 
 
-def conflict(why: Problem) -> Answer:
-    """A refusal that is a problem already."""
-    return Answer(_CONFLICT, json.dumps(as_document(why, _CONFLICT), ensure_ascii=False))
-
-
 def code_of(refusal: Answer) -> str:
     """The code of a refusal that was made here."""
     code: str = json.loads(refusal.body)["code"]
@@ -53,7 +46,7 @@ def code_of(refusal: Answer) -> str:
 
 def started(event: StartEvent, subject: Subject, attempt: Attempt, **more: object) -> Answer:
     """An attempt that was opened."""
-    return _data(
+    return success(
         201,
         {
             "process_data_id": attempt.id,
@@ -70,7 +63,7 @@ def started(event: StartEvent, subject: Subject, attempt: Attempt, **more: objec
 
 def known(subject: Subject, attempt: Attempt) -> Answer:
     """A report that has closed its attempt before."""
-    return _data(
+    return success(
         200,
         {
             "process_data_id": attempt.id,
@@ -85,7 +78,7 @@ def known(subject: Subject, attempt: Attempt) -> Answer:
 
 def completed(subject: Subject, attempt: Attempt, result: Result, **more: object) -> Answer:
     """An attempt that was closed."""
-    return _data(
+    return success(
         200,
         {
             "process_data_id": attempt.id,
@@ -99,7 +92,3 @@ def completed(subject: Subject, attempt: Attempt, result: Result, **more: object
             **more,
         },
     )
-
-
-def _data(status_code: int, document: dict[str, object]) -> Answer:
-    return Answer(status_code, json.dumps({"data": document}, ensure_ascii=False))

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from andon_mes.components import controller as components
 from andon_mes.components.store import Booked
-from andon_mes.idempotency.store import Answer
+from andon_mes.idempotency.store import Answer, conflict
 from andon_mes.kernel.errors import Problem
 from andon_mes.lots import store as lots
 from andon_mes.lots.model import LotStatus
@@ -99,7 +99,7 @@ def _close_with_components(
     """Nothing is written before it is clear that all of its components may be booked, and none is missing."""
     prepared = prepare_components(connection, subject, event)
     if isinstance(prepared, Problem):
-        return answers.conflict(prepared)
+        return conflict(prepared)
     match decision:
         case Close(attempt):
             pass

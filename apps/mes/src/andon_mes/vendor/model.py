@@ -21,7 +21,6 @@ class Weight(StrEnum):
 
     ERROR = "error"
     WARNING = "warning"
-    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
