@@ -41,8 +41,8 @@ def test_these_are_the_versions():
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_version_is_made_with_its_number_and_without_rubbish(trees, version):
-    tree = trees[version]
+def test_a_version_is_made_with_its_number_and_without_rubbish(version, tmp_path):
+    tree = source_of(version, tmp_path / version)
     assert tomllib.loads((tree / "pyproject.toml").read_text())["project"]["version"] == version
     assert (tree / "andon.toml").is_file()
     assert not list(tree.rglob("__pycache__"))
