@@ -27,6 +27,7 @@ PURE_VENDORS = {
 
 # Where a vendor may be imported, beside tests. sqlalchemy, alembic and tuf are import contracts.
 VENDORS = {
+    "minio": ("andon.releases.*",),
     "numpy": [],  # simulated worlds draw with it; it is not there in a plant
     "argon2": ("andon.access.people.*", "andon_mes.access.*"),
     "asn1crypto": ("andon_mes.genealogy.*",),
@@ -44,12 +45,13 @@ VENDORS = {
     ),
     "httpx": (
         "andon.cli.*", "andon.evidence.*", "andon.gateway.*", "andon.rollouts.outside.*",
-        "andon.rollouts.tasks.*", "andon.targets.*", "andon.timeline.*",
+        "andon.rollouts.tasks.*", "andon.targets.*", "andon.timeline.*", "andon_agent.*",
     ),
+    "hdiffpatch": ("andon.releases.deltas.*", "andon_wire.delta.*"),
     "jinja2": ("andon.board.*", "andon_mes.dashboard.*"),
     "jsonschema": ("andon_mes.vendor.*", "andon_mes.processes.*", "andon_mes.configuration.*"),
     "markupsafe": ("andon.board.*", "andon_mes.dashboard.*"),
-    "jwt": ("andon.access.sessions.*", "andon_mes.access.*", "andon_mes.genealogy.*"),
+    "jwt": ("andon.access.sessions.*", "andon_wire.identity", "andon_mes.access.*", "andon_mes.genealogy.*"),
     "ldap3": ("andon.access.directory.*",),
     "limits": ("andon.access.*", "andon.api.*"),
     "openpyxl": ("andon_mes.configuration.*", "andon_mes.exports.form_xlsx"),
@@ -62,6 +64,7 @@ VENDORS = {
         "andon.timeline.*", "andon_mes.genealogy.*", "andon_mes.labels.*", "andon_mes.paper.*",
         "andon_mes.exports.form_pdf",
     ),
+    "psutil": ("andon_agent.*",),
     "rich": ("andon.cli.*",),
     "starlette": (
         "andon.api.*", "andon.board.*", "andon.app", "andon_mes.api.*", "andon_mes.app",
@@ -71,6 +74,7 @@ VENDORS = {
     "tomlkit": ("andon.units.*", "andon.pipelines.*"),
     "typer": ("andon.cli.*", "andon_mes.cli", "andon_mes.commands.*"),
     "uvicorn": ("andon.app", "andon.cli.*", "andon_mes.cli"),
+    "zstandard": ("andon.releases.deltas.*", "andon_wire.delta.*"),
     "zxcvbn": ("andon.access.people.*",),
 }  # fmt: skip
 _ENVOY = ("andon.gateway.*", "andon.settings", "andon.doctor", "andon.testing.*")
