@@ -50,7 +50,7 @@ class Manifests:
         return None if newest is None else await self._releases.manifest(desired.unit, newest)
 
     async def service(self, unit: UnitName, environment: EnvironmentName) -> Service | None:
-        """How the gateway serves it; None where nothing should run.
+        """How the gateway serves it; None where nothing should run, or it runs on stations.
 
         What is said to all users stands in the stable release's manifest, in that of one on trial only
         where there is no stable one yet. Each release is checked as its own manifest says.
@@ -63,7 +63,7 @@ class Manifests:
         leading = desired.stable or desired.releases[0].version
         manifest = await self._releases.manifest(unit, leading)
         place = manifest.environments.get(environment)
-        if place is None:
+        if place is None or place.target == "fleet":
             return None
         return service_of(manifest, place, await self._checks(desired))
 

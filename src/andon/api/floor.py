@@ -47,7 +47,7 @@ def tile(scene: Scene) -> model.UnitStatus:
         unit=desired.unit,
         environment=desired.environment,
         description=scene.manifest.unit.description if scene.manifest else "",
-        address=f"http://{environment.host}:{environment.port}" if environment else None,
+        address=f"http://{environment.host}:{environment.port}" if environment and environment.port else None,
         light=light(scene),
         stable=desired.stable,
         ready=_ready(serving),

@@ -1,12 +1,14 @@
 """The kinds of values that a manifest is made of: durations, names, inner paths, commands, tables."""
 
 import re
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 INSTANCE_WORDS = ("host", "port", "data", "version", "instance")
+APPLICATION_WORDS = ("slot", "data", "version", "agent", "token")
 TASK_WORDS = ("data", "version", "environment", "url")
 _WORD = re.compile(r"\{([a-z]+)\}")
 _LONGEST = timedelta(days=366)
@@ -58,17 +60,26 @@ def _filled_in(command: list[str]) -> list[str]:
 
 
 def _known(command: list[str], words: tuple[str, ...]) -> list[str]:
-    unknown = [word for part in command for word in _WORD.findall(part) if word not in words]
-    if unknown:
+    if unknown := unknown_word(command, words):
         known = ", ".join(f"{{{each}}}" for each in words)
-        raise ValueError(f"{{{unknown[0]}}} is not filled in; known are {known}")
+        raise ValueError(f"{{{unknown}}} is not filled in; known are {known}")
     return command
+
+
+def unknown_word(texts: Iterable[str], words: Collection[str]) -> str:
+    """The first word in braces that is not one of `words`; empty where there is none."""
+    return next((word for part in texts for word in _WORD.findall(part) if word not in words), "")
+
+
+def _filled_in_somewhere(command: list[str]) -> list[str]:
+    return _known(command, tuple(dict.fromkeys((*INSTANCE_WORDS, *APPLICATION_WORDS))))
 
 
 def _filled_in_for_a_task(command: list[str]) -> list[str]:
     return _known(command, TASK_WORDS)
 
 
+RunCommand = Annotated[list[str], AfterValidator(_filled_in_somewhere)]
 InstanceCommand = Annotated[list[str], AfterValidator(_filled_in)]
 TaskCommand = Annotated[list[str], AfterValidator(_filled_in_for_a_task)]
 

@@ -27,6 +27,10 @@ class Data(Section):
         pattern="^[A-Z][A-Z0-9_]*$",
         description="postgresql: the variable in the environment of an instance that holds its address",
     )
+    restored: bool = Field(
+        True,
+        description="Of an application: whether the copy from before a switch comes back with the former one",
+    )
     tables: list[Annotated[str, AfterValidator(_table)]] = Field(
         [], max_length=100, description="Tables whose rows are counted in the original and in a restored copy"
     )

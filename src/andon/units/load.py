@@ -8,6 +8,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -173,8 +174,10 @@ def _described(names: tuple[str, ...], section: type[BaseModel] | None) -> str:
 
 
 def _of_list(annotation: Any) -> Any:
-    """What a list is made of; anything else as it is."""
+    """What a list is made of, and what may be missing; anything else as it is."""
     inner = get_args(annotation)[0] if get_origin(annotation) is list else annotation
+    if get_origin(inner) is UnionType:
+        inner = next(each for each in get_args(inner) if each is not NoneType)
     return get_args(inner)[0] if get_origin(inner) is Annotated else inner
 
 

@@ -7,8 +7,19 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from andon.units.applications import Application, Bundle
 from andon.units.evidence import Evidence
-from andon.units.fields import Duration, InnerPath, InstanceCommand, Interval, Name, Section
+from andon.units.fields import (
+    APPLICATION_WORDS,
+    INSTANCE_WORDS,
+    Duration,
+    InnerPath,
+    Interval,
+    Name,
+    RunCommand,
+    Section,
+    unknown_word,
+)
 from andon.units.gating import Production, Webhook
 from andon.units.judging import MannWhitney, Threshold
 from andon.units.keeping import Data
@@ -29,8 +40,9 @@ class Unit(Section):
     """Who the unit is."""
 
     name: Name = Field(description="Name of the unit; everywhere the same")
-    kind: Literal["service"] = Field(
-        "service", description="What it is: a service with instances behind the gateway"
+    kind: Literal["service", "application"] = Field(
+        "service",
+        description="service: instances behind the gateway; application: one on each station of a fleet",
     )
     description: str = Field("", max_length=200, description="One line for people")
 
@@ -38,8 +50,10 @@ class Unit(Section):
 class Build(Section):
     """How an artifact is made from the source."""
 
-    kind: Literal["wheel"] = Field(
-        "wheel", description="wheel: the unit and its dependencies as a wheelhouse that installs offline"
+    kind: Literal["wheel", "bundle"] = Field(
+        "wheel",
+        description="wheel: the unit and its dependencies as a wheelhouse that installs offline; bundle: "
+        "all of it frozen into a folder for one platform, as [bundle] says",
     )
     requirements: InnerPath = Field(
         "requirements.lock", description="Hashed list of run-time dependencies, relative to the manifest"
@@ -84,11 +98,12 @@ class Security(Section):
 class Run(Section):
     """How an instance is started."""
 
-    command: InstanceCommand = Field(
+    command: RunCommand = Field(
         min_length=1,
-        description="Command of one instance; {host}, {port}, {data}, {version}, {instance} are filled in",
+        description="Command of one instance, where {host}, {port}, {data}, {version}, {instance} are filled "
+        "in; of an application {slot} (its folder), {data}, {version}, {agent} and {token} (the agent's)",
     )
-    migrate: InstanceCommand | None = Field(
+    migrate: RunCommand | None = Field(
         None, description="Command run once per release before its first instance; must be safe to run again"
     )
     migration: Literal["expand", "contract", "unknown"] = Field(
@@ -224,12 +239,15 @@ class Policy(Section):
 class Environment(Section):
     """Where the unit runs, and how releases get there."""
 
-    target: Literal["local"] = Field(
-        "local", description="What runs the instances: local processes of this machine"
+    target: Literal["local", "fleet"] = Field(
+        "local",
+        description="What runs it; local: processes of this machine; fleet: the stations of this environment",
     )
     instances: int = Field(1, ge=1, le=64, description="Instances of a release that takes everything")
     host: str = Field("127.0.0.1", description="Address the gateway listens on for this unit")
-    port: int = Field(ge=1, le=65535, description="Port the gateway listens on for this unit")
+    port: int = Field(
+        0, ge=0, le=65535, description="Port the gateway listens on for this unit; a fleet has none"
+    )
     tls: bool = Field(
         False,
         description="That port speaks TLS 1.2 or 1.3, with a certificate of the plant",
@@ -239,6 +257,14 @@ class Environment(Section):
     )
     strategy: StrategyName = Field(StrategyName.ROLLING, description="How a rollout walks from share 0 to 1")
     policy: Policy = Field(Policy(), description="How the judge decides here")
+
+    @model_validator(mode="after")
+    def _has_a_port_or_a_fleet(self) -> Self:
+        if self.target == "local" and not self.port:
+            raise ValueError("`port` is missing, the one that the gateway listens on")
+        if self.target == "fleet" and (self.port or self.tls or self.redirect_port):
+            raise ValueError("a fleet is behind no gateway: leave out `port`, `tls` and `redirect_port`")
+        return self
 
     @model_validator(mode="after")
     def _redirects_to_tls(self) -> Self:
@@ -256,7 +282,9 @@ class Manifest(Section):
     build: Build = Build()
     test: Test = Test()
     security: Security = Security()
+    bundle: Bundle | None = Field(None, description="How an application is frozen")
     run: Run
+    application: Application = Application()
     health: Health = Health()
     ready: Ready = Ready()
     drain: Drain = Drain()
@@ -269,6 +297,22 @@ class Manifest(Section):
     webhooks: dict[Name, Webhook] = Field({}, description="Outside systems that gates ask, by name")
     smoke: dict[Name, Smoke] = Field({}, description="Smoke tests of a candidate, by name")
     environments: dict[Name, Environment] = Field(min_length=1, description="Where it runs, by name")
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        is_application = self.unit.kind == "application"
+        if is_application != (self.build.kind == "bundle") or is_application != (self.bundle is not None):
+            raise ValueError('`unit.kind = "application"`, `build.kind = "bundle"` and [bundle] go together')
+        for name, each in self.environments.items():
+            if is_application != (each.target == "fleet"):
+                raise ValueError(f"environment {name}: an application runs on a fleet, and nothing else does")
+        if is_application and any(each.source == "gateway" for each in self.evidence.values()):
+            raise ValueError("an application is behind no gateway: its evidence has another source")
+        words = APPLICATION_WORDS if is_application else INSTANCE_WORDS
+        if word := unknown_word([*self.run.command, *(self.run.migrate or ())], words):
+            known = ", ".join(f"{{{each}}}" for each in words)
+            raise ValueError(f"run: {{{word}}} is not filled in for this kind of unit; known are {known}")
+        return self
 
     @model_validator(mode="after")
     def _names_what_is_there(self) -> Self:

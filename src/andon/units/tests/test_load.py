@@ -53,7 +53,7 @@ def test_a_manifest_is_read_with_its_defaults() -> None:
             "did you mean `instances`?",
         ),
         (("port = 9000", "zzz = 1\nport = 9000"), "line 11: environments.production.zzz", "known here: host"),
-        (("port = 9000\n", ""), "line 10: environments.production.port is missing", "add `port`: Port"),
+        (("port = 9000\n", ""), "line 10: environments.production: `port` is missing", ""),
         (('"canary"', '"canry"'), "strategy = \"canry\": must be 'canary'", "`strategy`: How a rollout"),
         (('"mes"', '"Mes"'), 'line 2: unit.name = "Mes": not a name', "lower-case"),
         (("{port}", "{prot}"), "line 5: run.command", "`command`"),
@@ -164,7 +164,7 @@ def test_two_environments_cannot_have_one_port() -> None:
 
 
 def test_all_mistakes_come_at_once_in_the_order_of_the_lines() -> None:
-    error = refusal(GOOD.replace("9000", "0").replace('"mes"\n', '"Mes"\nkin = "x"\n'))
+    error = refusal(GOOD.replace("9000", "-1").replace('"mes"\n', '"Mes"\nkin = "x"\n'))
     told = error.message.splitlines()
     assert [each.split(":")[0] for each in told] == [
         "andon.toml line 2",
