@@ -1,1 +1,1 @@
-"""The agent: installs, watches and takes back software on a station. It comes with the fleet."""
+"""The agent: installs, watches and takes back software on a station. Open `engine/decide.py` first."""
