@@ -8,8 +8,6 @@ from andon.kernel import files
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import Sha256, UnitName, Version, name, version
 
-RELEASE_FILE = "release.json"  # the target that binds a release together
-
 _ARTIFACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -47,6 +45,11 @@ class Layout:
     def trust(self) -> Path:
         """What the installing side trusts and remembers."""
         return self.home / "trust"
+
+    @property
+    def seen(self) -> Path:
+        """What the installing side has seen of the registry, so that it never takes older things."""
+        return self.trust / "metadata"
 
     @property
     def pinned_root(self) -> Path:

@@ -16,6 +16,10 @@ class Role(StrEnum):
     PROVENANCE = "provenance"  # in-toto statement, SLSA predicate
     TEST_REPORT = "test-report"  # JSON made from JUnit XML
     SCAN_REPORT = "scan-report"  # JSON of the security stage
+    TREE = "tree"  # manifest of an application's tree, for one platform
+    BUNDLE = "bundle"  # the tree itself, as one container
+    APPLICATION = "application"  # what an agent must know to run it
+    DELTA = "delta"  # a container from the tree of one former release
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +49,9 @@ class Release:
         return f"{self.unit}@{self.version}"
 
     def artifact(self, role: Role) -> Artifact | None:
-        """The artifact of that role; None when the release has none."""
-        return next((each for each in self.artifacts if each.role == role), None)
+        """The first artifact of that role; None when the release has none."""
+        return next(iter(self.artifacts_of(role)), None)
+
+    def artifacts_of(self, role: Role) -> tuple[Artifact, ...]:
+        """All artifacts of that role, such as the deltas, in the order of the release."""
+        return tuple(each for each in self.artifacts if each.role == role)

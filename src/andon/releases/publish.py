@@ -21,10 +21,11 @@ from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, NotFound, Untrusted
 from andon.kernel.ids import Sha256
 from andon.releases import codec, keys, roles
-from andon.releases.layout import RELEASE_FILE, Layout, make_folder, stored_path, target_path
+from andon.releases.layout import Layout, make_folder, stored_path, target_path
 from andon.releases.locking import exclusive
 from andon.releases.model import Artifact, Release
 from andon.releases.roles import Lifetimes, Roles
+from andon_wire.verify import RELEASE_FILE
 
 _log = logging.get(__name__)
 _KEPT_VERSIONS = 20  # of targets and snapshot: a reader may be in the middle of an older state
