@@ -10,9 +10,25 @@ durable once the folder is synced. Nothing else is promised.
 
 import os
 import shutil
+import stat
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is under a name, a link itself and not what it leads to.
+
+    size: bytes of a file, else 0. is_executable: of a file by its owner; None where the system has no such
+    thing. target: of a link, with `/`.
+    """
+
+    kind: Literal["file", "link", "folder", "other"]
+    size: int = 0
+    is_executable: bool | None = None
+    target: str = ""
 
 
 class Disk(Protocol):
@@ -72,6 +88,10 @@ class Disk(Protocol):
 
     def size(self, path: Path) -> int:
         """Bytes of a file."""
+        ...
+
+    def status(self, path: Path) -> Status | None:
+        """What is there; None where nothing is."""
         ...
 
     def names(self, folder: Path) -> Sequence[str]:
@@ -159,6 +179,19 @@ class RealDisk:
     def size(self, path: Path) -> int:
         """See `Disk`."""
         return path.stat().st_size
+
+    def status(self, path: Path) -> Status | None:
+        """See `Disk`."""
+        try:
+            found = path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.S_ISREG(found.st_mode):
+            is_executable = None if os.name == "nt" else bool(found.st_mode & stat.S_IXUSR)
+            return Status("file", found.st_size, is_executable)
+        if stat.S_ISLNK(found.st_mode):
+            return Status("link", target=os.readlink(path).replace(os.sep, "/"))  # noqa: PTH115  as it is written
+        return Status("folder" if stat.S_ISDIR(found.st_mode) else "other")
 
     def names(self, folder: Path) -> Sequence[str]:
         """See `Disk`."""

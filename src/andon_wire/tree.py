@@ -167,7 +167,7 @@ def _above(path: str) -> Iterable[list[str]]:
 
 def encode(of: Tree) -> bytes:
     """The canonical form: compact JSON, keys and entries sorted, so that the same tree is the same bytes."""
-    document = {"format": FORMAT, "entries": [_to_row(each) for each in of.entries]}
+    document = {"format": FORMAT, "entries": [to_row(each) for each in of.entries]}
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -183,7 +183,7 @@ def decode(content: bytes) -> Tree:
         document = json.loads(content)
         if document["format"] != FORMAT:
             raise Malformed("other-format", f"a tree manifest of format {document['format']!r}, not {FORMAT}")
-        found = tree(_from_row(each) for each in document["entries"])
+        found = tree(from_row(each) for each in document["entries"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise Malformed("bad-tree", f"not a tree manifest: {type(error).__name__}: {error}") from error
     if encode(found) != content:
@@ -191,7 +191,8 @@ def decode(content: bytes) -> Tree:
     return found
 
 
-def _to_row(entry: Entry) -> list[Any]:
+def to_row(entry: Entry) -> list[Any]:
+    """An entry as JSON has it, the first element says its kind."""
     match entry:
         case File(path, sha256, size, executable):
             return ["x" if executable else "f", path, size, sha256]
@@ -201,7 +202,12 @@ def _to_row(entry: Entry) -> list[Any]:
             return ["d", path]
 
 
-def _from_row(row: Any) -> Entry:
+def from_row(row: Any) -> Entry:
+    """The entry that JSON has; its path is checked by `tree`.
+
+    Raises:
+        Malformed: it is none.
+    """
     match row:
         case ["f" | "x" as kind, str(path), int(size), str(sha256)] if not isinstance(size, bool):
             return File(path, sha256, size, executable=kind == "x")

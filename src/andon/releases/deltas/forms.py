@@ -1,0 +1,45 @@
+"""The encoders of patches, by the name of their form; `andon_wire.delta.forms` has their decoders.
+
+An encoder takes part of an old file and part of a new one and gives the payload, or None where its form is
+not for them. The same parts give the same payload, whatever the machine. Payloads are not compressed, as all
+of a container are compressed together.
+"""
+
+from collections.abc import Callable, Mapping
+
+import zstandard
+
+from andon_wire.delta import hdiff, zdict
+
+Encoder = Callable[[bytes, bytes], bytes | None]
+
+_SHORTEST = 64  # bytes; a shorter file is not worth a patch
+
+
+def _hdiff(base: bytes, new: bytes) -> bytes | None:
+    if not hdiff.is_available():
+        return None
+    import hdiffpatch
+
+    return hdiffpatch.diff(base, new, validate=False)
+
+
+def _zdict(base: bytes, new: bytes) -> bytes | None:
+    known = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    window = max(10, min(27, (len(base) + len(new)).bit_length()))
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        19, window_log=window, enable_ldm=True, source_size=len(new), write_content_size=0
+    )
+    return zstandard.ZstdCompressor(dict_data=known, compression_params=parameters).compress(new)
+
+
+ENCODERS: Mapping[str, Encoder] = {hdiff.NAME: _hdiff, zdict.NAME: _zdict}
+EVERYWHERE = (hdiff.NAME,)  # the forms that are tried where nobody says which the stations can read
+WITHOUT_HDIFFPATCH = (zdict.NAME,)
+
+
+def encode(form: str, base: bytes, new: bytes) -> bytes | None:
+    """The payload of a form that turns `base` into `new`; None where it is not for them."""
+    if min(len(base), len(new)) < _SHORTEST:
+        return None
+    return ENCODERS[form](base, new)
