@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
-from andon import parts  # noqa: F401  imports every store, and so every table
+from andon import fleet_parts, parts  # noqa: F401  they import every store, and so every table
 from andon.store import migrate
 from andon.store.schema import metadata
 from andon.timeline import chain

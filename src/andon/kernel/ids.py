@@ -15,6 +15,7 @@ Sha256 = NewType("Sha256", str)
 RolloutId = NewType("RolloutId", str)
 RunId = NewType("RunId", str)
 InstanceId = NewType("InstanceId", str)
+StationName = NewType("StationName", str)
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]|[a-z]")
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(?:[-+.a-z0-9]{1,40})?")
