@@ -45,6 +45,7 @@ class Machine(Document):
     disk: int = Field(0, ge=0)
     addresses: list[Annotated[str, Field(max_length=60)]] = Field([], max_length=32)
     agent: str = Field("", max_length=60)  # version of the agent
+    software: dict[str, str] = Field({}, max_length=32)  # that updates may depend on, with its version
 
 
 class Enrol(Document):
