@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-quick campaign check bench lock reference setup setup-system
+.PHONY: help demo test test-quick campaign check bench lock reference setup setup-applications setup-system
 
 export PYTHON
 PY := .venv/bin/python
@@ -19,7 +19,7 @@ ARGS ?=
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup ## ship a real MES, promote a good release, take two bad ones back (ARGS=--exit ends instead of staying)
+demo: setup-applications ## ship a real MES, promote a good release, take two bad ones back (ARGS=--exit ends instead of staying)
 	@$(PY) -m demo.run $(ARGS)
 
 test: setup-system check ## the linters and every test (WORKERS=n, ARGS for pytest)
@@ -61,6 +61,9 @@ reference: setup ## write docs/reference and docs/compliance again from the code
 
 setup: ## make .venv from the hashed lock; every other word does it by itself
 	@tools/setup.sh
+
+setup-applications:
+	@tools/setup.sh applications
 
 setup-system:
 	@tools/setup.sh system

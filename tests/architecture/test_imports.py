@@ -13,7 +13,13 @@ import pytest
 
 pytestmark = pytest.mark.component  # runs other programs
 ROOT = Path(__file__).parents[2]
-SOURCES = ("src/andon", "src/andon_agent", "src/andon_wire", "apps/mes/src/andon_mes")
+SOURCES = (
+    "src/andon",
+    "src/andon_agent",
+    "src/andon_wire",
+    "apps/mes/src/andon_mes",
+    "apps/station/src/andon_station",
+)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ APP = Path("apps/mes")
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    for folder in (Path(), APP):
+    for folder in (Path(), APP, Path("apps/station")):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         for each in (*(ROOT / folder).glob("*.lock"), ROOT / folder / "pyproject.toml"):
             if each.name != "uv.lock":
@@ -29,7 +29,11 @@ def test_the_locks_are_in_order() -> None:
 
 def test_a_manifests_locks_are_among_them() -> None:
     names = {each.path.relative_to(ROOT).as_posix() for each in lock.locks(ROOT)}
-    assert names == {"requirements.lock", "apps/mes/requirements.lock", "apps/mes/requirements-test.lock"}
+    assert names == {
+        "requirements.lock",
+        *(f"apps/mes/requirements{each}.lock" for each in ("", "-test")),
+        *(f"apps/station/requirements{each}.lock" for each in ("", "-test", "-build")),
+    }
 
 
 def edit(path: Path, change: Callable[[str], str]) -> None:
