@@ -23,6 +23,7 @@ from andon.board import pages
 from andon.kernel import files, logging, processes, tls
 from andon.kernel.clock import Clock, SystemClock
 from andon.kernel.errors import Conflict, InvalidInput, Unavailable
+from andon.registry_parts import storage_of
 from andon.releases import keys
 from andon.settings import Settings
 from andon.store import migrate
@@ -57,7 +58,7 @@ async def initialise(settings: Settings, *, port: int | None = None, admin: str 
 
 
 async def _made(settings: Settings, home: Path, clock: Clock, *, port: int | None, admin: str) -> Initialised:
-    made = keys.init_development(home, clock)
+    made = keys.init_development(home, clock, storage=storage_of(settings))
     make_keys(home, clock)
     authority.create_authority(home / "ca", clock)
     lines = ["# Settings of this home; docs/reference/settings.md names them all.\n"]

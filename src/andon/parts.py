@@ -34,6 +34,7 @@ from andon.pipelines.commands import Ship
 from andon.pipelines.log import Logs
 from andon.pipelines.model import StageName
 from andon.probing import probes_of
+from andon.registry_parts import storage_of
 from andon.releases.store import ReleaseStore
 from andon.rollouts.advance.controller import AdvanceController
 from andon.rollouts.approvals import Approvals
@@ -165,7 +166,8 @@ async def end_everything(settings: Settings) -> None:
 def _base(settings: Settings) -> Base:
     home, clock = settings.home.resolve(), SystemClock()
     database = Database.open(settings.database())
-    releases, desired = ReleaseStore(database, home, clock), DesiredStore(database)
+    releases = ReleaseStore(database, home, clock, storage=storage_of(settings))
+    desired = DesiredStore(database)
     return Base(
         settings=settings,
         home=home,

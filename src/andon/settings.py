@@ -85,6 +85,22 @@ class EvidenceSettings(BaseModel):
     )
 
 
+class RegistrySettings(BaseModel):
+    """Where signed releases lie, and for how long."""
+
+    bucket: str = Field(
+        "",
+        description="Bucket of an S3-compatible store that holds the registry's files; empty: the folder "
+        "`registry` of the home. Change it before `andon init`, or mirror what is there first",
+    )
+    endpoint: str = Field("", description="Address of that store, such as https://minio.plant:9000")
+    prefix: str = Field("", description="Folder within the bucket; empty: all of it is the registry's")
+    region: str = Field("us-east-1", description="Region that requests are signed for")
+    access_key: str = Field("", description="Name of the account there; it needs to read, write and remove")
+    secret_key_file: Path | None = Field(None, description="File with its secret key; unset: anonymous")
+    ca: Path | None = Field(None, description="Certificates that it is verified by; unset: the system's")
+
+
 class RolloutSettings(BaseModel):
     """Moving releases into environments."""
 
@@ -307,6 +323,7 @@ class Settings(BaseSettings):
     local: LocalTargetSettings = LocalTargetSettings()
     pipelines: PipelineSettings = PipelineSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    registry: RegistrySettings = RegistrySettings()
     rollouts: RolloutSettings = RolloutSettings()
 
     def database(self) -> str:

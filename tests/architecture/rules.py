@@ -73,6 +73,8 @@ VENDORS = {
     ),
     "structlog": ("andon.kernel.logging", "andon_mes.kernel.*"),
     "tomlkit": ("andon.units.*", "andon.pipelines.*"),
+    "moto": [],  # a bucket for tests; it is not there in a plant
+    "urllib3": ("andon.releases.storage.s3",),  # minio's connections
     "typer": ("andon.cli.*", "andon_mes.cli", "andon_mes.commands.*"),
     "uvicorn": ("andon.app", "andon.cli.*", "andon_mes.cli"),
     "zstandard": ("andon.releases.deltas.*", "andon_wire.delta.*"),

@@ -16,19 +16,21 @@ from andon.releases.faults import translated
 from andon.releases.layout import Layout, make_folder
 from andon.releases.locking import exclusive
 from andon.releases.model import Artifact, Release, Role
-from andon_wire.sources import FolderSource, Source
+from andon.releases.storage.folder import Folder
+from andon.releases.storage.protocol import Readable
+from andon.releases.storage.source import StorageSource
 from andon_wire.verify import RELEASE_FILE, Verifier
 
 
 class Client:
     """Reads one registry, trusting only the root that is pinned in `layout`.
 
-    source: where the files are; the home's own registry where it is not said.
+    place: where its files lie; the folder of the home where it is not said.
     """
 
-    def __init__(self, layout: Layout, source: Source | None = None) -> None:
+    def __init__(self, layout: Layout, place: Readable | None = None) -> None:
         self._layout = layout
-        self._source = source or FolderSource(layout.registry)
+        self._source = StorageSource(place or Folder(layout.registry))
 
     def verify(self) -> None:
         """Walk through the metadata as before every download. Raises like `releases`."""

@@ -24,6 +24,8 @@ from andon.kernel.errors import Conflict, Damaged, Forbidden, NotFound
 from andon.releases import roles
 from andon.releases.layout import Layout, make_folder
 from andon.releases.roles import Lifetimes
+from andon.releases.storage.folder import Folder
+from andon.releases.storage.protocol import METADATA, Storage
 
 PROVENANCE = "provenance"
 NOTICE = (
@@ -43,10 +45,13 @@ class Initialised:
     notice: str = NOTICE
 
 
-def init_development(home: Path, clock: Clock, lives: Lifetimes | None = None) -> Initialised:
+def init_development(
+    home: Path, clock: Clock, lives: Lifetimes | None = None, storage: Storage | None = None
+) -> Initialised:
     """Make development keys and an empty registry in `home`, and pin its root as trusted.
 
-    An initialisation that was cut short is finished with the keys it had made.
+    An initialisation that was cut short is finished with the keys it had made. storage: where the registry
+    lies; None: in `home`.
 
     Raises:
         Conflict: there are keys and a registry already; they are never overwritten.
@@ -62,7 +67,7 @@ def init_development(home: Path, clock: Clock, lives: Lifetimes | None = None) -
     if not layout.keys.exists():
         _make_keys(layout)
     root_keys = load(layout, Root.type)
-    _make_registry(layout, clock, lives or Lifetimes())
+    _make_registry(layout, clock, lives or Lifetimes(), storage or Folder(layout.registry))
     return Initialised(
         layout.keys, layout.registry, tuple(sorted(each.public_key.keyid for each in root_keys))
     )
@@ -131,10 +136,9 @@ def _make_keys(layout: Layout) -> None:
     files.move(fresh, layout.keys)
 
 
-def _make_registry(layout: Layout, clock: Clock, lives: Lifetimes) -> None:
+def _make_registry(layout: Layout, clock: Clock, lives: Lifetimes, storage: Storage) -> None:
     """The pinned root is the last file: without it, this is done again."""
-    for folder in (layout.metadata, layout.targets, layout.trust):
-        make_folder(folder)
+    make_folder(layout.trust)
     signers = {role: load(layout, role) for role in roles.ROLES}
     now = roles.first(signers, lives, clock.now())
     root = roles.sign(now.root, now.root, signers[Root.type])
@@ -143,10 +147,10 @@ def _make_registry(layout: Layout, clock: Clock, lives: Lifetimes) -> None:
     snapshot = roles.sign(now.snapshot, now.root, signers[Snapshot.type])
     now.timestamp.snapshot_meta = roles.described(now.snapshot, snapshot)
     timestamp = roles.sign(now.timestamp, now.root, signers[Timestamp.type])
-    files.write(layout.metadata / "1.root.json", root)
-    files.write(layout.metadata / "1.targets.json", targets)
-    files.write(layout.metadata / "1.snapshot.json", snapshot)
-    files.write(layout.metadata / "timestamp.json", timestamp)
+    storage.write(METADATA + "1.root.json", root)
+    storage.write(METADATA + "1.targets.json", targets)
+    storage.write(METADATA + "1.snapshot.json", snapshot)
+    storage.write(METADATA + "timestamp.json", timestamp)
     pinned = {signer.public_key.keyid: signer.public_key.to_dict() for signer in load(layout, PROVENANCE)}
     files.write(layout.provenance_key, json.dumps(pinned).encode())
     files.write(layout.pinned_root, root)

@@ -84,10 +84,10 @@ def target_path(unit: UnitName, of: Version, artifact: str) -> str:
     return f"{unit}/{of}/{artifact}"
 
 
-def stored_path(targets: Path, target: str, sha256: Sha256) -> Path:
+def stored_path(target: str, sha256: Sha256) -> str:
     """The file of a target: the hash stands before its name (TUF, consistent snapshots, section 6.2)."""
     folder, _, file = target.rpartition("/")
-    return targets / folder / f"{sha256}.{file}"
+    return f"targets/{folder}/{sha256}.{file}"
 
 
 def make_folder(folder: Path, *, mode: int = 0o755) -> None:

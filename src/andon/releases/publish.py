@@ -8,7 +8,6 @@ present state is verified, so that nobody gets a changed file signed by us. One 
 
 import contextlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,10 +20,13 @@ from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, NotFound, Untrusted
 from andon.kernel.ids import Sha256
 from andon.releases import codec, keys, roles
-from andon.releases.layout import Layout, make_folder, stored_path, target_path
+from andon.releases.layout import Layout, stored_path, target_path
 from andon.releases.locking import exclusive
 from andon.releases.model import Artifact, Release
 from andon.releases.roles import Lifetimes, Roles
+from andon.releases.storage import protocol
+from andon.releases.storage.folder import Folder
+from andon.releases.storage.protocol import METADATA, Storage
 from andon_wire.verify import RELEASE_FILE
 
 _log = logging.get(__name__)
@@ -32,12 +34,19 @@ _KEPT_VERSIONS = 20  # of targets and snapshot: a reader may be in the middle of
 
 
 class Publisher:
-    """The one writer of a registry."""
+    """The one writer of a registry. storage: where it lies; None: the folder of this home."""
 
-    def __init__(self, layout: Layout, clock: Clock, lives: Lifetimes | None = None) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        clock: Clock,
+        lives: Lifetimes | None = None,
+        storage: Storage | None = None,
+    ) -> None:
         self._layout = layout
         self._clock = clock
         self._lives = lives or Lifetimes()
+        self._storage = storage or Folder(layout.registry)
 
     def publish(self, release: Release, content: Mapping[Artifact, Path]) -> Release:
         """Make `release` part of the signed registry; gives the release as it is published.
@@ -111,12 +120,13 @@ class Publisher:
 
     def _load_root(self) -> Root:
         root = roles.verified(self._layout.pinned_root.read_bytes(), Root, None)
-        while (path := self._layout.metadata / f"{root.version + 1}.root.json").exists():
-            content = path.read_bytes()
+        while (content := self._find(f"{root.version + 1}.root.json")) is not None:
             newer = roles.verified(content, Root, root)
             roles.verified(content, Root, None)
             if newer.version != root.version + 1:
-                raise Untrusted("version-rolled-back", f"{path.name} holds version {newer.version}")
+                raise Untrusted(
+                    "version-rolled-back", f"root {root.version + 1} holds version {newer.version}"
+                )
             root = newer
         return root
 
@@ -131,14 +141,20 @@ class Publisher:
         return roles.verified(content, kind, root)
 
     def _read(self, file: str) -> bytes:
-        try:
-            return (self._layout.metadata / file).read_bytes()
-        except FileNotFoundError as error:
+        content = self._find(file)
+        if content is None:
             raise Untrusted(
                 "metadata-missing",
                 f"the registry has no {file}",
                 hint="restore the registry folder from a copy",
-            ) from error
+            )
+        return content
+
+    def _find(self, file: str) -> bytes | None:
+        try:
+            return protocol.read(self._storage, METADATA + file)
+        except NotFound:
+            return None
 
     def _last_signed(self) -> int:
         try:
@@ -150,11 +166,11 @@ class Publisher:
         info = now.targets.targets.get(target_path(release.unit, release.version, RELEASE_FILE))
         if info is None:
             return None
-        stored = stored_path(self._layout.targets, info.path, Sha256(info.hashes["sha256"]))
+        stored = stored_path(info.path, Sha256(info.hashes["sha256"]))
         try:
-            content = stored.read_bytes()
+            content = protocol.read(self._storage, stored)
             info.verify_length_and_hashes(content)
-        except (FileNotFoundError, RepositoryError) as error:
+        except (NotFound, RepositoryError) as error:
             raise Untrusted("hash-mismatch", f"{info.path} is not what was signed: {error}") from error
         existing = codec.decode(content)
         if (set(existing.artifacts), existing.source) != (set(release.artifacts), release.source):
@@ -166,25 +182,14 @@ class Publisher:
         return existing
 
     def _store_artifact(self, release: Release, artifact: Artifact, source: Path) -> None:
-        stored = self._place(target_path(release.unit, release.version, artifact.name), artifact.sha256)
-        if not (stored.exists() and files.sha256(stored) == artifact.sha256):
-            with source.open("rb") as reading, files.replacing(stored) as writing:
-                shutil.copyfileobj(reading, writing, 1 << 20)
-        if stored.stat().st_size != artifact.size_bytes or files.sha256(stored) != artifact.sha256:
-            stored.unlink()
-            raise Untrusted(
-                "artifact-changed",
-                f"{artifact.name} is not the file that was packaged",
-                hint="run the pipeline again",
-            )
+        stored = stored_path(target_path(release.unit, release.version, artifact.name), artifact.sha256)
+        size, sha256 = artifact.size_bytes, artifact.sha256
+        if not protocol.is_whole(self._storage, stored, size_bytes=size, sha256=sha256):
+            pieces = Folder(source.parent).pieces(source.name)
+            self._storage.put(stored, pieces, size_bytes=size, sha256=sha256)
 
     def _store_bytes(self, info: TargetFile, content: bytes) -> None:
-        files.write(self._place(info.path, Sha256(info.hashes["sha256"])), content)
-
-    def _place(self, target: str, sha256: Sha256) -> Path:
-        path = stored_path(self._layout.targets, target, sha256)
-        make_folder(path.parent)
-        return path
+        self._storage.write(stored_path(info.path, Sha256(info.hashes["sha256"])), content)
 
     def _is_half_over(self, now: Roles, role: str) -> bool:
         return roles.is_half_over(now.of(role), self._lives.of(role), self._clock.now())
@@ -211,15 +216,17 @@ class Publisher:
     def _write(self, file: str, now: Roles, role: str) -> bytes:
         signers: list[CryptoSigner] = keys.load(self._layout, role)
         content = roles.sign(now.of(role), now.root, signers)
-        files.write(self._layout.metadata / file, content)
+        self._storage.write(METADATA + file, content)
         return content
 
     def _prune(self, now: Roles) -> None:
-        for role in (Targets.type, Snapshot.type):
-            oldest = now.of(role).version - _KEPT_VERSIONS
-            for path in self._layout.metadata.glob(f"*.{role}.json"):
-                if path.name.split(".", 1)[0].isdecimal() and int(path.name.split(".", 1)[0]) <= oldest:
-                    path.unlink()
+        oldest = {
+            f"{role}.json": now.of(role).version - _KEPT_VERSIONS for role in (Targets.type, Snapshot.type)
+        }
+        for each in list(self._storage.list(METADATA)):
+            number, _, role = each.path.removeprefix(METADATA).partition(".")
+            if role in oldest and number.isdecimal() and int(number) <= oldest[role]:
+                self._storage.remove(each.path)
 
 
 def _entries(release: Release) -> list[str]:

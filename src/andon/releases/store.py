@@ -24,6 +24,7 @@ from andon.releases.model import Artifact, Release, Role
 from andon.releases.publish import Publisher
 from andon.releases.roles import Lifetimes
 from andon.releases.sign import sign_envelope, verify_envelope
+from andon.releases.storage.protocol import Storage
 from andon.store.engine import Database
 from andon.store.schema import UtcDateTime, metadata
 from andon.timeline.records import Event, Severity
@@ -54,12 +55,20 @@ releases = Table(
 class ReleaseStore:
     """The registry of one home. Its files must have been made by `keys.init_development`."""
 
-    def __init__(self, database: Database, home: Path, clock: Clock, lives: Lifetimes | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        home: Path,
+        clock: Clock,
+        lives: Lifetimes | None = None,
+        storage: Storage | None = None,
+    ) -> None:
+        """storage: where its static files lie; None: the folder `registry` of the home."""
         self._layout = Layout(home.resolve())
         self._database = database
         self._clock = clock
-        self._publisher = Publisher(self._layout, clock, lives)
-        self._client = Client(self._layout)
+        self._publisher = Publisher(self._layout, clock, lives, storage)
+        self._client = Client(self._layout, storage)
         self._timeline = TimelineStore(database)
         self._manifests: dict[tuple[UnitName, Version], Manifest] = {}
         self._alerted: dict[tuple[str, str], datetime] = {}
