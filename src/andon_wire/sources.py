@@ -99,10 +99,10 @@ class HttpSource:
         """The address."""
         return self._url
 
-    def pieces(self, path: str) -> Iterator[bytes]:
-        """See `Source`."""
+    def pieces(self, path: str, *, offset: int = 0) -> Iterator[bytes]:
+        """See `Source`. From the byte `offset` on, so that a download that was cut goes on."""
         try:
-            yield from self._pieces(path)
+            yield from self._pieces(path, offset)
         except TimeoutError as error:
             raise Unreachable(
                 "source-too-slow",
@@ -116,19 +116,31 @@ class HttpSource:
                 hint="is the address right, and does a web server answer there?",
             ) from error
 
-    def _pieces(self, path: str) -> Iterator[bytes]:
+    def _pieces(self, path: str, offset: int) -> Iterator[bytes]:
         connection = self._connection()
         connection.connect()
         with contextlib.closing(connection.sock) as opened:
             connection.sock = _Hurried(opened, self._bounds, self._monotonic)
             place = f"{urlsplit(self._url).path}/{quote(path)}"
-            connection.request("GET", place, headers={"Accept-Encoding": "identity", "Connection": "close"})
+            headers = {"Accept-Encoding": "identity", "Connection": "close"}
+            if offset:
+                headers["Range"] = f"bytes={offset}-"
+            connection.request("GET", place, headers=headers)
             response = connection.getresponse()
-            _check_status(response.status, path, self._url)
+            if offset and response.status == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return  # all of it is there already
+            if offset and response.status == http.client.PARTIAL_CONTENT:
+                if (skip := offset - _begin(response.headers.get("Content-Range", ""))) < 0:
+                    raise ConnectionError("it gave another part than was asked for")
+            else:
+                _check_status(response.status, path, self._url)
+                skip = offset  # a server that knows no ranges gives all of it
             left = response.length
             while piece := response.read1(_PIECE_BYTES):
                 left = None if left is None else left - len(piece)
-                yield piece
+                if skip < len(piece):
+                    yield piece[skip:]
+                skip = max(0, skip - len(piece))
             if left:
                 raise ConnectionError(f"it ended {left} bytes early")
 
@@ -141,6 +153,11 @@ class HttpSource:
                 parts.hostname, parts.port, timeout=self._bounds.connect_s, context=self._context
             )
         raise ValueError("an address begins with http:// or https:// and names a server")
+
+
+def _begin(content_range: str) -> int:
+    """Where the given part begins: `bytes 5-9/10`. Raises ValueError."""
+    return int(content_range.removeprefix("bytes ").partition("-")[0])
 
 
 def _check_status(status: int, path: str, url: str) -> None:

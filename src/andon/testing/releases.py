@@ -1,5 +1,6 @@
 """Small releases for tests: a manifest and a few bytes in place of a wheelhouse."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,3 +45,24 @@ def a_release(
         created_at=datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
     )
     return release, contents
+
+
+def an_application(
+    folder: Path, version: str = "1.0.0", *, unit: str = "station", base: str | None = None
+) -> tuple[Release, dict[Artifact, Path]]:
+    """A release for stations of two platforms, with a delta from `base` for each; its bytes are made up."""
+    release, contents = a_release(folder, version, unit=unit, content=f"{unit} {version}".encode())
+    place = folder / f"{unit}-{version}"
+    for platform in ("linux-x86_64", "windows-amd64"):
+        parts = {
+            Role.TREE: f"tree-{platform}.json",
+            Role.BUNDLE: f"bundle-{platform}.andon",
+            Role.APPLICATION: f"application-{platform}.json",
+        }
+        if base is not None:
+            parts[Role.DELTA] = f"delta-{platform}-from-{base}.andon"
+        for role, name in parts.items():
+            path = place / name
+            path.write_bytes(f"{name} of {version}".encode())
+            contents[Artifact(role, name, files.sha256(path), path.stat().st_size)] = path
+    return replace(release, artifacts=tuple(contents)), contents

@@ -37,10 +37,6 @@ class Readable(Protocol):
         """What people call it, such as a folder or an address; holds no secret."""
         ...
 
-    def size(self, path: str) -> int | None:
-        """Bytes of a file; None where there is none. Raises Unavailable."""
-        ...
-
     def pieces(self, path: str, *, offset: int = 0) -> Iterator[bytes]:
         """The file's bytes from `offset` on, as they come; the caller says how many it takes.
 
@@ -53,6 +49,10 @@ class Readable(Protocol):
 
 class Storage(Readable, Protocol):
     """A place that a registry is written to."""
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None where there is none. Raises Unavailable."""
+        ...
 
     def write(self, path: str, content: bytes) -> None:
         """Replace a small file. Raises Unavailable, also where the place is full."""
@@ -94,7 +94,7 @@ def read(place: Readable, path: str, *, most_bytes: int = MOST_METADATA_BYTES) -
     return bytes(content)
 
 
-def is_whole(place: Readable, path: str, *, size_bytes: int, sha256: Sha256) -> bool:
+def is_whole(place: Storage, path: str, *, size_bytes: int, sha256: Sha256) -> bool:
     """Whether a file is there with just these bytes. Reads it. Raises Unavailable."""
     if place.size(path) != size_bytes:
         return False
