@@ -98,9 +98,12 @@ def _is_for_people(view: RolloutView) -> bool:
     return not view.waits_at or "approval" in view.waits_at
 
 
+_WAITS = {"scaling": "next.scaling", "filling": "next.filling"}
+
+
 def _stepping(view: RolloutView, now: datetime, deadline: Phrase | None) -> Next:
     if view.stage != "serving":
-        key = "next.scaling" if view.stage == "scaling" else "next.routing"
+        key = _WAITS.get(view.stage, "next.routing")
         return Next(Phrase(key), _after(view), deadline, view.deadline_at)
     share = {"share": shown.share(view.share)}
     if view.soak_until is not None and view.soak_until > now:
@@ -187,7 +190,7 @@ def verbs(view: RolloutView) -> list[str]:
         return []
     is_held = view.phase == "held"
     wanted = {
-        "promote": view.stage in {"serving", "warm"} and not is_held,
+        "promote": view.stage in {"filling", "serving", "warm"} and not is_held,
         "pause": not (view.is_paused or is_held),
         "resume": view.is_paused or is_held or "hold" in view.waits_at,
         "abort": (view.phase, view.stage) != ("finishing", "stopping"),

@@ -45,8 +45,13 @@ class SetShare:
 
 
 @dataclass(frozen=True, slots=True)
+class Fill:
+    """Of a fleet: the stations of the step's share are asked; its evidence begins, its soak does not yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmStep:
-    """The gateway serves the step's share: its soak and its evidence begin."""
+    """The gateway serves the step's share, or a wave is full: its soak and its evidence begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,7 @@ Action = (
     | StartTask
     | PassTask
     | SetShare
+    | Fill
     | ConfirmStep
     | Pause
     | Resume

@@ -5,7 +5,7 @@ Share 0 first, confirmed by the gateway; then drained, stopped, and looked at on
 
 from datetime import timedelta
 
-from andon.rollouts import leaving, seeing
+from andon.rollouts import leaving, seeing, waves
 from andon.rollouts.actions import (
     Decision,
     Dismiss,
@@ -44,11 +44,16 @@ def _progress(rollout: Rollout, seen: Observation) -> tuple[Decision | None, str
     is_confirmed, candidate, stable = seeing.is_confirmed(rollout, seen), rollout.candidate, rollout.stable
     match rollout.stage:
         case Stage.ROUTING:
+            if rollout.plan.fleet is not None:
+                done = Decision(StopCandidate(), f"all stations are told to leave {candidate}")
+                return done if is_confirmed else None, f"not all stations are told to leave {candidate}"
             done = Decision(Drain(), f"the gateway confirmed share 0 of {candidate}")
             return done if is_confirmed else None, f"the gateway has not confirmed share 0 of {candidate}"
         case Stage.STOPPING:
-            done = _candidate_is_gone(rollout)
-            return done if seeing.is_gone(candidate, seen) else None, f"{candidate} is stopping"
+            done = _candidate_is_gone(rollout, seen)
+            is_fleet = rollout.plan.fleet is not None
+            waiting = waves.going_back(rollout, seen) if is_fleet else f"{candidate} is stopping"
+            return done if seeing.is_gone(candidate, seen) else None, waiting
         case Stage.SCALING:
             there, needed = seeing.ready(stable, seen), rollout.plan.stable_instances
             waiting = f"{seeing.count(there, needed)} of {stable} ready again"
@@ -58,7 +63,9 @@ def _progress(rollout: Rollout, seen: Observation) -> tuple[Decision | None, str
             return done if is_confirmed else None, f"the gateway has not confirmed the route to {stable}"
 
 
-def _candidate_is_gone(rollout: Rollout) -> Decision:
+def _candidate_is_gone(rollout: Rollout, seen: Observation) -> Decision:
+    if rollout.plan.fleet is not None:
+        return _to_verify(rollout, waves.going_back(rollout, seen))
     if rollout.plan.needs_gap:
         return Decision(StartStable(), f"{rollout.candidate} is stopped; {rollout.stable} starts again")
     return _to_verify(rollout, f"{rollout.candidate} is stopped")
@@ -87,9 +94,11 @@ def _not_back(rollout: Rollout, seen: Observation) -> str:
     if rollout.stable is not None and not seeing.is_confirmed(rollout, seen):
         return f"the gateway does not confirm share 0 of {rollout.candidate} any more"
     if not seeing.is_gone(rollout.candidate, seen):
-        again = f"an instance of {rollout.candidate} runs again"
+        what = "a station" if rollout.plan.fleet is not None else "an instance"
+        again = f"{what} of {rollout.candidate} runs again"
         return f"the target does not answer: {seen.target_problem}" if seen.target_problem else again
-    if rollout.stable is not None and seeing.ready(rollout.stable, seen) == 0:
+    is_service = rollout.plan.fleet is None  # how a station is without the candidate is the agent's to see to
+    if is_service and rollout.stable is not None and seeing.ready(rollout.stable, seen) == 0:
         return f"no instance of {rollout.stable} is ready"
     return ""
 
@@ -97,6 +106,8 @@ def _not_back(rollout: Rollout, seen: Observation) -> str:
 def _verified(rollout: Rollout, seen: Observation) -> str:
     if rollout.stable is None:
         return f"{rollout.candidate} is stopped; nothing is deployed"
+    if rollout.plan.fleet is not None:
+        return f"{waves.going_back(rollout, seen)}; {rollout.stable} is wanted everywhere"
     there = seeing.count(seeing.ready(rollout.stable, seen), rollout.plan.stable_instances)
     after = rollout.plan.verify_after.total_seconds()
     said = f"{rollout.candidate} is stopped; everything is on {rollout.stable}"

@@ -91,9 +91,9 @@ def _strictness(where: Environment, bounds: Bounds) -> tuple[dict[str, Any], lis
     if bounds.requires_evidence and not own.require_evidence:
         changes["require_evidence"] = True
         said.append("requires evidence; the manifest would go on without")
-    if bounds.requires_evidence and any(each.share is not None and not each.judge for each in own.steps):
+    if bounds.requires_evidence and any(each.is_leg and not each.judge for each in own.steps):
         changes["steps"] = [
-            each if each.share is None else each.model_copy(update={"judge": True}) for each in own.steps
+            each.model_copy(update={"judge": True}) if each.is_leg else each for each in own.steps
         ]
         said.append("has every share judged; the manifest leaves some out")
     if bounds.judge and bounds.judge != own.judge:

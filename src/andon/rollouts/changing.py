@@ -78,27 +78,30 @@ def _times(changes: Changes) -> dict[str, timedelta]:
 def _retimed(step: PlanStep, changes: Changes) -> PlanStep:
     """A time that a person gives holds for every share, also for one that has its own in the manifest."""
     own = {name: None for name in ("soak", "max_wait") if getattr(changes, name) is not None}
-    return step.model_copy(update=own) if own and step.share is not None else step
+    return step.model_copy(update=own) if own and step.is_leg else step
 
 
 def _walked(steps: Sequence[PlanStep], shares: Sequence[float]) -> list[PlanStep]:
     """The steps at other shares: each is like the manifest's first that reaches it, and what stood before a
     part of the way comes before the first share that enters it."""
-    legs = [each for each in steps if each.share]
+    legs = [each for each in steps if each.share or each.ring]
     found: list[PlanStep] = []
     waiting = _elements(steps)
     for share in shares:
         found += [each for begins, each in waiting if begins < share]
         waiting = [(begins, each) for begins, each in waiting if begins >= share]
         like = next((each for each in legs if (each.share or 0.0) >= share), legs[-1])
-        found.append(like.model_copy(update={"share": share}))
+        found.append(like.model_copy(update={"share": share, "ring": None}))
     return found
 
 
 def _elements(steps: Sequence[PlanStep]) -> list[tuple[float, PlanStep]]:
-    """What is no share, with the share above which it must have gone well."""
+    """What is no share, with the share above which it must have gone well. How much a ring is nobody knows
+    here, so what stands behind one comes as early as what stands before it."""
     found, reached = [], 0.0
     for each in steps:
+        if each.ring is not None:
+            continue
         if not each.share:  # also a share of 0, which only routes a group, a copy or a preview to it
             found.append((reached, each))
         else:

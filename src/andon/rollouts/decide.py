@@ -9,7 +9,7 @@ the freeze; then, by phase, not ready, soaking, inconclusive, advance (forward.p
 from datetime import timedelta
 from typing import assert_never
 
-from andon.rollouts import backward, forward, seeing
+from andon.rollouts import backward, forward, seeing, waves
 from andon.rollouts.actions import (
     Decision,
     Dismiss,
@@ -92,8 +92,10 @@ def _promoted_by_a_person(rollout: Rollout, seen: Observation, reason: str) -> D
         return Decision(Dismiss(), f"promotion is refused while the cord is pulled: {seen.cord_reason}")
     if not seeing.is_candidate_ready(rollout, seen) or not seeing.is_confirmed(rollout, seen):
         return Decision(Dismiss(), f"promotion is refused: {rollout.candidate} is not ready at its share yet")
-    if rollout.stage is Stage.SERVING:
+    if rollout.stage in {Stage.SERVING, Stage.FILLING}:
         return forward.advance(rollout, reason)
+    if rollout.stage is Stage.WARM and rollout.plan.fleet is not None:
+        return waves.promoted(rollout, seen, reason)
     if rollout.stage is Stage.WARM:
         return Decision(Drain(), f"the warm time is ended; {reason}")
     return Decision(Dismiss(), f"promotion is refused: it is {rollout.stage.value}, there is nothing to skip")

@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 from andon.judge.model import Outcome
-from andon.rollouts import gates, leaving, seeing
+from andon.rollouts import gates, leaving, seeing, waves
 from andon.rollouts.actions import (
     ConfirmStep,
     Decision,
     Drain,
+    Fill,
     Finish,
     OpenGate,
     PassTask,
@@ -28,13 +29,15 @@ def on(rollout: Rollout, seen: Observation) -> Decision:
         case Stage.GATED:
             return _gated(rollout, seen)
         case Stage.SCALING:
-            return _scaling(rollout, seen)
+            return _scaling(rollout, seen) if rollout.plan.fleet is None else waves.ask(rollout, seen)
+        case Stage.FILLING:
+            return waves.filling(rollout, seen)
         case Stage.CHECKING:
             return _checking(rollout, seen)
         case Stage.SERVING:
             return _serving(rollout, seen)
         case Stage.WARM:
-            return _warm(rollout, seen)
+            return _warm(rollout, seen) if rollout.plan.fleet is None else waves.warm(rollout, seen)
         case Stage.ROUTING if rollout.phase is Phase.STEPPING:
             return _routing(rollout, seen)
         case _:
@@ -101,7 +104,9 @@ def _routing(rollout: Rollout, seen: Observation) -> Decision:
 
 
 def confirm(rollout: Rollout) -> Decision:
-    """The gateway serves the step's share."""
+    """The gateway serves the step's share, or the stations of a fleet are asked."""
+    if rollout.plan.fleet is not None:
+        return Decision(Fill(), f"the stations of share {rollout.share:.1%} are asked")
     return Decision(ConfirmStep(), f"the gateway confirmed share {rollout.share:.0%}")
 
 
@@ -123,6 +128,8 @@ def _serving(rollout: Rollout, seen: Observation) -> Decision:
 
 def _not_serving(rollout: Rollout, seen: Observation) -> tuple[Trigger, str] | None:
     """What keeps the step from counting, with the trigger where it lasts too long."""
+    if rollout.plan.fleet is not None:
+        return waves.not_serving(rollout, seen)
     if seen.target_problem:
         return Trigger.TIMEOUT, f"the target does not answer: {seen.target_problem}"
     if not seeing.is_candidate_ready(rollout, seen):

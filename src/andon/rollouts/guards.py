@@ -6,7 +6,7 @@ They act also while a person paused the rollout or the cord freezes it: going ba
 from collections.abc import Callable, Sequence
 
 from andon.judge import absolute
-from andon.judge.model import MetricKind, Outcome
+from andon.judge.model import Counts, MetricKind, Outcome
 from andon.judge.policy import log_boundary
 from andon.rollouts import seeing
 from andon.rollouts.actions import Decision, Finish, Hold, RollBack
@@ -25,6 +25,7 @@ from andon.targets.model import InstanceState
 # A group and its copies are no part of the comparison: their limit has a chance of its own to be wrong.
 _BESIDE_BOUNDARY = log_boundary(0.001)
 _LEAST_BESIDE = 20
+_ROUNDING = 1e-9
 _ERROR_RATE = 0.05
 
 Guard = Callable[[Rollout, Observation], Decision | None]
@@ -60,6 +61,8 @@ def _obstacle(rollout: Rollout, seen: Observation, trigger: Trigger) -> str:
     if rollout.stable is None:
         # Taking down the only release there is must be a person's word.
         return "" if trigger is Trigger.ABORT else "there is no release to return to"
+    if rollout.plan.fleet is not None:
+        return ""  # each station has the former release in its other slot, and goes back by itself
     if seen.target_problem:
         return f"the target does not answer, so nobody knows whether {rollout.stable} is ready"
     if seeing.ready(rollout.stable, seen) == 0:
@@ -117,6 +120,23 @@ def _any_in(
         if each.state is state:
             return back(rollout, seen, trigger, f"release {rollout.candidate} {what}{_because(each.detail)}")
     return None
+
+
+def _stations(rollout: Rollout, seen: Observation) -> Decision | None:
+    """Too many of a fleet's stations failed with it: more than may, or of the first more than chance does.
+
+    Not on the way back to a former release: one that fails there keeps what it had, and the others must go.
+    """
+    fleet, counted = rollout.plan.fleet, seen.fleet.everybody
+    if fleet is None or not counted.failed or rollout.plan.is_rollback:
+        return None
+    ended = Counts(counted.confirmed + counted.failed, counted.failed)
+    is_no_chance = fleet.errors > 0 and absolute.log_e_guardrail(ended, fleet.errors) >= _BESIDE_BOUNDARY
+    if counted.failed <= fleet.errors * counted.asked + _ROUNDING and not is_no_chance:
+        return None
+    number = "1 station" if counted.failed == 1 else f"{counted.failed} stations"
+    said = f"{number} of {counted.asked} failed with {rollout.candidate}, more than {fleet.errors:.1%}"
+    return back(rollout, seen, Trigger.STATIONS, f"{said}{_because(seen.fleet.detail)}")
 
 
 def _health(rollout: Rollout, seen: Observation) -> Decision | None:
@@ -206,6 +226,7 @@ _GUARDS: Sequence[Guard] = (
     _rejected,
     _refused,
     _crash_loop,
+    _stations,
     _health,
     _memory,
     _verdict,

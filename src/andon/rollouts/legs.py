@@ -5,18 +5,22 @@ A leg knows nothing of instances; `strategies.py` makes steps of legs, each stra
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from andon.rollouts.census import Census
 from andon.rollouts.steps import Element, Gate, GateKind, Task, TaskKind
 from andon.units.desired import NO_ROUTING, Match, MatchKind, Routing
-from andon.units.model import Environment, Manifest
+from andon.units.model import Environment, Manifest, Policy
 from andon.units.stepping import PlanStep, Smoke, name_of
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """Up to `share`: how long it lasts, whether it may be judged, what is routed beside and stands before."""
+    """Up to `share`: how long it lasts, whether it may be judged, what is routed beside and stands before.
+
+    ring: of a fleet, the ring that the manifest names instead of a share.
+    """
 
     share: float
     soak: timedelta
@@ -24,13 +28,20 @@ class Leg:
     may_judge: bool = True
     routing: Routing = NO_ROUTING
     before: tuple[Gate | Task, ...] = ()
+    ring: str = ""
 
 
-def legs(manifest: Manifest, where: Environment) -> tuple[Leg, ...]:
+def legs(manifest: Manifest, where: Environment, census: Census | None = None) -> tuple[Leg, ...]:
     """The legs of a rollout into `where`, in order; the last is share 1.
 
-    Smoke tests that no step names stand before the first.
+    Smoke tests that no step names stand before the first. census: of the fleet, where there is one; a wave
+    that would ask nobody further is left out, and what stands before it comes before the next.
+
+    Raises:
+        InvalidInput: a step names a ring that the fleet does not have.
     """
+    if census is not None:
+        return _waves(manifest, where.policy, census)
     policy, found = where.policy, list[Leg]()
     named = {each.smoke for each in policy.steps}
     waiting: list[Element] = [_smoke(n, each) for n, each in sorted(manifest.smoke.items()) if n not in named]
@@ -42,6 +53,25 @@ def legs(manifest: Manifest, where: Environment) -> tuple[Leg, ...]:
         wait = policy.max_wait if step.max_wait is None else step.max_wait
         found.append(Leg(step.share, soak, wait, step.judge, _routing(step), tuple(waiting)))
         waiting = []
+    return tuple(found)
+
+
+def _waves(manifest: Manifest, policy: Policy, census: Census) -> tuple[Leg, ...]:
+    found, waiting, reached = list[Leg](), list[Element](), 0
+    for number, step in enumerate(policy.steps, 1):
+        if not step.is_leg:
+            waiting.append(_element(name_of(number, step), step, manifest))
+            continue
+        count = census.up_to(step.ring) if step.ring is not None else census.count_of(step.share or 0.0)
+        if count <= reached:
+            continue
+        soak = policy.soak if step.soak is None else step.soak
+        wait = policy.max_wait if step.max_wait is None else step.max_wait
+        share = census.share_of(count)
+        found.append(Leg(share, soak, wait, step.judge, NO_ROUTING, tuple(waiting), step.ring or ""))
+        waiting, reached = [], count
+    if waiting:
+        found[-1] = replace(found[-1], before=(*found[-1].before, *waiting))
     return tuple(found)
 
 

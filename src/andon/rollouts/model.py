@@ -10,6 +10,7 @@ from andon.judge.model import Counts, JudgeState, Verdict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts.steps import Gate, GateKind, Plan, Step, Task, together
 from andon.targets.model import InstanceState
+from andon.targets.stations import NO_FLEET, FleetSeen
 from andon.units.desired import NO_ROUTING, Routing
 
 
@@ -40,6 +41,7 @@ class Stage(StrEnum):
     SERVING = "serving"  # the step's share is confirmed: it soaks and is judged
     RESTORING = "restoring"  # the stable release was started again; its route is not confirmed yet
     WARM = "warm"  # the candidate has everything; the former release is kept ready to take it back
+    FILLING = "filling"  # of a fleet: a wave's stations are asked, and take it one after the other
     GATED = "gated"  # somebody or something has not said yes yet; what serves stays as it is
     CHECKING = "checking"  # the step's instances are ready, and a task runs before its share is asked for
     VERIFYING = "verifying"  # the return is done: it is looked at once more
@@ -63,6 +65,7 @@ class Trigger(StrEnum):
     GATE = "gate"  # not approved: somebody or something said no, or nobody answered in time
     CHECK = "check"  # a smoke test or a command failed
     ALERT = "alert"  # an alert rule asked for it
+    STATIONS = "stations"  # of a fleet: too many of the stations that were asked failed with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +348,7 @@ class Observation:
     clock_step: how far the clock was set forward (or back) since the look before, beyond the time that
     passed. target_problem: why the target does not answer, so that nothing is known of the instances.
     beside: requests of the candidate by match or mirror, which nobody drew, and how many of them failed.
+    fleet: how the stations stand, where it goes to a fleet.
     """
 
     now: datetime
@@ -370,6 +374,7 @@ class Observation:
     task: TaskSeen = NOT_BEGUN
     clock_step: timedelta = timedelta()
     target_problem: str = ""
+    fleet: FleetSeen = NO_FLEET
 
 
 @dataclass(frozen=True, slots=True)

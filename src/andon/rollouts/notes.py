@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from andon.judge import wording
 from andon.judge.model import MetricPolicy
 from andon.kernel.ids import Version
-from andon.rollouts.steps import Gate, GateKind, Migration, Plan, Step, Task, TaskKind
+from andon.rollouts.steps import FleetPlan, Gate, GateKind, Migration, Plan, Step, Task, TaskKind
 from andon.units.model import StrategyName
 
 _WHO = {
@@ -21,10 +21,39 @@ def notes(made: Plan, stable: Version | None) -> tuple[str, ...]:
     return (
         *_policy_gate(made.gate),
         *(each for number, step in enumerate(made.steps) for each in _before(number, step)),
+        *_waves(made),
         *_comparison(made, stable),
         *_noise(made.policy.metrics, stable),
         *_routing(made.steps),
         _returns(made, stable),
+    )
+
+
+def _waves(made: Plan) -> tuple[str, ...]:
+    """Who is asked when, what fills a wave, and what takes it back."""
+    fleet = made.fleet
+    if fleet is None:
+        return ()
+    found, before = [], 0
+    for number, each in enumerate(made.steps, 1):
+        ring = f" (up to ring {each.ring})" if each.ring else ""
+        asked = f"{each.candidate_instances} of {fleet.stations} stations"
+        found.append(f"Wave {number}{ring}: {asked}, {each.candidate_instances - before} more.")
+        before = each.candidate_instances
+    if fleet.left_out:
+        found.append(f"No further station stands in ring {', '.join(fleet.left_out)}: no wave of its own.")
+    found.append(_thresholds(fleet))
+    if fleet.pinned:
+        found.append(f"{fleet.pinned} pinned stations stay where they are.")
+    return tuple(found)
+
+
+def _thresholds(fleet: FleetPlan) -> str:
+    hours = fleet.deadline.total_seconds() / 3600
+    return (
+        f"A wave is full when {fleet.success:.0%} of its stations that can be reached confirmed it, at "
+        f"least one; after {hours:g} h without that it comes back. More than {fleet.errors:.1%} of those "
+        f"asked that failed take it back. Stations that are switched off catch up."
     )
 
 

@@ -12,10 +12,11 @@ from andon.judge.policy import split
 from andon.kernel.errors import InvalidInput
 from andon.kernel.ids import EnvironmentName, Version
 from andon.rollouts import codec, strategies
+from andon.rollouts.census import Census
 from andon.rollouts.judging import policy_of, ratio_part
 from andon.rollouts.legs import legs
 from andon.rollouts.notes import notes
-from andon.rollouts.steps import Gate, Migration, Plan, Step
+from andon.rollouts.steps import FleetPlan, Gate, Migration, Plan, Step
 from andon.rollouts.strategies import Sizes
 from andon.units.evidence import Evidence
 from andon.units.model import Environment, Manifest, Policy, StrategyName
@@ -29,12 +30,13 @@ _RESPONSE_P95_S = 2.0
 class Current:
     """What runs now: the stable release, None before the first, and how many instances it has.
 
-    noises: of the metrics, by name, as far as they are known.
+    noises: of the metrics, by name, as far as they are known. census: of the fleet, where it is one.
     """
 
     stable: Version | None = None
     instances: int = 0
     noises: Mapping[str, Noise] = field(default_factory=dict)
+    census: Census | None = None
 
 
 def plan(
@@ -52,18 +54,25 @@ def plan(
     step, whatever the manifest says.
 
     Raises:
-        InvalidInput: the manifest does not name the environment, or has no room for the strategy.
+        InvalidInput: the manifest does not name the environment, has no room for the strategy, or no station
+            may get it.
     """
     where = environment_of(manifest, environment)
+    census = _census(where, environment, current)
     metrics = _metrics(manifest, where, current.noises)
-    chosen = strategy or where.strategy
+    chosen = _strategy(where, strategy)
     can_judge = any(each.required for each in metrics)
-    walked = strategies.steps(chosen, _sizes(where, current), legs(manifest, where), can_judge=can_judge)
+    walk = legs(manifest, where, census)
+    walked = strategies.steps(chosen, _sizes(where, current), walk, can_judge=can_judge)
     made = _frame(manifest, where, current, _demanding(walked, demands))
+    if made.fleet is not None:
+        named = [each.ring for each in where.policy.steps if each.ring is not None]
+        left_out = tuple(each for each in named if each not in {leg.ring for leg in walk})
+        made = replace(made, fleet=replace(made.fleet, left_out=left_out))
     policy = policy_of(
         metrics, ratio_part(where.policy.alpha), manifest.gateway.session_requests, where.policy
     )
-    keeps_warm = chosen in {StrategyName.CANARY, StrategyName.BLUE_GREEN} and current.stable is not None
+    keeps_warm = chosen in _KEEP_WARM and current.stable is not None
     whole = replace(
         made,
         strategy=chosen,
@@ -87,12 +96,13 @@ def plan_rollback(
         InvalidInput: the manifest does not name the environment.
     """
     where = environment_of(manifest, environment)
+    _census(where, environment, current)
     needs_gap = where.strategy is StrategyName.RECREATE
     sizes = _sizes(where, current)
     step = strategies.unjudged(
         1.0, Sizes(sizes.candidate, 0) if needs_gap else sizes, min(where.policy.soak, _ROLLBACK_SOAK)
     )
-    strategy = StrategyName.RECREATE if needs_gap else StrategyName.BLUE_GREEN
+    strategy = where.strategy if where.strategy in _ONE_STEP_BACK else StrategyName.BLUE_GREEN
     made = _frame(manifest, where, current, (step,))
     whole = replace(made, strategy=strategy, needs_gap=needs_gap, is_rollback=True, gate=gate)
     return _sealed(whole, current)
@@ -103,6 +113,8 @@ def _demanding(steps: tuple[Step, ...], demands: Sequence[Gate]) -> tuple[Step, 
     return (replace(first, before=(*demands, *first.before)), *steps[1:])
 
 
+_KEEP_WARM = {StrategyName.CANARY, StrategyName.BLUE_GREEN, StrategyName.WAVES}
+_ONE_STEP_BACK = {StrategyName.RECREATE, StrategyName.WAVES}
 # A return is an emergency: long enough to see it crash, short enough not to keep the environment busy.
 _ROLLBACK_SOAK = timedelta(seconds=10)
 
@@ -124,7 +136,32 @@ def environment_of(manifest: Manifest, environment: EnvironmentName) -> Environm
     return found
 
 
+def _census(where: Environment, environment: EnvironmentName, current: Current) -> Census | None:
+    """Of the fleet that `where` is; None for a service."""
+    if where.target != "fleet":
+        return None
+    if current.census is None or not current.census.stations:
+        raise InvalidInput(
+            "no-stations",
+            f"no station of {environment} may get a release: none is enrolled there that is not pinned",
+            hint="andon fleet list; andon fleet token makes a token by which a station enrols",
+        )
+    return current.census
+
+
+def _strategy(where: Environment, asked: StrategyName | None) -> StrategyName:
+    chosen = asked or where.strategy
+    if (where.target == "fleet") != (chosen is StrategyName.WAVES):
+        is_fleet = where.target == "fleet"
+        said = "a fleet is moved in waves" if is_fleet else "only a fleet is moved in waves"
+        raise InvalidInput("not-its-strategy", said, hint="leave --strategy out")
+    return chosen
+
+
 def _sizes(where: Environment, current: Current) -> Sizes:
+    if where.target == "fleet" and current.census is not None:
+        stations = current.census.stations
+        return Sizes(stations, 0 if current.stable is None else stations)
     return Sizes(
         where.instances,
         max(1, current.instances) if current.stable is not None else 0,
@@ -134,10 +171,37 @@ def _sizes(where: Environment, current: Current) -> Sizes:
 
 
 def _frame(manifest: Manifest, where: Environment, current: Current, steps: tuple[Step, ...]) -> Plan:
+    fleet = _fleet(where, current.census)
+    made = _frame_of_a_service(manifest, where, current, steps)
+    if fleet is None:
+        return made
+    # Nothing is in flight at a station: it goes at its own safe point, and the deadline of a wave counts.
+    return replace(
+        made, fleet=fleet, drain_timeout=timedelta(), stop_deadline=fleet.deadline, memory_limit=None
+    )
+
+
+def _fleet(where: Environment, census: Census | None) -> FleetPlan | None:
+    if where.target != "fleet" or census is None:
+        return None
+    asked = where.policy.waves
+    return FleetPlan(
+        stations=census.stations,
+        pinned=census.pinned,
+        success=asked.success,
+        errors=asked.errors,
+        deadline=asked.deadline,
+        silent_after=asked.silent_after,
+    )
+
+
+def _frame_of_a_service(
+    manifest: Manifest, where: Environment, current: Current, steps: tuple[Step, ...]
+) -> Plan:
     return Plan(
         strategy=where.strategy,
         steps=steps,
-        instances=where.instances,
+        instances=_sizes(where, current).candidate,
         require_evidence=where.policy.require_evidence,
         ready_deadline=manifest.ready.deadline,
         drain_timeout=manifest.drain.timeout,

@@ -24,7 +24,7 @@ def refusal(rollout: Rollout, kind: RequestKind) -> str:
         return "it is returning already"
     if rollout.phase is Phase.FINISHING and rollout.stage is Stage.STOPPING and kind in _BACK:
         return f"{rollout.stable} is being stopped; use `andon rollback` when it is over"
-    if kind is RequestKind.PROMOTE and rollout.stage not in {Stage.SERVING, Stage.WARM}:
+    if kind is RequestKind.PROMOTE and rollout.stage not in _SKIPPED:
         return f"it is {rollout.stage}, there is nothing to skip"
     is_held = rollout.phase is Phase.HELD
     if kind in {RequestKind.PROMOTE, RequestKind.PAUSE, RequestKind.ALERT} and is_held:
@@ -34,6 +34,9 @@ def refusal(rollout: Rollout, kind: RequestKind) -> str:
     if kind is RequestKind.RESUME and not (rollout.is_paused or is_held or rollout.is_on_hold):
         return "it is not paused"
     return ""
+
+
+_SKIPPED = {Stage.FILLING, Stage.SERVING, Stage.WARM}
 
 
 def no_pull(before: Cord | None, *, returns: bool) -> str:

@@ -44,7 +44,12 @@ def ready(version: Version | None, seen: Observation) -> int:
 
 
 def is_gone(version: Version | None, seen: Observation) -> bool:
-    """Whether nothing of a release runs any more. A target that does not answer does not say so."""
+    """Whether nothing of a release runs any more. A target that does not answer does not say so.
+
+    Of a fleet's candidate: no station that is heard of has to do with it any more.
+    """
+    if seen.fleet.remaining:
+        return False
     return not seen.target_problem and all(each.state is InstanceState.STOPPED for each in of(version, seen))
 
 
@@ -69,7 +74,12 @@ def clock_step(rollout: Rollout, seen: Observation) -> timedelta:
 
 
 def is_candidate_ready(rollout: Rollout, seen: Observation) -> bool:
-    """Whether all the instances that the candidate should have now can take requests."""
+    """Whether all the instances that the candidate should have now can take requests.
+
+    Of a fleet: whether a station that confirmed it is heard of.
+    """
+    if rollout.plan.fleet is not None:
+        return seen.fleet.answering > 0 and not seen.target_problem
     return ready(rollout.candidate, seen) >= wanted(rollout).candidate_instances
 
 

@@ -96,7 +96,8 @@ class Step:
 
     It lasts at least `soak`. `is_judged`: it ends only with a verdict, at the latest after `max_wait`,
     which is never shorter than `soak`. before: what must say yes or go well before its share is asked for,
-    in this order; gates that stand together are open together. routing: beside the share.
+    in this order; gates that stand together are open together. routing: beside the share. ring: of a fleet,
+    up to which ring it reaches, where the manifest names one. The instances of a fleet are its stations.
     """
 
     share: float
@@ -107,6 +108,27 @@ class Step:
     max_wait: timedelta
     before: tuple[Gate | Task, ...] = field(default=(), metadata=LATER)
     routing: Routing = field(default=NO_ROUTING, metadata=LATER)
+    ring: str = field(default="", metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPlan:
+    """How a fleet takes a release, wave after wave.
+
+    stations: that may get it, as they were counted when the rollout began. pinned: that stay where they are.
+    left_out: rings that the manifest names and that ask nobody further, so that they have no wave.
+    success: part of a wave's stations that can be reached which must have confirmed it. errors: part of the
+    stations asked so far that may fail; one more takes it back. deadline: longest until a wave is full.
+    silent_after: a station that was not heard of for so long is switched off.
+    """
+
+    stations: int
+    pinned: int
+    success: float
+    errors: float
+    deadline: timedelta
+    silent_after: timedelta
+    left_out: tuple[str, ...] = ()
 
 
 class Migration(StrEnum):
@@ -128,7 +150,8 @@ class Plan:
     first instances run, on top of `ready_deadline`. notes: what a person should know
     before it begins, one sentence each. gate: the approval that the environment's policy asks for, before
     anything of the candidate is there. verify_after: after a return share 0 is looked at once more, so long
-    after it was confirmed. migration: what a return cannot bring back.
+    after it was confirmed. migration: what a return cannot bring back. fleet: where it goes to stations,
+    which are then its instances; None for a service.
     """
 
     strategy: StrategyName
@@ -152,6 +175,7 @@ class Plan:
     memory_limit: float | None = field(default=None, metadata=LATER)
     verify_after: timedelta = field(default=timedelta(), metadata=LATER)
     migration: Migration = field(default=Migration.NONE, metadata=LATER)
+    fleet: FleetPlan | None = field(default=None, metadata=LATER)
 
     def before(self, step: int) -> tuple[Element, ...]:
         """The gates and tasks before a step, in order; before the first, the policy's gate comes first."""

@@ -30,11 +30,14 @@ def steps(strategy: StrategyName, sizes: Sizes, walk: Sequence[Leg], *, can_judg
     """The steps of `strategy` along the legs of the plan; rolling and recreate make shares of their own.
 
     A first release has nothing to be compared with, and a unit that cannot run twice neither: both go
-    straight to 1. can_judge: there is a metric that promotion has to wait for.
+    straight to 1. A fleet takes its first release in waves, too. can_judge: there is a metric that promotion
+    has to wait for.
 
     Raises:
         InvalidInput: a rolling update has no room to replace anything.
     """
+    if strategy is StrategyName.WAVES:
+        return _waves(walk, sizes, can_judge=can_judge and sizes.stable > 0)
     if sizes.stable == 0:
         return (_all_at_once(walk, sizes),)
     match strategy:
@@ -92,6 +95,23 @@ def _all_at_once(walk: Sequence[Leg], sizes: Sizes) -> Step:
     leg = _with_smoke_route(replace(walk[-1], routing=NO_ROUTING, before=(*gates, *tasks.values())))
     made = unjudged(1.0, sizes, leg.soak)
     return replace(made, before=leg.before, routing=leg.routing)
+
+
+def _waves(walk: Sequence[Leg], sizes: Sizes, *, can_judge: bool) -> tuple[Step, ...]:
+    """One step for each wave; stations that are not asked yet stay with the stable release.
+
+    Where nobody answers any more while it soaks, it waits for them as long as a judged one.
+    """
+    shape = [_Shape(each, n := _exactly(each.share, sizes.candidate), sizes.stable - n) for each in walk]
+    paced = _paced([replace(each, stable=max(0, each.stable)) for each in shape], can_judge=can_judge)
+    return tuple(
+        replace(step, max_wait=max(leg.max_wait, leg.soak), ring=leg.ring)
+        for step, leg in zip(paced, walk, strict=True)
+    )
+
+
+def _exactly(share: float, stations: int) -> int:
+    return max(1, round(share * stations))
 
 
 def _rolling(walk: Sequence[Leg], sizes: Sizes) -> list[_Shape]:

@@ -18,6 +18,7 @@ _KINDS: dict[type[Action], str] = {
     actions.StartTask: "rollout.checking",
     actions.PassTask: "rollout.checked",
     actions.SetShare: "rollout.share",
+    actions.Fill: "rollout.filling",
     actions.ConfirmStep: "rollout.confirmed",
     actions.Pause: "rollout.paused",
     actions.Resume: "rollout.resumed",

@@ -13,6 +13,7 @@ from andon.rollouts.actions import (
     Decision,
     Dismiss,
     Drain,
+    Fill,
     Finish,
     Freeze,
     Hold,
@@ -44,6 +45,7 @@ _Move = (
     | StartTask
     | PassTask
     | SetShare
+    | Fill
     | ConfirmStep
     | Promote
     | Drain
@@ -166,8 +168,10 @@ def _move(rollout: Rollout, action: _Move, now: datetime) -> Rollout:
             return _onwards(rollout, action, now)
         case SetShare():
             return _entered(replace(rollout, phase=Phase.STEPPING), Stage.ROUTING, now)
+        case Fill():
+            return _counted(rollout, Stage.FILLING, now)
         case ConfirmStep():
-            return _confirmed(rollout, now)
+            return replace(_counted(rollout, Stage.SERVING, now), step_since=now)
         case Promote():
             return _entered(replace(rollout, phase=Phase.FINISHING, paused_at=None), Stage.WARM, now)
         case StartTask() | Drain() | StopCandidate() | StopStable() | StartStable() | Restore():
@@ -228,6 +232,8 @@ def _lasts(rollout: Rollout) -> timedelta:
             return plan.drain_timeout
         case Stage.STOPPING:
             return plan.stop_deadline
+        case Stage.FILLING:
+            return timedelta() if plan.fleet is None else plan.fleet.deadline
         case Stage.SERVING:
             return plan.steps[rollout.step].max_wait
         case Stage.WARM:
@@ -247,15 +253,15 @@ def _lasts_before_its_share(rollout: Rollout) -> timedelta:
     return ready if rollout.phase is Phase.STEPPING else rollout.plan.install_deadline + ready
 
 
-def _confirmed(rollout: Rollout, now: datetime) -> Rollout:
-    """The soak begins. Where it is stopped meanwhile, the time that does not count begins here too.
+def _counted(rollout: Rollout, stage: Stage, now: datetime) -> Rollout:
+    """The share is in force, so what is seen counts. Where it is stopped meanwhile, the time that does not
+    count begins here too.
 
     Requests at the share before say nothing of this one: their count and its baseline begin anew.
     """
     evidence = replace(rollout.evidence, route=None, step_requests_candidate=0, step_requests_stable=0)
     return replace(
-        _entered(rollout, Stage.SERVING, now),
-        step_since=now,
+        _entered(rollout, stage, now),
         paused_at=None if rollout.paused_at is None else now,
         frozen_at=None if rollout.frozen_at is None else now,
         evidence=replace(evidence, counts_from=evidence.counts_from or (now if rollout.share else None)),

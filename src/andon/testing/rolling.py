@@ -7,6 +7,7 @@ from typing import Any
 from andon.judge import sequential
 from andon.judge.model import Outcome, Verdict
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
+from andon.rollouts.census import Census
 from andon.rollouts.decide import decide
 from andon.rollouts.model import (
     Answers,
@@ -25,6 +26,7 @@ from andon.rollouts.steps import Gate, Plan
 from andon.rollouts.transitions import Beginning, apply, begin
 from andon.rollouts.wanted import wanted
 from andon.targets.model import InstanceState
+from andon.targets.stations import FleetSeen, Heads
 from andon.units.model import Manifest
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -110,6 +112,8 @@ def obeyed(rollout: Rollout, **changes: Any) -> Observation:
     Gates that ask no people are open, and tasks went well.
     """
     want = wanted(rollout)
+    if rollout.plan.fleet is not None:
+        return replace(_asked(rollout), **changes)
     running = instances(rollout.candidate, want.candidate_instances)
     if rollout.stable is not None:
         running += instances(rollout.stable, want.stable_instances)
@@ -133,6 +137,39 @@ def obeyed(rollout: Rollout, **changes: Any) -> Observation:
     return replace(seen, **changes)
 
 
+def _asked(rollout: Rollout) -> Observation:
+    """A fleet that obeys: whoever is asked has confirmed it, and nobody is off."""
+    want, now = wanted(rollout), rollout.entered_at + timedelta(seconds=1)
+    fleet = rollout.plan.fleet
+    stations = 0 if fleet is None else fleet.stations
+    asked = round(want.share * stations)
+    step = rollout.step_in_force
+    before = rollout.plan.steps[rollout.step - 1].candidate_instances if step and rollout.step else 0
+    return Observation(
+        now=now,
+        desired_revision=7,
+        acknowledged_revision=7,
+        share=want.share,
+        stable_share=want.stable_share,
+        instances=(),
+        candidate_active_requests=0,
+        stable_active_requests=0,
+        step_requests_candidate=0,
+        step_requests_stable=0,
+        verdict=said(Outcome.INCONCLUSIVE, "about 40 more bad events are needed"),
+        traffic_at=now,
+        gates={each.key: GateSeen(GateState.OPEN, "is open") for each in rollout.gates},
+        task=TaskSeen(TaskState.PASSED),
+        fleet=FleetSeen(
+            stations=stations,
+            everybody=Heads(asked, asked),
+            wave=Heads(max(0, asked - before), max(0, asked - before)),
+            answering=asked,
+            remaining=asked,
+        ),
+    )
+
+
 def walk(rollout: Rollout, **changes: Any) -> list[Rollout]:
     """The states that a rollout goes through in a world that obeys at once, where people say yes at once."""
     changes = {"answers": APPROVED} | changes
@@ -148,3 +185,29 @@ def walk(rollout: Rollout, **changes: Any) -> list[Rollout]:
         rollout = after
         assert now < AT + timedelta(minutes=10), (decision, rollout)
     return states
+
+
+CENSUS = Census((("lab", 2), ("pilot", 10), ("line", 28), ("plant", 60)), pinned=3)
+
+
+def a_fleet_manifest(**changes: Any) -> Manifest:
+    """An application on a fleet, in waves over its rings. changes: to the policy of production."""
+    policy = {"soak": "10s", "max_wait": "120s", "warm": "20s"} | changes
+    evidence = {"source": "http", "exposure": "serials_total", "bad": "fails_total", "dispersion": 1.0}
+    return Manifest.model_validate(
+        {
+            "unit": {"name": "mes", "kind": "application"},
+            "build": {"kind": "bundle"},
+            "bundle": {"entry": "start.py"},
+            "run": {"command": ["{slot}/station"]},
+            "evidence": {"yield": evidence},
+            "environments": {"production": {"target": "fleet", "policy": policy}},
+        }
+    )
+
+
+def a_fleet_plan(
+    *, stable: Version | None = OLD, gate: Gate | None = None, census: Census = CENSUS, **changes: Any
+) -> Plan:
+    """A plan for a hundred stations in four rings."""
+    return plan(a_fleet_manifest(**changes), PRODUCTION, Current(stable, 1, census=census), gate=gate)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import timedelta
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -25,6 +25,7 @@ from andon.units.judging import MannWhitney, Threshold
 from andon.units.keeping import Data
 from andon.units.serving import Gateway
 from andon.units.stepping import AnyStep, PlanStep, Smoke, check_steps
+from andon.units.waves import Waves, for_a_fleet
 
 
 class StrategyName(StrEnum):
@@ -34,6 +35,7 @@ class StrategyName(StrEnum):
     BLUE_GREEN = "blue-green"
     ROLLING = "rolling"
     RECREATE = "recreate"
+    WAVES = "waves"  # of a fleet: ring after ring
 
 
 class Unit(Section):
@@ -202,12 +204,14 @@ class Policy(Section):
     max_unavailable: int = Field(
         1, ge=0, le=64, description="Rolling: most instances below the whole, where max_surge is not enough"
     )
+    waves: Waves = Field(Waves(), description="When a wave of a fleet is full, and what takes it back")
     steps: list[AnyStep] = Field(
         [0.1, 0.5, 1.0],
         validate_default=True,
         min_length=1,
         max_length=40,
-        description="Shares that the candidate walks through, the last is 1; and what stands before a share",
+        description="Shares that the candidate walks through, the last is 1; and what stands before a share; "
+        "of a fleet unset: the rings lab, pilot and line, then all",
     )
 
     @field_validator("steps")
@@ -257,6 +261,23 @@ class Environment(Section):
     )
     strategy: StrategyName = Field(StrategyName.ROLLING, description="How a rollout walks from share 0 to 1")
     policy: Policy = Field(Policy(), description="How the judge decides here")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_fleets_defaults(cls, values: Any) -> Any:
+        return for_a_fleet(values)
+
+    @model_validator(mode="after")
+    def _walks_as_its_target_can(self) -> Self:
+        is_fleet = self.target == "fleet"
+        if is_fleet != (self.strategy is StrategyName.WAVES):
+            raise ValueError('a fleet is moved by `strategy = "waves"`, and nothing else is')
+        steps = self.policy.steps
+        if not is_fleet and any(each.ring is not None for each in steps):
+            raise ValueError("a step names a ring: only a fleet has rings")
+        if is_fleet and any(each.smoke or each.match or each.mirror or each.preview for each in steps):
+            raise ValueError("a fleet is behind no gateway: no smoke test, `match`, `mirror` or `preview`")
+        return self
 
     @model_validator(mode="after")
     def _has_a_port_or_a_fleet(self) -> Self:

@@ -12,10 +12,11 @@ from pydantic import BeforeValidator, Field, model_validator
 from andon.units.fields import Duration, Interval, Name, Section, TaskCommand
 from andon.units.gating import FieldPath
 
-_KINDS = ("share", "gate", "hold", "smoke", "command")
+_KINDS = ("share", "ring", "gate", "hold", "smoke", "command")
 _GATES = ("approval", "window", "production", "webhook", "hold")
 _OWN = {
     "share": {"soak", "max_wait", "judge", "match", "mirror", "preview"},
+    "ring": {"soak", "max_wait", "judge"},
     "gate": {"name", "asks", "approvals", "role", "expires"},
     "hold": {"name", "expires"},
     "smoke": set[str](),
@@ -61,10 +62,15 @@ class Match(Section):
 
 
 class PlanStep(Section):
-    """One element of a plan; a number is a share. Each names one of share, gate, hold, smoke, command."""
+    """One element of a plan; a number is a share. Each is one of share, ring, gate, hold, smoke, command."""
 
     share: float | None = Field(
         None, ge=0, le=1, description="How much of the environment the candidate gets from here on"
+    )
+    ring: Name | None = Field(
+        None,
+        description="Of a fleet: the share that is every station up to and including this ring, as the fleet "
+        "is when the rollout begins",
     )
     soak: Duration | None = Field(None, description="Shortest time at this share; unset: the policy's")
     max_wait: Duration | None = Field(None, description="Longest wait for evidence; unset: the policy's")
@@ -97,8 +103,13 @@ class PlanStep(Section):
 
     @property
     def kind(self) -> str:
-        """Which of the five it is."""
+        """Which of them it is."""
         return next(each for each in _KINDS if self._says(each))
+
+    @property
+    def is_leg(self) -> bool:
+        """Whether the candidate gets more with it: a share, or a ring that becomes one."""
+        return self.share is not None or self.ring is not None
 
     def _says(self, kind: str) -> bool:
         value = getattr(self, kind)
@@ -161,7 +172,7 @@ def check_steps(steps: list[PlanStep]) -> list[PlanStep]:
     before, is_apart = 0.0, False
     for each in steps:
         if each.share is None:
-            is_apart = True
+            is_apart = is_apart or each.ring is None
             continue
         says_more = bool(each.match or each.mirror or each.preview or is_apart)
         if each.share < before or (each.share == before and not says_more):

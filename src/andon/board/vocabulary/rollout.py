@@ -42,6 +42,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "trigger.gate": ("not approved", "승인되지 않음"),
     "trigger.check": ("a failed smoke test or command", "스모크 시험 또는 명령 실패"),
     "trigger.alert": ("an alert rule", "경보 규칙"),
+    "trigger.stations": ("stations that failed with it", "설치 실패한 스테이션"),
     "trigger.abort": ("a person", "사람"),
     "trigger.cord": ("the cord", "안돈 코드"),
     # the rollout
@@ -131,6 +132,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "후보 인스턴스 시작 중: {total}개 중 {ready}개 준비",
     ),
     "next.routing": ("The gateway takes up the new share", "게이트웨이가 새 비중을 적용 중"),
+    "next.filling": (
+        "The stations of the wave take it at their safe points",
+        "이번 차수의 스테이션이 안전 시점에 적용 중",
+    ),
     "next.scaling": (
         "More instances start before the share rises",
         "비중을 높이기 전에 인스턴스를 늘리는 중",

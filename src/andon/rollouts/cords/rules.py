@@ -4,6 +4,7 @@ from andon.rollouts.actions import (
     Action,
     ConfirmStep,
     Dismiss,
+    Fill,
     Finish,
     Freeze,
     Hold,
@@ -16,7 +17,7 @@ from andon.rollouts.actions import (
 )
 from andon.rollouts.model import Phase, Rollout
 
-_HARMLESS = (ConfirmStep, Dismiss, Freeze, Hold, Pause, Reclock, Resume, RollBack, Thaw, Wait)
+_HARMLESS = (ConfirmStep, Dismiss, Fill, Freeze, Hold, Pause, Reclock, Resume, RollBack, Thaw, Wait)
 
 
 def forbids(before: Rollout, action: Action) -> bool:

@@ -70,7 +70,10 @@ def test_the_shares_of_always_are_the_default_and_a_dump_is_read_again() -> None
         ("0.1, {share = 0.1, soak = '5m'}, 1", "each share must be above the one before"),
         ("0.1, 0.5", "the last share must be 1, so that the candidate gets everything"),
         ("0.1, 1, {hold = true}", "the last share must be 1"),
-        ("{hold = false}, 1", "a step is one of share, gate, hold, smoke, command; here is none of them"),
+        (
+            "{hold = false}, 1",
+            "a step is one of share, ring, gate, hold, smoke, command; here is none of them",
+        ),
         ('{share = 0.1, gate = "window"}, 1', "here is share and gate"),
         ('{gate = "window", soak = "1m"}, 1', "`soak` does not belong to a step with `gate`"),
         ('{smoke = "front", retries = 3}, 1', "`retries` does not belong to a step with `smoke`"),

@@ -1,0 +1,59 @@
+"""What a manifest may say of a fleet's rollouts: when a wave is full, and what takes it back."""
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import Field
+
+from andon.units.fields import Interval, Section
+
+# What an environment with a fleet has where its manifest says nothing: people look at a lab before they go on
+# to a line, and half of a plant is switched off at night.
+STEPS: list[dict[str, Any]] = [{"ring": "lab"}, {"ring": "pilot"}, {"ring": "line"}, {"share": 1.0}]
+_USUAL = {"steps": STEPS, "soak": "30m", "max_wait": "24h", "warm": "0s"}
+
+
+class Waves(Section):
+    """How stations are asked in waves, and what they answer."""
+
+    success: float = Field(
+        0.95,
+        gt=0,
+        le=1,
+        description="Part of a wave's stations that must have confirmed the release before the wave is full; "
+        "of those that can be reached",
+    )
+    errors: float = Field(
+        0.02,
+        ge=0,
+        lt=1,
+        description="Part of the stations asked so far that may fail with it; one more takes it back, so "
+        "that in a small wave the first does",
+    )
+    deadline: Interval = Field(timedelta(hours=24), description="Longest until a wave is full")
+    silent_after: Interval = Field(
+        timedelta(minutes=15),
+        description="A station that was not heard of for so long is switched off: nobody waits for it, and "
+        "it catches up",
+    )
+    of_line: int = Field(
+        2, ge=0, le=1000, description="Most stations of a line that switch at once; 0: no limit"
+    )
+    tries: int = Field(
+        2,
+        ge=1,
+        le=10,
+        description="How often a station tries to download and install it before that counts as failed; one "
+        "that switched to it and came back is not asked again",
+    )
+    retry_after: Interval = Field(timedelta(minutes=10), description="Time before it tries again")
+
+
+def for_a_fleet(values: Any) -> Any:
+    """What is said of an environment, with what a fleet has where nothing is said."""
+    if not isinstance(values, dict) or values.get("target") != "fleet":
+        return values
+    policy = values.get("policy", {})
+    if not isinstance(policy, dict):
+        return values
+    return {"strategy": "waves", **values, "policy": {**_USUAL, **policy}}
