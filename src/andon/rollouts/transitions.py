@@ -230,10 +230,8 @@ def _lasts(rollout: Rollout) -> timedelta:
             return plan.confirm_deadline
         case Stage.DRAINING:
             return plan.drain_timeout
-        case Stage.STOPPING:
-            return plan.stop_deadline
-        case Stage.FILLING:
-            return timedelta() if plan.fleet is None else plan.fleet.deadline
+        case Stage.STOPPING | Stage.FILLING:
+            return plan.stop_deadline  # of a fleet, the deadline of a wave
         case Stage.SERVING:
             return plan.steps[rollout.step].max_wait
         case Stage.WARM:

@@ -5,6 +5,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind.rollout.created": ("Rollout began", "롤아웃 시작"),
     "kind.rollout.step": ("Step", "단계"),
     "kind.rollout.confirmed": ("Share confirmed", "비중 확인"),
+    "kind.rollout.filling": ("Stations are asked", "스테이션에 배정"),
     "kind.rollout.paused": ("Paused", "일시정지"),
     "kind.rollout.resumed": ("Resumed", "재개"),
     "kind.rollout.rollback": ("Roll-back", "되돌리기 시작"),
