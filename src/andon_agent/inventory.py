@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from andon_wire import platforms
 from andon_wire.protocol import Machine
 
 _MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
@@ -23,7 +24,7 @@ def machine(home: Path, fallback_id: str) -> Machine:
         id=machine_id(fallback_id),
         hostname=socket.gethostname()[:255],
         system=sys.platform.replace("win32", "windows"),
-        platform=platform_name(),
+        platform=platforms.own(),
         release=platform.platform(terse=True)[:200],
         cpu=_cpu()[:200],
         cpus=psutil.cpu_count() or 0,
@@ -33,12 +34,6 @@ def machine(home: Path, fallback_id: str) -> Machine:
         agent=agent_version(),
         software=_software(),
     )
-
-
-def platform_name() -> str:
-    """As artifacts are named: linux-x86_64, windows-amd64."""
-    system = "windows" if sys.platform == "win32" else sys.platform
-    return f"{system}-{platform.machine().lower()}"
 
 
 def agent_version() -> str:

@@ -13,6 +13,8 @@ from andon_agent.buffer import Batch, Buffer, thinned
 from andon_wire.disk import RealDisk
 from andon_wire.protocol import MOST_REPORT_BYTES, EventKind, Report, Sample
 
+pytestmark = pytest.mark.unit
+
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 

@@ -4,9 +4,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
+import pytest
 
-from andon_agent.inventory import machine, machine_id, platform_name
+from andon_agent.inventory import machine, machine_id
 from andon_agent.metrics import Meter
+from andon_wire import platforms
+
+pytestmark = pytest.mark.unit
 
 
 def test_a_sample_is_of_this_machine(tmp_path: Path) -> None:
@@ -22,7 +26,7 @@ def test_a_sample_is_of_this_machine(tmp_path: Path) -> None:
 
 def test_the_inventory_names_what_an_update_depends_on(tmp_path: Path) -> None:
     found = machine(tmp_path, "fallback")
-    assert found.platform == platform_name()
+    assert found.platform == platforms.own()
     assert found.cpus == psutil.cpu_count()
     assert found.memory == psutil.virtual_memory().total
     assert found.disk == psutil.disk_usage(str(tmp_path)).total

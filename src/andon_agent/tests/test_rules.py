@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from andon_agent.rules import DEFAULTS, Standing, gone, judge
 from andon_wire.protocol import EdgeRule, EventKind, Sample
 
+pytestmark = pytest.mark.unit
+
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 MEMORY = EdgeRule(name="memory", metric="memory", limit=0.85)
 _FIELD = {"response": "response_s"}
