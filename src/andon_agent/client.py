@@ -183,6 +183,9 @@ class Client:
             "write": within_s,
             "pool": within_s,
         }
+        return request
+
+    async def _sent(self, request: httpx.Request, most: int, within_s: float) -> Answer:
         try:
             async with asyncio.timeout(within_s):
                 response = await self._http.send(request, stream=True)

@@ -67,6 +67,7 @@ class Enrolled(Document):
     root: str
     wanted_key: str
     registries: list[str] = []  # where the static files are, best first; relative ones to the control plane
+    timeline_keys: list[str] = Field([], max_length=8)  # verifier keys of the timeline (andon_wire.note)
     now: AwareDatetime
 
 
@@ -122,7 +123,8 @@ class Wanted(Document):
     """What one station should run, as signed by the control plane (a JWS, EdDSA; `identity.py`).
 
     revision: rises with every change; an agent refuses one that is lower than what it has seen.
-    checkpoint: the newest signed note of the timeline that this station should keep as a witness.
+    checkpoint: the newest signed note of the timeline that this station should keep as a witness; proof: that
+    it continues the tree of `proof_size` records, which the station reported: hashes in hex.
     """
 
     protocol: int = VERSION
@@ -134,6 +136,8 @@ class Wanted(Document):
     rules: list[EdgeRule] = []
     registries: list[str] = []
     checkpoint: str = ""
+    proof_size: int = Field(0, ge=0)
+    proof: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field([], max_length=64)
 
 
 class Phase(StrEnum):

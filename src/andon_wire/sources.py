@@ -51,13 +51,17 @@ class FolderSource:
         """The folder."""
         return str(self._root)
 
-    def pieces(self, path: str) -> Iterator[bytes]:
-        """See `Source`. What is not a plain file below the folder is not there, wherever a link leads."""
+    def pieces(self, path: str, *, offset: int = 0) -> Iterator[bytes]:
+        """See `Source`. What is not a plain file below the folder is not there, wherever a link leads.
+
+        From the byte `offset` on.
+        """
         place = (self._root / path).resolve()
         if not place.is_relative_to(self._root) or not place.is_file():
             raise Missing("file-missing", f"no file {path} in {self.name}")
         try:
             with place.open("rb") as stream:
+                stream.seek(offset)
                 while piece := stream.read(_PIECE_BYTES):
                     yield piece
         except OSError as error:
