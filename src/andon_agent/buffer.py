@@ -1,8 +1,9 @@
 """What happened and was measured, until the control plane has it: durable, over months without a network.
 
-    <folder>/events     one line each: CRC-32 in hex, a space, JSON; the first says from which number on
-    <folder>/samples    the same; a power cut may cost the last few
-    <folder>/ballast    bytes to give up when the disk is full, so that just this can still be told
+    <folder>/events      one line each: CRC-32 in hex, a space, JSON; the first says from which number on
+    <folder>/samples     the same; a power cut may cost the last few
+    <folder>/refused     events that the control plane will never take
+    <folder>/ballast     bytes to give up when the disk is full, so that just this can still be told
 
 An event is never lost: it is synced before it is reported, and kept until the control plane said that it is
 durable there. Samples are bounded: beyond the most of them, the older half is thinned to every second one.
@@ -28,6 +29,7 @@ BALLAST_BYTES = 256 << 10
 MOST_KEPT_SAMPLES = 20_000  # a week at 30 s; about 3 MB
 _SENTENCE = 1000
 _FACTS_BYTES = 4096
+_MOST_TOLD = 64
 _BATCH_BYTES = MOST_REPORT_BYTES * 3 // 4  # the rest is for the station's state
 _SAMPLE_BYTES = 300  # at most, of one as JSON
 
@@ -63,11 +65,15 @@ class Buffer:
         self._waiting: list[StationEvent] = []  # not on the disk yet, as it is full
         self._samples: list[Sample] = []
         self._unwritten: list[Sample] = []
+        self._told: list[list[Any]] = []  # of the engine's events, the last ones that were handed over
+        self._marks: dict[int, list[Any]] = {}  # those of events that are here
         self._is_clean = False
         disk.make_folder(folder)
         self._open()
 
-    def add(self, kind: EventKind, at: datetime, *, reason: str = "", **more: Any) -> StationEvent:
+    def add(
+        self, kind: EventKind, at: datetime, *, reason: str = "", mark: list[Any] | None = None, **more: Any
+    ) -> StationEvent:
         """Take an event, durably. more: other fields of it.
 
         Where the disk does not take it, it waits in memory for the next try: the next event or report.
@@ -76,8 +82,29 @@ class Buffer:
             event = StationEvent(seq=self._next, at=at, kind=kind, reason=_cut(reason), **_bounded(more))
             self._next += 1
             self._waiting.append(event)
+            if mark is not None:
+                self._marks[event.seq] = mark
+                self._told = [*self._told, mark][-_MOST_TOLD:]
             self._write_waiting()
             return event
+
+    def tell(self, unit: str, number: int, kind: EventKind, at: datetime, **more: Any) -> None:
+        """Take an event of the engine, which may hand the same one over again: it is told once.
+
+        A number alone does not say so, as the engine's journal may be lost, and begin anew.
+
+        Raises:
+            OSError: it is not durable yet; hand it over again.
+        """
+        mark = [unit, number, at.isoformat()]
+        with self._turn:
+            is_known = mark in self._told
+        if not is_known:
+            self.add(kind, at, mark=mark, unit=unit, **more)
+        with self._turn:
+            self._write_waiting()
+            if self._waiting:
+                raise OSError(errno.ENOSPC, f"{self._folder} takes no event: is the disk full?")
 
     def measure(self, sample: Sample) -> None:
         """Take a sample; on the disk ten at a time."""
@@ -113,11 +140,20 @@ class Buffer:
                 self._renumber(seq + 1)
             elif self._events and self._events[0].seq <= seq:
                 self._events = [each for each in self._events if each.seq > seq]
+                self._marks = {each: mark for each, mark in self._marks.items() if each > seq}
                 self._try(lambda: self._replace_events(self._events))
             if batch.samples:
                 taken = set(map(id, batch.samples))
                 self._samples = [each for each in self._samples if id(each) not in taken]
                 self._rewrite_samples()
+
+    def set_aside(self, event: StationEvent, why: str) -> None:
+        """An event that the control plane will never take: kept in a file of its own, for a person."""
+        with self._turn:
+            content = {"event": event.model_dump(mode="json"), "why": why[:_SENTENCE]}
+            self._try(lambda: self._append("refused", [content], is_synced=True), times=1)
+            self._events = [each for each in self._events if each.seq != event.seq]
+            self._try(lambda: self._replace_events(self._events))
 
     @property
     def waiting(self) -> tuple[int, int]:
@@ -144,8 +180,9 @@ class Buffer:
 
     def _open_events(self) -> None:
         for row in self._lines("events"):
-            if set(row) == {"next"} and isinstance(row["next"], int):
+            if isinstance(row.get("next"), int):
                 self._next = max(self._next, row["next"])
+                self._told = [each for each in row.get("told", []) if isinstance(each, list)]
                 continue
             try:
                 event = StationEvent.model_validate(row)
@@ -155,6 +192,9 @@ class Buffer:
             if event.seq >= self._next:
                 self._events.append(event)
                 self._next = event.seq + 1
+                if isinstance(row.get("mark"), list):
+                    self._marks[event.seq] = row["mark"]
+                    self._told = [*self._told, row["mark"]][-_MOST_TOLD:]
         self._write_waiting()  # anew, so that nothing is ever appended behind a torn line
 
     def _lines(self, name: str) -> Iterator[dict[str, Any]]:
@@ -171,7 +211,7 @@ class Buffer:
 
     def _renumber(self, first: int) -> None:
         pending = [*self._events, *self._waiting]
-        self._events = []
+        self._events, self._marks = [], {}
         self._waiting = [each.model_copy(update={"seq": first + n}) for n, each in enumerate(pending)]
         self._next = first + len(pending)
         self._is_clean = False
@@ -192,9 +232,13 @@ class Buffer:
         if is_written:
             self._events, self._waiting = whole, []
 
+    def _row(self, event: StationEvent) -> dict[str, Any]:
+        mark = self._marks.get(event.seq)
+        return {**event.model_dump(mode="json"), **({"mark": mark} if mark else {})}
+
     def _replace_events(self, events: Sequence[StationEvent]) -> None:
         first = events[0].seq if events else self._next
-        rows = [{"next": first}, *(each.model_dump(mode="json") for each in events)]
+        rows = [{"next": first, "told": self._told}, *map(self._row, events)]
         write_durably(self._disk, self._folder / "events", b"".join(map(_line, rows)))
 
     def _append_samples(self) -> None:

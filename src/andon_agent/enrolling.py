@@ -2,14 +2,15 @@
 
 The key is made here and never leaves; asked again after a cut, the machine shows the same key, so that an
 answer that was lost costs no second token. What the answer brings is pinned: the fleet's key and the TUF
-root. To enrol anew, with other keys of the plant or under another name, is a person's doing (`--again`).
+root. To enrol anew, with other keys of the plant or under another name, is a person's doing (`--again`): the
+machine is who it was until the new answer is here, and what is installed goes on running.
 """
 
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -17,12 +18,12 @@ from andon_agent import inventory, settings
 from andon_agent.client import Client, Station
 from andon_agent.home import PRIVATE, Home
 from andon_wire.disk import Disk, write_durably
-from andon_wire.enrolment import EnrolmentText, check_enrolled
-from andon_wire.errors import Malformed, Missing, Unreachable, Untrusted
+from andon_wire.enrolment import Token, check_enrolled
+from andon_wire.errors import Malformed, Missing, Unreachable
 from andon_wire.identity import PrivateKey
 from andon_wire.protocol import Enrol, Enrolled
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_KEY_FILE = re.compile(r"key-[0-9a-f]{16}\.pem")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -46,15 +47,16 @@ def load(home: Home, disk: Disk) -> Identity:
         Malformed: what was kept cannot be read.
     """
     try:
-        enrolled = Enrolled.model_validate_json(disk.read(home.identity / "station.json"))
-        key = PrivateKey.load(disk.read(home.identity / "key.pem"))
+        content = disk.read(home.identity / "station.json")
+        enrolled = Enrolled.model_validate_json(content)
+        key = PrivateKey.load(disk.read(home.identity / _key_name(content)))
     except FileNotFoundError as error:
         raise Missing(
             "not-enrolled",
             f"this machine is no station yet: {error.filename} is not there",
             hint="andon-agent enrol --url https://... --token-file FILE",
         ) from error
-    except (ValidationError, OSError) as error:
+    except (ValidationError, ValueError, OSError) as error:
         raise Malformed(
             "bad-identity",
             f"{home.identity} cannot be read: {error}",
@@ -79,7 +81,7 @@ def is_enrolled(home: Home, disk: Disk) -> bool:
 async def enrol(
     home: Home,
     client: Client,
-    text: EnrolmentText,
+    token: Token,
     *,
     url: str,
     ca: Path | None,
@@ -88,34 +90,19 @@ async def enrol(
     """Become a station. What was pinned before stays until the answer is here and good.
 
     Raises:
-        Untrusted: the answer is of another plant than the text, or could be of anybody.
+        Untrusted: the answer is of another plant than the token.
         WireError: as `Client.enrol`.
     """
-    check_way(text, url)
     disk.make_folder(home.identity)
     disk.chmod(home.identity, 0o700)
-    key = _key(home, disk)
+    name, key = _new_key(home, disk)
     machine = inventory.machine(home.folder, machine_id(home, disk))
-    enrolled = await client.enrol(Enrol(token=text.token, public_key=key.public, machine=machine), key)
-    check_enrolled(text, enrolled)
+    enrolled = await client.enrol(Enrol(token=str(token), public_key=key.public, machine=machine), key)
+    check_enrolled(token, enrolled)
     _check_root(enrolled)
-    _keep(home, disk, enrolled, url, ca)
+    _keep(home, disk, enrolled, name)
+    write_settings(home, disk, url, ca)
     return enrolled
-
-
-def check_way(text: EnrolmentText, url: str) -> None:
-    """Refuse to believe whoever answers: without TLS the text has to name the plant.
-
-    Raises:
-        Untrusted: neither holds.
-    """
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not text.pin and (parts.hostname or "") not in _LOOPBACK:
-        raise Untrusted(
-            "nobody-vouches",
-            f"{url} is not https and the token names no plant: anybody in between could answer",
-            hint="use https, with --ca for the plant's own authority, or a token with a pin",
-        )
 
 
 def machine_id(home: Home, disk: Disk) -> str:
@@ -127,22 +114,26 @@ def machine_id(home: Home, disk: Disk) -> str:
     return disk.read(place).decode("ascii", "replace")[:120]
 
 
-def forget(home: Home, disk: Disk) -> None:
-    """Let a machine be nobody: key and pins go, and with them what they vouched for. Slots stay."""
-    disk.remove_tree(home.identity)
-    for path in (home.wanted, home.folder / "revision"):
-        disk.remove(path)
-    for folder in (home.trust, home.witness, home.downloads):
-        disk.remove_tree(folder)
+def _key_name(content: bytes) -> str:
+    """The file of the key, as station.json names it: so that key and pins change in one step."""
+    found = json.loads(content).get("key_file")
+    if not isinstance(found, str) or not _KEY_FILE.fullmatch(found):
+        raise ValueError("station.json names no key")
+    return found
 
 
-def _key(home: Home, disk: Disk) -> PrivateKey:
-    place = home.identity / "key.pem"
-    if disk.exists(place):
-        return PrivateKey.load(disk.read(place))
+def _new_key(home: Home, disk: Disk) -> tuple[str, PrivateKey]:
+    """A key that is no station's yet; the same again until an answer to it is here."""
+    pending = home.identity / "pending"
+    if disk.exists(pending):
+        name = disk.read(pending).decode("ascii", "replace")
+        if _KEY_FILE.fullmatch(name) and disk.exists(home.identity / name):
+            return name, PrivateKey.load(disk.read(home.identity / name))
     key = PrivateKey.generate()
-    write_durably(disk, place, key.pem(), mode=PRIVATE)
-    return key
+    name = f"key-{key.public[:16]}.pem"
+    write_durably(disk, home.identity / name, key.pem(), mode=PRIVATE)
+    write_durably(disk, pending, name.encode())
+    return name, key
 
 
 def _check_root(enrolled: Enrolled) -> None:
@@ -155,19 +146,26 @@ def _check_root(enrolled: Enrolled) -> None:
         raise Malformed("bad-root", "the answer to the enrolment brings other metadata than a TUF root")
 
 
-def _keep(home: Home, disk: Disk, enrolled: Enrolled, url: str, ca: Path | None) -> None:
-    """station.json last: with it the machine is a station."""
+def _keep(home: Home, disk: Disk, enrolled: Enrolled, key_name: str) -> None:
+    """In one step, by station.json; what other keys vouched for goes before that, the old key after it."""
     try:
-        for stale in (home.wanted, home.folder / "revision"):
-            disk.remove(stale)
-        disk.remove_tree(home.trust)
-        if not disk.exists(home.folder / settings.NAME):
-            write_durably(disk, home.folder / settings.NAME, settings.first(url, ca))
-        content = enrolled.model_dump_json(indent=1).encode()
-        write_durably(disk, home.identity / "station.json", content, mode=PRIVATE)
+        disk.remove(home.wanted)
+        for folder in (home.trust, home.witness):
+            disk.remove_tree(folder)
+        content = json.dumps({**enrolled.model_dump(mode="json"), "key_file": key_name}, indent=1)
+        write_durably(disk, home.identity / "station.json", content.encode(), mode=PRIVATE)
+        for name in disk.names(home.identity):
+            if name == "pending" or (_KEY_FILE.fullmatch(name) and name != key_name):
+                disk.remove(home.identity / name)
     except OSError as error:
         raise Unreachable(
             "home-unwritable",
             f"{home.folder} cannot be written: {error}",
             hint="enrol again; the token is good",
         ) from error
+
+
+def write_settings(home: Home, disk: Disk, url: str, ca: Path | None) -> None:
+    """The settings of a machine that has none; where there are some, they stay."""
+    if not disk.exists(home.folder / settings.NAME):
+        write_durably(disk, home.folder / settings.NAME, settings.first(url, ca))

@@ -52,9 +52,8 @@ class FolderSource:
         return str(self._root)
 
     def pieces(self, path: str, *, offset: int = 0) -> Iterator[bytes]:
-        """See `Source`. What is not a plain file below the folder is not there, wherever a link leads.
-
-        From the byte `offset` on.
+        """See `Source`. From the byte `offset` on. What is not a plain file below the folder is not there,
+        wherever a link leads.
         """
         place = (self._root / path).resolve()
         if not place.is_relative_to(self._root) or not place.is_file():

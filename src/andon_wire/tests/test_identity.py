@@ -1,7 +1,6 @@
 """A signed request is good for one request at one place, once; a wanted document for one station."""
 
 import base64
-import contextlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon_wire.enrolment import EnrolmentText, check_enrolled, pinned
+from andon_wire.enrolment import Token, check_enrolled
 from andon_wire.errors import Malformed, Unreachable, Untrusted, WireError
 from andon_wire.identity import (
     FOR_ENROLMENT,
@@ -155,6 +154,7 @@ def test_any_text_is_refused_and_breaks_nothing(text: str) -> None:
         lambda: check(text),
         lambda: claimed_station(text),
         lambda: check_wanted(text, key=FLEET.public, station="line-1-test"),
+        lambda: Token.parse(text),
     ):
         with pytest.raises((Untrusted, Malformed)):
             call()
@@ -238,27 +238,20 @@ class TestEnrolment:
     def enrolled(self, key: str = FLEET.public, root: str = ROOT) -> Enrolled:
         return Enrolled(station="line-1", root=root, wanted_key=key, now=datetime(2026, 1, 2, tzinfo=UTC))
 
-    def test_a_text_names_the_plant_that_made_it_and_sends_no_pin(self) -> None:
-        text = EnrolmentText.parse(
-            f" {pinned('andon_enr_' + 'a' * 43, wanted_key=FLEET.public, root=self.ROOT)}\n"
-        )
-        assert text.token == "andon_enr_" + "a" * 43
-        check_enrolled(text, self.enrolled())
+    def test_a_token_names_the_plant_that_made_it(self) -> None:
+        token = Token.make(FLEET.public, self.ROOT)
+        assert Token.parse(f" {token}\n") == token
+        check_enrolled(token, self.enrolled())
         for other in (
             self.enrolled(key=OTHER.public),
             self.enrolled(root="{}"),
             self.enrolled(key="not hex"),
         ):
             with pytest.raises(Untrusted) as caught:
-                check_enrolled(text, other)
+                check_enrolled(token, other)
             assert code_of(caught) == "other-plant"
 
-    def test_a_text_without_a_pin_says_nothing_of_a_plant(self) -> None:
-        text = EnrolmentText.parse("andon_enr_" + "a" * 43)
-        assert text.pin == ""
-        check_enrolled(text, self.enrolled(key=OTHER.public))
-
-    @given(st.text(max_size=200))
-    def test_any_text_is_read_or_refused(self, text: str) -> None:
-        with contextlib.suppress(Malformed):
-            assert str(EnrolmentText.parse(text)) == text.strip()
+    def test_two_tokens_share_no_secret(self) -> None:
+        first, second = (Token.make(FLEET.public, self.ROOT) for _ in range(2))
+        assert first.hash != second.hash
+        assert first.pin == second.pin
