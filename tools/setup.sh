@@ -90,26 +90,16 @@ setup_python() {
 
 # What freezes an application (PyInstaller asks objdump), and what Qt needs to draw one, even without a screen.
 missing_for_applications() {
-    command -v objdump >/dev/null || echo binutils
-    local library
-    for library in libEGL.so.1:libegl1 libGL.so.1:libgl1 libxkbcommon.so.0:libxkbcommon0 libdbus-1.so.3:libdbus-1-3 \
-        libfontconfig.so.1:libfontconfig1; do
-        PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -q "${library%%:*}" || echo "${library##*:}"
+    command -v objdump >/dev/null || missing+=(binutils)
+    local known each
+    known=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p)
+    for each in libEGL.so.1:libegl1 libGL.so.1:libgl1 libxkbcommon.so.0:libxkbcommon0 \
+        libdbus-1.so.3:libdbus-1-3 libfontconfig.so.1:libfontconfig1; do
+        [[ $known == *"${each%%:*} "* ]] || missing+=("${each##*:}")
     done
 }
 
-setup_applications() {
-    local missing
-    mapfile -t missing < <(missing_for_applications)
-    if [ ${#missing[@]} = 0 ]; then
-        return
-    fi
-    as_root_with_apt || fail "the station's application needs ${missing[*]}: sudo apt-get install ${missing[*]}"
-    apt_install "${missing[@]}"
-}
-
-setup_system() {
-    local missing=()
+missing_for_tests() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
         missing+=(postgresql)
     command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing+=(chromium)
@@ -117,19 +107,24 @@ setup_system() {
     PATH=$PATH:/usr/sbin command -v slapd >/dev/null || missing+=(slapd)
     command -v ldapmodify >/dev/null || missing+=(ldap-utils)
     command -v prometheus >/dev/null || missing+=(prometheus)
+}
+
+setup_packages() {
     if [ ${#missing[@]} = 0 ]; then
         return
     fi
-    as_root_with_apt || fail "the tests need ${missing[*]}: sudo apt-get install ${missing[*]}"
+    as_root_with_apt || fail "this needs ${missing[*]}: sudo apt-get install ${missing[*]}"
     apt_install "${missing[@]}"
     leave_none_running "${missing[@]}"
 }
 
 setup_python
+missing=()
 case "${1:-}" in
-applications) setup_applications ;;
+applications) missing_for_applications ;;
 system)
-    setup_applications
-    setup_system
+    missing_for_applications
+    missing_for_tests
     ;;
 esac
+setup_packages
