@@ -94,7 +94,8 @@ missing_for_applications() {
     local known each
     known=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p)
     for each in libEGL.so.1:libegl1 libGL.so.1:libgl1 libxkbcommon.so.0:libxkbcommon0 \
-        libdbus-1.so.3:libdbus-1-3 libfontconfig.so.1:libfontconfig1; do
+        libdbus-1.so.3:libdbus-1-3 libfontconfig.so.1:libfontconfig1 libxcb-cursor.so.0:libxcb-cursor0 \
+        libxcb-icccm.so.4:libxcb-icccm4 libxcb-keysyms.so.1:libxcb-keysyms1; do
         [[ $known == *"${each%%:*} "* ]] || missing+=("${each##*:}")
     done
 }

@@ -4,9 +4,13 @@ import os
 from collections.abc import Callable
 
 from andon.base import Base
+from andon.fleet.field import Field
+from andon.fleet.reports.store import ReportStore
+from andon.fleet.wanting.store import WantingStore
 from andon.pipelines.cache import Cache
 from andon.pipelines.controller import Parts as PipelineParts
 from andon.pipelines.controller import PipelineController
+from andon.pipelines.formers import Formers
 from andon.pipelines.inline import InProcess, Registry
 from andon.pipelines.job import PackageSources
 from andon.pipelines.log import Logs
@@ -27,6 +31,7 @@ def pipelines_of(
     settings = base.settings.pipelines
     runs, logs = RunStore(base.database), Logs(base.home)
     cache = Cache(base.home / "cache")
+    field = Field(ReportStore(base.database), WantingStore(base.database))
     sources = PackageSources(tuple(settings.find_links), settings.use_index)
     controller = PipelineController(
         PipelineParts(
@@ -39,6 +44,7 @@ def pipelines_of(
             clock=base.clock,
             home=base.home,
             is_corded=is_corded,
+            formers=Formers(base.releases, field, cache).of,
             parallel=settings.parallel_stages,
         )
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from andon_wire.errors import Malformed
 
 MOST_BYTES = 1 << 20
+AGENT_UNIT = "agent"  # the unit that is the agent itself
 
 
 class _Part(BaseModel):

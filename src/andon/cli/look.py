@@ -1,5 +1,6 @@
 """`andon status`, `logs`: seeing what is, and what it prints."""
 
+from collections import defaultdict
 from typing import Annotated
 
 import typer
@@ -12,8 +13,6 @@ from andon.cli.client import Client, poll
 from andon.cli.context import EnvironmentOption, Json, Watch, client_of, out, print_json
 from andon.cli.needs import needs
 from andon.kernel.errors import NotFound
-
-_STAGES = ("source", "build", "test", "security", "package", "sign", "publish")
 
 
 def register(app: typer.Typer) -> None:
@@ -99,7 +98,7 @@ def logs(
 
 
 def _run_log(client: Client, run: str, *, follow: bool) -> None:
-    offsets = dict.fromkeys(_STAGES, 0)
+    offsets: defaultdict[str, int] = defaultdict(int)
     for view in poll(lambda: client.get(f"/runs/{run}")):
         for stage in (each["name"] for each in view["stages"] if each["state"] not in {"waiting", "skipped"}):
             piece = client.get(f"/runs/{run}/log/{stage}", offset=offsets[stage])

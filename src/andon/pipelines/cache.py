@@ -58,6 +58,15 @@ class Cache:
             raise Damaged("cache-lost", f"{name} is gone from {self._folder}", hint="ship again")
         return blob
 
+    def has(self, name: Sha256) -> bool:
+        """Whether a file of that name is kept."""
+        return self._blob(name).exists()
+
+    def ready(self) -> Path:
+        """The folder, made where it is not there yet."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder
+
     def remember(self, stage: StageName, input_hash: str, result: StageResult) -> None:
         """Note what came out of `stage` for these inputs."""
         files.write(self._ready(self._note(stage, input_hash)), json.dumps(asdict(result)).encode())
@@ -71,7 +80,7 @@ class Cache:
         return kept if self._has(kept.files) else None
 
     def _has(self, wanted: Mapping[str, Sha256]) -> bool:
-        return all(self._blob(each).exists() for each in wanted.values())
+        return all(map(self.has, wanted.values()))
 
     def _blob(self, name: Sha256) -> Path:
         return self._folder / "files" / name[:2] / name

@@ -8,14 +8,16 @@ import asyncio
 import platform
 import shutil
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import version as installed
 from pathlib import Path
+from typing import Any
 
 from andon.kernel import logging
 from andon.kernel.clock import Clock
 from andon.kernel.errors import AndonError, Conflict
+from andon.kernel.ids import Version
 from andon.pipelines import keys
 from andon.pipelines.cache import Cache
 from andon.pipelines.decide import (
@@ -32,6 +34,7 @@ from andon.pipelines.decide import (
     decide,
     is_ready,
 )
+from andon.pipelines.formers import Former
 from andon.pipelines.inline import InProcess
 from andon.pipelines.model import Run, RunState, StageName, StageState
 from andon.pipelines.processes import Runner
@@ -48,7 +51,7 @@ _MOST_DECISIONS = 50  # of one run in one tick; a run needs 15 in all
 class Parts:
     """What the controller works with. `home` holds the runs' folders.
 
-    is_corded: whether the cord is pulled everywhere.
+    is_corded: whether the cord is pulled everywhere. formers: which releases a new one gets deltas from.
     """
 
     store: RunStore
@@ -59,6 +62,7 @@ class Parts:
     clock: Clock
     home: Path
     is_corded: Callable[[], Awaitable[bool]]
+    formers: Callable[[Run], Awaitable[Mapping[Version, Former]]]
     parallel: int = 2
 
 
@@ -93,14 +97,14 @@ class PipelineController:
             seen = await self._observe(run, self._parts.parallel - busy - _workers(run))
             decision = decide(run, seen)
             if isinstance(decision.action, Wait):
-                self._match(run, seen)
+                await self._match(run, seen)
                 break
             run = await self._save(run, decision)
         return run
 
     async def _observe(self, run: Run, free: int) -> Observation:
-        seen = {name: self._runner(name).observe(run, name) for name in StageName}
-        ready = [name for name in StageName if is_ready(run, name)]
+        seen = {name: self._runner(name).observe(run, name) for name in run.names}
+        ready = [name for name in run.names if is_ready(run, name)]
         inputs = {name: await asyncio.to_thread(self._input, run, name) for name in ready}
         published = await self._published(run, ready)
         is_corded = await self._parts.is_corded()
@@ -139,14 +143,18 @@ class PipelineController:
             await asyncio.to_thread(self._tidy, saved)
         return saved
 
-    def _match(self, run: Run, seen: Observation) -> None:
+    async def _match(self, run: Run, seen: Observation) -> None:
         """Start what should run and is not there; stop what is there and should not run."""
         for name, there in seen.stages.items():
             should_run = run.stage(name).state is StageState.RUNNING and not run.cancelled_by
             if should_run and run.state is RunState.RUNNING and _is_missing(there):
-                self._runner(name).start(run, name)
+                self._runner(name).start(run, name, await self._given(run, name))
             elif there.is_alive and not should_run:
                 self._runner(name).stop(run, name)
+
+    async def _given(self, run: Run, name: StageName) -> Mapping[str, Any]:
+        """What a stage is told that only Andon knows."""
+        return {"formers": await self._parts.formers(run)} if name is StageName.DELTA else {}
 
     def _tidy(self, run: Run) -> None:
         """Keep the output of a run that is over, not its folders."""
@@ -161,7 +169,7 @@ class PipelineController:
 def machine() -> str:
     """What outcomes depend on beside their inputs: Python, the machine and the scanners."""
     python = f"{sys.implementation.cache_tag} {platform.python_version()}"
-    scanners = " ".join(f"{each} {version(each)}" for each in ("bandit", "detect-secrets"))
+    scanners = " ".join(f"{each} {installed(each)}" for each in ("bandit", "detect-secrets"))
     return f"{python} {platform.system()} {platform.machine()} {scanners}"
 
 
@@ -176,9 +184,10 @@ def _is_missing(there: StageSeen) -> bool:
 
 def _compared(run: Run, release: Release) -> Published:
     files = run.stage(StageName.PACKAGE).files
-    for role in (Role.WHEELHOUSE, Role.MANIFEST):
-        artifact = release.artifact(role)
-        if artifact is None or artifact.sha256 != files[role]:
+    for role in (Role.WHEELHOUSE, Role.TREE, Role.MANIFEST):
+        # Of one platform at a time: that another was published before is what the trees tell.
+        known = {each.sha256 for each in release.artifacts if each.role is role}
+        if role in files and files[role] not in known:
             return Published.OTHER
     return Published.SAME
 

@@ -16,6 +16,8 @@ _MOST_LOST = 3  # a worker that vanishes so often is killed by something that wi
 _BACKOFF = timedelta(seconds=2)
 _CORDED = "the cord is pulled everywhere: no new stage starts until it is released"
 IN_PROCESS = frozenset({StageName.SIGN, StageName.PUBLISH})  # need keys, which no worker gets
+# What they come to depends on more than on their inputs, so a release that is there already stays as it is.
+_OF_ITS_TIME = IN_PROCESS | {StageName.DELTA}
 
 
 class Published(StrEnum):
@@ -236,7 +238,7 @@ def _begin(run: Run, seen: Observation) -> Iterator[Decision]:
             continue
         if seen.published is Published.OTHER and status.name is not StageName.SOURCE:
             yield _refused(run, status.name)
-        elif seen.published is Published.SAME and status.name in IN_PROCESS:
+        elif seen.published is Published.SAME and status.name in _OF_ITS_TIME:
             result = StageResult(True, f"{run.version} is published already, with this content")
             yield Decision(ReuseStage(status.name, ready.input_hash, result), result.summary)
         elif ready.kept is not None:

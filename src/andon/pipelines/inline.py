@@ -1,8 +1,9 @@
 """Runs the stages that need keys, inside Andon. Both may be repeated, so a restart just begins again."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from andon.kernel.clock import Clock
 from andon.kernel.errors import AndonError, Unavailable
@@ -50,7 +51,7 @@ class InProcess:
             del self._tasks[key]
         return StageSeen(is_started=True, result=None if task.cancelled() else task.result())
 
-    def start(self, run: Run, name: StageName) -> None:
+    def start(self, run: Run, name: StageName, _given: Mapping[str, Any]) -> None:
         """Begin the stage."""
         task = asyncio.create_task(self._answered(run, name), name=f"{run.id} {name}")
         task.add_done_callback(lambda _: self._on_end())

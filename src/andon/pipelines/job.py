@@ -32,7 +32,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One attempt of one stage. `folder` is its own; `files` and `facts` are of the stages it needs."""
+    """One attempt of one stage. `folder` is its own; `files` and `facts` are of the stages it needs.
+
+    given: what Andon knows and the worker cannot find, such as which former releases are in the field.
+    """
 
     run: RunId
     unit: UnitName
@@ -45,6 +48,7 @@ class Job:
     facts: Mapping[StageName, Mapping[str, Any]] = field(default_factory=dict)
     sources: PackageSources = PackageSources()
     limits: Limits = Limits()
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def mark(self) -> str:
@@ -81,6 +85,7 @@ class Job:
                 facts={StageName(each): facts for each, facts in row["facts"].items()},
                 sources=PackageSources(tuple(row["sources"]["find_links"]), row["sources"]["use_index"]),
                 limits=Limits(**row["limits"]),
+                given=row.get("given", {}),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise Damaged("bad-job", f"the job of a worker cannot be read: {error!r}") from error

@@ -14,9 +14,11 @@ _REVISIONS = {
     StageName.BUILD: 1,
     StageName.TEST: 2,
     StageName.SECURITY: 1,
+    StageName.BUNDLE: 1,
     StageName.PACKAGE: 1,
 }
-# The source has to be read to know its hash; signing and publishing are acts, not outcomes.
+# The source has to be read to know its hash; signing and publishing are acts, not outcomes. What deltas are
+# made of is not in their inputs, but what runs in the field: each of them is remembered by itself.
 CACHED_STAGES = frozenset(_REVISIONS)
 
 

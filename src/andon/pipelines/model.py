@@ -16,7 +16,9 @@ class StageName(StrEnum):
     BUILD = "build"
     TEST = "test"
     SECURITY = "security"
+    BUNDLE = "bundle"  # of an application only: frozen for this platform
     PACKAGE = "package"
+    DELTA = "delta"  # of an application only: from each release in the field
     SIGN = "sign"
     PUBLISH = "publish"
 
@@ -127,8 +129,13 @@ class Run:
     cancelled_by: str = ""  # whoever asked for it to stop; empty: nobody
     cancel_reason: str = ""
 
+    @property
+    def names(self) -> tuple[StageName, ...]:
+        """The stages that it has, in an order that respects their needs."""
+        return tuple(each.name for each in self.stages)
+
     def stage(self, name: StageName) -> StageStatus:
-        """Status of that stage."""
+        """Status of that stage; every run has those that wheels and bundles have in common."""
         return next(each for each in self.stages if each.name is name)
 
     def planned(self, name: StageName) -> Stage:

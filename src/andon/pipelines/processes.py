@@ -11,9 +11,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from andon.kernel import files, logging, processes
 from andon.kernel.errors import Damaged
@@ -34,8 +34,8 @@ class Runner(Protocol):
         """What is there of the stage."""
         ...
 
-    def start(self, run: Run, name: StageName) -> None:
-        """Run the present attempt of the stage."""
+    def start(self, run: Run, name: StageName, given: Mapping[str, Any]) -> None:
+        """Run the present attempt of the stage. given: what it is told beside what is in the run."""
         ...
 
     def stop(self, run: Run, name: StageName) -> None:
@@ -76,13 +76,13 @@ class Workers:
         is_started = now in self._children or (now / PROCESS).exists()
         return StageSeen(is_started, any(alive), _result(now / RESULT))
 
-    def start(self, run: Run, name: StageName) -> None:
+    def start(self, run: Run, name: StageName, given: Mapping[str, Any]) -> None:
         """Start a worker; one that is there already makes the new one go away."""
         status = run.stage(name)
         for earlier in range(1, status.attempt):
             processes.kill_marked(MARK, self._mark(run, name, earlier))
             shutil.rmtree(self._folder(run, name, earlier) / "work", ignore_errors=True)
-        job = self._job(run, name)
+        job = replace(self._job(run, name), given=given)
         job.folder.mkdir(parents=True, exist_ok=True)
         files.write(job.folder / JOB, job.to_json())
         with self._logs.file(run.id, name).open("ab") as output:

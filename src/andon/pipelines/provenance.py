@@ -23,7 +23,7 @@ def statement(run: Run, artifacts: tuple[Artifact, ...], finished_at: datetime) 
         "predicateType": _PREDICATE,
         "predicate": {
             "buildDefinition": {
-                "buildType": "urn:andon:pipeline:wheel:v1",
+                "buildType": f"urn:andon:pipeline:{_kind(run)}:v1",
                 "externalParameters": {"unit": run.unit, "version": run.version, "actor": run.actor},
                 "internalParameters": {
                     "inputs": {each.name.value: each.input_hash for each in run.stages if each.input_hash}
@@ -42,6 +42,10 @@ def statement(run: Run, artifacts: tuple[Artifact, ...], finished_at: datetime) 
         },
     }
     return json.dumps(body, sort_keys=True, ensure_ascii=False).encode()
+
+
+def _kind(run: Run) -> str:
+    return "bundle" if StageName.BUNDLE in run.names else "wheel"
 
 
 def _described(artifact: Artifact) -> dict[str, Any]:

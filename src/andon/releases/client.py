@@ -62,17 +62,19 @@ class Client:
         with self._session() as verifier:
             return verifier.read(unit, version, _artifact(verifier, unit, version, role).name)
 
-    def fetch(self, unit: UnitName, version: Version, role: Role, into: Path) -> Path:
+    def fetch(
+        self, unit: UnitName, version: Version, role: Role, into: Path, *, artifact_name: str = ""
+    ) -> Path:
         """Put a verified copy of the artifact into the folder `into`; gives its path there.
 
-        The file appears whole or not at all.
+        The file appears whole or not at all. artifact_name: which one, where several have the role.
 
         Raises:
             NotFound: no such release or role, or its file is missing.
             Untrusted: something did not verify; the code says what.
         """
         with self._session() as verifier:
-            artifact = _artifact(verifier, unit, version, role)
+            artifact = _artifact(verifier, unit, version, role, artifact_name)
             make_folder(into)
             place = into / artifact.name
             with files.replacing(place) as writing:
@@ -101,12 +103,13 @@ def _release(verifier: Verifier, unit: UnitName, version: Version) -> Release:
     return release
 
 
-def _artifact(verifier: Verifier, unit: UnitName, version: Version, role: Role) -> Artifact:
+def _artifact(verifier: Verifier, unit: UnitName, version: Version, role: Role, called: str = "") -> Artifact:
     """The artifact of that role, when metadata and `release.json` say the same of it."""
     release = _release(verifier, unit, version)
-    artifact = release.artifact(role)
-    if artifact is None:
-        raise NotFound("no-such-artifact", f"{release.id} has no {role.value}")
+    found = [each for each in release.artifacts_of(role) if called in {"", each.name}]
+    if not found:
+        raise NotFound("no-such-artifact", f"{release.id} has no {role.value} {called}".rstrip())
+    artifact = found[0]
     if verifier.artifacts(unit, version).get(artifact.name) != (artifact.sha256, artifact.size_bytes):
         raise Damaged(
             "release-contradicts",

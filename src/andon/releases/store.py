@@ -146,8 +146,12 @@ class ReleaseStore:
         async with self._alerting(f"release/{unit}@{version}", unit):
             return await asyncio.to_thread(self._client.read, unit, version, role)
 
-    async def fetch(self, unit: UnitName, version: Version, role: Role, into: Path) -> Path:
+    async def fetch(
+        self, unit: UnitName, version: Version, role: Role, into: Path, *, artifact_name: str = ""
+    ) -> Path:
         """Put a verified copy of the artifact into the folder `into`; gives the file's path.
+
+        artifact_name: which one, where several have the role.
 
         Raises:
             NotFound: no such release or role, or its file is missing (an alert, too).
@@ -155,7 +159,9 @@ class ReleaseStore:
             Unavailable: the registry could not be read.
         """
         async with self._alerting(f"release/{unit}@{version}", unit):
-            return await asyncio.to_thread(self._client.fetch, unit, version, role, into)
+            return await asyncio.to_thread(
+                self._client.fetch, unit, version, role, into, artifact_name=artifact_name
+            )
 
     async def verify(self) -> None:
         """See that the registry's metadata can be read and verifies; a look, so it alerts nobody.

@@ -22,7 +22,7 @@ from andon.pipelines.stages.source import SNAPSHOT
 from andon.pipelines.tree import unpack
 from andon.units.load import FILE_NAME, load
 
-WHEELS, TEST_WHEELS = "wheels/", "test-wheels/"
+WHEELS, TEST_WHEELS, FREEZER_WHEELS = "wheels/", "test-wheels/", "freezer-wheels/"
 
 
 def run(job: Job, cache: Cache) -> StageResult:
@@ -39,17 +39,22 @@ def run(job: Job, cache: Cache) -> StageResult:
     builder = WheelBuilder(job.work, job.sources, environment.own())
     with ThreadPoolExecutor(max_workers=2) as pool:
         lock = Lock.read(tree, manifest.build.requirements)
-        test_lock = _beside(lock, Lock.read(tree, manifest.test.requirements))
+        test_lock = _beside(lock, Lock.read(tree, manifest.test.requirements), "the tests are")
         tests = pool.submit(_dependencies, builder, cache, test_lock, TEST_WHEELS)
         wheels = _dependencies(builder, cache, lock, WHEELS)
         own = builder.own_wheel(tree)
         test_wheels = tests.result()
+    freezer: dict[str, Sha256] = {}
+    if manifest.bundle is not None:
+        tools_lock = _beside(lock, Lock.read(tree, manifest.bundle.requirements), "what freezes it is")
+        freezer = _dependencies(builder, cache, tools_lock, FREEZER_WHEELS)
     _check_version(job, own.name)
     wheels[f"{WHEELS}{own.name}"] = cache.add(own)
-    files = {**wheels, **test_wheels}
+    files = {**wheels, **test_wheels, **freezer}
+    more = f", {len(freezer)} to freeze it" if freezer else ""
     return StageResult(
         True,
-        f"{own.name} with {len(wheels) - 1} dependencies, {len(files) - len(wheels)} more for the tests",
+        f"{own.name} with {len(wheels) - 1} dependencies, {len(test_wheels)} more for the tests{more}",
         files,
         {"wheel": own.name, "dependency_count": len(wheels) - 1},
     )
@@ -85,14 +90,14 @@ def _check_version(job: Job, wheel: str) -> None:
         raise InvalidInput("other-wheel", f"{wheel} is not {facts['distribution']} {facts['version']}")
 
 
-def _beside(lock: Lock, test_lock: Lock) -> Lock:
-    """What the tests need beside the unit. Where the locks differ, tests would prove nothing."""
+def _beside(lock: Lock, other: Lock, said: str) -> Lock:
+    """What `other` names beside the unit's own. Where the locks differ, tests would prove nothing."""
     have = {each.project: each.version for each in entries(lock.text) if each.project}
-    for each in entries(test_lock.text):
+    for each in entries(other.text):
         if have.get(each.project, each.version) != each.version:
             raise InvalidInput(
                 "locks-differ",
-                f"the tests are locked to {each.project} {each.version}, the unit to {have[each.project]}",
+                f"{said} locked to {each.project} {each.version}, the unit to {have[each.project]}",
                 hint="make both locks from one resolution",
             )
-    return Lock(test_lock.name, beyond(test_lock.text, lock.text))
+    return Lock(other.name, beyond(other.text, lock.text))

@@ -15,10 +15,21 @@ REQUIREMENTS = "requirements.txt"
 
 
 def run(job: Job, cache: Cache) -> StageResult:
-    """Put the wheels into one tar, and give every artifact its role.
+    """Put the wheels into one tar, or take the bundle, and give every artifact its role.
 
     The tar holds the wheels side by side, and `requirements.txt` which pins each by its hash.
     """
+    files = {
+        Role.MANIFEST.value: job.files[StageName.SOURCE][FILE_NAME],
+        Role.SBOM.value: job.files[StageName.SECURITY][security.SBOM],
+        Role.TEST_REPORT.value: job.files[StageName.TEST][test.REPORT],
+        Role.SCAN_REPORT.value: job.files[StageName.SECURITY][security.REPORT],
+    }
+    frozen = job.files.get(StageName.BUNDLE)
+    if frozen is not None:  # an application; stations take it whole, and install no wheels
+        facts = job.facts[StageName.BUNDLE]
+        told = f"a bundle for {facts['platform']}, {facts['size_bytes'] / 1e6:.1f} MB"
+        return StageResult(True, told, {**frozen, **files}, facts)
     wheels = {
         name.removeprefix(WHEELS): sha256
         for name, sha256 in job.files[StageName.BUILD].items()
@@ -27,15 +38,11 @@ def run(job: Job, cache: Cache) -> StageResult:
     wheelhouse = job.work / "wheelhouse.tar"
     contents = [(name, cache.path(sha256)) for name, sha256 in wheels.items()]
     pack([*contents, (REQUIREMENTS, _requirements(wheels))], wheelhouse)
-    files = {
-        Role.WHEELHOUSE.value: cache.add(wheelhouse),
-        Role.MANIFEST.value: job.files[StageName.SOURCE][FILE_NAME],
-        Role.SBOM.value: job.files[StageName.SECURITY][security.SBOM],
-        Role.TEST_REPORT.value: job.files[StageName.TEST][test.REPORT],
-        Role.SCAN_REPORT.value: job.files[StageName.SECURITY][security.REPORT],
-    }
     size = wheelhouse.stat().st_size
-    return StageResult(True, f"{len(wheels)} wheels, {size / 1e6:.1f} MB", files, {"size_bytes": size})
+    told = f"{len(wheels)} wheels, {size / 1e6:.1f} MB"
+    return StageResult(
+        True, told, {Role.WHEELHOUSE.value: cache.add(wheelhouse), **files}, {"size_bytes": size}
+    )
 
 
 def _requirements(wheels: dict[str, Sha256]) -> bytes:

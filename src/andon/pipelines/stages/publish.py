@@ -3,7 +3,7 @@
 from andon.pipelines.cache import Cache
 from andon.pipelines.model import Run, StageName, StageResult
 from andon.pipelines.publisher import Publisher
-from andon.pipelines.stages.sign import artifacts
+from andon.pipelines.stages.sign import artifacts, products
 from andon.releases.model import Release
 
 
@@ -14,7 +14,7 @@ async def run(run: Run, cache: Cache, publisher: Publisher) -> StageResult:
         Conflict: this version is published with other content.
     """
     assert run.version is not None
-    everything = (*artifacts(run, StageName.PACKAGE, cache), *artifacts(run, StageName.SIGN, cache))
+    everything = (*products(run, cache), *artifacts(run, StageName.SIGN, cache))
     release = Release(
         unit=run.unit,
         version=run.version,

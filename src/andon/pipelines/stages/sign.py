@@ -16,21 +16,35 @@ _FILE_NAMES = {
     Role.PROVENANCE: "provenance.dsse.json",
     Role.TEST_REPORT: "test-report.json",
     Role.SCAN_REPORT: "scan-report.json",
+    Role.TREE: "tree-{platform}.json",
+    Role.BUNDLE: "bundle-{platform}.andon",
+    Role.APPLICATION: "application-{platform}.json",
+    Role.DELTA: "delta-{platform}-from-{former}.andon",
 }
 
 
 def run(run: Run, cache: Cache, publisher: Publisher, now: datetime) -> StageResult:
-    """Sign the provenance of what the package stage made."""
-    statement = provenance.statement(run, artifacts(run, StageName.PACKAGE, cache), now)
+    """Sign the provenance of what the package and delta stages made."""
+    statement = provenance.statement(run, products(run, cache), now)
     envelope = publisher.sign_envelope(provenance.PAYLOAD_TYPE, statement)
     return StageResult(True, "provenance is signed", {Role.PROVENANCE.value: cache.add_bytes(envelope)})
 
 
+def products(run: Run, cache: Cache) -> tuple[Artifact, ...]:
+    """What the run made, but for what is said about it."""
+    stages = [each for each in (StageName.PACKAGE, StageName.DELTA) if each in run.names]
+    return tuple(made for stage in stages for made in artifacts(run, stage, cache))
+
+
 def artifacts(run: Run, stage: StageName, cache: Cache) -> tuple[Artifact, ...]:
-    """The files of `stage` as artifacts; their names there are roles."""
-    return tuple(_artifact(run, Role(role), each, cache) for role, each in run.stage(stage).files.items())
+    """The files of `stage` as artifacts; their names there are roles, of a delta with what it leads from."""
+    return tuple(_artifact(run, stage, name, each, cache) for name, each in run.stage(stage).files.items())
 
 
-def _artifact(run: Run, role: Role, sha256: Sha256, cache: Cache) -> Artifact:
-    name = _FILE_NAMES[role].format(unit=run.unit, version=run.version)
-    return Artifact(role, name, sha256, cache.path(sha256).stat().st_size)
+def _artifact(run: Run, stage: StageName, key: str, sha256: Sha256, cache: Cache) -> Artifact:
+    role, _, former = key.partition(":")
+    platform = run.stage(stage).facts.get("platform", "")
+    name = _FILE_NAMES[Role(role)].format(
+        unit=run.unit, version=run.version, platform=platform, former=former
+    )
+    return Artifact(Role(role), name, sha256, cache.path(sha256).stat().st_size)

@@ -54,10 +54,20 @@ def install(job: Job, cache: Cache) -> Path:
         InvalidInput: they do not install, or lack a dependency.
     """
     virtual = job.work / "venv"
+    install_into(virtual, job, cache, (WHEELS, TEST_WHEELS))
+    return virtual
+
+
+def install_into(virtual: Path, job: Job, cache: Cache, prefixes: tuple[str, ...]) -> None:
+    """Make the environment `virtual` with the wheels under `prefixes`, each complete with those before it.
+
+    Raises:
+        InvalidInput: they do not install, or lack a dependency.
+    """
     uv, python = uv_program(), ["--python", str(virtual / "bin" / "python")]
     offline = ["--offline", "--no-config"]
     commands = [[uv, "venv", "--quiet", *offline, "--python", sys.executable, str(virtual)]]
-    for prefix in (WHEELS, TEST_WHEELS):
+    for prefix in prefixes:
         if listed := _listed(job, cache, prefix):
             into = [*python, "--no-index", "--no-deps", "-r", str(listed)]
             commands += [
@@ -73,7 +83,6 @@ def install(job: Job, cache: Cache) -> Path:
                 f"the wheels do not install without an index: {outcome.said}",
                 hint="each lock must name every dependency",
             )
-    return virtual
 
 
 def _listed(job: Job, cache: Cache, prefix: str) -> Path | None:

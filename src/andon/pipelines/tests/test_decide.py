@@ -32,10 +32,16 @@ from andon.pipelines.decide import (
 from andon.pipelines.model import Run, RunState, StageName, StageResult, StageState, StageStatus
 from andon.pipelines.plan import plan
 from andon.units.load import parse
+from andon.units.model import Manifest
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 MANIFEST = parse(
     '[unit]\nname = "mes"\n[run]\ncommand = ["mes"]\n[test]\nretries = 1\n[environments.a]\nport = 1\n',
+    source="x",
+)
+APPLICATION = parse(
+    '[unit]\nname = "station"\nkind = "application"\n[build]\nkind = "bundle"\n[bundle]\nentry = "x.py"\n'
+    '[run]\ncommand = ["x"]\n[test]\nretries = 1\n[environments.a]\ntarget = "fleet"\n',
     source="x",
 )
 GOOD = StageResult(True, "good", facts={"version": "1.0.0"})
@@ -45,8 +51,8 @@ ALIVE, GONE = StageSeen(is_started=True, is_alive=True), StageSeen(is_started=Tr
 S = StageName
 
 
-def a_run(**states: StageState | StageStatus) -> Run:
-    stages = plan(MANIFEST)
+def a_run(of: Manifest = MANIFEST, **states: StageState | StageStatus) -> Run:
+    stages = plan(of)
     statuses = []
     for each in stages:
         given = states.get(each.name.value, StageState.WAITING)
@@ -73,7 +79,7 @@ def a_run(**states: StageState | StageStatus) -> Run:
 
 
 def seen(run: Run, **changes: object) -> Observation:
-    inputs = {name: StageInput("hash") for name in StageName if is_ready(run, name)}
+    inputs = {name: StageInput("hash") for name in run.names if is_ready(run, name)}
     return replace(Observation(AT, inputs=inputs), **changes)
 
 
@@ -251,6 +257,14 @@ def test_a_version_that_is_published_with_other_content_is_refused(
     assert "raise the version in pyproject.toml" in decision.reason
 
 
+def test_deltas_of_a_release_that_is_there_are_not_made_again() -> None:
+    run = a_run(APPLICATION, **PACKAGED, bundle=DONE)
+    action = decide(run, seen(run, published=Published.SAME)).action
+    assert isinstance(action, ReuseStage)
+    assert action.name is S.DELTA
+    assert decide(run, seen(run)).action == StartStage(S.DELTA, "hash")
+
+
 def test_a_cancelled_run_waits_for_its_processes_and_ends_with_the_reason() -> None:
     run = replace(a_run(source=RUNNING), cancelled_by="lee", cancel_reason="wrong tree")
     assert decide(run, seen(run, stages={S.SOURCE: ALIVE})).action == Wait()
@@ -312,7 +326,7 @@ LATE = timedelta(days=1)
 
 
 def observe(run: Run, world: World, who: StageName | None) -> Observation:
-    inputs = {name: StageInput("hash", world.kept) for name in StageName if is_ready(run, name)}
+    inputs = {name: StageInput("hash", world.kept) for name in run.names if is_ready(run, name)}
     there = {
         each.name: world.there if each.name is who else ALIVE
         for each in run.stages
@@ -356,11 +370,12 @@ def following(run: Run) -> Iterator[tuple[Observation, Decision, Run]]:
 Step = tuple[Run, Observation, Decision, Run]
 
 
-@pytest.fixture(scope="module")
-def steps() -> list[Step]:
+@pytest.fixture(scope="module", params=[MANIFEST, APPLICATION], ids=["wheel", "bundle"])
+def steps(request: pytest.FixtureRequest) -> list[Step]:
     """Every situation with every world's next step."""
-    found = {key(a_run())}
-    new = [a_run()]
+    first = a_run(request.param)
+    found = {key(first)}
+    new = [first]
     every: list[Step] = []
     while new:
         run = new.pop()
@@ -412,6 +427,6 @@ def test_from_everywhere_an_obedient_world_leads_to_an_end(steps: list[Step]) ->
                 for each in run.stages
                 if each.state is StageState.RUNNING
             }
-            inputs = {name: StageInput("hash") for name in StageName if is_ready(run, name)}
+            inputs = {name: StageInput("hash") for name in run.names if is_ready(run, name)}
             run = apply(run, decide(run, Observation(AT, there, inputs)), AT)
         assert run.state is not RunState.RUNNING, start

@@ -1,0 +1,94 @@
+"""Which former releases a new one gets a delta from: those that stations run or were told to, and the newest.
+
+A station whose release is not among them takes a chain of deltas, or the whole (`andon_wire.delta.plan`).
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from packaging.version import Version as PackageVersion
+
+from andon.kernel.ids import Sha256, UnitName, Version
+from andon.pipelines.cache import Cache
+from andon.pipelines.model import Run, StageName
+from andon.releases.model import Artifact, Release, Role
+
+MOST = 12  # deltas of one release: each costs as long to make as the whole
+
+Former = Mapping[str, Sha256]  # role to file in the cache: tree and bundle
+
+
+class Releases(Protocol):
+    """The registry (`andon.releases.store.ReleaseStore`)."""
+
+    async def list(self, unit: UnitName | None = None) -> list[Release]: ...
+    async def fetch(
+        self, unit: UnitName, version: Version, role: Role, into: Path, *, artifact_name: str = ""
+    ) -> Path:
+        """A verified copy of the artifact in the folder `into`."""
+        ...
+
+
+class Field(Protocol):
+    """What stations run (`andon.fleet`)."""
+
+    async def versions(self, unit: UnitName) -> Collection[Version]:
+        """Every release of the unit that some station runs, keeps or was told to run."""
+        ...
+
+
+class Formers:
+    """Finds them, and puts what is needed of them into the cache."""
+
+    def __init__(self, releases: Releases, field: Field, cache: Cache) -> None:
+        self._releases = releases
+        self._field = field
+        self._cache = cache
+
+    async def of(self, run: Run) -> dict[Version, Former]:
+        """Tree and bundle of each, for the platform of the run's bundle stage; at most `MOST`.
+
+        Raises:
+            Untrusted: a former release does not verify.
+            Unavailable: the registry could not be read.
+        """
+        platform = str(run.stage(StageName.BUNDLE).facts["platform"])
+        found: dict[Version, Former] = {}
+        for release in chosen(
+            await self._releases.list(run.unit), await self._field.versions(run.unit), run.version
+        ):
+            parts = parts_of(release, platform)
+            if parts is not None:
+                found[release.version] = {
+                    role.value: await self._kept(release, artifact) for role, artifact in parts.items()
+                }
+        return found
+
+    async def _kept(self, release: Release, artifact: Artifact) -> Sha256:
+        if not self._cache.has(artifact.sha256):
+            with tempfile.TemporaryDirectory(dir=self._cache.ready()) as folder:
+                copy = await self._releases.fetch(
+                    release.unit, release.version, artifact.role, Path(folder), artifact_name=artifact.name
+                )
+                await asyncio.to_thread(self._cache.add, copy)
+        return artifact.sha256
+
+
+def chosen(releases: Collection[Release], field: Collection[Version], own: Version | None) -> list[Release]:
+    """Of all releases of a unit those in the field and the newest, without `own`; the newest first."""
+    others = sorted(
+        (each for each in releases if each.version != own),
+        key=lambda each: PackageVersion(each.version),
+        reverse=True,
+    )
+    return [each for index, each in enumerate(others) if index == 0 or each.version in field][:MOST]
+
+
+def parts_of(release: Release, platform: str) -> dict[Role, Artifact] | None:
+    """What a delta from `release` is made of; None where it has nothing for the platform."""
+    names = {f"tree-{platform}.json": Role.TREE, f"bundle-{platform}.andon": Role.BUNDLE}
+    found = {names[each.name]: each for each in release.artifacts if each.name in names}
+    return found if len(found) == len(names) else None
