@@ -95,6 +95,14 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What is wanted, and the signed text that says so."""
+
+    text: str
+    wanted: Wanted
+
+
 class Client:
     """Asks. clock: seconds since 1970 of this machine; within_s: the longest an answer may take in all."""
 
@@ -127,7 +135,7 @@ class Client:
         answer = await self._asked(who, "POST", f"{BASE}/enrol", body, most=_MOST_ENROLLED_BYTES)
         return _parsed(Enrolled, answer)
 
-    async def wanted(self, who: Station, *, have: int, wait_s: float) -> Wanted | None:
+    async def wanted(self, who: Station, *, have: int, wait_s: float) -> Signed | None:
         """What is wanted when its revision is not `have`; None: it is, after at most `wait_s`.
 
         Raises:
@@ -144,7 +152,7 @@ class Client:
             text = answer.body.decode("ascii").strip()
         except UnicodeDecodeError as error:
             raise Malformed("bad-answer", "what is wanted is no signed text") from error
-        return check_wanted(text, key=who.wanted_key, station=who.name)
+        return Signed(text, check_wanted(text, key=who.wanted_key, station=who.name))
 
     async def report(self, who: Station, report: Report) -> Reported:
         """Tell how the station is. Raises as `wanted`."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from andon_wire.errors import Malformed
 from andon_wire.protocol import Pace
-from andon_wire.windows import is_open
+from andon_wire.spans import is_open
 
 LONGEST_PAUSE_S = 8 * 3600.0  # a shift: a pause that was forgotten does not hold up updates for ever
 CANCELLED_S = 3600.0

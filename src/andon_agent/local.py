@@ -45,7 +45,7 @@ class _Unit:
 
 
 class Desk:
-    """Implements `engine.ports.Local`, but for the address. Safe for threads.
+    """Implements `engine.ports.Local`. Safe for threads.
 
     own_token: of the agent itself. wake: called when an application said something that may let the engine
     go on.
@@ -57,6 +57,7 @@ class Desk:
         self._units: dict[str, _Unit] = {}
         self._waiting = 0
         self._is_online = False
+        self.address = ""  # of the server, once there is one
         self._is_closed = False
 
     def admit(self, unit: str, token: str) -> None:

@@ -37,11 +37,12 @@ class Judged(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The judgement, why, and the note that the new one contradicts."""
+    """The judgement, why, and the note that the new one contradicts. is_new: for the first time."""
 
     judged: Judged
     reason: str = ""
     against: str = ""
+    is_new: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,9 @@ class TimelineWitness:
             return Found(Judged.UNSIGNED, "no signature of the timeline's keys holds")
         against = self._contradicted(new, proof)
         if against is not None:
-            self._keep_split(against, text)
-            return Found(Judged.SPLIT, _sentence(Checkpoint.parse(against.text), new), str(against))
+            is_new = self._keep_split(against, text)
+            reason = _sentence(Checkpoint.parse(against.text), new)
+            return Found(Judged.SPLIT, reason, str(against), is_new)
         return self._remember(kept, new)
 
     def _is_signed(self, kept: Note) -> bool:
@@ -116,15 +118,15 @@ class TimelineWitness:
         self._seen = seen
         return Found(Judged.KEPT if is_newest else Judged.OLDER)
 
-    def _keep_split(self, old: Note, new: str) -> None:
+    def _keep_split(self, old: Note, new: str) -> bool:
         self._disk.make_folder(self._folder)
         content = json.dumps({"seen": str(old), "shown": new}).encode()
         splits = [each for each in self._disk.names(self._folder) if each.startswith("split-")]
-        if len(splits) >= MOST_SPLITS or any(
-            self._disk.read(self._folder / each) == content for each in splits
-        ):
-            return
-        write_durably(self._disk, self._folder / f"split-{len(splits) + 1}", content)
+        if any(self._disk.read(self._folder / each) == content for each in splits):
+            return False
+        if len(splits) < MOST_SPLITS:
+            write_durably(self._disk, self._folder / f"split-{len(splits) + 1}", content)
+        return len(splits) < MOST_SPLITS
 
     @property
     def _place(self) -> Path:
