@@ -1,4 +1,4 @@
-"""Where the local interface is: the same address and token after each start, for applications outlive the agent."""
+"""Where the local interface is: the same after each start of the agent, for applications outlive it."""
 
 import json
 import logging
