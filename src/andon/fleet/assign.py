@@ -5,7 +5,8 @@ Rules, in order of danger:
 2. A pinned station keeps its release and is counted nowhere: a share is one of the stations that may move.
 3. Stations get the candidate in ring order, lab first. A ring that is switched off is not passed over.
 4. More share never takes the candidate from a station, whoever joins or leaves; less takes it from the last.
-5. At most `most_of_a_line` stations of a line are under way at once; the others get ready meanwhile. A way
+5. While a wish is halted nobody begins anything but a way back; who is under way comes to an end.
+6. At most `most_of_a_line` stations of a line are under way at once; the others get ready meanwhile. A way
    back waits for nobody.
 A station that was off for a month is one of the stations as any other: it gets what its place gives it now.
 """
@@ -23,6 +24,7 @@ from andon_wire.protocol import Phase, UnitState
 _UNDER_WAY = frozenset({Phase.SWITCHING, Phase.WATCHING, Phase.RETURNING})
 _GIVEN_UP = frozenset({Phase.FAILED, Phase.HELD})
 _ROUNDING = 1e-9
+_LINE = "others of its line are under way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,10 @@ class Wish:
     """What is desired of one unit in one environment. share: of the candidate, 0 to 1.
 
     most_of_a_line: stations of one line that may be under way at once; 0 without a limit. platforms: those
-    that a release was made for; a release that is not named was made for all. recalls: by version.
+    that a release was made for; a release that is not named was made for all. recalls: by version. halted:
+    why nobody begins anything now, such as a pulled cord; empty where nothing does. attempts: by version, on
+    top of a station's own, so that a new rollout tries again what failed in an old one. revision: of what is
+    desired, so that one can say which of it was told.
     """
 
     stable: Version | None
@@ -75,6 +80,14 @@ class Wish:
     most_of_a_line: int = 0
     platforms: Mapping[Version, frozenset[str]] = field(default_factory=dict)
     recalls: Mapping[Version, Recall] = field(default_factory=dict)
+    halted: str = ""
+    attempts: Mapping[Version, int] = field(default_factory=dict)
+    revision: int = 0
+
+    def tries(self, member: Member, version: Version | None) -> Member:
+        """`member` with the attempt at which it should try `version`."""
+        more = 0 if version is None else self.attempts.get(version, 0)
+        return replace(member, attempt=member.attempt + more) if more else member
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +112,7 @@ def assign(
     given = {each.station: _given(wish, each, opened) for each in members}
     permitted = _permitted(wish, members, given, before)
     held = {
-        name: replace(each, may_switch=False, reason=f"{each.reason}; others of its line are under way")
+        name: replace(each, may_switch=False, reason=f"{each.reason}; {wish.halted or _LINE}")
         for name, each in given.items()
         if name not in permitted
     }
@@ -143,13 +156,17 @@ def _opened(wish: Wish, members: Sequence[Member], before: Opened) -> Opened:
     standing = [each for each in counted(members) if _can_run(wish, each, candidate)]
     had = [each for each in standing if each.station in before.stations]
     count = count_of(wish.share, len(standing))
+    if wish.halted and wish.share > before.share:
+        return replace(before, version=candidate, stations=frozenset(each.station for each in had))
     if wish.share + _ROUNDING < before.share:
         kept = sorted(had, key=lambda each: _rank(candidate, each))[:count]
     else:
         others = [each for each in standing if each.station not in before.stations]
         others.sort(key=lambda each: _rank(candidate, each))
         kept = had + others[: max(0, count - len(had))]
-    return Opened(candidate, wish.share, frozenset(each.station for each in kept))
+    is_more = wish.share > before.share + _ROUNDING
+    earlier = before.stations if is_more else before.earlier
+    return Opened(candidate, wish.share, frozenset(each.station for each in kept), earlier=earlier)
 
 
 def _rank(candidate: str, member: Member) -> tuple[int, bool, str]:
@@ -174,7 +191,7 @@ def _given(wish: Wish, member: Member, opened: Opened) -> Assigned:
         is_candidate=is_candidate,
         is_return=_goes_back(version, member),
         direct=direct,
-        attempt=member.attempt,
+        attempt=wish.tries(member, version).attempt,
         rollout=wish.rollout if is_candidate or opened.version is not None else "",
         reason=reason,
     )
@@ -214,8 +231,10 @@ def _permitted(
     wish: Wish, members: Sequence[Member], given: Mapping[StationName, Assigned], before: Opened
 ) -> frozenset[StationName]:
     """Who may switch: whoever has nothing to do or goes back, and of each line only so many beside."""
-    free = {each.station for each in members if _waits_for_nobody(given[each.station], each)}
+    free = {each.station for each in members if _waits_for_nobody(wish, given[each.station], each)}
     moving = [each for each in members if each.station not in free]
+    if wish.halted:
+        return frozenset(free | {each.station for each in moving if _is_under_way(each)})
     if wish.most_of_a_line <= 0:
         return frozenset(each.station for each in members)
     found = set(free)
@@ -231,8 +250,9 @@ def _permitted(
     return frozenset(found)
 
 
-def _waits_for_nobody(given: Assigned, member: Member) -> bool:
-    is_at_rest = member.is_done(given.version) or member.has_given_up(given.version)
+def _waits_for_nobody(wish: Wish, given: Assigned, member: Member) -> bool:
+    tried = wish.tries(member, given.version)
+    is_at_rest = member.is_done(given.version) or tried.has_given_up(given.version)
     return given.is_return or given.direct or is_at_rest
 
 

@@ -143,13 +143,15 @@ class Recall:
 class Opened:
     """What a unit's candidate has been given in an environment, so that more share never takes any away.
 
-    permitted: stations that may switch now; the others of their line only get ready.
+    permitted: stations that may switch now; the others of their line only get ready. earlier: those that had
+    it before the share rose last, so that the others are the wave that is filling.
     """
 
     version: Version | None = None
     share: float = 0.0
     stations: frozenset[StationName] = frozenset()
     permitted: frozenset[StationName] = frozenset()
+    earlier: frozenset[StationName] = frozenset()
 
 
 NOTHING_OPENED = Opened()

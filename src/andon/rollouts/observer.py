@@ -30,11 +30,13 @@ from andon.rollouts.model import (
     TaskSeen,
 )
 from andon.targets.model import Instance
+from andon.targets.stations import NO_FLEET, FleetSeen, Told
 from andon.units.desired import Desired
 
 T = TypeVar("T")
 # A required source that has said nothing new for so long counts as not answering.
 _STALE = timedelta(seconds=30)
+_MILLION = 1_000_000
 _UNSAID = Verdict(Outcome.INCONCLUSIVE, "nothing was judged yet")
 
 
@@ -107,6 +109,30 @@ class TaskView(Protocol):
         ...
 
 
+class FleetView(Protocol):
+    """The stations (`targets/fleet.py`), which have no gateway before them and are counted, not listed."""
+
+    async def fleet(self, unit: UnitName, environment: EnvironmentName, candidate: Version) -> FleetSeen:
+        """How they stand with a candidate; raises Unavailable."""
+        ...
+
+    async def told(self, unit: UnitName, environment: EnvironmentName) -> Told | None:
+        """What all of them are told; None before the first."""
+        ...
+
+
+class NoStations:
+    """Where there is no fleet: nobody is told anything."""
+
+    async def fleet(self, unit: UnitName, environment: EnvironmentName, candidate: Version) -> FleetSeen:
+        """Nobody can say."""
+        raise Unavailable("no-fleet", f"there is no fleet for {unit} {candidate} in {environment}")
+
+    async def told(self, _unit: UnitName, _environment: EnvironmentName) -> Told | None:
+        """Nothing."""
+        return None
+
+
 class Nobody:
     """Looks at no gates and no tasks: what waits for them waits until its deadline."""
 
@@ -134,6 +160,7 @@ class Views:
     gates: GateView
     outside: OutsideView = field(default_factory=Nobody)
     tasks: TaskView = field(default_factory=NoTasks)
+    fleet: FleetView = field(default_factory=NoStations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,19 +187,19 @@ class Observer:
             Unavailable: our own database does not answer.
         """
         unit, environment = rollout.unit, rollout.environment
+        if rollout.plan.fleet is not None:
+            return await self._observe_fleet(rollout, now)
         views = self._views
         none: Sequence[Instance] = ()
         found, target_problem = await _or_silent(views.instances.instances(unit, environment), none)
         confirmed, _ = await _or_silent(views.gateway.acknowledged(unit, environment), None)
         traffic, _ = await _or_silent(views.gateway.traffic(), None)
         instances = _each_once(found)
-        desired = await self._views.state.desired(unit, environment)
-        cord = _cord(await self._views.state.cords(), environment)
         looked, gained, problems = await self._look(rollout, confirmed, traffic, now)
         counted = _at_share(looked, confirmed)
-        observation = Observation(
-            now=now,
-            desired_revision=0 if desired is None else desired.revision,
+        base = await self._base(rollout, looked, problems, now)
+        observation = replace(
+            base,
             acknowledged_revision=None if confirmed is None else confirmed.revision,
             share=None if confirmed is None else _share(confirmed, rollout.candidate),
             stable_share=None if confirmed is None else _share(confirmed, rollout.stable),
@@ -187,8 +214,48 @@ class Observer:
             beside=_beside(traffic, rollout),
             step_requests_candidate=counted.candidate.exposure,
             step_requests_stable=counted.stable.exposure,
-            verdict=looked.verdict or _UNSAID,
             traffic_at=None if traffic is None else traffic.at,
+            target_problem=target_problem,
+        )
+        return Seen(observation, looked, gained)
+
+    async def _observe_fleet(self, rollout: Rollout, now: datetime) -> Seen:
+        """Stations are counted, and what they are told stands for what a gateway serves; nothing is drawn."""
+        unit, environment, view = rollout.unit, rollout.environment, self._views.fleet
+        seen, problem = await _or_silent(view.fleet(unit, environment, rollout.candidate), NO_FLEET)
+        told, _ = await _or_silent(view.told(unit, environment), None)
+        route = None if told is None else _as_route(told, rollout, now)
+        looked, gained, problems = await self._look(rollout, route, None, now)
+        base = await self._base(rollout, looked, problems, now)
+        observation = replace(
+            base,
+            acknowledged_revision=None if told is None else told.revision,
+            share=None if told is None else _told(told, rollout.candidate),
+            stable_share=None if told is None else _told(told, rollout.stable),
+            traffic_at=now,
+            target_problem=problem,
+            fleet=seen,
+        )
+        return Seen(observation, looked, gained)
+
+    async def _base(
+        self, rollout: Rollout, looked: Rollout, problems: Sequence[str], now: datetime
+    ) -> Observation:
+        """What does not depend on what it runs on: the judge, the cord, gates and tasks."""
+        desired = await self._views.state.desired(rollout.unit, rollout.environment)
+        cord = _cord(await self._views.state.cords(), rollout.environment)
+        return Observation(
+            now=now,
+            desired_revision=0 if desired is None else desired.revision,
+            acknowledged_revision=None,
+            share=None,
+            stable_share=None,
+            instances=(),
+            candidate_active_requests=0,
+            stable_active_requests=0,
+            step_requests_candidate=0,
+            step_requests_stable=0,
+            verdict=looked.verdict or _UNSAID,
             evidence_problems=problems,
             judge_problem=self._judge.problem(looked.judge, rollout.plan.policy),
             is_corded=cord is not None,
@@ -196,10 +263,8 @@ class Observer:
             cord_reason="" if cord is None else cord.reason,
             answers=await self._answers(rollout),
             gates=await self._views.outside.seen(rollout) if rollout.is_gated else {},
-            target_problem=target_problem,
             task=await self._views.tasks.seen(rollout) if rollout.stage is Stage.CHECKING else NOT_BEGUN,
         )
-        return Seen(observation, looked, gained)
 
     async def _answers(self, rollout: Rollout) -> Answers:
         answers, problem = await _or_silent(self._views.gates.answers(rollout), UNANSWERED)
@@ -268,6 +333,16 @@ def _share(confirmed: Acknowledged, version: Version | None) -> float:
     if version is None or total == 0:
         return 0.0
     return confirmed.weights.get(version, 0) / total
+
+
+def _as_route(told: Told, rollout: Rollout, now: datetime) -> Acknowledged:
+    """What stations are told, in a gateway's words: for the looks, which remember the share."""
+    weights = {version: round(share * _MILLION) for version, share in told.shares.items()}
+    return Acknowledged(rollout.unit, rollout.environment, told.revision, weights, now)
+
+
+def _told(told: Told, version: Version | None) -> float:
+    return 0.0 if version is None else told.shares.get(version, 0.0)
 
 
 def _route(confirmed: Acknowledged | None, rollout: Rollout) -> Route | None:

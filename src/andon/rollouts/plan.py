@@ -191,7 +191,6 @@ def _fleet(where: Environment, census: Census | None) -> FleetPlan | None:
         success=asked.success,
         errors=asked.errors,
         deadline=asked.deadline,
-        silent_after=asked.silent_after,
     )
 
 

@@ -119,7 +119,6 @@ class FleetPlan:
     left_out: rings that the manifest names and that ask nobody further, so that they have no wave.
     success: part of a wave's stations that can be reached which must have confirmed it. errors: part of the
     stations asked so far that may fail; one more takes it back. deadline: longest until a wave is full.
-    silent_after: a station that was not heard of for so long is switched off.
     """
 
     stations: int
@@ -127,7 +126,6 @@ class FleetPlan:
     success: float
     errors: float
     deadline: timedelta
-    silent_after: timedelta
     left_out: tuple[str, ...] = ()
 
 

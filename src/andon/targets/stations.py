@@ -4,7 +4,10 @@ To a decision a thousand stations are no thousand instances: it needs how many w
 of that.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from andon.kernel.ids import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +60,24 @@ class FleetSeen:
 
 
 NO_FLEET = FleetSeen()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What all stations were told: the revision of the desired state, and the shares that came of it."""
+
+    revision: int
+    shares: Mapping[Version, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What a target of stations must know beside the desired state.
+
+    rollout: that is under way there, empty where none is. halted: why nobody begins anything now. attempts:
+    by version, how many rollouts of it there were before.
+    """
+
+    rollout: str = ""
+    halted: str = ""
+    attempts: Mapping[Version, int] = field(default_factory=dict)

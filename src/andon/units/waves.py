@@ -31,22 +31,9 @@ class Waves(Section):
         "that in a small wave the first does",
     )
     deadline: Interval = Field(timedelta(hours=24), description="Longest until a wave is full")
-    silent_after: Interval = Field(
-        timedelta(minutes=15),
-        description="A station that was not heard of for so long is switched off: nobody waits for it, and "
-        "it catches up",
-    )
     of_line: int = Field(
         2, ge=0, le=1000, description="Most stations of a line that switch at once; 0: no limit"
     )
-    tries: int = Field(
-        2,
-        ge=1,
-        le=10,
-        description="How often a station tries to download and install it before that counts as failed; one "
-        "that switched to it and came back is not asked again",
-    )
-    retry_after: Interval = Field(timedelta(minutes=10), description="Time before it tries again")
 
 
 def for_a_fleet(values: Any) -> Any:

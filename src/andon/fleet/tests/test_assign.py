@@ -277,3 +277,40 @@ def test_versions_stand_in_their_order(one: str, other: str) -> None:
 def test_what_follows_a_plus_makes_no_version_older() -> None:
     assert not is_older("1.0.0+a", "1.0.0+b")
     assert not is_older("1.0.0+b", "1.0.0+a")
+
+
+def test_while_it_is_halted_nobody_begins_and_who_is_under_way_comes_to_an_end() -> None:
+    members = a_fleet()
+    _, opened = assign(Wish(OLD, NEW, 0.3), members)
+    switching = next(iter(opened.stations))
+    members = [
+        replace(each, state=runs(OLD, Phase.SWITCHING, wanted=NEW)) if each.station == switching else each
+        for each in members
+    ]
+    halted, after = assign(Wish(OLD, NEW, 0.6, halted="the cord is pulled"), members, opened)
+    assert after.stations == opened.stations
+    assert [name for name, each in halted.items() if each.is_candidate and each.may_switch] == [switching]
+    assert all("the cord is pulled" in each.reason for each in halted.values() if not each.may_switch)
+    assert len(assign(Wish(OLD, NEW, 0.6), members, after)[1].stations) == 6
+
+
+def test_a_way_back_goes_on_while_it_is_halted() -> None:
+    members = [replace(each, state=runs(NEW), given=NEW) for each in a_fleet()]
+    before = Opened(NEW, 1.0, frozenset(each.station for each in members))
+    given, _ = assign(Wish(OLD, halted="the cord is pulled"), members, before)
+    assert all(each.version == OLD and each.is_return and each.may_switch for each in given.values())
+
+
+def test_those_that_had_it_before_the_share_rose_are_the_earlier_ones() -> None:
+    members = a_fleet()
+    _, lab = assign(Wish(OLD, NEW, 0.1), members)
+    _, pilot = assign(Wish(OLD, NEW, 0.3), members, lab)
+    assert (lab.earlier, pilot.earlier) == (frozenset(), lab.stations)
+    assert assign(Wish(OLD, NEW, 0.3), members, pilot)[1].earlier == lab.stations
+
+
+def test_a_new_rollout_tries_again_what_failed_in_an_old_one() -> None:
+    failed = a_member("a", state=runs(OLD, Phase.FAILED, wanted=NEW), attempt=2)
+    given, _ = assign(Wish(OLD, NEW, 1.0, attempts={NEW: 3}), [failed])
+    assert given[failed.station].attempt == 5
+    assert assign(Wish(OLD, NEW, 1.0), [failed])[0][failed.station].attempt == 2

@@ -80,6 +80,7 @@ opened = Table(
     Column("share", Float, nullable=False),
     Column("stations", JSON, nullable=False),
     Column("permitted", JSON, nullable=False),
+    Column("earlier", JSON, nullable=False),
 )
 wanted = Table(
     "fleet_wanted",
@@ -241,12 +242,14 @@ def _given(each: Opened) -> dict[str, Any]:
         "share": each.share,
         "stations": sorted(each.stations),
         "permitted": sorted(each.permitted),
+        "earlier": sorted(each.earlier),
     }
 
 
 def _opened(row: Any) -> Opened:
-    names = [frozenset(StationName(each) for each in part) for part in (row.stations, row.permitted)]
-    return Opened(None if row.version is None else Version(row.version), row.share, names[0], names[1])
+    parts = (row.stations, row.permitted, row.earlier)
+    names = [frozenset(StationName(each) for each in part) for part in parts]
+    return Opened(None if row.version is None else Version(row.version), row.share, *names)
 
 
 def _pin(row: Any) -> Pin:

@@ -88,6 +88,7 @@ def _what_is_wanted() -> None:
         "fleet_opened",
         _text("unit"), _text("environment"), _column("version", _NAME, nullable=True),
         _column("share", sa.Float()), _column("stations", sa.JSON()), _column("permitted", sa.JSON()),
+        _column("earlier", sa.JSON()),
         sa.PrimaryKeyConstraint("unit", "environment", name="pk_fleet_opened"),
     )  # fmt: skip
     op.create_table(
