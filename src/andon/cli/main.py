@@ -11,12 +11,14 @@ from andon.cli import (
     audit,
     authority,
     before,
+    bundles,
     exits,
     holds,
     judge,
     look,
     needs,
     policies,
+    registry,
     roles,
     rollouts,
     secrets,
@@ -71,7 +73,7 @@ def options(
 
 for group in (
     server, signin, ship, rollouts, holds, sets, approvals, before, judge, look, timeline, audit,
-    signatures, policies, users, roles, tokens, secrets, authority, access, witness,
+    signatures, policies, users, roles, tokens, secrets, authority, registry, bundles, access, witness,
 ):  # fmt: skip
     group.register(app)
 needs.show(app)

@@ -5,10 +5,10 @@ last; so a reader of the mirror sees its former state, whole, until it sees the 
 cut anywhere is done again and goes on from what is there. Nothing gets its name before it was verified.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from andon.kernel import locking, logging
+from andon.kernel import locking
 from andon.kernel.errors import Conflict, Unavailable, Untrusted
 from andon.releases.layout import make_folder
 from andon.releases.mirroring import state as states
@@ -19,8 +19,6 @@ from andon.releases.progress import Progress, Unwatched
 from andon.releases.storage import protocol
 from andon.releases.storage.protocol import Readable, Storage
 from andon_wire.verify import RELEASE_FILE
-
-_log = logging.get(__name__)
 
 
 class Mirror:
@@ -42,12 +40,8 @@ class Mirror:
         into: Storage,
         wanted: Wanted = EVERYTHING,
         progress: Progress | None = None,
-        *,
-        approved: Callable[[State], None] = lambda _state: None,
     ) -> Mirrored:
         """Make `into` show what `source` shows now, as far as it is wanted.
-
-        approved: raises where what was verified is still not wanted here.
 
         Raises:
             Untrusted: something does not verify; what was shown before is still shown.
@@ -57,7 +51,6 @@ class Mirror:
         make_folder(self._memory)
         with locking.exclusive(self._memory / "lock", waits=False):
             state = states.verified(source, self._memory / "trust", self._root)
-            approved(state)
             if (shown := states.shown_version(into)) > state.version:
                 raise Conflict(
                     "mirror-newer",
@@ -75,12 +68,8 @@ class Mirror:
         progress.begin("copying", total_bytes(missing))
         for each in sorted(missing, key=_releases_last):
             self._copy(source, into, each, progress)
-        written = 0
         for path, content in states.differing(into, state.metadata):
             into.write(path, content)
-            written += 1
-        if written or missing:
-            _log.info("mirrored", into=into.name, files=len(missing), version=state.version)
         return Mirrored(
             releases=len({each.release for each in meant}),
             copied=len(missing),

@@ -30,19 +30,17 @@ class TargetFile:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A part of a registry; what is empty narrows nothing. releases: as `mes@1.1.0`."""
+    """A part of a one; what is empty narrows nothing. releases: as `mes@1.1.0`. paths: just these files."""
 
     units: frozenset[str] = frozenset()
     releases: frozenset[str] = frozenset()
     platforms: frozenset[str] = frozenset()
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether nothing is left out."""
-        return not (self.units or self.releases or self.platforms)
+    paths: frozenset[str] | None = None
 
     def has(self, file: TargetFile) -> bool:
         """Whether it belongs to this part: its release is meant, and its platform, where it is for one."""
+        if self.paths is not None and file.path not in self.paths:
+            return False
         if (self.units or self.releases) and not (file.unit in self.units or file.release in self.releases):
             return False
         platform = platform_of(file.name)
