@@ -16,7 +16,7 @@ from pathlib import Path
 from demo import credentials, story
 from demo.line import Line, LineSettings
 from demo.plant import ADMIN, DemoError, Plant, on_signals
-from demo.sources import source_of
+from demo.sources import MES
 
 ENVIRONMENT = "demo"
 ENGINEER, APPROVER, VIEWER = "engineer", "approver", "viewer"
@@ -93,7 +93,7 @@ class Demo:
         self._expect_cause("errors")
 
     async def _ship(self, version: str, *, quiet: bool = False) -> None:
-        source = source_of(version, self._plant.home / "source" / version)
+        source = MES.at(version, self._plant.home / "source" / MES.unit / version)
         await self._plant.command("ship", str(source), quiet=quiet)
 
     @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from demo import credentials
 from demo.line import Credentials, Line, LineSettings, Process
-from demo.sources import source_of
+from demo.sources import MES
 
 FAST = LineSettings(serials_per_minute=3000, cycle_seconds=0.0, most_serials=24, lot_size=12, workers=2)
 
@@ -27,7 +27,7 @@ def free_port() -> int:
 async def running(version, folder):
     """An instance of `version` on the database of `folder`, and its address."""
     tree = folder / version
-    source_of(version, tree)
+    MES.at(version, tree)
     port = free_port()
     settings = {
         **environ,

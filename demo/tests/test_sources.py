@@ -10,8 +10,7 @@ import pytest
 
 from andon.pipelines.stages.security import secrets_in
 from andon.units.load import load
-from demo import sources
-from demo.sources import ChangeError, source_of
+from demo.sources import MES, STATION, ChangeError, Source
 
 VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"]
 
@@ -20,7 +19,7 @@ VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"]
 def trees(tmp_path_factory):
     """The source tree of each version."""
     folder = tmp_path_factory.mktemp("sources")
-    return {version: source_of(version, folder / version) for version in VERSIONS}
+    return {version: MES.at(version, folder / version) for version in VERSIONS}
 
 
 def run_in(tree: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -37,23 +36,26 @@ def run_in(tree: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_these_are_the_versions():
-    assert sources.versions() == VERSIONS
+    assert MES.versions() == VERSIONS
+    assert STATION.versions() == ["1.0.0", "1.1.0", "1.2.0"]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_version_is_made_with_its_number_and_without_rubbish(version, tmp_path):
-    tree = source_of(version, tmp_path / version)
+@pytest.mark.parametrize(
+    ("source", "version"), [(each, version) for each in (MES, STATION) for version in each.versions()]
+)
+def test_a_version_is_made_with_its_number_and_without_rubbish(source, version, tmp_path):
+    tree = source.at(version, tmp_path / version)
     assert tomllib.loads((tree / "pyproject.toml").read_text())["project"]["version"] == version
     assert (tree / "andon.toml").is_file()
     assert not list(tree.rglob("__pycache__"))
-    assert sources.summary_of(version)
+    assert source.summary_of(version)
 
 
 @pytest.mark.parametrize("version", VERSIONS[1:])
 def test_the_tests_of_each_release_are_green(trees, version):
     """Those that the changes touch; the pipeline of the demo runs all of them."""
     new = {path.name for path in trees[version].glob("tests/test_*.py")}
-    new -= {path.name for path in sources.MES.glob("tests/test_*.py")}
+    new -= {path.name for path in MES.tree.glob("tests/test_*.py")}
     assert new
     touched = "test_scans.py" if version == "1.3.0" else "test_limits.py"
     chosen = [f"tests/{name}" for name in [*sorted(new), touched]]
@@ -69,25 +71,41 @@ def test_1_2_0_misreads_a_gauge_that_its_predecessors_read(trees):
     assert read == {"1.0.0": "1.177", "1.1.0": "1.177", "1.2.0": "11.768", "1.3.0": "1.177"}
 
 
-def test_a_text_that_is_no_longer_there_is_an_error_that_names_it(tmp_path, monkeypatch):
+def test_a_text_that_is_no_longer_there_is_an_error_that_names_it(tmp_path):
     changes = tmp_path / "changes"
     (changes / "9.0.0").mkdir(parents=True)
     (changes / "9.0.0" / "change.toml").write_text(
         'summary = "stale"\nbase = "1.0.0"\n'
         '[[replace]]\nfile = "src/andon_mes/cli.py"\nold = "no such text"\nnew = ""\n'
     )
-    monkeypatch.setattr(sources, "CHANGES", changes)
     with pytest.raises(
         ChangeError, match=re.compile("9.0.0: in cli.py this text is there 0 times", re.DOTALL)
     ):
-        source_of("9.0.0", tmp_path / "tree")
+        Source("mes", MES.tree, changes).at("9.0.0", tmp_path / "tree")
 
 
 def test_a_version_that_is_not_there_says_which_are(tmp_path):
     with pytest.raises(ChangeError, match=re.escape("1.1.0")):
-        source_of("7.7.7", tmp_path / "tree")
+        MES.at("7.7.7", tmp_path / "tree")
 
 
 def test_no_release_is_stopped_for_a_secret(trees):
     manifest = load(trees["1.3.0"] / "andon.toml")
     assert [str(each) for each in secrets_in(trees["1.3.0"], manifest)] == []
+
+
+@pytest.mark.parametrize("version", STATION.versions())
+def test_the_tests_of_each_release_of_the_station_are_green(version, tmp_path):
+    tree = STATION.at(version, tmp_path / version)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
+        cwd=tree,
+        env={"PYTHONPATH": str(tree / "src"), "PATH": "", "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    manifest = load(tree / "andon.toml")
+    assert [str(each) for each in secrets_in(tree, manifest)] == []
