@@ -158,7 +158,7 @@ class _Applying:
         payload = self._container.read(step.takes)
         if zlib.crc32(payload) != step.check:
             raise Malformed("bad-delta", f"a damaged patch of {step.path!r}")
-        base = b"".join(_pieces(self._place.disk, self._old / step.base, step.at, step.span))
+        base = _part(self._place.disk, self._old / step.base, step.at, step.span)
         return forms.decode(step.form, base, payload, step.makes)
 
     def _advance(self, length: int) -> None:
@@ -179,15 +179,19 @@ def _lengths(length: int) -> Iterator[int]:
 
 
 def _pieces(disk: Disk, path: Path, at: int, length: int) -> Iterator[bytes]:
-    """A part of a file of the old version."""
+    """A part of a file of the old version, in pieces."""
+    for begin in range(at, at + length, _PIECE):
+        yield _part(disk, path, begin, min(_PIECE, at + length - begin))
+
+
+def _part(disk: Disk, path: Path, at: int, length: int) -> bytes:
+    """A part of a file of the old version, in memory."""
     status = disk.status(path)
-    if status is None or status.kind != "file" or status.size < at + length:
-        raise Missing("old-differs", f"{path.name!r} is not there in the old version, or cut off", hint=_FULL)
+    if status is None or status.kind != "file":
+        raise Missing("old-differs", f"{path.name!r} is not there in the old version", hint=_FULL)
     with disk.open_read(path) as stream:
         stream.seek(at)
-        while length:
-            piece = stream.read(min(length, _PIECE))
-            if not piece:
-                raise Missing("old-differs", f"{path.name!r} was cut off while it was read", hint=_FULL)
-            length -= len(piece)
-            yield piece
+        content = stream.read(length)
+    if len(content) < length:
+        raise Missing("old-differs", f"{path.name!r} is cut off in the old version", hint=_FULL)
+    return content

@@ -1,12 +1,13 @@
-"""The container's bytes: a head, then one zstd frame with the index and all payloads.
+"""The container's bytes: a head, then one compressed frame with the index and all payloads.
 
 Nothing in it is believed: lengths are bounded before room is made for them, the index has its hash in the
 head, and the frame ends exactly where the head and the index say.
 """
 
 import hashlib
+import lzma
 import struct
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 import zstandard
 
@@ -14,13 +15,15 @@ from andon_wire.delta import index as codec
 from andon_wire.delta.model import MAGIC, MOST_INDEX_BYTES, MOST_WINDOW_BYTES, Index
 from andon_wire.errors import Malformed
 
-HEAD = struct.Struct(">8sIQ32s")  # magic, bytes of the index, bytes of the frame, SHA-256 of the index
+HEAD = struct.Struct(">8s4sIQ32s")  # magic, compression, bytes of index and of frame, SHA-256 of the index
+ZSTD, XZ = b"zstd", b"xz\0\0"
 _PIECE = 1 << 20
+_FEED = 128 << 10
 
 
-def head(index: bytes, frame_bytes: int) -> bytes:
+def head(index: bytes, compression: bytes, frame_bytes: int) -> bytes:
     """The head of a container with this index and a frame of this length."""
-    return HEAD.pack(MAGIC, len(index), frame_bytes, hashlib.sha256(index).digest())
+    return HEAD.pack(MAGIC, compression, len(index), frame_bytes, hashlib.sha256(index).digest())
 
 
 class Container:
@@ -32,14 +35,13 @@ class Container:
 
     def __init__(self, stream: BinaryIO) -> None:
         content = _exactly(stream, HEAD.size)
-        magic, index_bytes, frame_bytes, expected = HEAD.unpack(content)
-        if magic != MAGIC:
+        magic, compression, index_bytes, frame_bytes, expected = HEAD.unpack(content)
+        if magic != MAGIC or compression not in {ZSTD, XZ}:
             raise Malformed("bad-delta", "not a container of Andon, or one of a later kind")
         if index_bytes > MOST_INDEX_BYTES:
             raise Malformed("bad-delta", f"a container with an index of {index_bytes} bytes")
         self._source = _Bounded(stream, frame_bytes)
-        decompressor = zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW_BYTES)
-        self._frame = decompressor.stream_reader(cast("BinaryIO", self._source), read_size=128 << 10)
+        self._frame: _Frame = _zstd(self._source) if compression == ZSTD else _Xz(self._source)
         found = self.read(index_bytes)
         if hashlib.sha256(found).digest() != expected:
             raise Malformed("bad-delta", "a container whose index is damaged")
@@ -69,12 +71,12 @@ class Container:
     def _some(self, length: int) -> bytes:
         try:
             return self._frame.read(length)
-        except zstandard.ZstdError as error:
+        except (zstandard.ZstdError, lzma.LZMAError) as error:
             raise Malformed("bad-delta", f"a damaged container: {error}") from error
 
 
 class _Bounded:
-    """A stream that ends where the head says; zstandard only reads it."""
+    """A stream that ends where the head says."""
 
     def __init__(self, stream: BinaryIO, length: int) -> None:
         self._stream = stream
@@ -87,6 +89,37 @@ class _Bounded:
 
     def more(self) -> bool:
         return bool(self._stream.read(1))
+
+
+class _Frame(Protocol):
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes of what was compressed; none at its end."""
+        ...
+
+
+def _zstd(source: _Bounded) -> _Frame:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW_BYTES)
+    return decompressor.stream_reader(cast("BinaryIO", source), read_size=_FEED)
+
+
+class _Xz:
+    """One .xz stream."""
+
+    def __init__(self, source: _Bounded) -> None:
+        self._source = source
+        self._decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MOST_WINDOW_BYTES)
+
+    def read(self, size: int, /) -> bytes:
+        """See `_Frame`."""
+        found = b""
+        while not found and not self._decompressor.eof:
+            piece = self._source.read(_FEED) if self._decompressor.needs_input else b""
+            if not piece and self._decompressor.needs_input:
+                return b""
+            found = self._decompressor.decompress(piece, size)
+        if self._decompressor.unused_data:
+            raise lzma.LZMAError("bytes after the end of the stream")
+        return found
 
 
 def _exactly(stream: BinaryIO, length: int) -> bytes:

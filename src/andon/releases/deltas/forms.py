@@ -34,8 +34,14 @@ def _zdict(base: bytes, new: bytes) -> bytes | None:
 
 
 ENCODERS: Mapping[str, Encoder] = {hdiff.NAME: _hdiff, zdict.NAME: _zdict}
-EVERYWHERE = (hdiff.NAME,)  # the forms that are tried where nobody says which the stations can read
-WITHOUT_HDIFFPATCH = (zdict.NAME,)
+EVERYWHERE = (hdiff.NAME,)  # the forms that stations with HDiffPatch can read; its wheels are for these:
+_WITH_HDIFFPATCH = ("x86_64", "amd64", "aarch64", "arm64")
+
+
+def of_platform(platform: str) -> tuple[str, ...]:
+    """The forms that an agent of a platform such as `linux-x86_64` can read."""
+    machine = platform.lower().partition("-")[2]
+    return EVERYWHERE if hdiff.is_available() and machine in _WITH_HDIFFPATCH else (zdict.NAME,)
 
 
 def encode(form: str, base: bytes, new: bytes) -> bytes | None:

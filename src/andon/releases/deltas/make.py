@@ -1,20 +1,26 @@
 """Makes the container that turns one folder into another, and tries it before anybody gets it."""
 
-import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from andon.releases.deltas import forms
-from andon.releases.deltas.compare import compare
-from andon.releases.deltas.write import write
+from andon.releases.deltas.compare import Difference, compare
+from andon.releases.deltas.compete import Job
+from andon.releases.deltas.pieces import cut
+from andon.releases.deltas.similar import Bases
+from andon.releases.deltas.work import compete_all
+from andon.releases.deltas.write import Payload, write
 from andon_wire import scan
-from andon_wire.delta.apply import apply
-from andon_wire.delta.model import MOST_PART_BYTES, WHOLE, Index, Step
+from andon_wire.delta.apply import apply, tree_in
+from andon_wire.delta.model import WHOLE, Index, Step
 from andon_wire.disk import RealDisk
-from andon_wire.tree import EMPTY, File, Tree
+from andon_wire.errors import Malformed
+from andon_wire.tree import EMPTY, Tree
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,40 +33,62 @@ class Made:
     forms: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """With what it is made; the bytes that come out depend on `tried` alone.
+
+    tried: the forms of patches that compete, see `forms.of_platform`. workers: processes, or None for as many
+    as there are cores. scratch: a folder with room for what changed, three times.
+    """
+
+    tried: Sequence[str] = forms.EVERYWHERE
+    workers: int | None = None
+    scratch: Path | None = None
+
+
 def make(
     old: Path | None,
     new: Path,
     into: BinaryIO,
     *,
-    tried: Sequence[str] = forms.EVERYWHERE,
-    scratch: Path | None = None,
+    means: Means = Means(),
+    progress: Progress | None = None,
 ) -> Made:
-    """Write to `into`, which can seek, the container that makes the tree of `new`, of that of `old` if given.
+    """Write to `into`, which can seek and read, the container that makes the tree of `new` of that of `old`.
 
-    The same trees give the same bytes. tried: the forms of patches that compete. scratch: where there is
-    room for the new tree's changed files and a copy of it.
+    Without `old` it is a full package. progress: is given bytes of changed files done, and of all of them;
+    what it raises ends the work.
 
     Raises:
         WireError: a folder that is no tree, or a container that does not make what it should.
+        OSError: a folder cannot be read, or there is no room.
     """
     before = scan.scan(old) if old is not None else EMPTY
     after = scan.scan(new)
     difference = compare(before, after)
-    with TemporaryDirectory(dir=scratch, prefix="andon-delta-") as temporary:
-        room = Path(temporary)
-        steps, payloads = [], []
-        for number, file in enumerate(difference.fresh):
-            step, payload = _step(old, new, before, file, tried)
-            payloads.append(room / str(number))
-            payloads[-1].write_bytes(payload)
-            steps.append(step)
+    with TemporaryDirectory(dir=means.scratch, prefix="andon-delta-", ignore_cleanup_errors=True) as room:
+        bases = Bases(old, before) if old is not None else None
+        pieces = [
+            piece
+            for file in difference.fresh
+            for piece in cut(file, bases.find(new, file) if bases is not None else None)
+        ]
+        jobs = [
+            Job(piece, old, new, Path(room) / f"{number}.payload", tuple(means.tried))
+            for number, piece in enumerate(pieces)
+        ]
+        steps = compete_all(jobs, means.workers, _counter(difference, progress))
         index = Index(
-            before.id, after.id, difference.gone, difference.changed, difference.moved, tuple(steps)
+            old=before.id,
+            new=after.id,
+            gone=difference.gone,
+            changed=difference.changed,
+            moved=difference.moved,
+            steps=tuple(steps),
         )
         start = into.tell()
-        size = write(into, index, payloads, room)
-        into.seek(start)
-        apply(into, old=old, into=room / "tried", tree=after, disk=RealDisk())
+        size = write(into, index, _payloads(jobs, steps), Path(room))
+        _try(into, start, old, Path(room) / "tried", (before, after))
         into.seek(start + size)
     made: dict[str, int] = {}
     for step in steps:
@@ -68,18 +96,43 @@ def make(
     return Made(before, after, size, made)
 
 
-def _step(old: Path | None, new: Path, before: Tree, file: File, tried: Sequence[str]) -> tuple[Step, bytes]:
-    content = (new / file.path).read_bytes()
-    base = next((each for each in before.files if each.path == file.path), None)
-    best = Step(WHOLE, file.path, len(content), len(content)), content
-    if old is None or base is None or max(base.size, file.size) > MOST_PART_BYTES:
-        return best
-    known = (old / base.path).read_bytes()
-    for form in tried:
-        payload = forms.encode(form, known, content)
-        if payload is not None and len(payload) <= len(content):
-            step = Step(
-                form, file.path, len(content), len(payload), base.path, 0, base.size, zlib.crc32(payload)
-            )
-            return step, payload
-    return best
+def _counter(difference: Difference, progress: Progress | None) -> Callable[[int], None]:
+    total, done = sum(each.size for each in difference.fresh), 0
+
+    def tell(length: int) -> None:
+        nonlocal done
+        done += length
+        if progress is not None:
+            progress(done, total)
+
+    return tell
+
+
+def _payloads(jobs: Sequence[Job], steps: Sequence[Step]) -> list[Payload]:
+    return [
+        (job.new / step.path, job.piece.start, step.takes)
+        if step.form == WHOLE
+        else (job.payload, 0, step.takes)
+        for job, step in zip(jobs, steps, strict=True)
+        if step.takes
+    ]
+
+
+class _Trial(RealDisk):
+    """A disk for what is thrown away at once: nothing on it has to be durable."""
+
+    def sync(self, stream: BinaryIO) -> None:
+        """Nothing; what was written is read by this process."""
+
+    def sync_folder(self, folder: Path) -> None:
+        """Nothing."""
+
+
+def _try(into: BinaryIO, start: int, old: Path | None, room: Path, trees: tuple[Tree, Tree]) -> None:
+    """Apply what was written, as a station will: every file of it is compared by its hash."""
+    before, after = trees
+    into.seek(start)
+    if tree_in(into, before) != after:
+        raise Malformed("bad-delta", "the container that was made names another tree than the new one")
+    into.seek(start)
+    apply(into, old=old, into=room, tree=after, disk=_Trial())

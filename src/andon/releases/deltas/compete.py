@@ -1,0 +1,77 @@
+"""Lets the forms compete for one piece of a file: the payload wins that will be smallest in the container.
+
+How small it will be is told by compressing it quickly by itself. The piece itself is compressed only where
+the patch is long in comparison with it: a short patch has won.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+
+from andon.releases.deltas import forms
+from andon.releases.deltas.pieces import Piece
+from andon_wire.delta.model import COPY, MOST_PART_BYTES, SPARE_BYTES, WHOLE, ZEROS, Step
+
+_QUICK_LEVEL = 6
+_LONG = 0.25  # of the piece; a shorter patch has won
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece, where its files are, and where a patch goes; what a worker process is given."""
+
+    piece: Piece
+    old: Path | None
+    new: Path
+    payload: Path
+    tried: tuple[str, ...]
+
+
+def compete(job: Job) -> Step:
+    """The step that makes the piece; if it is a patch, its payload is in `job.payload`."""
+    piece = job.piece
+    if piece.length > MOST_PART_BYTES or (not piece.span and piece.length == piece.file.size):
+        return Step(WHOLE, piece.file.path, piece.length, piece.length)
+    new = _read(job.new / piece.file.path, piece.start, piece.length)
+    if not any(new):
+        return Step(ZEROS, piece.file.path, piece.length)
+    step = Step(WHOLE, piece.file.path, piece.length, piece.length)
+    if job.old is None or not piece.span:
+        return step
+    base = _read(job.old / piece.base, piece.at, piece.span)
+    found = base.find(new)
+    if found >= 0:
+        return Step(COPY, piece.file.path, piece.length, 0, piece.base, piece.at + found, piece.length)
+    payloads = _payloads(base, new, job.tried)
+    if not payloads:
+        return step
+    cost, form, payload = payloads[0]
+    if len(payload) > _LONG * len(new) and _cost(new) <= cost:
+        return step
+    job.payload.write_bytes(payload)
+    takes, check = len(payload), zlib.crc32(payload)
+    return Step(form, piece.file.path, piece.length, takes, piece.base, piece.at, piece.span, check)
+
+
+def _payloads(base: bytes, new: bytes, tried: Sequence[str]) -> list[tuple[int, str, bytes]]:
+    """What each form makes of it, the cheapest first."""
+    made = [(form, forms.encode(form, base, new)) for form in tried]
+    fits = [
+        (_cost(payload), form, payload)
+        for form, payload in made
+        if payload is not None and len(payload) <= min(len(new) + SPARE_BYTES, MOST_PART_BYTES)
+    ]
+    return sorted(fits, key=lambda each: each[0])
+
+
+def _cost(content: bytes) -> int:
+    return len(zstandard.ZstdCompressor(level=_QUICK_LEVEL).compress(content))
+
+
+def _read(path: Path, at: int, length: int) -> bytes:
+    with path.open("rb") as stream:
+        stream.seek(at)
+        return stream.read(length)
