@@ -14,13 +14,14 @@ from andon.pipelines import tools
 from andon.pipelines.cache import Cache
 from andon.pipelines.job import Job
 from andon.pipelines.model import StageName, StageResult
-from andon.releases.deltas.make import make
+from andon.releases.deltas.forms import of_platform
+from andon.releases.deltas.make import Means, make
 from andon.releases.model import Role
 from andon_wire import tree
 from andon_wire.delta.apply import apply
 from andon_wire.disk import RealDisk
 
-_REVISION = 1  # raise it when the same trees would give other bytes
+_REVISION = 2  # raise it when the same trees would give other bytes
 
 
 def run(job: Job, cache: Cache) -> StageResult:
@@ -55,9 +56,9 @@ def _delta(job: Job, cache: Cache, former: Mapping[str, Sha256], new: Path) -> S
     if kept is not None:
         return kept.files[Role.DELTA.value]
     old = _unpacked(former, cache, job.work / "old")
-    file = job.work / "delta.andon"
+    file, platform = job.work / "delta.andon", job.facts[StageName.BUNDLE]["platform"]
     with file.open("w+b") as out:
-        make(old, new, out, scratch=job.work)
+        make(old, new, out, scratch=job.work, means=Means(tried=of_platform(platform)))
     made = cache.add(file)
     shutil.rmtree(old)
     cache.remember(StageName.DELTA, key, StageResult(True, "", {Role.DELTA.value: made}))

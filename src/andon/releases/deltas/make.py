@@ -38,12 +38,11 @@ class Means:
     """With what it is made; the bytes that come out depend on `tried` alone.
 
     tried: the forms of patches that compete, see `forms.of_platform`. workers: processes, or None for as many
-    as there are cores. scratch: a folder with room for what changed, three times.
+    as there are cores.
     """
 
     tried: Sequence[str] = forms.EVERYWHERE
     workers: int | None = None
-    scratch: Path | None = None
 
 
 def make(
@@ -51,13 +50,14 @@ def make(
     new: Path,
     into: BinaryIO,
     *,
+    scratch: Path | None = None,
     means: Means = Means(),
     progress: Progress | None = None,
 ) -> Made:
     """Write to `into`, which can seek and read, the container that makes the tree of `new` of that of `old`.
 
-    Without `old` it is a full package. progress: is given bytes of changed files done, and of all of them;
-    what it raises ends the work.
+    Without `old` it is a full package. scratch: where there is room for all of the new tree. progress: is
+    given bytes of changed files done, and of all of them; what it raises ends the work.
 
     Raises:
         WireError: a folder that is no tree, or a container that does not make what it should.
@@ -66,7 +66,7 @@ def make(
     before = scan.scan(old) if old is not None else EMPTY
     after = scan.scan(new)
     difference = compare(before, after)
-    with TemporaryDirectory(dir=means.scratch, prefix="andon-delta-", ignore_cleanup_errors=True) as room:
+    with TemporaryDirectory(dir=scratch, prefix="andon-delta-", ignore_cleanup_errors=True) as room:
         bases = Bases(old, before) if old is not None else None
         pieces = [
             piece

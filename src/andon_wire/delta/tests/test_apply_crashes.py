@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from andon.releases.deltas.make import Means, make
+from andon.releases.deltas.make import make
 from andon.testing.disks import MemoryDisk, PowerCut
 from andon_wire import scan
 from andon_wire.delta.apply import apply
@@ -50,7 +50,7 @@ class Case:
         (self.other_folder / "lib/big").write_bytes(b"torn" * 100)
         (self.other_folder / "lib/link").symlink_to("empty")
         container = io.BytesIO()
-        made = make(self.old_folder, self.new_folder, container, means=Means(scratch=at))
+        made = make(self.old_folder, self.new_folder, container, scratch=at)
         self.old, self.new, self.container = made.old, made.new, container.getvalue()
 
     def station(self, **kind: object) -> MemoryDisk:

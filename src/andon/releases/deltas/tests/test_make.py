@@ -40,7 +40,7 @@ def two_versions(at: Path) -> tuple[Path, Path]:
 def test_a_delta_makes_the_new_folder_of_the_old_one(tmp_path: Path, form: str) -> None:
     old, new = two_versions(tmp_path)
     container = io.BytesIO()
-    made = make(old, new, container, means=Means(tried=(form,), scratch=tmp_path))
+    made = make(old, new, container, means=Means(tried=(form,)), scratch=tmp_path)
     assert made.forms == {form: (new / "big").stat().st_size, "whole": 500}
     assert made.size_bytes == len(container.getvalue()) < 5_000
     container.seek(0)
@@ -53,7 +53,7 @@ def test_a_delta_makes_the_new_folder_of_the_old_one(tmp_path: Path, form: str) 
 def test_a_full_package_is_the_delta_from_nothing(tmp_path: Path) -> None:
     _, new = two_versions(tmp_path)
     container = io.BytesIO()
-    made = make(None, new, container, means=Means(scratch=tmp_path))
+    made = make(None, new, container, scratch=tmp_path)
     container.seek(0)
     assert tree_in(container, EMPTY) == made.new == scan.scan(new)
     container.seek(0)
@@ -65,7 +65,7 @@ def test_a_full_package_is_the_delta_from_nothing(tmp_path: Path) -> None:
 def test_an_old_version_that_was_changed_in_place_is_not_built_upon(tmp_path: Path, path: str) -> None:
     old, new = two_versions(tmp_path)
     container = io.BytesIO()
-    made = make(old, new, container, means=Means(scratch=tmp_path))
+    made = make(old, new, container, scratch=tmp_path)
     content = bytearray((old / path).read_bytes())
     content[40] ^= 1
     (old / path).write_bytes(content)
