@@ -6,6 +6,7 @@ the token; a request has to be short and come in time.
 
 import contextlib
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -195,7 +196,7 @@ def _number(query: dict[str, str], name: str, otherwise: int) -> int:
     text = query.get(name)
     if text is None:
         return otherwise
-    if not (text.isascii() and text.lstrip("-").isdigit() and len(text) < 10):
+    if not re.fullmatch(r"-?[0-9]{1,9}", text):
         raise Malformed("bad-query", f"{name} is a whole number")
     return int(text)
 

@@ -1,0 +1,77 @@
+"""What `andon-agent status` says: who this machine is, whether its agent runs, how its units stand."""
+
+import http.client
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from andon_agent import enrolling, local_place
+from andon_agent.home import Home
+from andon_wire.disk import Disk
+from andon_wire.errors import Unreachable, WireError
+
+_MOST_BYTES = 1 << 20
+_PATIENCE_S = 5.0
+
+
+def status(home: Home, disk: Disk) -> dict[str, Any]:
+    """As JSON says it. Asks the running agent over its local interface."""
+    found: dict[str, Any] = {
+        "home": str(home.folder),
+        "station": None,
+        "is_running": home.is_held(),
+        "units": {},
+        "problem": "",
+    }
+    try:
+        identity = enrolling.load(home, disk)
+        found |= {"station": identity.station.name, "line": identity.line, "ring": identity.ring}
+        found |= {"environment": identity.environment}
+        if found["is_running"]:
+            found["units"] = ask(home, disk, "/v1/units")["units"]
+        else:
+            found["problem"] = "the agent does not run"
+    except WireError as error:
+        found["problem"] = error.message
+        found["hint"] = error.hint
+    return found
+
+
+def ask(home: Home, disk: Disk, path: str) -> dict[str, Any]:
+    """An answer of the running agent.
+
+    Raises:
+        Unreachable: it gives none.
+    """
+    place = local_place.recall(home, disk)
+    if place is None:
+        raise Unreachable("agent-silent", f"{home.local} cannot be read", hint="run this as the agent's user")
+    parts = urlsplit(place.address)
+    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", place.port, timeout=_PATIENCE_S)
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {place.token}"})
+        answer = connection.getresponse()
+        document = json.loads(answer.read(_MOST_BYTES))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Unreachable("agent-silent", f"the agent does not answer at {place.address}: {error}") from error
+    finally:
+        connection.close()
+    if answer.status != http.client.OK or not isinstance(document, dict):
+        raise Unreachable("agent-silent", f"the agent answered {answer.status}")
+    return document
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The same for a person."""
+    runs = "runs" if found["is_running"] else "does not run"
+    who = f"{found['station']} ({found.get('ring', '')}, {found.get('line') or 'no line'})"
+    told = [f"{who if found['station'] else 'no station'}: the agent {runs}; home {found['home']}"]
+    for name, each in sorted(found["units"].items()):
+        told.append(f"  {name}: {each['running'] or 'nothing'}, {each['phase']}. {each['sentence']['en']}")
+        if not each["is_online"]:
+            told.append("    the control plane does not answer; what runs goes on")
+    if found["problem"]:
+        told.append(f"  {found['problem']}")
+    if found.get("hint"):
+        told.append(f"  {found['hint']}")
+    return told

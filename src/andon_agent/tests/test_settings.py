@@ -1,0 +1,87 @@
+"""What a person says of an agent, in one file."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from andon_agent import service, settings
+from andon_agent.home import Home
+from andon_wire.errors import Malformed, Missing, Unreachable
+
+pytestmark = pytest.mark.unit
+
+HOME = Path("/var/lib/andon-agent")
+
+
+def test_paths_are_relative_to_the_home() -> None:
+    found = settings.decode(b'control = "https://plant:8443/"\nca = "ca.pem"\nkey = "/etc/own.key"\n', HOME)
+    assert (found.control, found.ca, found.key) == (
+        "https://plant:8443",
+        HOME / "ca.pem",
+        Path("/etc/own.key"),
+    )
+
+
+def test_what_enrolment_writes_is_read_again() -> None:
+    content = settings.first('https://plant:8443/a"b\\c', Path("/srv/ca.pem"))
+    found = settings.decode(content, HOME)
+    assert (found.control, found.ca) == ('https://plant:8443/a"b\\c', Path("/srv/ca.pem"))
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "control"),
+        (b'control = "plant"', "control"),
+        (b'control = "ftp://plant"', "control"),
+        (b'control = "https://plant?x=1"', "control"),
+        (b'control = "https://plant"\nnudge_s = -1', "nudge_s"),
+        (b'control = "https://plant"\nbandwith = 5', "bandwith"),
+        (b'control = "https://plant"\nport = 70000', "port"),
+        (b"control =", "cannot be read"),
+        (b"\xff", "cannot be read"),
+        (b"#" * (65 << 10), "64 KiB"),
+    ],
+)
+def test_a_wrong_setting_is_named(content: bytes, word: str) -> None:
+    with pytest.raises(Malformed, match=word):
+        settings.decode(content, HOME)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    with pytest.raises(Malformed):
+        settings.decode(content, HOME)
+
+
+def test_a_home_without_settings_is_no_station(tmp_path: Path) -> None:
+    with pytest.raises(Missing) as caught:
+        settings.load(tmp_path)
+    assert "enrol" in caught.value.hint
+
+
+def test_one_agent_at_a_time(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert not home.is_held()
+    with home.alone():
+        assert home.is_held()
+        with pytest.raises(Unreachable) as caught, home.alone():
+            pass
+        assert caught.value.code == "agent-runs"
+    with home.alone():
+        pass
+    assert not home.is_held()
+
+
+def test_the_unit_that_is_shipped_is_the_one_that_is_made() -> None:
+    shipped = Path(__file__).parents[3] / "deploy/systemd/andon-agent.service"
+    assert shipped.read_text("utf-8") == service.systemd_unit(service.Service())
+
+
+def test_applications_outlive_the_service() -> None:
+    text = service.systemd_unit(service.Service())
+    assert "\nKillMode=process\n" in text
+    assert "PrivateTmp=yes" not in text
+    assert "AppKillProcessTree 0" in service.windows_steps(service.Service())
