@@ -14,34 +14,32 @@ PHASES = [
     "failed",
     "held",
 ]
+WORDS = {"en": "Version 1.1.0 is ready.", "ko": "버전 1.1.0 준비 완료."}
 
 
 @pytest.mark.parametrize("phase", [*PHASES, "brand-new"])
-def test_every_phase_has_words_in_both_languages_and_a_sign(phase):
-    made = shown({"phase": phase, "running": "1.0.0", "wanted": "1.1.0", "progress": 0.5})
-    assert made.korean
-    assert made.english
+def test_the_agents_words_are_shown_in_the_operators_language_first_and_with_a_sign(phase):
+    made = shown({"phase": phase, "sentence": WORDS})
     assert made.sign
-    assert made.lines("ko") == (made.korean, made.english)
-    assert made.lines("en") == (made.english, made.korean)
+    assert made.lines("ko") == (WORDS["ko"], WORDS["en"])
+    assert made.lines("en") == (WORDS["en"], WORDS["ko"])
 
 
 def test_only_what_is_ready_asks_the_operator():
-    asking = {phase for phase in PHASES if shown({"phase": phase}).may_agree}
-    assert asking == {"ready"}
+    assert {phase for phase in PHASES if shown({"phase": phase}).may_agree} == {"ready"}
 
 
-def test_a_download_shows_how_far_it_is():
-    made = shown({"phase": "downloading", "wanted": "1.1.0", "progress": 0.42})
-    assert made.progress == 0.42
-    assert "42%" in made.english
+def test_a_download_shows_how_far_it_is_and_nothing_else_does():
+    assert shown({"phase": "downloading", "progress": 0.42}).progress == 0.42
+    assert shown({"phase": "ready", "progress": 1.0}).progress is None
 
 
-def test_a_return_names_its_reason():
-    made = shown({"phase": "failed", "running": "1.0.0", "reason": "it did not start"})
-    assert made.colour is Colour.WARN
-    assert made.english == "Restored the previous version 1.0.0: it did not start"
+def test_what_went_back_is_a_warning():
+    assert {phase for phase in PHASES if shown({"phase": phase}).colour is Colour.WARN} == {
+        "returning", "failed", "held",
+    }  # fmt: skip
 
 
-def test_a_state_of_nothing_is_shown_too():
-    assert shown({}).colour is Colour.CALM
+@pytest.mark.parametrize("state", [{}, {"sentence": "x"}, {"phase": None, "progress": "much"}])
+def test_what_is_no_state_of_a_unit_is_shown_too(state):
+    assert shown(state).sign
