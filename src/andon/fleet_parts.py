@@ -3,13 +3,51 @@
 A part of the composition root beside `parts.py`. No rule lives here.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
+from andon.access.signatures.commands import is_required
+from andon.access.signatures.model import Action, Document, Signature, Standing
+from andon.access_parts import Access
+from andon.base import Base
+from andon.fleet import keys
+from andon.fleet.commands import FleetCommands
+from andon.fleet.controller import FleetController
+from andon.fleet.controller import Sources as ControllerSources
+from andon.fleet.reports import rules
+from andon.fleet.reports.inbox import Inbox
 from andon.fleet.reports.store import ReportStore
+from andon.fleet.roster import Roster
+from andon.fleet.stations.checking import Checking
 from andon.fleet.stations.store import StationStore
+from andon.fleet.tokens.enrolling import Enrolling, Plant
 from andon.fleet.tokens.store import EnrolmentTokenStore
+from andon.fleet.updates import File, Updates
+from andon.fleet.wanting.render import Common
 from andon.fleet.wanting.store import WantingStore
+from andon.fleet.whole import Fleet
+from andon.kernel.clock import Clock
+from andon.kernel.errors import Conflict, Forbidden, Untrusted
+from andon.kernel.ids import EnvironmentName, UnitName, Version
+from andon.releases.layout import Layout, target_path
+from andon.releases.store import ReleaseStore
 from andon.store.engine import Database
+from andon.timeline.store import CheckpointStore
+from andon_wire.protocol import EdgeRule, Pace
+
+TICK = timedelta(seconds=1)
+REPORTS = timedelta(seconds=1)  # when nothing woke it; each report does
+FORGET = timedelta(minutes=10)
+_CHECKPOINT_EVERY = timedelta(hours=1)  # each new one is a new document for every station
+_VERIFIED_FOR_S = 60.0  # how long what is signed of a release is not verified anew
+_REGISTRIES = ("/registry/",)
+RULES = (
+    EdgeRule(name="cpu", metric="cpu", limit=0.80, for_s=60, level="warning"),
+    EdgeRule(name="memory", metric="memory", limit=0.85, level="warning"),
+    EdgeRule(name="disk", metric="disk", limit=0.90, level="error"),
+    EdgeRule(name="response", metric="response", limit=5.0, level="warning"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +65,117 @@ def stores_of(database: Database) -> FleetStores:
     return FleetStores(
         StationStore(database), EnrolmentTokenStore(database), WantingStore(database), ReportStore(database)
     )
+
+
+class Forgetting:
+    """Removes samples that are older than is kept."""
+
+    def __init__(self, base: Base, reports: ReportStore) -> None:
+        self._clock = base.clock
+        self._reports = reports
+
+    async def tick(self) -> None:
+        """Remove what is too old."""
+        await self._reports.forget_samples(self._clock.now() - rules.KEPT)
+
+
+def forgetting(base: Base) -> Forgetting:
+    """What removes old samples."""
+    return Forgetting(base, ReportStore(base.database))
+
+
+async def fleet_of(base: Base) -> Fleet:
+    """All of it, with what was told and reported before this process began.
+
+    Raises:
+        Damaged: the fleet's key cannot be read.
+    """
+    stores, roster = stores_of(base.database), Roster()
+    key = keys.load_or_make(base.home / "keys" / "fleet.key")
+    root = Layout(base.home).pinned_root
+    common = _Told(CheckpointStore(base.database), base)
+    controller = FleetController(
+        ControllerSources(stores.stations, stores.wanting, stores.reports.seen, common.now),
+        roster,
+        key,
+        base.clock,
+    )
+    await controller.load()
+    plant = Plant(key.public, root.read_text, _REGISTRIES)
+    inbox = Inbox(stores.reports, roster, base.clock)
+    return Fleet(
+        roster=roster,
+        controller=controller,
+        checking=Checking(roster, base.clock, audience=key.public),
+        enrolling=Enrolling(stores.tokens, stores.stations, roster, plant, base.clock, publish=base.publish),
+        commands=FleetCommands(
+            stores.stations, stores.wanting, roster, base.clock, sealed=_Sealed(base.access)
+        ),
+        inbox=inbox,
+        reports=stores.reports,
+        updates=Updates(stores.stations, roster, inbox, base.clock, _files(base.releases, base.clock)),
+    )
+
+
+def wake_by(fleet: Fleet, work_out: Callable[[], None], reports: Callable[[], None]) -> None:
+    """Let changes be followed at once. work_out, reports: wake the loops that do it."""
+    fleet.commands.changed = fleet.enrolling.changed = fleet.updates.changed = work_out
+    fleet.inbox.wake = reports
+
+
+class _Told:
+    """What every station is told alike."""
+
+    def __init__(self, checkpoints: CheckpointStore, base: Base) -> None:
+        self._checkpoints = checkpoints
+        self._clock = base.clock
+        self._note = ""
+        self._read_at = base.clock.now() - _CHECKPOINT_EVERY
+
+    async def now(self) -> Common:
+        now = self._clock.now()
+        if now - self._read_at >= _CHECKPOINT_EVERY:
+            found = await self._checkpoints.latest()
+            if found is not None:
+                self._note, self._read_at = found.note, now
+        return Common(Pace(), RULES, _REGISTRIES, self._note)
+
+
+class _Sealed:
+    """Whose word is needed, and whether it was given: as rollouts ask for it (`rollouts/authority.py`)."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def __call__(
+        self, action: Action, environment: EnvironmentName, signature: Signature | None, present: Document
+    ) -> None:
+        if signature is None:
+            if await is_required(self._access.policies, action, environment):
+                raise Forbidden("signature-required", f"{action} in {environment} has to be signed")
+            return
+        if self._access.sealer.standing(signature) is not Standing.VALID:
+            raise Untrusted("signature-forged", f"signature {signature.id} does not verify")
+        if signature.document != present:
+            raise Conflict("signature-stale", "what was signed is something else", hint="look again")
+
+
+def _files(
+    releases: ReleaseStore, clock: Clock
+) -> Callable[[UnitName, Version], Awaitable[Mapping[str, File]]]:
+    known: dict[tuple[UnitName, Version], tuple[float, Mapping[str, File]]] = {}
+
+    async def files(unit: UnitName, version: Version) -> Mapping[str, File]:
+        at, kept = known.get((unit, version), (0.0, {}))
+        if clock.monotonic() - at < _VERIFIED_FOR_S and kept:
+            return kept
+        release = await releases.signed(unit, version)
+        found = {}
+        for each in release.artifacts:
+            folder, _, name = target_path(unit, version, each.name).rpartition("/")
+            path = f"{folder}/{each.sha256}.{name}"
+            found[each.name] = File(path, each.sha256, each.size_bytes)
+        known[unit, version] = (clock.monotonic(), found)
+        return found
+
+    return files

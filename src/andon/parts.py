@@ -12,12 +12,13 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
-from andon import own_judges
+from andon import fleet_parts, own_judges
 from andon.access.ca import authority
 from andon.access_parts import access_of
 from andon.api.services import Services
 from andon.base import Base
 from andon.evidence_parts import outside_of
+from andon.fleet.whole import Fleet
 from andon.gate_parts import Before, Gates, TaskParts, Whereabouts, gates_of, runner_of, tasks_of
 from andon.gateway.certificates import Places
 from andon.gateway.controller import GatewayReconciler
@@ -123,7 +124,8 @@ async def assembled(settings: Settings, certificate: Reloading | None = None) ->
     gates = gates_of(_where(base, seen), lambda: wakes.wake("rollouts"))
     try:
         _keep_fresh(base, wakes, certificate)
-        yield _wired(base, wakes, envoy, (seen, gates), certificate)
+        fleet = _fleet(base, wakes, await fleet_parts.fleet_of(base))
+        yield _wired(base, wakes, envoy, (seen, gates, fleet), certificate)
     finally:
         await gates.asker.close()
         await seen.close()
@@ -196,6 +198,19 @@ def _target(base: Base, wake: Callable[[], None]) -> LocalTarget:
     return LocalTarget(settings, base.releases.fetch, base.clock, wake)
 
 
+def _fleet(base: Base, wakes: _Wakes, fleet: Fleet) -> Fleet:
+    """The fleet with its loops."""
+    old = fleet_parts.forgetting(base)
+    for name, tick, interval in (
+        ("fleet", fleet.controller.tick, fleet_parts.TICK),
+        ("reports", fleet.inbox.tick, fleet_parts.REPORTS),
+        ("samples", old.tick, fleet_parts.FORGET),
+    ):
+        wakes.add(Loop(name, tick, interval=interval, clock=base.clock))
+    fleet_parts.wake_by(fleet, lambda: wakes.wake("fleet"), lambda: wakes.wake("reports"))
+    return fleet
+
+
 def _where(base: Base, seen: Seen) -> Whereabouts:
     wanted = base.settings.rollouts
     return Whereabouts(
@@ -231,10 +246,10 @@ def _keep_fresh(base: Base, wakes: _Wakes, certificate: Reloading | None) -> Non
 
 
 def _wired(
-    base: Base, wakes: _Wakes, envoy: Envoy, looking: tuple[Seen, Gates], certificate: Reloading | None
+    base: Base, wakes: _Wakes, envoy: Envoy, looking: tuple[Seen, Gates, Fleet], certificate: Reloading | None
 ) -> Parts:
     settings, clock = base.settings, base.clock
-    seen, outside = looking
+    seen, outside, fleet = looking
     rollouts, access = RolloutStore(base.database), base.access
     gates = Approvals(access.signatures, access.sealer, base.releases, access.tokens.maker_of)
     target = seen.target
@@ -349,6 +364,7 @@ def _wired(
         policies=access.policies,
         secrets=access.secrets,
         audit=access.audit,
+        fleet=fleet,
     )
     return Parts(services, wakes.all())
 

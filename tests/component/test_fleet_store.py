@@ -99,7 +99,7 @@ async def test_a_station_is_read_as_it_was_written(either: Database) -> None:
     await enrolled(either, station)
     store = StationStore(either)
     assert await store.get(station.name) == station
-    moved = stations.retired(station, NOW, "press-9")
+    moved = stations.retired(station, NOW)
     await store.change(moved, told(), NOW)
     assert await store.list() == [moved]
     with pytest.raises(NotFound):
@@ -126,7 +126,7 @@ async def test_what_people_said_is_read_as_it_was_written(either: Database) -> N
     assert said.attempts == {(StationName("press-1"), UNIT): 3}
     assert await store.unpin(pin.station, pin.unit, told(), NOW)
     assert not await store.unpin(pin.station, pin.unit, told(), NOW)
-    assert await store.lift(recall, told(), NOW)
+    assert await store.lift((recall.unit, recall.environment, recall.version), told(), NOW)
     await store.set_window((Scope.LINE, "line-1"), None, told(), NOW)
     said = await store.said()
     assert (said.pins, said.recalls, said.windows) == ([], [], [])

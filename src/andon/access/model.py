@@ -29,6 +29,10 @@ class Permission(StrEnum):
     APPROVE = "rollouts.approve"  # sign a gate
     GATE_ANSWER = "gates.answer"  # say yes or no for an outside system at its gate; no signature
     RETRY = "instances.retry"
+    FLEET_VIEW = "fleet.view"  # stations, what they run and measure
+    FLEET_MANAGE = "fleet.manage"  # rings, lines, labels, pins, windows, retries, retirement
+    FLEET_ENROL = "fleet.enrol"  # tokens that let machines in, and letting in those that wait
+    FLEET_CHECK = "fleet.check"  # a simple client asks whether there is something newer for it
     CORD_PULL = "cord.pull"
     CORD_RELEASE = "cord.release"
     POLICY_EDIT = "policies.edit"

@@ -17,13 +17,13 @@ from andon.access.model import (
 
 ADMIN = "admin"
 _P = Permission
-_VIEW = (_P.FLOOR_VIEW, _P.TIMELINE_VIEW)
+_VIEW = (_P.FLOOR_VIEW, _P.TIMELINE_VIEW, _P.FLEET_VIEW)
 _OPERATE = (*_VIEW, _P.LOGS_VIEW, _P.CORD_PULL)
 _ENGINEER = (
     *_OPERATE, _P.SYSTEM_VIEW, _P.RUN_START, _P.RUN_CANCEL, _P.PROPOSE, _P.CONTROL, _P.ABORT, _P.ROLLBACK,
     _P.RETRY,
 )  # fmt: skip
-_NOT_IN_PRODUCTION = (_P.DEPLOY, _P.PROMOTE, _P.CORD_RELEASE)
+_NOT_IN_PRODUCTION = (_P.DEPLOY, _P.PROMOTE, _P.CORD_RELEASE, _P.FLEET_MANAGE, _P.FLEET_ENROL)
 _APPROVE = (*_ENGINEER, *_NOT_IN_PRODUCTION, _P.APPROVE, _P.TIMELINE_EXPORT)
 
 
@@ -52,6 +52,7 @@ BUILTIN: Mapping[str, Role] = {
             "alarm", "for a program: sees the floor, and takes rollouts back for an alert rule",
             _P.FLOOR_VIEW, _P.ALERT,
         ),
+        _role("updater", "for a simple client: asks whether there is something newer for it", _P.FLEET_CHECK),
         _role("admin", "also people, roles, policies and secrets", *Permission),
         _role(
             "auditor", "sees and exports everything that is recorded, and changes nothing",

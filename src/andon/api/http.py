@@ -20,8 +20,10 @@ from andon.api.metrics import Counting, Metrics
 from andon.api.rates import Window
 from andon.api.routes import (
     account,
+    agents,
     before,
     cord,
+    fleet,
     floor,
     holds,
     keeping,
@@ -33,6 +35,7 @@ from andon.api.routes import (
     sets,
     system,
     timeline,
+    updates,
     users,
 )  # fmt: skip
 from andon.api.services import Services
@@ -149,4 +152,11 @@ def _v1(services: Services, gather: Gather, feed: Feed, streams: Streams) -> tup
         pipelines.runs(gather, streams),
         pipelines.releases(services),
         system.doctor(services),
+        agents.router(gather),
+        updates.router(gather),
+        fleet.router(gather),
+        fleet.changes(gather),
+        fleet.whole(gather),
+        fleet.recalls(gather),
+        fleet.tokens(gather),
     )

@@ -8,6 +8,7 @@ from andon.access.model import Permission, Where
 from andon.access.rights import BUILTIN
 from andon.api import declared
 from andon.api.declared import Needs, Open, SignedIn
+from andon.api.stations import BySignature
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ def matrix(app: FastAPI) -> list[Row]:
                 rows.append(_row(route, "signed in, a person", "", _everybody()))
             case SignedIn():
                 rows.append(_row(route, "signed in", "", _everybody()))
+            case BySignature():
+                rows.append(Row(route.methods, route.path, "a station, by its own key", "", {}))
             case Open(why=why):
                 rows.append(_row(route, f"open: {why}", "", _everybody()))
     return sorted(rows, key=lambda each: (each.path, each.methods))

@@ -9,6 +9,8 @@ from andon.api import declared, problems
 from andon.api.declared import Declaration, Needs, Open
 from andon.api.identify import cookie_name
 from andon.api.model import Problem
+from andon.api.stations import BySignature
+from andon_wire.identity import SCHEME
 
 _UNCHANGING = {"get", "head", "options"}
 
@@ -36,6 +38,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
                 "scheme": "bearer",
                 "description": "A terminal's access token, or a personal or machine token",
             },
+            "station": {
+                "type": "http",
+                "scheme": SCHEME.lower(),
+                "description": "A station signs each request with its own key (andon_wire/identity.py)",
+            },
         }
         known = {
             (each.path, method.lower()): each.declaration
@@ -59,11 +66,15 @@ def _complete(method: str, operation: dict[str, Any], declaration: Declaration |
         added.append(413)
     for status in added:
         responses.setdefault(str(status), problems.documented(status)[status])
-    operation["security"] = [] if is_open else [{"cookie": []}, {"bearer": []}]
+    people: list[dict[str, list[str]]] = [{"cookie": []}, {"bearer": []}]
+    known = [{"station": []}] if isinstance(declaration, BySignature) else people
+    operation["security"] = [] if is_open else known
     operation["x-andon-permission"] = _word(declaration)
 
 
 def _word(declaration: Declaration | None) -> str:
     if declaration is None or isinstance(declaration, Open):
         return "open"
+    if isinstance(declaration, BySignature):
+        return "station"
     return " or ".join(declaration.permissions) if isinstance(declaration, Needs) else "signed-in"

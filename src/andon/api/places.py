@@ -10,8 +10,10 @@ from andon.access.model import EVERYWHERE, Permission, Place
 from andon.access.signatures.model import Document
 from andon.api import callers, inputs
 from andon.api.services import Services
+from andon.fleet.model import Scope
+from andon.fleet.stations.store import no_station
 from andon.kernel.errors import Damaged, NotFound
-from andon.kernel.ids import InstanceId, RolloutId, RunId
+from andon.kernel.ids import InstanceId, RolloutId, RunId, StationName
 from andon.timeline.records import Record
 
 _ALL = Place(environment=EVERYWHERE, unit=EVERYWHERE)
@@ -78,6 +80,41 @@ async def of_rollout(services: Services, own: str) -> Place:
         there = await services.rollouts.find_damaged(RolloutId(own))
         return Place(environment=there[1], unit=there[0]) if there else _ALL
     return Place(environment=whole.environment, unit=whole.unit)
+
+
+async def station(request: Request, services: Services) -> Place:
+    """The environment of a station."""
+    own = str(request.path_params["station"])
+    found = services.fleet.roster.stations.get(StationName(own))
+    missing = no_station(own)
+    if found is None:
+        raise missing
+    unit = request.path_params.get("unit")
+    place = Place(environment=found.environment, unit=inputs.unit(unit) if unit else None)
+    if not callers.current(request).may(Permission.FLEET_VIEW, place):
+        raise missing
+    return place
+
+
+async def window(request: Request, services: Services) -> Place:
+    """The environment that a maintenance window is for; one of a ring or a line may touch all of them."""
+    scope, name = request.path_params["scope"], str(request.path_params["name"])
+    if scope == Scope.ENVIRONMENT:
+        return Place(environment=inputs.environment(name))
+    if scope == Scope.STATION:
+        found = services.fleet.roster.stations.get(StationName(name))
+        if found is not None:
+            return Place(environment=found.environment)
+    return _ALL
+
+
+async def enrolment(request: Request, services: Services) -> Place:
+    """The environment that an enrolment token lets in to."""
+    own = str(request.path_params["enrolment"])
+    for each in await services.fleet.enrolling.list():
+        if each.id == own:
+            return Place(environment=each.environment)
+    raise NotFound("no-such-token", f"no token {own} waits to be used", hint="andon fleet tokens")
 
 
 async def run(request: Request, services: Services) -> Place:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from andon.access.signatures.model import Document, Signature
 from andon.api.people import Audit, Devices, Login, People, Policies, Secrets, Sessions, Signing, Tokens
 from andon.evidence.model import Reading
+from andon.fleet.whole import Fleet
 from andon.gateway.model import Traffic
 from andon.judge.registry import Judges
 from andon.kernel.clock import Clock
@@ -337,3 +338,4 @@ class Services:
     policies: Policies
     secrets: Secrets
     audit: Audit
+    fleet: Fleet

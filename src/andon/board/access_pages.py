@@ -21,7 +21,17 @@ from andon.board.frame import Build, Frame, Page, Seen
 from andon.kernel.errors import NotFound
 from andon.timeline.store import Filter
 
-_BUILTIN_ORDER = ("viewer", "operator", "engineer", "approver", "admin", "auditor", "gatekeeper", "alarm")
+_BUILTIN_ORDER = (
+    "viewer",
+    "operator",
+    "engineer",
+    "approver",
+    "admin",
+    "auditor",
+    "gatekeeper",
+    "alarm",
+    "updater",
+)
 _RECORDS = 30
 
 

@@ -34,7 +34,6 @@ class Station:
     """A computer with an agent. public_key: its Ed25519 key, 32 bytes in hex.
 
     ring: a standing label that says how early it gets something new. token: id of the one that let it in.
-    replaced_by: the station that took its place, empty where none did.
     """
 
     name: StationName
@@ -48,7 +47,6 @@ class Station:
     standing: Standing = Standing.ACTIVE
     token: str = ""
     retired_at: datetime | None = None
-    replaced_by: str = ""
 
     @property
     def is_active(self) -> bool:

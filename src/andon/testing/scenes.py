@@ -6,10 +6,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from andon.evidence.model import Reading, Tally
+from andon.fleet.assign import Wish
+from andon.fleet.model import Seen, Station
+from andon.fleet.tokens.model import EnrolmentToken
+from andon.fleet.updates import File
 from andon.gateway.model import ReleaseTraffic
 from andon.judge import sequential
 from andon.judge.model import Counts, Finding, Look, Outcome, Verdict
-from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, Sha256, UnitName, Version
+from andon.kernel.ids import (
+    EnvironmentName,
+    InstanceId,
+    RolloutId,
+    RunId,
+    Sha256,
+    StationName,
+    UnitName,
+    Version,
+)
 from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, RunState, StageName, StageState, StageStatus
 from andon.pipelines.plan import plan
@@ -22,6 +35,7 @@ from andon.testing.shelves import FakeLook, a_plan, a_rollout
 from andon.timeline.records import Event, Severity
 from andon.units.desired import Desired, DesiredRelease
 from andon.units.model import Manifest
+from andon_wire.protocol import Machine, UnitState
 
 MES, ROASTERY = UnitName("mes"), UnitName("roastery")
 PRODUCTION, STAGING = EnvironmentName("production"), EnvironmentName("staging")
@@ -72,12 +86,38 @@ def a_busy_morning(plant: FakePlant) -> FakePlant:
     _rollouts(plant, now)
     _running(plant, now)
     _history(plant, now)
+    _stations(plant, now)
     plant.loops = [
         LoopHealth("rollouts", now),
         LoopHealth("gateway", now),
         LoopHealth("target local", now),
     ]
     return plant
+
+
+def _stations(plant: FakePlant, now: datetime) -> None:
+    """Three stations of two lines; one of them was not heard of for a day."""
+    for number, (name, ring, line) in enumerate(
+        (("press-1", "lab", "line-1"), ("press-2", "plant", "line-1"), ("oven-1", "plant", "line-2"))
+    ):
+        station = Station(
+            StationName(name), PRODUCTION, ring, line, f"{number + 1:064x}",
+            Machine(id=f"m-{name}", hostname=name, platform="linux-x86_64", agent="1.0.0", cpus=4),
+            now - timedelta(days=30), {"kind": "press"}, token="et-none",  # noqa: S106  an id
+        )  # fmt: skip
+        state = UnitState(running="2.0.0", confirmed="2.0.0", wanted="2.0.0")
+        heard = now - (timedelta(days=1) if name == "oven-1" else timedelta(seconds=20))
+        plant.stations.stations[station.name] = station
+        plant.stations.seen[station.name] = Seen(heard, "boot", 1, 7, {"screen": state}, "", "10.0.0.4")
+        plant.fleet.roster.put(station)
+        plant.fleet.roster.reported(station.name, plant.stations.seen[station.name])
+    plant.stations.tokens["hash"] = EnrolmentToken(
+        "et-none", PRODUCTION, "lab", "line-1", now, "jiwoo", "a new press", now + timedelta(hours=24)
+    )
+    screen = UnitName("screen")
+    plant.fleet.controller.want((screen, PRODUCTION), Wish(Version("2.0.0")))
+    files = {"bundle-linux-x86_64.andon": File("screen/2.0.0/x.bundle", "0" * 64, 9)}
+    plant.stations.files |= {(screen, Version(each)): files for each in ("1.1.0", "2.0.0")}
 
 
 def _release(plant: FakePlant, unit: UnitName, version: Version, at: datetime) -> None:

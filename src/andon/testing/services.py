@@ -15,6 +15,7 @@ from andon.access.secrets.model import Secret
 from andon.access.signatures.model import Document
 from andon.api.services import Probe, Services
 from andon.evidence.model import Reading
+from andon.fleet.whole import Fleet
 from andon.gateway.model import ReleaseTraffic, Traffic
 from andon.judge.registry import Judges
 from andon.kernel.clock import Clock, SystemClock
@@ -36,6 +37,7 @@ from andon.rollouts.tasks.model import Try
 from andon.targets.model import Instance, InstanceState
 from andon.targets.retries import Retries
 from andon.testing.access import FakeAccess, FakeDevices, FakeLogin, FakePeople, FakeSessions, FakeTokens
+from andon.testing.fleet import Rows, fleet_of
 from andon.testing.keeping import FakeAudit, FakeSecrets, matches
 from andon.testing.ordering import FakeCommands
 from andon.testing.outside import Answers
@@ -77,11 +79,14 @@ class FakePlant:
     gates: dict[str, GateSeen] = field(default_factory=dict)  # by key: what gates say that nobody signs
     tries: list[Try] = field(default_factory=list)
     outside: Answers = field(default_factory=Answers)
+    stations: Rows = field(default_factory=Rows)
+    fleet: Fleet = field(init=False)
     access: FakeAccess = field(init=False)
 
     def __post_init__(self) -> None:
         """Everybody of `testing.access.PEOPLE` may sign in."""
         self.access = FakeAccess(self.clock)
+        self.fleet = fleet_of(self.stations, self.clock)
 
     def note(self, kind: str, subject: str, actor: str, reason: str) -> None:
         """Put something that concerns no unit on the timeline."""
@@ -143,6 +148,7 @@ class FakePlant:
             policies=FakePolicies(self),
             secrets=FakeSecrets(self),
             audit=FakeAudit(self),
+            fleet=self.fleet,
         )
 
     async def _instances(self, unit: UnitName, environment: EnvironmentName) -> Sequence[Instance]:

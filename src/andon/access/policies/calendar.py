@@ -11,7 +11,7 @@ What is not here: where a calendar is kept (`store.py`), and what waits for it (
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -161,6 +161,20 @@ def is_open(calendar: Calendar, now: datetime, shift: str = "") -> bool:
     """Whether it is open at `now`. Raises as `look`."""
     read, windows = _chosen(calendar, shift)
     return _closure(read, now) is None and _within(read, windows, now)
+
+
+def weekly(calendar: Calendar) -> Sequence[tuple[int, int, int]]:
+    """Its open windows as weekday (0 Monday), first minute and minute of the end, which may be of the next
+    day and then is smaller; none: always. Closed days are not in it. Raises as `look`.
+    """
+    day = 24 * 60
+    windows = _read(calendar).open
+    spans = {
+        (weekday, each.start, each.end if each.end <= day else each.end - day)
+        for each in windows
+        for weekday in each.days
+    }
+    return sorted(spans)
 
 
 def next_opening(calendar: Calendar, now: datetime, shift: str = "") -> datetime | None:

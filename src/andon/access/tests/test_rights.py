@@ -27,16 +27,19 @@ from andon.access.rights import (
 )
 
 # access.md, by hand: what each role adds. `~` marks what holds outside production only.
-VIEWER = "floor.view timeline.view"
+VIEWER = "floor.view timeline.view fleet.view"
 OPERATOR = f"{VIEWER} logs.view cord.pull"
 ENGINEER = (
     f"{OPERATOR} system.view pipelines.run pipelines.cancel rollouts.propose rollouts.control "
-    "rollouts.abort rollouts.rollback instances.retry ~rollouts.deploy ~rollouts.promote ~cord.release"
+    "rollouts.abort rollouts.rollback instances.retry ~rollouts.deploy ~rollouts.promote ~cord.release "
+    "~fleet.manage ~fleet.enrol"
 )
 APPROVER = ENGINEER.replace("~", "") + " rollouts.approve timeline.export"
 GATEKEEPER = "floor.view gates.answer"
 ALARM = "floor.view rollouts.alert"
-ADMIN = f"{APPROVER} gates.answer rollouts.alert policies.edit users.view users.manage secrets.manage"
+ADMIN = (
+    f"{APPROVER} gates.answer rollouts.alert policies.edit users.view users.manage secrets.manage fleet.check"
+)
 AUDITOR = f"{VIEWER} logs.view system.view timeline.export users.view"
 TABLE = {
     "viewer": VIEWER,
@@ -45,6 +48,7 @@ TABLE = {
     "approver": APPROVER,
     "gatekeeper": GATEKEEPER,
     "alarm": ALARM,
+    "updater": "fleet.check",
     "admin": ADMIN,
     "auditor": AUDITOR,
 }
@@ -174,7 +178,8 @@ def test_a_grant_for_one_line_gives_nothing_where_no_line_is_named(role):
             assert not permitted(someone(one_line), permission, place).is_allowed
             assert not permitted(someone(Grant(role), limits=(one_line,)), permission, place).is_allowed
         assert not anywhere(someone(one_line), permission)
-    assert permitted(someone(one_line), Permission.FLOOR_VIEW, Place(line="l1")).is_allowed
+    own = next(iter(BUILTIN[role].permissions))
+    assert permitted(someone(one_line), own, Place(line="l1")).is_allowed
 
 
 def test_only_an_admin_without_a_limit_counts_as_one():

@@ -13,7 +13,7 @@ _REASON = {"reason": "left the company"}
 @pytest.fixture
 def plant() -> FakePlant:
     plant = scenes.a_busy_morning(FakePlant())
-    given = (Permission.USERS_MANAGE, Permission.FLOOR_VIEW, Permission.TIMELINE_VIEW)
+    given = (Permission.USERS_MANAGE, Permission.FLOOR_VIEW, Permission.TIMELINE_VIEW, Permission.FLEET_VIEW)
     plant.access.roles["desk"] = Role("desk", dict.fromkeys(given, Where.ANYWHERE))
     plant.access.add("desk", Grant("desk"))
     return plant

@@ -1,6 +1,6 @@
 """Every route, for every role, for nobody, and for those whose rights are narrow: what is declared, holds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import httpx
@@ -14,6 +14,7 @@ from andon.api.declared import Needs, Open, SignedIn, needs, open_to_all
 from andon.api.guard import Protection
 from andon.api.http import create
 from andon.api.matrix import matrix
+from andon.api.stations import BySignature
 from andon.api.streams import Streams
 from andon.kernel.errors import InvalidInput
 from andon.testing import scenes
@@ -29,10 +30,24 @@ _PATH = {
     "unit": "mes", "environment": "production", "version": "1.1.0", "rollout": scenes.UNDER_WAY,
     "run": scenes.SHIPPED, "stage": "test", "instance": "mes-production-1.1.0-0", "number": "3",
     "user": "target", "user_code": "BCDF-GHJK", "session": "se-none", "token": "tk-none", "name": "night",
-    "signature": "sg-none", "gate": "board", "task": "front",
+    "signature": "sg-none", "gate": "board", "task": "front", "station": "press-1", "scope": "line",
+    "enrolment": "et-none",
 }  # fmt: skip
 _BODIES = {
     "POST /api/v1/rollouts": {"unit": "mes", "environment": "production", "version": "1.2.0"},
+    "POST /api/v1/agents/enrol": None,
+    "POST /api/v1/agents/reports": None,
+    "POST /api/check-update": {
+        "current_version": "1.1.0",
+        "client_id": "m-1",
+        "platform": "linux",
+        "arch": "x86_64",
+        "unit": "screen",
+    },
+    "POST /api/v1/fleet/tokens": _REASON | {"environment": "production"},
+    "PUT /api/v1/fleet/rings": _REASON | {"names": ["lab", "pilot", "line", "plant"]},
+    "PUT /api/v1/fleet/windows/{scope}/{name}": _REASON | {"calendar": {"zone": "Asia/Seoul"}},
+    "PUT /api/v1/units/{unit}/environments/{environment}/recalls/{version}": _REASON | {"to": "1.0.0"},
     "POST /api/v1/cord": _REASON | {"environment": "production"},
     "DELETE /api/v1/cord": _REASON | {"environment": "production"},
     "POST /api/v1/rollouts/{rollout}/gates/{gate}": {"answer": "yes"},
@@ -71,6 +86,9 @@ _PLACES = {
     "whole_cord": Place(environment="production", unit="*"),
     "whole_environment": Place(environment="production", unit="*"),
     "query": Place(environment="*", unit="*"),
+    "station": Place(environment="production"),
+    "enrolment": Place(environment="production"),
+    "window": Place(environment="*", unit="*"),
 }
 _NAMED_BY_ID = {"rollout", "instance", "run"}
 _REFUSED = {"not-permitted", "person-only", "no-credentials", "bad-token", "session-ended"}
@@ -130,12 +148,19 @@ def _is_expected(asked: Asked, principal: Principal | None) -> bool:
     match asked.declaration:
         case Open():
             return True
+        case BySignature():
+            return False
         case SignedIn(person=person):
             return principal is not None and (principal.may_sign or not person)
         case Needs(wanted=wanted, at=at, others=others):
             if principal is None:
                 return False
             place = _place(asked, at.__name__)
+            if at.__name__ == "station":
+                unit = "mes" if "{unit}" in asked.path else None
+                place = replace(place, unit=unit)
+                if not rights.permitted(principal, Permission.FLEET_VIEW, place).is_allowed:
+                    return False
             if (
                 at.__name__ in _NAMED_BY_ID
                 and not rights.permitted(principal, Permission.FLOOR_VIEW, place).is_allowed
@@ -175,7 +200,12 @@ def _is_allowed(answer: httpx.Response, asked: Asked) -> bool:
     if answer.status_code not in {401, 403, 404} or "problem" not in answer.headers.get("content-type", ""):
         return True
     code = answer.json()["code"]
-    hidden = {"no-such-rollout", "no-such-run", "no-such-instance"}  # they exist, so they are hidden
+    hidden = {
+        "no-such-rollout",
+        "no-such-run",
+        "no-such-instance",
+        "no-such-station",
+    }  # they exist, so they are hidden
     # What is open looks at the credentials in the body itself.
     refused = {"no-credentials", "not-permitted"} if isinstance(asked.declaration, Open) else _REFUSED
     return code not in refused | hidden

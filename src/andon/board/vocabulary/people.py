@@ -124,6 +124,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "for a program: sees the floor, and takes rollouts back for an alert rule",
         "프로그램용: 현황판을 보고 경보 규칙에 따라 롤아웃을 되돌립니다",
     ),
+    "role.updater": (
+        "for a simple client: asks whether there is something newer for it",
+        "단순 클라이언트용: 자신에게 새 버전이 있는지 묻습니다",
+    ),
     "role.auditor": (
         "sees and exports everything that is recorded, and changes nothing",
         "모든 기록을 보고 내보내며 아무것도 변경하지 않습니다",
@@ -145,6 +149,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "perm.rollouts.approve": ("Approve with a signature", "전자서명 승인"),
     "perm.gates.answer": ("Answer at gates of outside systems", "외부 시스템 게이트 응답"),
     "perm.instances.retry": ("Retry instances", "인스턴스 재시도"),
+    "perm.fleet.view": ("See stations", "스테이션 보기"),
+    "perm.fleet.manage": ("Manage stations", "스테이션 관리"),
+    "perm.fleet.enrol": ("Let stations in", "스테이션 등록"),
+    "perm.fleet.check": ("Ask for updates as a simple client", "단순 클라이언트로 업데이트 확인"),
     "perm.cord.pull": ("Pull the cord", "안돈 코드 당기기"),
     "perm.cord.release": ("Release the cord", "안돈 코드 해제"),
     "perm.policies.edit": ("Edit policies", "정책 편집"),

@@ -165,6 +165,11 @@ class ReportStore:
             await tx.execute(query.on_conflict_do_update(index_elements=place, set_=sums), rows)
 
 
+async def forget(tx: AsyncConnection, station: StationName) -> None:
+    """Forget the last report of a station whose place another machine takes: its events begin anew."""
+    await tx.execute(delete(seen).where(seen.c.station == station))
+
+
 def _row(each: Taken) -> Mapping[str, Any]:
     known = each.seen
     return {

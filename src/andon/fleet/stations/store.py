@@ -31,7 +31,6 @@ stations = Table(
     Column("token", String(60), nullable=False),
     Column("enrolled_at", UtcDateTime, nullable=False),
     Column("retired_at", UtcDateTime, nullable=True),
-    Column("replaced_by", String(60), nullable=False),
 )
 rings = Table(
     "fleet_rings",
@@ -61,17 +60,16 @@ class StationStore:
             raise no_station(name)
         return _station(row)
 
+    async def add(self, made: Station, told: Event, at: datetime) -> None:
+        """Write a new station that no token lets in; raises Conflict."""
+        async with self._database.transaction() as tx:
+            await add(tx, made)
+            await timeline.append(tx, told, at)
+
     async def change(self, changed: Station, told: Event, at: datetime) -> None:
         """Write a station that is there; raises NotFound."""
         async with self._database.transaction() as tx:
             await write(tx, changed)
-            await timeline.append(tx, told, at)
-
-    async def replace(self, old: Station, new: Station, told: Event, at: datetime) -> None:
-        """Retire one and let the other stand in its place, at once."""
-        async with self._database.transaction() as tx:
-            await write(tx, old)
-            await write(tx, new)
             await timeline.append(tx, told, at)
 
     async def rings(self) -> Sequence[Ring]:
@@ -114,9 +112,9 @@ def no_station(name: str) -> NotFound:
     return NotFound("no-such-station", f"there is no station {name[:60]}", hint="andon fleet list")
 
 
-def retired(station: Station, at: datetime, replaced_by: str = "") -> Station:
+def retired(station: Station, at: datetime) -> Station:
     """`station` as one whose key is worth nothing any more."""
-    return replace(station, standing=Standing.RETIRED, retired_at=at, replaced_by=replaced_by)
+    return replace(station, standing=Standing.RETIRED, retired_at=at)
 
 
 def _values(station: Station) -> dict[str, Any]:
@@ -126,7 +124,6 @@ def _values(station: Station) -> dict[str, Any]:
         "labels": dict(station.labels),
         "standing": station.standing.value,
         "machine": station.machine.model_dump(mode="json"),
-        "replaced_by": station.replaced_by,
     }
 
 
@@ -143,5 +140,4 @@ def _station(row: Any) -> Station:
         standing=Standing(row.standing),
         token=row.token,
         retired_at=row.retired_at,
-        replaced_by=row.replaced_by,
     )

@@ -1,17 +1,11 @@
-"""Tokens for enrolment: facts, and the form of their text. Pure.
-
-A text is `andon_enr_`, 43 characters of base 62 (256 bits) and a checksum, as tokens of programs have it, so
-that whoever looks through logs and repositories for secrets knows one when they see it.
-"""
+"""Tokens for enrolment: facts. Their text is made in `andon_wire/enrolment.py`; only its hash is kept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from andon.access.tokens.model import written
 from andon.kernel.ids import EnvironmentName
 
-PREFIX = "andon_enr_"
 LONGEST_LIFE = timedelta(days=30)
 USUAL_LIFE = timedelta(hours=24)
 
@@ -20,8 +14,9 @@ USUAL_LIFE = timedelta(hours=24)
 class EnrolmentToken:
     """A token without its text: it lets one machine in, once, until `expires_at`.
 
-    station: the name that the machine gets; empty: one made of its host's name. needs_approval: a person
-    looks at the machine before it gets anything. used_by: the station that it made.
+    station: the name that the machine gets; empty: one made of its host's name. replaces: the station of this
+    name is there, and the machine takes its place: the former one's key is worth nothing from then on.
+    needs_approval: a person looks at the machine before it gets anything. used_by: the station that it made.
     """
 
     id: str
@@ -35,6 +30,7 @@ class EnrolmentToken:
     station: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     needs_approval: bool = False
+    replaces: bool = False
     used_at: datetime | None = None
     used_by: str = ""
     revoked_at: datetime | None = None
@@ -43,8 +39,3 @@ class EnrolmentToken:
     def is_good(self, now: datetime) -> bool:
         """Whether a machine can be let in by it at `now`."""
         return self.used_at is None and self.revoked_at is None and now < self.expires_at
-
-
-def text_of(random: str) -> str:
-    """The whole text, with its checksum."""
-    return written(PREFIX, random)

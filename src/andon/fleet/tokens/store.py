@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Column, String, Table, Text, insert, select, update
 
 from andon.fleet.model import Station
+from andon.fleet.reports import store as reports
 from andon.fleet.stations import store as stations
 from andon.fleet.tokens.model import EnrolmentToken
 from andon.kernel.ids import EnvironmentName
@@ -29,6 +30,7 @@ tokens = Table(
     Column("environment", String(60), nullable=False),
     Column("labels", JSON, nullable=False),
     Column("needs_approval", Boolean, nullable=False),
+    Column("replaces", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", String(120), nullable=False),
     Column("reason", Text, nullable=False),
@@ -39,8 +41,8 @@ tokens = Table(
     Column("revoked_by", String(120), nullable=False),
 )
 _PLAIN = (
-    "id", "station", "line", "ring", "needs_approval", "created_at", "created_by", "reason", "expires_at",
-    "used_at", "used_by", "revoked_at", "revoked_by",
+    "id", "station", "line", "ring", "needs_approval", "replaces", "created_at", "created_by", "reason",
+    "expires_at",     "used_at", "used_by", "revoked_at", "revoked_by",
 )  # fmt: skip
 
 
@@ -81,7 +83,11 @@ class EnrolmentTokenStore:
             used = update(tokens).where(*good).values(used_at=at, used_by=station.name)
             if (await tx.execute(used)).rowcount != 1:
                 return False
-            await stations.add(tx, station)
+            if token.replaces:
+                await stations.write(tx, station)
+                await reports.forget(tx, station.name)
+            else:
+                await stations.add(tx, station)
             await timeline.append(tx, told, at)
             return True
 

@@ -25,6 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from andon.access.policies import calendar
+from andon.access.signatures import store as signatures
+from andon.access.signatures.model import Signature
 from andon.fleet.model import Opened, Pin, Recall, Scope, Window
 from andon.kernel.ids import EnvironmentName, StationName, UnitName, Version
 from andon.store.engine import Database
@@ -177,7 +179,7 @@ class WantingStore:
                 await timeline.append(tx, told, at)
             return is_gone
 
-    async def recall(self, made: Recall, told: Event) -> None:
+    async def recall(self, made: Recall, told: Event, signature: Signature | None = None) -> None:
         """Recall a release; an older recall of it is replaced."""
         values = {each: getattr(made, each) for each in ("unit", "environment", "version", "to", "direct")}
         async with self._database.transaction() as tx:
@@ -185,12 +187,16 @@ class WantingStore:
             await tx.execute(
                 insert(recalls).values(**values, reason=made.reason, actor=made.actor, at=made.at)
             )
+            if signature is not None:
+                await signatures.append(tx, signature, made.at)
             await timeline.append(tx, told, made.at)
 
-    async def lift(self, made: Recall, told: Event, at: datetime) -> bool:
+    async def lift(
+        self, release: tuple[UnitName, EnvironmentName, Version], told: Event, at: datetime
+    ) -> bool:
         """End a recall; False where there was none."""
         async with self._database.transaction() as tx:
-            is_gone = (await tx.execute(_uncalled(made.unit, made.environment, made.version))).rowcount > 0
+            is_gone = (await tx.execute(_uncalled(*release))).rowcount > 0
             if is_gone:
                 await timeline.append(tx, told, at)
             return is_gone

@@ -42,6 +42,7 @@ def _stations() -> None:
         "fleet_tokens",
         _text("id"), _text("hash", 64), _text("station"), _text("line"), _text("ring"),
         _text("environment"), _column("labels", sa.JSON()), _column("needs_approval", sa.Boolean()),
+        _column("replaces", sa.Boolean()),
         _column("created_at", _TIME), _text("created_by", 120), _column("reason", sa.Text()),
         _column("expires_at", _TIME), _column("used_at", _TIME, nullable=True), _text("used_by"),
         _column("revoked_at", _TIME, nullable=True), _text("revoked_by", 120),
@@ -52,7 +53,7 @@ def _stations() -> None:
         "fleet_stations",
         _text("name"), _text("environment"), _text("ring"), _text("line"), _column("labels", sa.JSON()),
         _text("standing", 10), _text("public_key", 64), _column("machine", sa.JSON()), _text("token"),
-        _column("enrolled_at", _TIME), _column("retired_at", _TIME, nullable=True), _text("replaced_by"),
+        _column("enrolled_at", _TIME), _column("retired_at", _TIME, nullable=True),
         sa.PrimaryKeyConstraint("name", name="pk_fleet_stations"),
         sa.UniqueConstraint("public_key", name="uq_fleet_stations_public_key"),
     )  # fmt: skip

@@ -1,0 +1,203 @@
+"""For simple clients that know no more than to ask: is there something newer for me? (SEEDS H4)
+
+Such a client is a station like any other, in the last ring until somebody moves it: its question is its
+report, and the answer is what it is told. So rings, shares, pins, windows and recalls hold for it as well.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from andon.fleet import model
+from andon.fleet.model import LAST_RING, Station
+from andon.fleet.reports.inbox import Inbox
+from andon.fleet.roster import Roster
+from andon.fleet.stations.store import StationStore
+from andon.kernel.clock import Clock
+from andon.kernel.errors import AndonError, Conflict, Forbidden, NotFound, Unavailable
+from andon.kernel.ids import EnvironmentName, StationName, UnitName, Version
+from andon.timeline.records import Event
+from andon_wire import platforms, spans
+from andon_wire.errors import WireError
+from andon_wire.protocol import Machine, Report, UnitState, WantedUnit
+
+SIMPLE = "client"  # the label of a station that only asks
+MOST_SIMPLE = 5000
+_LONGEST_WAIT_S = 5.0  # for the first answer to a client that was not known before
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One artifact of a release. path: where it lies below the registry; sha256: hex."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+Files = Callable[[UnitName, Version], Awaitable[Mapping[str, File]]]  # by name; raises NotFound, Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a client says of itself. platform: such as linux-x86_64; client: stable per machine."""
+
+    client: str
+    unit: UnitName
+    environment: EnvironmentName
+    current: Version
+    platform: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What it is told. version None: stay as you are. patch: from the current version, where there is one."""
+
+    version: Version | None
+    reason: str
+    full: File | None = None
+    patch: File | None = None
+    is_return: bool = False
+
+
+class Updates:
+    """Answers simple clients. changed: works out what a new one is told."""
+
+    def __init__(
+        self, stations: StationStore, roster: Roster, inbox: Inbox, clock: Clock, files: Files
+    ) -> None:
+        self._stations = stations
+        self._roster = roster
+        self._inbox = inbox
+        self._clock = clock
+        self._files = files
+        self.changed: Callable[[], None] = _nobody
+
+    async def check(self, asked: Question, actor: str, *, source: str) -> Answer:
+        """Whether there is something for this client now.
+
+        Raises:
+            NotFound: nothing is made for its platform. Conflict: its id is that of a station with an agent.
+            Forbidden: there are too many clients, or it was retired.
+            Unavailable: what it is told is not worked out yet.
+        """
+        if not platforms.is_platform(asked.platform):
+            raise _unknown(asked)
+        station = await self._station(asked, actor, source)
+        await self._inbox.take(station.name, _report(asked, self._clock.now()), address=source)
+        wanted = await self._wanted(station, asked.unit)
+        if wanted is None:
+            await self._check_platform(asked, asked.current)
+            return Answer(None, "nothing is wanted here yet")
+        if wanted.version is None or wanted.version == asked.current:
+            await self._check_platform(asked, asked.current)
+            return Answer(None, wanted.reason)
+        files = await self._files(asked.unit, Version(wanted.version))
+        full = files.get(f"bundle-{asked.platform}.andon")
+        if full is None:
+            raise _unknown(asked)
+        if not wanted.may_switch or not self._is_open(wanted):
+            return Answer(None, f"{wanted.version} waits: {wanted.reason}")
+        patch = files.get(f"delta-{asked.platform}-from-{asked.current}.andon")
+        return Answer(Version(wanted.version), wanted.reason, full, patch, wanted.is_return)
+
+    async def _check_platform(self, asked: Question, version: Version) -> None:
+        """Refuse a platform for which nothing is made, also where there would be nothing new."""
+        try:
+            files = await self._files(asked.unit, version)
+        except AndonError:
+            return  # a version that is not there any more says nothing of platforms
+        if f"bundle-{asked.platform}.andon" not in files:
+            raise _unknown(asked)
+
+    async def _wanted(self, station: Station, unit: UnitName) -> WantedUnit | None:
+        told = self._roster.told.get(station.name)
+        if told is None or unit not in told.content.units:
+            self._roster.is_stale = True
+            self.changed()
+            revision = self._roster.revision_of(station.name)
+            told = await self._roster.wait(station.name, revision, _LONGEST_WAIT_S) or told
+        if told is None:
+            raise Unavailable("not-worked-out", "what this client should run is not worked out yet")
+        return told.content.units.get(unit)
+
+    def _is_open(self, wanted: WantedUnit) -> bool:
+        if wanted.direct:
+            return True
+        try:
+            return spans.is_open(wanted.windows, self._clock.now())
+        except WireError:
+            return False
+
+    async def _station(self, asked: Question, actor: str, source: str) -> Station:
+        """The client's station; made at its first question."""
+        key = hashlib.sha256(f"andon-simple-client\n{asked.client}".encode()).hexdigest()
+        found = self._roster.with_key(key)
+        if found is not None:
+            return await self._known(found, asked)
+        simple = sum(SIMPLE in each.labels for each in self._roster.stations.values())
+        if simple >= MOST_SIMPLE:
+            raise Forbidden("too-many-clients", f"{simple} simple clients ask here already; that is the most")
+        now = self._clock.now()
+        station = Station(
+            name=self._free_name(asked.client, key),
+            environment=asked.environment,
+            ring=await self._last_ring(),
+            line="",
+            public_key=key,  # the hash of a name: nobody has a private key to it, so no agent can be it
+            machine=Machine(id=asked.client, platform=asked.platform),
+            enrolled_at=now,
+            labels={SIMPLE: "simple"},
+        )
+        told = Event(
+            "station.enrolled", f"station/{station.name}", actor, "a simple client asked for the first time",
+            environment=station.environment, source=source,
+            after={"client": asked.client, "ring": station.ring},
+        )  # fmt: skip
+        await self._stations.add(station, told, now)
+        self._roster.put(station)
+        return station
+
+    async def _known(self, found: Station, asked: Question) -> Station:
+        if not found.is_active:
+            raise Forbidden("station-retired", f"{found.name} was retired", hint="andon fleet list")
+        if found.environment != asked.environment:
+            raise Conflict(
+                "other-environment",
+                f"this client is a station of {found.environment}, not of {asked.environment}",
+            )
+        if found.machine.platform != asked.platform:
+            found = replace(found, machine=replace_platform(found.machine, asked.platform))
+            self._roster.put(found)
+        return found
+
+    def _free_name(self, client: str, key: str) -> StationName:
+        name = StationName(model.derived_name(client) or f"client-{key[:8]}")
+        return name if name not in self._roster.stations else StationName(f"{name[:50]}-{key[:8]}")
+
+    async def _last_ring(self) -> str:
+        names = [each.name for each in await self._stations.rings()]
+        return LAST_RING if LAST_RING in names else names[-1]
+
+
+def replace_platform(machine: Machine, platform: str) -> Machine:
+    """`machine` as one of another platform."""
+    return machine.model_copy(update={"platform": platform})
+
+
+def _nobody() -> None:
+    """Before it is wired to a loop, nobody is woken."""
+
+
+def _report(asked: Question, now: datetime) -> Report:
+    state = UnitState(running=asked.current, confirmed=asked.current, wanted=asked.current)
+    return Report(at=now, boot="simple", units={asked.unit: state})
+
+
+def _unknown(asked: Question) -> NotFound:
+    return NotFound(
+        "unknown-platform",
+        f"nothing of {asked.unit} is made for {asked.platform[:60]}",
+        hint="andon releases",
+    )
