@@ -29,6 +29,7 @@ leave_none_running() {
         case $each in
         slapd) service=(slapd) ;;
         prometheus) service=(prometheus prometheus-node-exporter) ;;
+        nginx) service=(nginx) ;;
         *) continue ;;
         esac
         if command -v systemctl >/dev/null && systemctl is-active --quiet "$each" 2>/dev/null; then
@@ -108,6 +109,7 @@ missing_for_tests() {
     PATH=$PATH:/usr/sbin command -v slapd >/dev/null || missing+=(slapd)
     command -v ldapmodify >/dev/null || missing+=(ldap-utils)
     command -v prometheus >/dev/null || missing+=(prometheus)
+    PATH=$PATH:/usr/sbin command -v nginx >/dev/null || missing+=(nginx)
 }
 
 setup_packages() {
