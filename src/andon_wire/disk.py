@@ -3,9 +3,9 @@
 Everything that changes a station's disk goes through a `Disk`, so that a test can let it die between any two
 operations, lose what was not synced, run full, or behave as Windows does (`andon.testing.disks`).
 
-Promises. After `sync` of a stream its bytes survive a power cut, but the name of a new file does only after
-`sync_folder`. `replace` is one step: afterwards the name holds the old or the new, never a part, and it is
-durable once the folder is synced. Nothing else is promised.
+Promises. After `sync` of a stream its bytes survive a power cut, also while more is appended to them, but
+the name of a new file does only after `sync_folder`. `replace` is one step: afterwards the name holds the old
+or the new, never a part, and it is durable once the folder is synced. Nothing else is promised.
 """
 
 import os

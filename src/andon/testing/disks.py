@@ -339,9 +339,14 @@ def _survivor(node: _Node, draw: random.Random, known: dict[int, _Node]) -> _Nod
 
 
 def _survived(kept: bytes, written: bytes, draw: random.Random) -> bytes:
-    """Bytes of a file after a cut: as synced, as written, cut off, or with blocks that never came."""
+    """Bytes of a file after a cut: as synced, as written, cut off, or with blocks that never came.
+
+    What was synced and only appended to stays: a sector is written with its old bytes in front of the new.
+    """
     if kept == written:
         return kept
+    if kept and written.startswith(kept):
+        return kept + _survived(b"", written[len(kept) :], draw)
     match draw.randrange(4):
         case 0:
             return kept

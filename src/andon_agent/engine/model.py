@@ -105,7 +105,8 @@ class State:
     """A unit, as its journal has it. Every line of the journal is one of these, whole.
 
     active: what should run; confirmed: the last that was seen healthy; former: what was confirmed before it
-    and is still there. starts: how often a process of the unit was started; token: of the present start.
+    and is still there; back: what a return under way leads to. attempt, rollout: of the active release.
+    starts: how often a process of the unit was started; token: of the present start.
     process: None while there is none; with `is_launching`, it is being started at this moment.
     deaths, start_after, ended_at, switched_at: uptimes. ended_at: when the process was asked to end.
     switched_at: when the active version was first started; boots: starts of the machine since, until it is
@@ -121,9 +122,12 @@ class State:
     boot: str = ""
     is_agent: bool = False
     active: Held | None = None
+    back: Held | None = None
     confirmed: Held | None = None
     former: Held | None = None
     target: Target | None = None
+    attempt: int = 0
+    rollout: str = ""
     failed: tuple[Failed, ...] = ()
     process: Process | None = None
     is_launching: bool = False
@@ -151,6 +155,17 @@ class State:
         return next((each for each in self.failed if each.version == version), None)
 
 
+class Job(StrEnum):
+    """What may take long and is done in the background; each goes on where it was interrupted."""
+
+    DOWNLOAD = "download"
+    INSTALL = "install"
+    BACK_UP = "back-up"
+    RESTORE = "restore"
+    CLEAN = "clean"
+    LOOK = "look"  # whether the files of the active release are still what was installed
+
+
 class WorkState(StrEnum):
     """How far a piece of background work is."""
 
@@ -164,7 +179,7 @@ class WorkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A download, an installation. progress: 0 to 1; retry_at: uptime; size: bytes that came."""
+    """How a job stands. progress: 0 to 1; retry_at: uptime; detail: what it failed of, or what it found."""
 
     state: WorkState = WorkState.TODO
     detail: str = ""
@@ -175,11 +190,22 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Processes of a unit. found: one that was started but not noted; end: how the noted one ended."""
+    """Processes of a unit. is_alive: the noted one runs; end: how it ended, where that is known.
+
+    found: one of the present start that was not noted; is_starting: one is being started, and has no mark
+    yet; has_strays: other things of the unit run.
+    """
 
     is_alive: bool = False
-    found: Process | None = None
     end: str = ""
+    found: Process | None = None
+    is_starting: bool = False
+    has_strays: bool = False
+
+    @property
+    def is_anything(self) -> bool:
+        """Whether anything of the unit runs, whatever its version."""
+        return self.is_alive or self.is_starting or self.has_strays or self.found is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,15 +256,17 @@ class Seen:
     running: Running = Running()
     health: Health = Health()
     safe: Safe = Safe(is_safe=False)
-    download: Work = Work()
-    install: Work = Work()
+    jobs: Mapping[Job, Work] = field(default_factory=dict)
     is_window_open: bool = True
     has_rubbish: bool = False
     others_busy: bool = False
     own_slot: SlotName | None = None
     trial: Trial | None = None
     is_drift_due: bool = False
-    drift: str | None = None  # what a look found; empty: nothing
+
+    def job(self, job: Job) -> Work:
+        """How it stands."""
+        return self.jobs.get(job, Work())
 
     def has(self, held: Held | None) -> bool:
         """Whether that release is whole in its slot."""
@@ -253,15 +281,16 @@ class Rules:
     """How patient the engine is. Seconds.
 
     recent_s: how long after a switch a crash loop still leads back; most_boots: starts of the machine while
-    a version is watched; install_tries: of what fails for this disk.
+    a version is watched; disk_tries: of a job that fails for the disk.
     """
 
     first_backoff_s: float = 0.5
     longest_backoff_s: float = 60.0
     recent_s: float = 3600.0
     most_boots: int = 5
-    install_tries: int = 5
+    disk_tries: int = 5
     retry_s: float = 5.0
     longest_retry_s: float = 900.0
     tick_s: float = 1.0
     drift_s: float = 6 * 3600.0
+    first_drift_s: float = 600.0  # after the agent started
