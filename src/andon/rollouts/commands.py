@@ -117,7 +117,7 @@ class Commands(Asking, GroupCommands, CordCommands, HoldCommands):
         """
         unit, environment, version = what
         manifest = await self._catalog.manifest(unit, version)
-        current = await self._before(unit, environment, manifest)
+        current = await self._counted(await self._before(unit, environment, manifest), what, manifest)
         policy = await self._authority.policies.get(environment)
         wanted = changed(manifest, environment, changes)
         said = bounded(wanted, environment, strategy, policy.bounds)

@@ -13,6 +13,7 @@ from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version, new_
 from andon.rollouts import documents, refusals
 from andon.rollouts.advance import rules as advance
 from andon.rollouts.authority import Authority
+from andon.rollouts.census import Census
 from andon.rollouts.cords.store import corded
 from andon.rollouts.keeping import Kept
 from andon.rollouts.model import RequestKind, Rollout
@@ -63,6 +64,22 @@ class NoHistory:
         return {}
 
 
+class Censuses(Protocol):
+    """Counts the stations of a plant."""
+
+    async def census(self, unit: UnitName, environment: EnvironmentName, version: Version) -> Census:
+        """The stations there that may get this release, ring by ring."""
+        ...
+
+
+class NoFleet:
+    """Where there are no stations."""
+
+    async def census(self, _unit: UnitName, _environment: EnvironmentName, _version: Version) -> Census:
+        """None of them."""
+        return Census(())
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Who begins a rollout, and why."""
@@ -74,12 +91,13 @@ class Asked:
 
 
 _NO_HISTORY = NoHistory()
+_NO_FLEET = NoFleet()
 
 
 class Desk:
     """The base of all commands, which `commands.py` puts together."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  named ones are the parts it is made of
         self,
         store: Kept,
         catalog: Catalog,
@@ -88,6 +106,7 @@ class Desk:
         authority: Authority,
         *,
         noises: KnownNoises = _NO_HISTORY,
+        stations: Censuses = _NO_FLEET,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -95,6 +114,7 @@ class Desk:
         self._clock = clock
         self._authority = authority
         self._noises = noises
+        self._stations = stations
 
     async def _retried(self, rollout: RolloutId, attempt: Callable[[Loaded], Awaitable[Rollout]]) -> Rollout:
         """A tick or another person may be faster; then what was asked is looked at anew."""
@@ -201,6 +221,15 @@ class Desk:
         if stable is None or desired is None:
             return Current()
         return Current(stable, desired.instances_of(stable))
+
+    async def _counted(
+        self, current: Current, what: tuple[UnitName, EnvironmentName, Version], manifest: Manifest
+    ) -> Current:
+        """With the stations that may get the release, where it goes to a fleet."""
+        where = manifest.environments.get(what[1])
+        if where is None or where.target != "fleet":
+            return current
+        return replace(current, census=await self._stations.census(*what))
 
     async def _before(self, unit: UnitName, environment: EnvironmentName, manifest: Manifest) -> Current:
         """What runs before a deployment, with the noise of the metrics whose manifest does not state it."""

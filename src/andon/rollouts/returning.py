@@ -61,8 +61,10 @@ class Returning(Desk):
         if not way.was_stable:
             await self.check_source((unit, environment, way.to))
             gate = await self._authority.gate(environment, needs_approval=needs_approval)
-        made = plan_rollback(manifest, environment, way.current, gate)
-        return await self._begin((unit, environment, way.to), way.current, made, asked)
+        what = (unit, environment, way.to)
+        current = await self._counted(way.current, what, manifest)
+        made = plan_rollback(manifest, environment, current, gate)
+        return await self._begin(what, current, made, asked)
 
     async def planned_back(
         self, unit: UnitName, environment: EnvironmentName, to: Version
@@ -70,6 +72,7 @@ class Returning(Desk):
         """What runs now, and what going back to `to` will do; to a release that was stable there before."""
         manifest = await self._catalog.manifest(unit, to)
         current = await self._current(unit, environment)
+        current = await self._counted(current, (unit, environment, to), manifest)
         return current, plan_rollback(manifest, environment, current)
 
     async def document_of_rollback(
