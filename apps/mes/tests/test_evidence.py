@@ -96,3 +96,31 @@ async def test_ready_when_migrated_and_every_answer_names_its_release(plant):
         answer: httpx.Response = await plant.get(path)
         assert answer.headers["X-Release"] == "1.0.0"
     assert (await plant.get("/ready")).status_code == 200
+
+
+def by_application(text):
+    """(application, process, result) → count."""
+    return {
+        (sample.labels["application"], sample.labels["process"], sample.labels["result"]): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "mes_application_first_pass_total"
+    }
+
+
+async def test_a_completion_counts_for_the_application_that_began_it(plant):
+    _, serials = await plant.released_lot(3)
+    for serial, version in zip(serials, ("1.0.0", "1.1.0", None), strict=True):
+        said = {} if version is None else {"application_version": version}
+        await plant.start(serial, "SPRING", **said)
+        await plant.complete(serial, "SPRING", cycle_time=100)
+    text = await plant.metrics()
+    assert by_application(text) == {
+        ("1.0.0", "SPRING", "pass"): 1,
+        ("1.0.0", "SPRING", "fail"): 0,
+        ("1.1.0", "SPRING", "pass"): 1,
+        ("1.1.0", "SPRING", "fail"): 0,
+    }
+    assert sum(first_pass(text).values()) == 3
+    bucket = 'mes_application_cycle_time_seconds_bucket{application="1.1.0",le="120.0",process="SPRING"} 1.0'
+    assert bucket in text

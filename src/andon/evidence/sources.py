@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from andon.evidence.agents import AgentEvidence
 from andon.evidence.gateway import GatewayEvidence
 from andon.evidence.http import HttpEvidence
 from andon.evidence.model import Reading
@@ -22,6 +23,7 @@ class Adapters:
     http: HttpEvidence
     sql: SqlEvidence
     prometheus: PrometheusEvidence
+    agents: AgentEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,14 @@ class Sources:
             case "gateway":
                 return await self._adapters.gateway.read(unit, environment, metric, evidence)
             case "http" | "json":
-                return await self._adapters.http.read(unit, environment, metric, evidence)
+                of, where = page_of(unit, environment, evidence)
+                # Whoever is asked for another unit keeps its counts apart from those of its own metrics.
+                name = metric if of == unit else f"{unit} {metric}"
+                return replace(await self._adapters.http.read(of, where, name, evidence), metric=metric)
+            case "agents":
+                if self._adapters.agents is None:
+                    return Reading(metric, self._clock.now(), {}, problem="there is no fleet")
+                return await self._adapters.agents.read(unit, environment, metric, evidence)
             case "sql":
                 return await self._adapters.sql.read(metric, evidence)
             case "prometheus":
@@ -78,3 +87,14 @@ class Sources:
         await self._adapters.http.close()
         await self._adapters.sql.close()
         await self._adapters.prometheus.close()
+
+
+def page_of(
+    unit: UnitName, environment: EnvironmentName, evidence: Evidence
+) -> tuple[UnitName, EnvironmentName]:
+    """Whose page is read: another unit's, where the manifest names one; there it is in the same environment,
+    or in the one that is named."""
+    if not evidence.of:
+        return unit, environment
+    of, _, where = evidence.of.partition("/")
+    return UnitName(of), EnvironmentName(where) if where else environment

@@ -13,10 +13,21 @@ from andon.units.fields import Interval, Section
 class Evidence(Section):
     """One metric that the judge reads, per release: bad events of an exposure, or how long each took."""
 
-    source: Literal["gateway", "http", "json", "sql", "prometheus"] = Field(
+    source: Literal["gateway", "http", "json", "sql", "prometheus", "agents"] = Field(
         description="gateway: requests as Envoy counted and timed them; http: the unit's own metrics page; "
-        "json: rows that the unit answers; sql: rows of a database; prometheus: queries to the plant's "
-        "Prometheus"
+        "json: rows that the unit answers; sql: rows of a database; prometheus: queries to the "
+        "plant's Prometheus; agents: what the agents of a fleet's stations report"
+    )
+    of: str = Field(
+        "",
+        pattern="^(?:[a-z0-9-]{1,40}(?:/[a-z0-9-]{1,40})?)?$",
+        description="Another unit whose page is read, such as mes, or mes/production where its environment "
+        "has another name (sources http, json)",
+    )
+    counts: Literal["crashes", "installs"] | None = Field(
+        None,
+        description="crashes: of the minutes that stations ran a release; installs: those that failed, of "
+        "all that ended (source agents)",
     )
     kind: Literal["count", "latency"] = Field(
         "count",
@@ -118,6 +129,9 @@ class Evidence(Section):
             raise ValueError("source sql needs `database` and `query`")
         if self.source != "sql" and (self.database or self.query):
             raise ValueError("`database` and `query` are for source sql")
+        if self.of and self.source not in {"http", "json"}:
+            raise ValueError("`of` is for sources http and json")
+        self._can_be_asked_of_agents()
         if self.rows and self.source != "json":
             raise ValueError("`rows` is for source json")
         if self.kind == "latency":
@@ -125,6 +139,17 @@ class Evidence(Section):
         else:
             self._can_be_counted()
         return self
+
+    def _can_be_asked_of_agents(self) -> None:
+        if (self.source == "agents") != (self.counts is not None):
+            raise ValueError("source agents needs `counts`, and nothing else has it")
+        if self.source == "agents" and self.kind != "count":
+            raise ValueError("source agents counts: leave out `kind`")
+        if self.counts == "installs" and self.required:
+            raise ValueError(
+                "nobody installs the stable release meanwhile, so installs cannot be compared: set "
+                "`required = false` and a `guardrail`"
+            )
 
     @property
     def upper_edges(self) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from andon_mes.evidence.model import BUCKETS, Tally, Totals
+from andon_mes.evidence.model import BUCKETS, Production, Tally, Totals
 
 
 @dataclass(slots=True)
@@ -22,10 +22,18 @@ class Served:
     refusals: Counter[str] = field(default_factory=Counter)
 
 
-def render(totals: Totals, served: Served, queue_depth: int) -> bytes:
+def render(production: Production, served: Served, queue_depth: int) -> bytes:
     """The text of one scrape."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Scrape([*_production(totals), *_instance(served, queue_depth)]))
+    registry.register(
+        _Scrape(
+            [
+                *_production(production.releases),
+                *_applications(production.applications),
+                *_instance(served, queue_depth),
+            ]
+        )
+    )
     return generate_latest(registry)
 
 
@@ -52,6 +60,25 @@ def _production(totals: Totals) -> Iterator[Metric]:
         first_pass.add_metric([release, process, "pass"], tally.first_passed)
         first_pass.add_metric([release, process, "fail"], tally.first_failed)
         cycle_time.add_metric([release, process], _cumulative(tally), tally.cycle_seconds)
+    yield first_pass
+    yield cycle_time
+
+
+def _applications(totals: Totals) -> Iterator[Metric]:
+    first_pass = CounterMetricFamily(
+        "mes_application_first_pass",
+        "Attempts numbered 1 that are complete, by the version of the station's application; from the rows",
+        labels=["application", "process", "result"],
+    )
+    cycle_time = HistogramMetricFamily(
+        "mes_application_cycle_time_seconds",
+        "Cycle times of completed attempts, by the version of the station's application; from the rows",
+        labels=["application", "process"],
+    )
+    for (application, process), tally in sorted(totals.items()):
+        first_pass.add_metric([application, process, "pass"], tally.first_passed)
+        first_pass.add_metric([application, process, "fail"], tally.first_failed)
+        cycle_time.add_metric([application, process], _cumulative(tally), tally.cycle_seconds)
     yield first_pass
     yield cycle_time
 

@@ -1,4 +1,4 @@
-"""What production says of a release: first-pass results and cycle times per process. Pure."""
+"""What production says of a release, and of a station's application, per process. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +21,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows that are alike: how many, and how long together. `bucket` is None without a cycle time."""
+    """Rows that are alike: how many, and how long together. `bucket` is None without a cycle time.
+
+    application: version of the application at the station, as its start said; None where it said none.
+    """
 
     release: str
     process: str
@@ -30,15 +33,30 @@ class Group:
     bucket: int | None
     count: int
     seconds: float
+    application: str | None = None
 
 
 Totals = dict[tuple[str, str], Tally]
 """By release and process. What is not here is unknown, which is not 0."""
 
 
-def add(totals: Totals, group: Group) -> None:
+@dataclass(frozen=True, slots=True)
+class Production:
+    """The same completions twice: by the release of the MES that served them, and by the version of the
+    application at the station, as far as stations say it."""
+
+    releases: Totals = field(default_factory=dict)
+    applications: Totals = field(default_factory=dict)
+
+
+def add(production: Production, group: Group) -> None:
     """Count `group` in."""
-    tally = totals.setdefault((group.release, group.process), Tally())
+    _count(production.releases.setdefault((group.release, group.process), Tally()), group)
+    if group.application:
+        _count(production.applications.setdefault((group.application, group.process), Tally()), group)
+
+
+def _count(tally: Tally, group: Group) -> None:
     if group.is_first and group.is_pass:
         tally.first_passed += group.count
     elif group.is_first:

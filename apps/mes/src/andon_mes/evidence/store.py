@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from andon_mes.evidence.model import BUCKETS, Group, Totals, add
+from andon_mes.evidence.model import BUCKETS, Group, Production, Totals, add
 from andon_mes.kernel.clock import Clock
 from andon_mes.store import order
 from andon_mes.store.engine import Database
@@ -32,38 +32,46 @@ _NEW_GROUPS = (
         _BUCKET,
         sa.func.count(),
         sa.func.coalesce(sa.func.sum(process_data.c.cycle_time), 0.0),
+        process_data.c.application_version,
     )
     .join(processes, processes.c.id == process_data.c.process_id)
     .where(
         process_data.c.completion_seq > sa.bindparam("after"),
         process_data.c.completion_seq <= sa.bindparam("upto"),
     )
-    .group_by(process_data.c.release, processes.c.code, _IS_FIRST, process_data.c.is_pass, _BUCKET)
+    .group_by(
+        process_data.c.release,
+        processes.c.code,
+        _IS_FIRST,
+        process_data.c.is_pass,
+        _BUCKET,
+        process_data.c.application_version,
+    )
 )
 
 
 def count_all(connection: sa.Connection) -> Totals:
-    """The totals counted from the beginning, as an instance does when it starts."""
-    totals: Totals = {}
+    """The totals of releases counted from the beginning, as an instance does when it starts."""
+    production = Production()
     rows = connection.execute(_NEW_GROUPS, {"after": 0, "upto": order.settled_place(connection)})
     for row in rows:
-        add(totals, Group(*row))
-    return totals
+        add(production, Group(*row))
+    return production.releases
 
 
 class ProductionEvidence:
-    """The totals of all releases, kept up to date at each look."""
+    """The totals of all releases and applications, kept up to date at each look."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._totals: Totals = {}
+        self._totals = Production()
         self._counted_upto = 0
         self._looked_at: float | None = None
         self._lock = asyncio.Lock()
 
-    async def totals(self) -> Totals:
-        """By release and process, at most a quarter of a second old. The caller does not change them."""
+    async def totals(self) -> Production:
+        """By release or application, and process; at most a quarter of a second old. Nobody changes them."""
         async with self._lock:
             now = self._clock.monotonic()
             if self._looked_at is None or now - self._looked_at >= _FRESH.total_seconds():
