@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -223,7 +223,11 @@ def _releases(contents: Contents) -> tuple[str, ...]:
 
 def _check_named(wanted: Wanted, state: State) -> None:
     """A misspelt name is an error, not an empty bundle."""
-    there = {each.unit for each in state.files}, state.releases, {platform_of(e.name) for e in state.files}
+    there: tuple[Set[str], ...] = (
+        {each.unit for each in state.files},
+        state.releases,
+        {platform_of(each.name) or "" for each in state.files},
+    )
     for asked, found in zip((wanted.units, wanted.releases, wanted.platforms), there, strict=True):
         if missing := sorted(asked - found):
             raise NotFound(
