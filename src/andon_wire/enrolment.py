@@ -53,7 +53,7 @@ class Token:
             raise Malformed(
                 "bad-enrolment-token",
                 "this is not an enrolment token; one is written andon1.<32 hex>.<32 hex>",
-                hint="make one: andon fleet enrol",
+                hint="make one: andon fleet enrol-token",
             )
         return cls(found[1], found[2])
 

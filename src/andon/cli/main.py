@@ -13,6 +13,8 @@ from andon.cli import (
     before,
     bundles,
     exits,
+    fleet,
+    fleet_whole,
     holds,
     judge,
     look,
@@ -73,7 +75,8 @@ def options(
 
 for group in (
     server, signin, ship, rollouts, holds, sets, approvals, before, judge, look, timeline, audit,
-    signatures, policies, users, roles, tokens, secrets, authority, registry, bundles, access, witness,
+    signatures, policies, users, roles, tokens, secrets, authority, registry, bundles, access, witness, fleet,
+    fleet_whole,
 ):  # fmt: skip
     group.register(app)
 needs.show(app)

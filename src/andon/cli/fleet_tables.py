@@ -1,0 +1,161 @@
+"""What the fleet shows at the terminal: stations, versions, windows as Rich tables."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.text import Text
+
+from andon.cli.tables import View, at, table
+
+_PHASE = {
+    "idle": "[green]idle[/]",
+    "watching": "[cyan]watching[/]",
+    "failed": "[red]failed[/]",
+    "held": "[red]held[/]",
+    "returning": "[yellow]returning[/]",
+}
+_STANDING = {"active": "", "waiting": "[yellow]waits to be let in[/]", "retired": "[dim]retired[/]"}
+_MIB = 1 << 20
+
+
+def stations(found: Sequence[View]) -> RenderableType:
+    """Stations, one a line; of each what it runs."""
+    shown = table("", "station", "line", "ring", "environment", "runs", "last seen")
+    for each in found:
+        light = "[green]●[/]" if each["is_reachable"] else "[dim]○[/]"
+        units = "\n".join(_unit_line(one) for one in each["units"]) or "[dim]-[/]"
+        standing = _STANDING[each["standing"]]
+        shown.add_row(
+            light, f"[bold]{escape(each['name'])}[/] {standing}", escape(each["line"]), escape(each["ring"]),
+            escape(each["environment"]), units, at(each["last_seen_at"]),
+        )  # fmt: skip
+    return shown
+
+
+def _unit_line(view: View) -> str:
+    running = view["running"] or "nothing"
+    wanted = f" → {view['wanted']}" if view["differs"] else ""
+    pinned = " [magenta]pinned[/]" if view["pinned"] else ""
+    drifted = " [red]drifted[/]" if view["is_drifted"] else ""
+    progress = f" {view['progress']:.0%}" if view["progress"] is not None else ""
+    phase = "" if view["phase"] == "idle" and not view["differs"] else f" {_phase(view['phase'])}{progress}"
+    return f"{escape(view['unit'])} {escape(running)}{escape(wanted)}{phase}{pinned}{drifted}"
+
+
+def _phase(phase: str) -> str:
+    return _PHASE.get(phase, f"[cyan]{escape(phase)}[/]")
+
+
+def station(view: View) -> RenderableType:
+    """A station whole."""
+    machine = view["machine"]
+    labels = ", ".join(f"{key}={value}" for key, value in view["labels"].items()) or "-"
+    head = (
+        f"[bold]{escape(view['name'])}[/] {_STANDING[view['standing']]}\n"
+        f"line {escape(view['line']) or '-'}, ring {escape(view['ring'])}, in {escape(view['environment'])}, "
+        f"labels {escape(labels)}\n"
+        f"last seen {at(view['last_seen_at'])} at {escape(view['address']) or '-'}, "
+        f"agent {escape(view['agent']) or '-'}, window {escape(view['window']) or 'always'}\n"
+        f"acts on revision {view['acts_on']} of {view['revision']}\n"
+        f"[dim]{escape(machine['hostname'])}, {escape(view['platform'])}, {escape(machine['cpu'])}, "
+        f"{machine['cpus']} cores, {machine['memory'] // _MIB} MiB memory[/]\n"
+    )
+    units = table("unit", "runs", "wanted", "phase", "restarts", "crashes", "why")
+    for each in view["units"]:
+        why = each["pinned"] or each["reason"] or each["wanted_reason"]
+        units.add_row(
+            f"[bold]{escape(each['unit'])}[/]", escape(each["running"] or "-"), escape(each["wanted"] or "-"),
+            _phase(each["phase"]), str(each["restarts"]), str(each["crashes"]), escape(why),
+        )  # fmt: skip
+    return Group(Text.from_markup(head), units)
+
+
+def versions(found: Sequence[View]) -> RenderableType:
+    """What runs where, and what happened to each release."""
+    shown = table(
+        "unit", "environment", "version", "stations", "installed", "failed", "back", "crashes", "hours"
+    )
+    for each in found:
+        shown.add_row(
+            f"[bold]{escape(each['unit'])}[/]", escape(each["environment"]), escape(each["version"]),
+            str(each["stations"]), str(each["installs_ok"]), _bad(each["installs_failed"]),
+            _bad(each["returns"]), _bad(each["crashes"]), f"{each['run_s'] / 3600:.1f}",
+        )  # fmt: skip
+    return shown
+
+
+def _bad(count: int) -> str:
+    return f"[red]{count}[/]" if count else "0"
+
+
+def drift(found: Sequence[View]) -> RenderableType:
+    """Stations that run something else than is wanted, and why as far as it is known."""
+    shown = table("station", "unit", "runs", "wanted", "phase", "why")
+    for each in found:
+        for one in each["units"]:
+            if one["differs"] or one["is_drifted"]:
+                why = "its files are not what was installed" if one["is_drifted"] else one["reason"]
+                shown.add_row(
+                    f"[bold]{escape(each['name'])}[/]", escape(one["unit"]), escape(one["running"] or "-"),
+                    escape(one["wanted"] or "-"), _phase(one["phase"]), escape(why or one["wanted_reason"]),
+                )  # fmt: skip
+    return shown
+
+
+def tokens(found: Sequence[View]) -> RenderableType:
+    """Enrolment tokens."""
+    shown = table("token", "for", "line", "ring", "made by", "good until", "")
+    for each in found:
+        state = f"used by {each['used_by']}" if each["used_at"] else ("revoked" if each["revoked_at"] else "")
+        named = each["station"] or "a new station"
+        shown.add_row(
+            escape(each["id"]), escape(f"{named} in {each['environment']}"), escape(each["line"]),
+            escape(each["ring"]), escape(each["created_by"]), at(each["expires_at"]), escape(state),
+        )  # fmt: skip
+    return shown
+
+
+def rings(found: Sequence[View]) -> RenderableType:
+    """Rings in their order."""
+    shown = table("ring", "stations")
+    for each in found:
+        shown.add_row(f"[bold]{escape(each['name'])}[/]", str(each["stations"]))
+    return shown
+
+
+def windows(found: Sequence[View]) -> RenderableType:
+    """Maintenance windows."""
+    shown = table("for", "open", "closed", "zone")
+    for each in found:
+        calendar = each["calendar"]
+        shown.add_row(
+            f"{each['scope']} [bold]{escape(each['name'])}[/]",
+            escape("\n".join(calendar["open"]) or "always"),
+            escape("\n".join(calendar["closed"]) or "-"),
+            escape(calendar["zone"]),
+        )
+    return shown
+
+
+def recalls(found: Sequence[View]) -> RenderableType:
+    """Releases that must not run."""
+    shown = table("unit", "environment", "recalled", "go to", "by", "at", "why")
+    for each in found:
+        shown.add_row(
+            f"[bold]{escape(each['unit'])}[/]", escape(each["environment"]),
+            f"[red]{escape(each['version'])}[/]",
+            escape(each["to"]), escape(each["actor"]), at(each["at"]), escape(each["reason"]),
+        )  # fmt: skip
+    return shown
+
+
+def summary(found: Sequence[View]) -> str:
+    """One line of numbers."""
+    units = [one for each in found for one in each["units"]]
+    return (
+        f"{len(found)} stations, {sum(each['is_reachable'] for each in found)} reachable, "
+        f"{sum(one['phase'] not in {'idle', 'failed', 'held'} for one in units)} under way, "
+        f"{sum(one['phase'] in {'failed', 'held'} for one in units)} failed, "
+        f"{sum(one['differs'] for one in units)} not yet at what is wanted"
+    )

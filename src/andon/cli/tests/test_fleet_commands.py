@@ -1,0 +1,138 @@
+"""The commands of the fleet speak to the real API, over a fleet whose rows are in memory."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from andon.cli.main import app
+from andon.cli.tests.test_against_api import Served
+from andon.kernel import errors
+from andon.testing.access import PASSWORD
+from andon.testing.scenes import a_busy_morning
+from andon.testing.services import FakePlant
+from andon_wire.protocol import Phase
+
+BECAUSE = ("--reason", "a test")
+
+
+@pytest.fixture
+def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePlant]:
+    made = a_busy_morning(FakePlant())
+    with Served(made) as port:
+        monkeypatch.setenv("ANDON_PORT", str(port))
+        monkeypatch.setenv("ANDON_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("ANDON_CREDENTIALS", str(tmp_path / "credentials.json"))
+        run("login", "--user", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
+        yield made
+
+
+def run(*words: str, stdin: str = "") -> Result:
+    return CliRunner().invoke(app, words, input=stdin)
+
+
+def told(*words: str, stdin: str = "") -> Any:
+    result = run(*words, "--json", stdin=stdin)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return json.loads(result.output)
+
+
+def test_stations_are_listed_and_filtered(plant: FakePlant) -> None:
+    assert [each["name"] for each in told("fleet", "list")] == ["oven-1", "press-1", "press-2"]
+    assert [each["name"] for each in told("fleet", "list", "--line", "line-2")] == ["oven-1"]
+    assert [each["name"] for each in told("fleet", "list", "--ring", "lab")] == ["press-1"]
+    assert told("fleet", "list", "--label", "kind=oven") == []
+    assert len(told("fleet", "list", "--unit", "screen", "--version", "2.0.0")) == 3
+    assert told("fleet", "list", "--phase", "failed") == []
+    shown = run("fleet", "list").output
+    assert "press-1" in shown
+    assert "3 stations, 2 reachable" in shown
+
+
+def test_a_station_is_shown_whole(plant: FakePlant) -> None:
+    assert told("fleet", "show", "press-1")["machine"]["hostname"] == "press-1"
+    shown = run("fleet", "show", "press-1").output
+    assert "ring lab" in shown
+    assert "screen" in shown
+    missing = run("fleet", "show", "nobody")
+    assert isinstance(missing.exception, errors.NotFound)
+
+
+def test_a_station_is_moved_pinned_and_retired_with_a_reason(plant: FakePlant) -> None:
+    assert told("fleet", "ring", "press-2", "pilot", *BECAUSE)["ring"] == "pilot"
+    moved = told("fleet", "move", "press-2", "--line", "line-9", "--label", "kind=oven", *BECAUSE)
+    assert (moved["line"], moved["labels"]) == ("line-9", {"kind": "oven"})
+    assert told("fleet", "pin", "press-2", "screen", "--days", "7", *BECAUSE)["expires_at"] is not None
+    assert "press-2 stays" in run("fleet", "pin", "press-2", "screen", *BECAUSE).output
+    assert "may move" in run("fleet", "unpin", "press-2", "screen", *BECAUSE).output
+    assert "is retired" in run("fleet", "retire", "press-2", *BECAUSE).output
+    assert "press-2" not in run("fleet", "list").output
+    kinds = [each.kind for each in plant.stations.told]
+    assert kinds == [
+        "station.moved", "station.moved", "station.pinned", "station.pinned", "station.unpinned",
+        "station.retired",
+    ]  # fmt: skip
+    assert {(each.actor, each.reason) for each in plant.stations.told} == {("admin", "a test")}
+
+
+def test_what_failed_is_tried_again(plant: FakePlant) -> None:
+    nothing = run("fleet", "retry", "screen", *BECAUSE)
+    assert isinstance(nothing.exception, errors.NotFound)
+    name, seen = next(iter(plant.fleet.roster.seen.items()))
+    failed = seen.units["screen"].model_copy(update={"phase": Phase.FAILED, "attempt": 4})
+    plant.fleet.roster.seen[name].units["screen"] = failed  # type: ignore[index]
+    assert told("fleet", "retry", "screen", *BECAUSE) == {"stations": [name]}
+    assert list(plant.stations.attempts.values()) == [5]
+
+
+def test_a_token_is_made_shown_once_and_revoked(plant: FakePlant, tmp_path: Path) -> None:
+    made = told("fleet", "enrol-token", "--line", "line-1", "--ring", "pilot", "--approve", *BECAUSE)
+    assert made["text"].startswith("andon1.")
+    assert (made["token"]["ring"], made["token"]["needs_approval"]) == ("pilot", True)
+    kept = tmp_path / "token"
+    shown = run("fleet", "enrol-token", "--output", str(kept), *BECAUSE)
+    assert kept.read_text().startswith("andon1.")
+    assert "andon1." not in shown.output
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert run("fleet", "revoke-token", made["token"]["id"], *BECAUSE).exit_code == 0
+    assert "revoked" in run("fleet", "tokens").output
+
+
+def test_rings_and_windows_are_shown_and_set(plant: FakePlant, tmp_path: Path) -> None:
+    assert [each["name"] for each in told("fleet", "rings")] == ["lab", "pilot", "line", "plant"]
+    assert [each["name"] for each in told("fleet", "rings", "lab", "plant", *BECAUSE)] == ["lab", "plant"]
+    used = run("fleet", "rings", "lab", *BECAUSE)
+    assert isinstance(used.exception, errors.Conflict)
+    nights = tmp_path / "nights.toml"
+    nights.write_text('zone = "Asia/Seoul"\nopen = ["Mon-Fri 22:00-05:00"]\n')
+    told("fleet", "windows", "line", "line-1", "--calendar", str(nights), *BECAUSE)
+    assert "Mon-Fri 22:00-05:00" in run("fleet", "windows").output
+    assert told("fleet", "show", "press-1")["window"] == "line/line-1"
+    assert told("fleet", "windows", "line", "line-1", "--drop", *BECAUSE) == []
+
+
+def test_a_recall_is_signed_and_lifted(plant: FakePlant) -> None:
+    words = ("fleet", "recall", "mes", "1.2.0", "--to", "1.1.0", *BECAUSE)
+    refused = run(*words)
+    assert isinstance(refused.exception, errors.Forbidden)
+    assert refused.exception.code == "signature-required"
+    pen = ("--user", "admin", "--password-stdin", "--meaning", "approved")
+    made = told(*words, "--direct", *pen, stdin=f"{PASSWORD}\n")
+    assert (made["version"], made["to"], made["direct"]) == ("1.2.0", "1.1.0", True)
+    assert plant.stations.signatures[0].document.values["recalls"] == "1.2.0"
+    assert "1.2.0" in run("fleet", "recalls").output
+    assert told("fleet", "recall", "mes", "1.2.0", "--lift", *BECAUSE) == []
+    wrong = run("fleet", "recall", "mes", "1.2.0", *BECAUSE)
+    assert isinstance(wrong.exception, errors.InvalidInput)
+
+
+def test_versions_and_drift_say_what_runs_where(plant: FakePlant) -> None:
+    (row,) = told("fleet", "versions")
+    assert (row["unit"], row["version"], row["stations"]) == ("screen", "2.0.0", 3)
+    assert "screen" in run("fleet", "versions").output
+    drifted = told("fleet", "drift")
+    assert {each["name"] for each in drifted} == {"press-1", "press-2", "oven-1"}  # nothing is wanted yet
+    assert "press-1" in run("fleet", "drift").output
