@@ -7,6 +7,7 @@ the token; a request has to be short and come in time.
 import contextlib
 import json
 import re
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -19,6 +20,7 @@ HOST = "127.0.0.1"
 _MOST_BODY_BYTES = 8 << 10
 _SECONDS = 10.0
 _AT_ONCE = 64
+_LOOK_S = 60.0  # how long it sleeps while nobody asks
 _SENTENCE = 500
 _STATUS = {Untrusted: 401, Missing: 404, Malformed: 422}
 
@@ -160,6 +162,7 @@ class LocalServer(ThreadingHTTPServer):
     def __init__(self, desk: Desk, port: int = 0) -> None:
         super().__init__((HOST, port), type("_Bound", (_Handler,), {"desk": desk}))
         self._desk = desk
+        self._ended = threading.Event()
         self._free = threading.BoundedSemaphore(_AT_ONCE)
 
     @property
@@ -169,13 +172,24 @@ class LocalServer(ThreadingHTTPServer):
 
     def start(self) -> None:
         """Serve in a thread of its own."""
-        threading.Thread(target=self.serve_forever, args=(0.5,), name="local", daemon=True).start()
+        threading.Thread(target=self._serve, name="local", daemon=True).start()
 
     def stop(self) -> None:
         """End, and let everybody who waits go."""
         self._desk.close()
-        self.shutdown()
+        ending = threading.Thread(target=self.shutdown, name="local ends")
+        ending.start()
+        while not self._ended.wait(0.02):  # it sleeps until somebody connects
+            with contextlib.suppress(OSError):
+                socket.create_connection((HOST, self.server_address[1]), 1).close()
+        ending.join()
         self.server_close()
+
+    def _serve(self) -> None:
+        try:
+            self.serve_forever(_LOOK_S)
+        finally:
+            self._ended.set()
 
     def verify_request(self, *_: Any) -> bool:
         """Whether there is room for one more connection."""

@@ -1,7 +1,8 @@
 """How this station is: reported each 30 s, at once when something happened, and all of it after a cut.
 
 What the control plane never takes (it says that the report cannot be read) must not hold up the rest: the
-batch is made smaller until one event is found to be the cause, and that one is set aside.
+batch is made smaller until one event is found to be the cause, and that one is set aside, once a report
+without it was taken.
 """
 
 import logging
@@ -14,7 +15,7 @@ from andon_agent.buffer import Batch
 from andon_agent.client import Busy
 from andon_agent.pace import Backoff, jittered
 from andon_wire.errors import Malformed, WireError
-from andon_wire.protocol import MOST_EVENTS, Machine, Report, Reported, UnitState
+from andon_wire.protocol import MOST_EVENTS, Machine, Report, Reported, StationEvent, UnitState
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ class Telling:
         self._boot = secrets.token_hex(8)
         self._told_machine: Machine | None = None
         self._most = MOST_EVENTS
+        self._suspect: StationEvent | None = None  # next an empty report shows whether it is to blame
+        self._why = ""
         self.machine: Machine | None = None
 
     async def turn(self) -> float:
@@ -58,6 +61,8 @@ class Telling:
 
     def _batch(self) -> Batch:
         batch = self._tools.buffer.take()
+        if self._suspect is not None:
+            return Batch([], [])
         if self._most == MOST_EVENTS:
             return batch
         return Batch(batch.events[: self._most], [])
@@ -77,6 +82,9 @@ class Telling:
 
     def _taken(self, batch: Batch, answer: Reported, machine: Machine | None) -> None:
         self._backoff.again()
+        if self._suspect is not None:
+            self._tools.buffer.set_aside(self._suspect, self._why)
+            self._suspect = None
         self._most = min(MOST_EVENTS, self._most * 2)
         self._told_machine = machine
         self._tools.buffer.forget(batch, answer.seq)
@@ -85,9 +93,10 @@ class Telling:
 
     def _unreadable(self, batch: Batch, error: Malformed) -> float:
         _log.warning("a report with %d events was refused: %s", len(batch.events), error.message)
-        if len(batch.events) <= 1 and self._most < MOST_EVENTS:
-            if batch.events:
-                self._tools.buffer.set_aside(batch.events[0], f"{error.code}: {error.message}")
+        if self._suspect is not None or not (batch.events or batch.samples):
+            self._suspect = None  # not even an empty one is taken: no event is to blame
             return self._backoff.failed()
+        if len(batch.events) == 1 and self._most == 1:
+            self._suspect, self._why = batch.events[0], f"{error.code}: {error.message}"
         self._most = max(1, min(self._most, len(batch.events)) // 2)
         return jittered(0.2, 1.0, self._chance)
