@@ -1,0 +1,168 @@
+"""The command `andon-agent`: enrol this machine, run its agent, look at it, make it a service."""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from andon_agent import enrolling, inventory, service, status
+from andon_agent.client import Client, Place
+from andon_agent.home import Home
+from andon_wire.disk import RealDisk
+from andon_wire.enrolment import Token
+from andon_wire.errors import Malformed, WireError
+
+GOOD, BAD, INPUT = 0, 1, 2
+_HOME = "ANDON_AGENT_HOME"
+_SLOT = "ANDON_AGENT_SLOT"
+_WINDOWS_HOME = r"C:\ProgramData\Andon\agent"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; gives the exit code: 0 good, 1 bad, 2 wrong input."""
+    given = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.DEBUG if given.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    for noisy in ("httpx", "httpcore", "tuf", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    command: Callable[[argparse.Namespace, Home], int] = given.command
+    try:
+        return command(given, Home(given.home))
+    except WireError as error:
+        _say(f"error: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
+        return INPUT if isinstance(error, Malformed) else BAD
+    except OSError as error:
+        _say(f"error: {error}")
+        return BAD
+
+
+def _run(given: argparse.Namespace, home: Home) -> int:
+    from andon_agent.composing import Agent, Start  # what the other commands do without
+
+    del given
+    around = dict(os.environ)  # noqa: TID251  the composition root
+    named = around.get(_SLOT, "")
+    start = Start(home, "a" if named == "a" else "b" if named == "b" else None, around)
+
+    async def serve() -> int:
+        return await Agent(start, RealDisk()).serve()
+
+    with home.alone():
+        return asyncio.run(serve())
+
+
+def _enrol(given: argparse.Namespace, home: Home) -> int:
+    disk = RealDisk()
+    if enrolling.is_enrolled(home, disk) and not given.again:
+        name = enrolling.load(home, disk).station.name
+        _say(f"error: this machine is the station {name} already\n  to be another: --again with a new token")
+        return BAD
+    ca = given.ca.resolve() if given.ca else None
+    token = Token.parse(_token(given))
+
+    async def ask() -> str:
+        place = Place(given.url, ca, given.certificate, given.key)
+        client = Client(place, time.time)  # noqa: TID251  the composition root
+        try:
+            enrolled = await enrolling.enrol(home, client, token, url=given.url, ca=ca, disk=disk)
+        finally:
+            await client.close()
+        return enrolled.station
+
+    with home.alone():
+        name = asyncio.run(ask())
+    _tell(f"this machine is the station {name}; its home is {home.folder}")
+    _tell("next: andon-agent install-service, or andon-agent run")
+    return GOOD
+
+
+def _token(given: argparse.Namespace) -> str:
+    """From a file, or from standard input, so that it stands in no list of processes."""
+    if given.token_file is not None and str(given.token_file) != "-":
+        return str(given.token_file.read_text("utf-8"))
+    if sys.stdin.isatty():
+        sys.stderr.write("enrolment token: ")
+        sys.stderr.flush()
+    return sys.stdin.readline()
+
+
+def _status(given: argparse.Namespace, home: Home) -> int:
+    found = status.status(home, RealDisk())
+    text = json.dumps(found, indent=1, ensure_ascii=False) if given.json else "\n".join(status.lines(found))
+    _tell(text)
+    return GOOD if found["is_running"] and not found["problem"] else BAD
+
+
+def _inventory(given: argparse.Namespace, home: Home) -> int:
+    del given
+    folder = home.folder if home.folder.is_dir() else Path.cwd()
+    _tell(inventory.machine(folder, "").model_dump_json(indent=1))
+    return GOOD
+
+
+def _install_service(given: argparse.Namespace, home: Home) -> int:
+    wanted = service.Service(given.program, str(home.folder), given.user)
+    if sys.platform == "win32":
+        _tell(service.windows_steps(wanted))
+        return GOOD
+    text = service.systemd_unit(wanted)
+    if given.print:
+        sys.stdout.write(text)
+        return GOOD
+    place = Path(service.UNIT_FOLDER) / service.UNIT_NAME
+    place.write_text(text, "utf-8")
+    _tell(f"wrote {place}; next: systemctl daemon-reload && systemctl enable --now andon-agent")
+    return GOOD
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("andon-agent", description=__doc__)
+    parser.add_argument("--home", type=Path, default=_default_home(), help="its folder; default %(default)s")
+    parser.add_argument("--verbose", action="store_true", help="log each step")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    run = commands.add_parser("run", help="run the agent; stays in front")
+    run.set_defaults(command=_run)
+    enrol = commands.add_parser("enrol", help="make this machine a station, by a token of an administrator")
+    enrol.add_argument("--url", required=True, help="of the control plane: https://host:port")
+    enrol.add_argument("--token-file", type=Path, help="file with the token; else it is read from input")
+    enrol.add_argument("--ca", type=Path, help="the plant's authority, the only one that is then believed")
+    enrol.add_argument("--certificate", type=Path, help="for mutual TLS")
+    enrol.add_argument("--key", type=Path, help="of that certificate")
+    enrol.add_argument("--again", action="store_true", help="although it is a station already")
+    enrol.set_defaults(command=_enrol)
+    shown = commands.add_parser("status", help="who this machine is, and how its units stand")
+    shown.add_argument("--json", action="store_true", help="for programs")
+    shown.set_defaults(command=_status)
+    commands.add_parser("inventory", help="what is told of this machine").set_defaults(command=_inventory)
+    made = commands.add_parser("install-service", help="let the system start the agent")
+    made.add_argument("--print", action="store_true", help="only show it")
+    made.add_argument("--user", default=service.USER, help="who runs it; default %(default)s")
+    made.add_argument("--program", default=service.COMMAND, help="where the agent is; default %(default)s")
+    made.set_defaults(command=_install_service)
+    return parser
+
+
+def _default_home() -> Path:
+    named = os.environ.get(_HOME)  # noqa: TID251  the composition root
+    if named:
+        return Path(named)
+    return Path(_WINDOWS_HOME if sys.platform == "win32" else service.HOME)
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
