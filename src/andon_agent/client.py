@@ -213,7 +213,8 @@ class Client:
         at = _date(answer.headers.get("Date"))
         if at is None:
             return False
-        self.ahead_s = at.timestamp() - self._clock()
+        # The header leaves out parts of a second: rather a second ahead than behind the server's start.
+        self.ahead_s = at.timestamp() + 1.0 - self._clock()
         return True
 
 
