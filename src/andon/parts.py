@@ -7,12 +7,12 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
-from andon import fleet_parts, own_judges
+from andon import fleet_parts, own_judges, wave_parts
 from andon.access.ca import authority
 from andon.access_parts import access_of
 from andon.api.services import Services
@@ -119,7 +119,7 @@ async def assembled(settings: Settings, certificate: Reloading | None = None) ->
     wakes = _Wakes()
     envoy = _envoy(base, lambda: wakes.wake("gateway"))
     target = _target(base, lambda: wakes.wake("instances", "gateway", "rollouts"))
-    outside = outside_of(base.settings.evidence, base.clock)
+    outside = replace(outside_of(base.settings.evidence, base.clock), agents=wave_parts.evidence_of(base))
     seen = Seen(Scraper(envoy, base.clock), base.desired, base.manifests, target, base.clock, outside=outside)
     gates = gates_of(_where(base, seen), lambda: wakes.wake("rollouts"))
     try:
@@ -260,6 +260,7 @@ def _wired(
         base.publish,
     )
     seen.confirmed_by(gateway)
+    waves = wave_parts.waves_of(base, fleet, rollouts)
     holder = Holder(f"{base.place}{os.getpid()}", settings.rollouts.lease)
     tasks = _tasks(base, wakes, seen, holder)
     sets = SetStore(base.database)
@@ -276,6 +277,7 @@ def _wired(
             gates=gates,
             outside=SetGates(sets, outside.view),
             tasks=tasks.view,
+            fleet=waves.target,
         ),
         base.judges,
         interval=settings.rollouts.interval,
@@ -286,11 +288,17 @@ def _wired(
         observer,
         clock,
         holder=holder,
-        changed=lambda _unit, _environment: wakes.wake("instances", "gateway"),
+        changed=lambda _unit, _environment: wakes.wake("instances", "gateway", "fleet"),
     )
     runs, pipelines = pipelines_of(base, lambda: wakes.wake("pipelines"), rollouts)
     targets = TargetReconciler(
-        TargetSources(base.desired.list, base.releases.manifest, {"local": target}, base.publish)
+        TargetSources(
+            base.desired.list,
+            base.releases.manifest,
+            {"local": target, "fleet": waves.target},
+            base.publish,
+            quiet=frozenset({"fleet"}),
+        )
     )
 
     def loop(name: str, tick: Callable[[], Awaitable[None]], interval: timedelta) -> None:
@@ -320,6 +328,7 @@ def _wired(
         clock,
         Authority(access.policies, access.sealer, gates),
         noises=Noises(noises, rollouts, clock),
+        stations=waves.censuses,
     )
     advance = AdvanceController(access.policies, rollouts, commands, base.desired.list, clock)
     loop("advance", advance.tick, _ADVANCE_INTERVAL)

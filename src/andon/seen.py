@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from andon.evidence.agents import AgentEvidence
 from andon.evidence.gateway import GatewayEvidence, RequestCounts
 from andon.evidence.http import HttpEvidence, Place
 from andon.evidence.model import Reading, Tally, measured
@@ -87,10 +88,11 @@ def _latency(counted: ReleaseTraffic) -> Tally:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Sources of the plant that are not ours, as the settings name them."""
+    """Sources of the plant that are not ours, as the settings name them; and what its stations report."""
 
     sql: SqlEvidence
     prometheus: PrometheusEvidence
+    agents: AgentEvidence | None = None
 
 
 class Seen:
@@ -111,7 +113,7 @@ class Seen:
         self._manifests = manifests
         self.target = target
         own = GatewayEvidence(self._requests, clock), HttpEvidence(self._places, clock)
-        self._evidence = Sources(Adapters(*own, outside.sql, outside.prometheus), clock)
+        self._evidence = Sources(Adapters(*own, outside.sql, outside.prometheus, outside.agents), clock)
         self._gateway: GatewayReconciler | None = None
         self._readings: dict[Key, dict[str, Reading]] = {}
         self._unread: dict[Key, str] = {}

@@ -25,13 +25,15 @@ Key = tuple[UnitName, EnvironmentName]
 class Sources:
     """What the reconciler reads and whom it tells. `targets` are by name.
 
-    `manifest` gives verified ones; it is asked at every tick, so it is the one that remembers.
+    `manifest` gives verified ones; it is asked at every tick, so it is the one that remembers. `quiet`:
+    targets whose instances tell of themselves, and are too many to be looked at here.
     """
 
     desired: Callable[[], Awaitable[Sequence[Desired]]]
     manifest: Callable[[UnitName, Version], Awaitable[Manifest]]
     targets: Mapping[str, Target]
     publish: Callable[[Event], Awaitable[object]]
+    quiet: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class _Known:
 
     instances: dict[Key, dict[InstanceId, Instance]] = field(default_factory=dict)
     problems: dict[Key, str] = field(default_factory=dict)
+    names: dict[Key, str] = field(default_factory=dict)
 
 
 class TargetReconciler:
@@ -80,7 +83,11 @@ class TargetReconciler:
         key = (desired.unit, desired.environment)
         named = [each.version for each in desired.releases]
         manifests, refused = await self._manifests(desired.unit, named)
-        target = self._target(desired, manifests)
+        name = self._known.names[key] = self._name(desired, manifests)
+        target = self._sources.targets[name]
+        if name in self._sources.quiet:
+            await target.reconcile(Assignment(desired, manifests, refused))
+            return
         if key not in self._known.instances:  # what was so before this Andon began is no news
             self._known.instances[key] = {each.id: each for each in await target.observe(*key)}
         running = {each.version for each in self._known.instances[key].values()} - set(named)
@@ -111,7 +118,9 @@ class TargetReconciler:
                 _log.debug("manifest missing", unit=unit, version=version, reason=error.message)
         return found, refused
 
-    def _target(self, desired: Desired, manifests: Mapping[Version, Manifest]) -> Target:
+    def _name(self, desired: Desired, manifests: Mapping[Version, Manifest]) -> str:
+        """Of its target; where no manifest can be had now, the one that it had before."""
         named = [manifests[each.version] for each in desired.releases if each.version in manifests]
         places = [each.environments.get(desired.environment) for each in named]
-        return self._sources.targets[next((each.target for each in places if each is not None), _DEFAULT)]
+        known = self._known.names.get((desired.unit, desired.environment), _DEFAULT)
+        return next((each.target for each in places if each is not None), known)
