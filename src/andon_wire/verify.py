@@ -24,6 +24,7 @@ from andon_wire.errors import Malformed, Missing, Unreachable, Untrusted, WireEr
 from andon_wire.sources import Source
 
 RELEASE_FILE = "release.json"  # the target that binds a release together
+REVOKED_FILE = "revoked.json"  # the target that stands in its place once it must not be installed any more
 MOST_SMALL_BYTES = 64 << 20  # of what `read` gives
 _CONFIG = UpdaterConfig(targets_max_length=64 << 20)
 _HEX = frozenset("0123456789abcdef")
@@ -104,17 +105,26 @@ class Verifier:
         return sorted(self._seen())
 
     def versions(self, unit: str) -> list[str]:
-        """Every version of a unit, as text, sorted as text; none of a unit that is not known."""
+        """Every version of a unit that may be installed, sorted as text; none of a unit that is not known."""
         found = self._seen().get(unit, {})
-        return sorted(version for version, names in found.items() if RELEASE_FILE in names)
+        return sorted(
+            version for version, names in found.items() if RELEASE_FILE in names and REVOKED_FILE not in names
+        )
+
+    def revoked(self, unit: str) -> list[str]:
+        """Every version of a unit that must not be installed any more, sorted as text."""
+        found = self._seen().get(unit, {})
+        return sorted(version for version, names in found.items() if REVOKED_FILE in names)
 
     def artifacts(self, unit: str, version: str) -> Mapping[str, Signed]:
         """What belongs to a release, by name.
 
         Raises:
-            Missing: no such release.
+            Missing: no such release (`no-such-release`), or not any more (`release-revoked`).
         """
         found = self._seen().get(unit, {}).get(version, {})
+        if REVOKED_FILE in found:
+            raise Missing("release-revoked", f"{unit}@{version} was revoked", hint="install another version")
         if RELEASE_FILE not in found:
             raise Missing("no-such-release", f"there is no release {unit}@{version}", hint="andon releases")
         return found

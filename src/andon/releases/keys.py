@@ -4,8 +4,8 @@
     keys/provenance/<key id>.pem  signs statements about builds; no role of TUF
     keys/last-signed.json         so that nobody makes us sign on top of an old state
 
-A role's folder may hold several keys, and the threshold is the root's: production keeps `root` (2 of 3)
-and `targets` on media that are not here. What is not here: rotation, which comes with production keys.
+A role's folder may hold several keys, and the threshold is the root's: production keeps `root` (2 of 3), and
+`targets` where it wants, on media that are not here. How keys change is `ceremony/`.
 """
 
 import json
@@ -23,6 +23,7 @@ from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, Damaged, Forbidden, NotFound
 from andon.releases import roles
 from andon.releases.layout import Layout, make_folder
+from andon.releases.locking import exclusive
 from andon.releases.roles import Lifetimes
 from andon.releases.storage.folder import Folder
 from andon.releases.storage.protocol import METADATA, Storage
@@ -33,6 +34,7 @@ NOTICE = (
     "sign a release. Do not use them for a plant; docs/operations/keys.md says what to use."
 )
 _PRIVATE = 0o600
+_MARK = "DEVELOPMENT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def init_development(
 
 def is_development(home: Path) -> bool:
     """Whether the keys in `home` are the ones that `init_development` makes."""
-    return (Layout(home).keys / "DEVELOPMENT").exists()
+    return (Layout(home).keys / _MARK).exists()
 
 
 def load(layout: Layout, role: str) -> list[CryptoSigner]:
@@ -85,7 +87,17 @@ def load(layout: Layout, role: str) -> list[CryptoSigner]:
         Forbidden: somebody else may read a key file.
         Damaged: a file there is not a private key.
     """
-    return [_load(path) for path in sorted((layout.keys / role).glob("*.pem"))]
+    return load_from(layout.keys / role)
+
+
+def load_from(folder: Path) -> list[CryptoSigner]:
+    """All private keys in a folder. Raises like `load`."""
+    return [_load(path) for path in sorted(folder.glob("*.pem"))]
+
+
+def unmark_development(layout: Layout) -> None:
+    """The root's private keys are not here any more."""
+    (layout.keys / _MARK).unlink(missing_ok=True)
 
 
 def provenance_signer(layout: Layout) -> CryptoSigner:
@@ -113,6 +125,26 @@ def provenance_keys(layout: Layout) -> list[Key]:
     return [SSlibKey.from_dict(key_id, key) for key_id, key in pinned.items()]
 
 
+def exchange_provenance(layout: Layout) -> tuple[str, str]:
+    """A fresh key for statements about builds; gives the former one's id and its own.
+
+    The former public key stays pinned, so that what it signed still verifies; the private one is removed.
+
+    Raises:
+        NotFound: there is no registry here yet.
+    """
+    with exclusive(layout.keys / ".lock"):
+        former, fresh = provenance_signer(layout), CryptoSigner.generate_ed25519()
+        pinned = {key.keyid: key.to_dict() for key in (*provenance_keys(layout), fresh.public_key)}
+        files.write(layout.provenance_key, json.dumps(pinned).encode())
+        folder = layout.keys / PROVENANCE
+        files.write(folder / f"{fresh.public_key.keyid}.pem", fresh.private_bytes, mode=_PRIVATE)
+        for path in folder.glob("*.pem"):
+            if path.stem != fresh.public_key.keyid:
+                path.unlink()
+    return former.public_key.keyid, fresh.public_key.keyid
+
+
 def _load(path: Path) -> CryptoSigner:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise Forbidden("key-readable-by-others", f"others may read the key {path}", hint=f"chmod 600 {path}")
@@ -132,7 +164,7 @@ def _make_keys(layout: Layout) -> None:
         folder.mkdir(mode=0o700)
         signer = CryptoSigner.generate_ed25519()
         files.write(folder / f"{signer.public_key.keyid}.pem", signer.private_bytes, mode=_PRIVATE)
-    files.write(fresh / "DEVELOPMENT", NOTICE.encode() + b"\n", mode=_PRIVATE)
+    files.write(fresh / _MARK, NOTICE.encode() + b"\n", mode=_PRIVATE)
     files.move(fresh, layout.keys)
 
 

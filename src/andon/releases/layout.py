@@ -27,6 +27,11 @@ class Layout:
         return self.home / "keys"
 
     @property
+    def pending(self) -> Path:
+        """What waits for holders of offline keys: a request, signatures so far, keys that come with it."""
+        return self.keys / "pending"
+
+    @property
     def registry(self) -> Path:
         """The repository as plain static files."""
         return self.home / "registry"
@@ -73,15 +78,19 @@ def target_path(unit: UnitName, of: Version, artifact: str) -> str:
     Raises:
         InvalidInput: a part of it is not a name, so that it can never leave its folder.
     """
-    name(unit, what="unit")
-    version(of)
+    folder = release_folder(unit, of)
     if not _ARTIFACT_NAME.fullmatch(artifact):
         raise InvalidInput(
             "bad-artifact-name",
             f"artifact {artifact!r} is not a file name",
             hint="use letters, digits, dots, hyphens and underscores, at most 100",
         )
-    return f"{unit}/{of}/{artifact}"
+    return f"{folder}/{artifact}"
+
+
+def release_folder(unit: UnitName, of: Version) -> str:
+    """Where the targets of a release are, such as `mes/1.1.0`. Raises InvalidInput like `target_path`."""
+    return f"{name(unit, what='unit')}/{version(of)}"
 
 
 def stored_path(target: str, sha256: Sha256) -> str:

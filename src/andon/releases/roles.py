@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from securesystemslib.signer import Signer
+from securesystemslib.signer import Signature, Signer
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
@@ -44,7 +44,7 @@ class Lifetimes:
 
 @dataclass(slots=True)
 class Roles:
-    """The four roles as they are now, verified. Changed only by `publish.py`, under its lock."""
+    """The four roles as they are now, verified. Changed only under the writer's lock."""
 
     root: Root
     targets: Targets
@@ -87,24 +87,45 @@ def next_version(signed: Signed, life: timedelta, now: datetime) -> None:
     signed.expires = _until(now + life)
 
 
-def sign(signed: Signed, root: Root, signers: Sequence[Signer]) -> bytes:
+def can_sign(role: str, root: Root, signers: Sequence[Signer]) -> bool:
+    """Whether enough of the role's keys are here."""
+    return len(_usable(role, root, signers)) >= root.get_delegated_role(role).threshold
+
+
+def sign(signed: Signed, root: Root, signers: Sequence[Signer], *, also: Root | None = None) -> bytes:
     """The signed file of a role.
+
+    also: the root that comes into force next. Then enough of its keys must be here, and keys of the present
+    one sign beside them where they are here, so that the file holds before and after.
 
     Raises:
         Conflict: fewer keys are here than the root asks for.
     """
-    wanted = root.get_delegated_role(signed.type)
-    usable = [each for each in signers if each.public_key.keyid in wanted.keyids]
-    if len(usable) < wanted.threshold:
+    asking = root if also is None else also
+    found = _usable(signed.type, asking, signers)
+    wanted = asking.get_delegated_role(signed.type).threshold
+    if len(found) < wanted:
         raise Conflict(
             "keys-missing",
-            f"role {signed.type} needs {wanted.threshold} of its keys, {len(usable)} are here",
-            hint="put the private keys into keys/<role>; see docs/operations/keys.md",
+            f"role {signed.type} needs {wanted} of its keys, {len(found)} are here",
+            hint="andon keys status says which; see docs/operations/keys.md",
         )
+    usable = {each.public_key.keyid: each for each in (*_usable(signed.type, root, signers), *found)}
     metadata: Metadata[Any] = Metadata(signed)
-    for signer in usable:
+    for signer in usable.values():
         metadata.sign(signer, append=True)
     return metadata.to_bytes(_COMPACT)
+
+
+def assembled(signed: Signed, signatures: Mapping[str, Signature]) -> bytes:
+    """The signed file of a role, from signatures that were made elsewhere and have been checked."""
+    metadata: Metadata[Any] = Metadata(signed, dict(signatures))
+    return metadata.to_bytes(_COMPACT)
+
+
+def _usable(role: str, root: Root, signers: Sequence[Signer]) -> list[Signer]:
+    wanted = root.get_delegated_role(role)
+    return [each for each in signers if each.public_key.keyid in wanted.keyids]
 
 
 def described(signed: Signed, content: bytes) -> MetaFile:

@@ -235,7 +235,7 @@ def test_without_the_keys_of_a_role_nothing_is_published(
     shutil.rmtree(layout.keys / "targets")
     with pytest.raises(Conflict) as refused:
         publisher.publish(*a_release(tmp_path))
-    assert refused.value.code == "keys-missing"
+    assert refused.value.code == "targets-wait"
     assert Client(layout).releases() == []
 
 
