@@ -8,10 +8,15 @@ from pathlib import Path
 
 from andon.api.model import Check
 from andon.gateway.program import find_program
+from andon.kernel.clock import SystemClock
 from andon.kernel.errors import AndonError
+from andon.registry_parts import storage_of
 from andon.releases import keys
+from andon.releases.ceremony import status
+from andon.releases.layout import Layout
 from andon.settings import Settings
 
+_BEARABLE = frozenset({status.Worry.NONE, status.Worry.SOON})
 _LITTLE_SPACE_BYTES = 2 << 30
 
 
@@ -22,6 +27,8 @@ def machine(settings: Settings) -> Iterator[Check]:
     yield _envoy(settings.gateway.envoy)
     yield _home(settings.home.resolve())
     yield _space(settings.home.resolve())
+    if (settings.home.resolve() / "andon.env").exists():
+        yield _keys(settings)
 
 
 def _python() -> Check:
@@ -49,6 +56,17 @@ def _home(home: Path) -> Check:
         return Check(name="home", is_good=False, detail=f"{home} is not a home yet", hint="andon init")
     kind = "development keys: not for a plant" if keys.is_development(home) else "keys are there"
     return Check(name="home", is_good=True, detail=f"{home}; {kind}")
+
+
+def _keys(settings: Settings) -> Check:
+    try:
+        layout, storage = Layout(settings.home.resolve()), storage_of(settings)
+        worst = status.standing(layout, SystemClock(), storage=storage).worst
+    except AndonError as error:
+        return Check(name="keys", is_good=False, detail=f"{error.message} ({error.code})", hint=error.hint)
+    until = f"{worst.role} holds until {worst.expires_at:%Y-%m-%d}"
+    detail = until if worst.worry in _BEARABLE else f"{worst.role}: {worst.worry.value}; {until}"
+    return Check(name="keys", is_good=worst.worry in _BEARABLE, detail=detail, hint=worst.advice)
 
 
 def _space(home: Path) -> Check:

@@ -129,13 +129,25 @@ class Verifier:
             raise Missing("no-such-release", f"there is no release {unit}@{version}", hint="andon releases")
         return found
 
+    def signed(self, unit: str, version: str, name: str) -> Signed:
+        """What is signed of one artifact. Of a revoked release what tells what it was can still be read.
+
+        Raises:
+            Missing: no such release or artifact, or the release was revoked.
+        """
+        found = self._seen().get(unit, {}).get(version, {}).get(name)
+        if found is not None:
+            return found
+        self.artifacts(unit, version)
+        raise Missing("no-such-artifact", f"{unit}@{version} has no {name}")
+
     def location(self, unit: str, version: str, name: str) -> str:
         """Path of an artifact's file, relative to the registry: its hash stands before its name.
 
         Raises:
             Missing: no such release or artifact.
         """
-        return f"targets/{unit}/{version}/{self._signed(unit, version, name).sha256}.{name}"
+        return f"targets/{unit}/{version}/{self.signed(unit, version, name).sha256}.{name}"
 
     def read(self, unit: str, version: str, name: str) -> bytes:
         """The verified bytes of a small artifact, at most 64 MiB.
@@ -145,7 +157,7 @@ class Verifier:
             Malformed: it is not small.
             Untrusted, Unreachable: no source gave what was signed.
         """
-        signed = self._signed(unit, version, name)
+        signed = self.signed(unit, version, name)
         if signed.size > MOST_SMALL_BYTES:
             raise Malformed("artifact-too-large", f"{name} of {unit}@{version} has {signed.size} bytes")
         pieces: list[bytes] = []
@@ -172,7 +184,7 @@ class Verifier:
         write: Callable[[bytes], object],
         restart: Callable[[], object],
     ) -> None:
-        signed, path = self._signed(unit, version, name), self.location(unit, version, name)
+        signed, path = self.signed(unit, version, name), self.location(unit, version, name)
         refused: list[WireError] = []
         for source in self._sources:
             restart()
@@ -187,12 +199,6 @@ class Verifier:
             else:
                 return
         raise _worst(refused)
-
-    def _signed(self, unit: str, version: str, name: str) -> Signed:
-        found = self.artifacts(unit, version).get(name)
-        if found is None:
-            raise Missing("no-such-artifact", f"{unit}@{version} has no {name}")
-        return found
 
     def _seen(self) -> dict[str, dict[str, dict[str, Signed]]]:
         if self._index is None:

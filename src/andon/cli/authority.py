@@ -1,8 +1,5 @@
 """`andon ca`: the certificates of this home, from an authority of its own or the plant's."""
 
-import asyncio
-import os
-import pwd
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,11 +9,12 @@ import typer
 from rich.markup import escape
 
 from andon.cli import tables
-from andon.cli.context import Json, err, out, print_json, settings_of
+from andon.cli.context import Json, out, print_json, settings_of
 from andon.cli.needs import Need, needs
 from andon.cli.render import moment
+from andon.cli.telling import operator, tell
 from andon.kernel.clock import SystemClock
-from andon.kernel.errors import AndonError, InvalidInput
+from andon.kernel.errors import InvalidInput
 from andon.settings import Settings
 
 if TYPE_CHECKING:
@@ -172,35 +170,20 @@ def _folder(context: typer.Context) -> Path:
     return home / FOLDER
 
 
-async def _tell(settings: Settings, kind: str, certificate: "Certificate") -> None:
-    """Put it on the timeline of the home, which may be in use by a running Andon meanwhile."""
-    from andon.store.engine import Database
+def _tell(settings: Settings, kind: str, certificate: "Certificate") -> None:
     from andon.timeline.records import Event
-    from andon.timeline.store import TimelineStore
 
     what = ", ".join(certificate.names) or certificate.subject
     verb = "brought" if kind == "tls.imported" else kind.removeprefix("tls.")
     event = Event(
         kind,
         f"tls/{certificate.kind.value}",
-        _operator(),
+        operator(),
         f"{verb} for {what}, until {certificate.expires_at.isoformat()}",
         after={"fingerprint": certificate.fingerprint, "serial": certificate.serial},
     )
-    database = Database.open(settings.database())
-    try:
-        await TimelineStore(database).record(event, SystemClock().now())
-    finally:
-        await database.close()
-
-
-def _operator() -> str:
-    """Who is at this machine, as its operating system says, not as the environment does."""
-    own = os.getuid()
-    try:
-        return f"os:{pwd.getpwuid(own).pw_name}"
-    except KeyError:
-        return f"os:{own}"
+    # The certificate is in place: a plant without HTTPS, for want of its record, would be worse off.
+    tell(settings, event)
 
 
 def _plain(certificate: "Certificate") -> dict[str, Any]:
@@ -212,13 +195,7 @@ def _plain(certificate: "Certificate") -> dict[str, Any]:
 
 
 def _done(context: typer.Context, kind: str, certificate: "Certificate", as_json: bool) -> None:
-    try:
-        asyncio.run(_tell(settings_of(context), kind, certificate))
-    except AndonError as error:
-        # The certificate is in place: a plant without HTTPS, for want of its record, would be worse off.
-        err.print(
-            f"[yellow]![/] this is not on the timeline, write it down elsewhere: {escape(error.message)}"
-        )
+    _tell(settings_of(context), kind, certificate)
     if as_json:
         print_json(_plain(certificate))
         return

@@ -17,6 +17,7 @@ from andon.cli import (
     fleet_whole,
     holds,
     judge,
+    keys,
     look,
     needs,
     policies,
@@ -77,6 +78,7 @@ for group in (
     server, signin, ship, rollouts, holds, sets, approvals, before, judge, look, timeline, audit,
     signatures, policies, users, roles, tokens, secrets, authority, registry, bundles, access, witness, fleet,
     fleet_whole,
+    keys,
 ):  # fmt: skip
     group.register(app)
 needs.show(app)

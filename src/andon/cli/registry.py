@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from andon.cli import render
+from andon.cli import render, revoking
 from andon.cli.context import Json, out, print_json, settings_of
 from andon.cli.needs import Need, needs
 
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
         "\n\nExamples:\n\n  andon registry mirror https://andon.plant/registry /srv/mirror --root 1.root.json"
         "\n\n  andon registry mirror /srv/andon/registry s3://releases/line-3"
     )(mirror)
+    group.command(help=revoking.HELP)(revoking.revoke)
     app.add_typer(group, name="registry")
 
 

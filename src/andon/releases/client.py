@@ -110,7 +110,7 @@ def _artifact(verifier: Verifier, unit: UnitName, version: Version, role: Role, 
     if not found:
         raise NotFound("no-such-artifact", f"{release.id} has no {role.value} {called}".rstrip())
     artifact = found[0]
-    if verifier.artifacts(unit, version).get(artifact.name) != (artifact.sha256, artifact.size_bytes):
+    if verifier.signed(unit, version, artifact.name) != (artifact.sha256, artifact.size_bytes):
         raise Damaged(
             "release-contradicts",
             f"{unit}/{version}/{artifact.name} is signed with another hash than its release names",

@@ -22,6 +22,10 @@ class Role(StrEnum):
     DELTA = "delta"  # a container from the tree of one former release
 
 
+# What is installed. The rest says what a release was, and is kept when it is revoked.
+INSTALLABLE = frozenset({Role.WHEELHOUSE, Role.TREE, Role.BUNDLE, Role.APPLICATION, Role.DELTA})
+
+
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """Immutable bytes named by their SHA-256."""

@@ -21,7 +21,7 @@ from andon.releases import codec, keys, roles, state, write
 from andon.releases.ceremony import pending
 from andon.releases.layout import Layout, release_folder, stored_path, target_path
 from andon.releases.locking import exclusive
-from andon.releases.model import Artifact, Release
+from andon.releases.model import INSTALLABLE, Artifact, Release
 from andon.releases.roles import Lifetimes, Roles
 from andon.releases.storage import protocol
 from andon.releases.storage.folder import Folder
@@ -101,7 +101,8 @@ class Publisher:
     def revoke(self, unit: UnitName, version: Version, notice: bytes) -> bool:
         """Take a release out of what may be installed, for good; False where it was out already.
 
-        notice: why, when and by whom; it stands in the release's place, signed, so that the version is never
+        What is installed of it is taken out of the targets; what tells what it was (manifest, SBOM, reports)
+        stays verifiable. notice: why, when and by whom; signed beside it, so that the version is never
         published again. The files stay until the garbage collection; deltas that lead away from it, too.
 
         Raises:
@@ -112,16 +113,17 @@ class Publisher:
         folder = release_folder(unit, version)
         info = TargetFile.from_data(f"{folder}/{REVOKED_FILE}", notice, ["sha256"])
         with self._writing() as now:
-            own = frozenset(path for path in now.targets.targets if path.startswith(f"{folder}/"))
-            if info.path in own:
+            if info.path in now.targets.targets:
                 return False
-            if not own:
+            release = self._signed(now, folder)
+            if release is None:
                 raise NotFound(
                     "no-such-release", f"there is no release {unit}@{version}", hint="andon releases"
                 )
+            gone = [each.name for each in release.artifacts if each.role in INSTALLABLE]
             self._store_bytes(info, notice)
-            self._change(now, {info.path: info}, own, f"revoke {unit}@{version}")
-        _log.warning("release revoked", release=f"{unit}@{version}")
+            removed = frozenset(f"{folder}/{each}" for each in gone)
+            self._change(now, {info.path: info}, removed, f"revoke {unit}@{version}")
         return True
 
     @contextlib.contextmanager
@@ -167,16 +169,9 @@ class Publisher:
                 f"{release.id} was revoked, and a version is never used twice",
                 hint="raise the version",
             )
-        info = now.targets.targets.get(f"{folder}/{RELEASE_FILE}")
-        if info is None:
+        existing = self._signed(now, folder)
+        if existing is None:
             return None
-        stored = stored_path(info.path, Sha256(info.hashes["sha256"]))
-        try:
-            content = protocol.read(self._storage, stored)
-            info.verify_length_and_hashes(content)
-        except (NotFound, RepositoryError) as error:
-            raise Untrusted("hash-mismatch", f"{info.path} is not what was signed: {error}") from error
-        existing = codec.decode(content)
         if (set(existing.artifacts), existing.source) != (set(release.artifacts), release.source):
             raise Conflict(
                 "release-exists",
@@ -184,6 +179,18 @@ class Publisher:
                 hint="a release never changes; raise the version",
             )
         return existing
+
+    def _signed(self, now: Roles, folder: str) -> Release | None:
+        """The release whose targets are in `folder`, as it is signed."""
+        info = now.targets.targets.get(f"{folder}/{RELEASE_FILE}")
+        if info is None:
+            return None
+        try:
+            content = protocol.read(self._storage, stored_path(info.path, Sha256(info.hashes["sha256"])))
+            info.verify_length_and_hashes(content)
+        except (NotFound, RepositoryError) as error:
+            raise Untrusted("hash-mismatch", f"{info.path} is not what was signed: {error}") from error
+        return codec.decode(content)
 
     def _store_artifact(self, release: Release, artifact: Artifact, source: Path) -> None:
         stored = stored_path(target_path(release.unit, release.version, artifact.name), artifact.sha256)

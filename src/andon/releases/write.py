@@ -68,9 +68,7 @@ def _signed(now: Roles, role: str, how: Writing) -> bytes:
 
 
 def _prune(now: Roles, storage: Storage) -> None:
-    oldest = {
-        f"{role}.json": now.of(role).version - _KEPT_VERSIONS for role in (Targets.type, Snapshot.type)
-    }
+    oldest = {f"{role}.json": now.of(role).version - _KEPT_VERSIONS for role in (Targets.type, Snapshot.type)}
     for each in list(storage.list(METADATA)):
         number, _, role = each.path.removeprefix(METADATA).partition(".")
         if role in oldest and number.isdecimal() and int(number) <= oldest[role]:

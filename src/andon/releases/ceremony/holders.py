@@ -10,7 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -27,6 +27,8 @@ SHORTEST_PASSPHRASE = 12
 _FORMAT, _PUBLIC_FORMAT = "andon-key/1", "andon-public-key/1"
 _COST, _BLOCK, _LANES = 1 << 17, 8, 1  # scrypt: 128 MiB and about half a second a guess
 _MOST_COST = 1 << 20
+PublicKey: TypeAlias = Key
+PrivateKey: TypeAlias = CryptoSigner
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -60,8 +62,8 @@ def make(folder: Path, holder: str, passphrase: str) -> Made:
         raise Conflict("key-exists", f"{made.key} is there; keys are never overwritten")
     if not folder.is_dir():
         raise NotFound("no-such-folder", f"there is no folder {folder}", hint="is the medium in its place?")
-    private = Ed25519PrivateKey.generate()
-    key = _named(CryptoSigner(private).public_key, holder)
+    private, signer = _generated(holder)
+    key = signer.public_key
     sealed = _seal(private.private_bytes_raw(), passphrase, holder, key.keyid)
     public = {"format": _PUBLIC_FORMAT, "holder": holder, "keyid": key.keyid, "key": key.to_dict()}
     files.write(made.key, _text(sealed), mode=0o600)
@@ -69,7 +71,12 @@ def make(folder: Path, holder: str, passphrase: str) -> Made:
     return Made(made.key, made.public, key.keyid)
 
 
-def load(path: Path, passphrase: str) -> CryptoSigner:
+def generate(holder: str) -> PrivateKey:
+    """A fresh key of `holder` that is nowhere but in memory."""
+    return _generated(holder)[1]
+
+
+def load(path: Path, passphrase: str) -> PrivateKey:
     """The private key in the file `path`.
 
     Raises:
@@ -93,7 +100,7 @@ def load(path: Path, passphrase: str) -> CryptoSigner:
     return CryptoSigner(private, _named(CryptoSigner(private).public_key, holder))
 
 
-def public(path: Path) -> Key:
+def public(path: Path) -> PublicKey:
     """The public key in the file `path`, as `make` wrote it.
 
     Raises:
@@ -102,20 +109,25 @@ def public(path: Path) -> Key:
     document = _read(path, _PUBLIC_FORMAT)
     try:
         key = SSlibKey.from_dict(str(document["keyid"]), dict(document["key"]))
-        named = _named(key, str(document["holder"]))
+        whose = _named(key, str(document["holder"]))
         value = bytes.fromhex(key.keyval["public"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput("bad-key-file", f"{path} is damaged: {error}", hint="copy it again") from error
     if (key.keytype, key.scheme, len(value)) != ("ed25519", "ed25519", 32):
         raise InvalidInput("bad-key-file", f"{path} holds no Ed25519 key", hint="andon keys make")
-    if not _NAME.fullmatch(named.unrecognized_fields[HOLDER]):
+    if not _NAME.fullmatch(whose.unrecognized_fields[HOLDER]):
         raise InvalidInput("bad-key-file", f"{path} names no holder", hint="andon keys make")
-    return named
+    return whose
 
 
 def holder_of(key: Key) -> str:
     """Whose key it is; empty for one that no person holds."""
     return str(key.unrecognized_fields.get(HOLDER, ""))
+
+
+def _generated(holder: str) -> tuple[Ed25519PrivateKey, CryptoSigner]:
+    private = Ed25519PrivateKey.generate()
+    return private, CryptoSigner(private, _named(CryptoSigner(private).public_key, holder))
 
 
 def _named(key: Key, holder: str) -> SSlibKey:

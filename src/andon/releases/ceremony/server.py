@@ -6,6 +6,7 @@ timestamp are signed by both; then the root is published and pinned; then what w
 goes on where it was cut short.
 """
 
+import copy
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from securesystemslib.signer import CryptoSigner, Key
 from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 
-from andon.kernel import files, logging
+from andon.kernel import files
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, InvalidInput
 from andon.releases import keys, roles, state, write
@@ -28,7 +29,6 @@ from andon.releases.storage.folder import Folder
 from andon.releases.storage.protocol import METADATA, Storage
 from andon.releases.write import Writing
 
-_log = logging.get(__name__)
 HERE = "here"  # stands for every key of a role whose private half is on this machine
 EXCHANGEABLE = (Targets.type, Snapshot.type, Timestamp.type)
 
@@ -155,7 +155,7 @@ class Ceremonies:
         is_young = not roles.is_half_over(now.targets, self._lives.targets, self._clock.now())
         if is_here or (is_young and not _is_other(root, now.root, Targets.type)):
             return None
-        targets = Targets.from_dict(now.targets.to_dict())
+        targets = copy.deepcopy(now.targets)
         roles.next_version(targets, self._lives.targets, self._clock.now())
         return targets
 
@@ -182,7 +182,6 @@ class Ceremonies:
         if coming is not None:
             content = roles.assembled(coming, requests.usable(Root.type, collected))
             self._storage.write(f"{METADATA}{coming.version}.root.json", content)
-            _log.warning("registry has a new root", version=coming.version, reason=request.reason)
         self._finish(request)
 
     def _write_roles(
@@ -209,7 +208,7 @@ class Ceremonies:
 
 
 def _changed(layout: Layout, former: Root, change: Change) -> Root:
-    root = Root.from_dict(former.to_dict())
+    root = copy.deepcopy(former)
     if change.role not in {Root.type, Targets.type}:
         raise InvalidInput(
             "bad-role", f"role {change.role!r} has no holders", hint="--role root or --role targets"

@@ -12,7 +12,7 @@ import pytest
 
 from andon.kernel import files
 from andon.kernel.clock import ManualClock, SystemClock
-from andon.kernel.errors import AndonError, Conflict, InvalidInput, Untrusted
+from andon.kernel.errors import AndonError, Conflict, InvalidInput, NotFound, Untrusted
 from andon.kernel.ids import UnitName, Version
 from andon.releases import keys
 from andon.releases.client import Client
@@ -264,3 +264,52 @@ def test_nothing_is_signed_on_top_of_a_changed_file(
     with pytest.raises(Untrusted) as refused:
         publisher.refresh()
     assert refused.value.code == "metadata-missing"
+
+
+def test_a_revoked_release_is_installed_no_more_but_says_what_it_was(
+    tmp_path: Path, layout: Layout, publisher: Publisher
+) -> None:
+    publisher.publish(*a_release(tmp_path))
+    publisher.publish(*a_release(tmp_path, "1.1.0"))
+    assert publisher.revoke(MES, FIRST, b"loses serials")
+    client = Client(layout)
+    assert client.releases() == [(MES, SECOND)]
+    with pytest.raises(NotFound) as refused:
+        client.fetch(MES, FIRST, Role.WHEELHOUSE, tmp_path / "into")
+    assert refused.value.code == "release-revoked"
+    assert client.release(MES, FIRST).version == FIRST
+    assert b'name = "mes"' in client.read(MES, FIRST, Role.MANIFEST)
+    assert not publisher.revoke(MES, FIRST, b"again")
+
+
+def test_a_revoked_version_is_never_used_again(tmp_path: Path, layout: Layout, publisher: Publisher) -> None:
+    release = a_release(tmp_path)
+    publisher.publish(*release)
+    publisher.revoke(MES, FIRST, b"loses serials")
+    with pytest.raises(Conflict) as refused:
+        publisher.publish(*release)
+    assert refused.value.code == "release-revoked"
+    with pytest.raises(NotFound):
+        publisher.revoke(MES, SECOND, b"there is none")
+
+
+def test_a_power_cut_while_revoking_leaves_a_registry_that_verifies(
+    tmp_path: Path, cut_after: Callable[[int], None]
+) -> None:
+    keys.init_development(tmp_path / "seed", SystemClock())
+    Publisher(Layout(tmp_path / "seed"), SystemClock()).publish(*a_release(tmp_path))
+    for writes in range(10):
+        home = tmp_path / f"cut-{writes}"
+        shutil.copytree(tmp_path / "seed", home)
+        cut_after(writes)
+        try:
+            finished = Publisher(Layout(home), SystemClock()).revoke(MES, FIRST, b"x")
+        except PowerCut:
+            finished = False
+        _renames.left = None
+        assert Client(Layout(home)).releases() in ([], [(MES, FIRST)])
+        Publisher(Layout(home), SystemClock()).revoke(MES, FIRST, b"x")
+        assert Client(Layout(home)).releases() == []
+        if finished:
+            break
+    assert writes == 5
