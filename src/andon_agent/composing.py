@@ -162,9 +162,9 @@ class Agent:
         return seconds
 
     async def _tick(self) -> float:
-        before = {name: _shape(each) for name, each in self._ticking.states().items()}
+        before = _shapes(self._ticking.states())
         seconds = await self._ticking.turn()
-        if {name: _shape(each) for name, each in self._ticking.states().items()} != before:
+        if _shapes(self._ticking.states()) != before:
             self._tell_now()
         return seconds
 
@@ -242,9 +242,11 @@ class _OwnHealth:
         return None if self.reached.is_known else self.reached.problem
 
 
-def _shape(state: UnitState) -> UnitState:
+def _shapes(states: Mapping[str, UnitState] | None) -> Mapping[str, UnitState] | None:
     """What is worth a report at once: all but how far a download is."""
-    return state.model_copy(update={"progress": None})
+    if states is None:
+        return None
+    return {name: each.model_copy(update={"progress": None}) for name, each in states.items()}
 
 
 def _follow_launcher(end: Callable[[], None]) -> None:

@@ -50,15 +50,15 @@ class Ticking:
         self._units, self._on_end = units, on_end
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._wanted: Wanted | None = None
-        self._states: Mapping[str, UnitState] = {}
+        self._states: Mapping[str, UnitState] | None = None
         self.problem = ""
 
     def act(self, wanted: Wanted) -> None:
         """From the next tick on this is wanted."""
         self._wanted = wanted
 
-    def states(self) -> Mapping[str, UnitState]:
-        """As of the last tick."""
+    def states(self) -> Mapping[str, UnitState] | None:
+        """As of the last tick; None before the first, when nobody has looked yet."""
         return self._states
 
     async def turn(self) -> float:
@@ -84,6 +84,7 @@ class Ticking:
             if str(error) != self.problem:
                 _log.error("the disk fails: %s", error)
             self.problem = str(error)
+            self._states = dict(self._units.states())
             return _DISK_S
         self.problem = ""
         self._states = dict(self._units.states())

@@ -18,16 +18,17 @@ from andon_wire.errors import Malformed, WireError
 from andon_wire.protocol import MOST_EVENTS, Machine, Report, Reported, StationEvent, UnitState
 
 _log = logging.getLogger(__name__)
+_NOT_YET_S = 0.5
 
 
 class Telling:
-    """Reports, one turn after another. states: of the units, as they were seen last."""
+    """Reports, one turn after another. states: of the units, as they were seen last; None: not yet."""
 
     def __init__(
         self,
         tools: Tools,
         asking: Asking,
-        states: Callable[[], Mapping[str, UnitState]],
+        states: Callable[[], Mapping[str, UnitState] | None],
         chance: random.Random,
         *,
         ask_now: Callable[[], None],
@@ -44,8 +45,11 @@ class Telling:
 
     async def turn(self) -> float:
         """Report once; gives the seconds until the next time."""
+        states = self._states()
+        if states is None:
+            return _NOT_YET_S
         batch = self._batch()
-        report, machine = self._report(batch), self.machine
+        report, machine = self._report(batch, states), self.machine
         try:
             answer = await self._tools.client.report(self._tools.who, report)
         except Malformed as error:
@@ -67,14 +71,14 @@ class Telling:
             return batch
         return Batch(batch.events[: self._most], [])
 
-    def _report(self, batch: Batch) -> Report:
+    def _report(self, batch: Batch, states: Mapping[str, UnitState]) -> Report:
         is_new = self.machine != self._told_machine
         return Report(
             at=self._tools.watch.now().at,
             boot=self._boot,
             revision=self._asking.revision,
             machine=self.machine if is_new else None,
-            units=dict(self._states()),
+            units=dict(states),
             events=batch.events,
             samples=batch.samples,
             checkpoint=self._tools.witness.newest,

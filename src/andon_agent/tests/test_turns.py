@@ -109,7 +109,7 @@ class Station1:
         flow = Flow(lambda: self.watch.at, lambda: self.watch.uptime)
         place = Place(url)
         self.acted: list[Wanted] = []
-        self.states: Mapping[str, UnitState] = {"station": UnitState(running="1.1.0")}
+        self.states: Mapping[str, UnitState] | None = {"station": UnitState(running="1.1.0")}
         self.asked_now = 0
         self._runner = asyncio.Runner()
         _OPEN.append(self)
@@ -259,6 +259,15 @@ class TestTelling:
         assert report.checkpoint == a_note(5)
         assert station.tools.buffer.waiting == (0, 0)
         assert 24 <= wait <= 36
+
+    def test_nothing_is_reported_of_units_that_nobody_looked_at_yet(self, tmp_path: Path) -> None:
+        plant = Plant()
+        with serving(plant) as stage:
+            station = Station1(tmp_path, stage.url)
+            station.states = None
+            (wait,) = station.tell()
+        assert plant.reports == []
+        assert wait < 1
 
     def test_what_the_plant_wants_by_now_is_asked_for_at_once(self, tmp_path: Path) -> None:
         plant = Plant()
@@ -427,10 +436,11 @@ class TestTicking:
 
         async def turns() -> None:
             ticking = Ticking(units, on_end=lambda: None)
+            assert ticking.states() is None
             ticking.act(a_wanted())
             await ticking.turn()
             await ticking.turn()
-            assert ticking.states()["station"].running == "1.0"
+            assert ticking.states() == {"station": UnitState(running="1.0")}
             await ticking.close()
 
         asyncio.run(turns())
