@@ -4,7 +4,6 @@ A part of the composition root beside `parts.py`. No rule lives here.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 from andon.access.signatures.commands import is_required
@@ -12,28 +11,26 @@ from andon.access.signatures.model import Action, Document, Signature, Standing
 from andon.access_parts import Access
 from andon.base import Base
 from andon.fleet import keys
-from andon.fleet.commands import FleetCommands
-from andon.fleet.controller import FleetController
-from andon.fleet.controller import Sources as ControllerSources
 from andon.fleet.reports import rules
-from andon.fleet.reports.inbox import Inbox
 from andon.fleet.reports.store import ReportStore
-from andon.fleet.roster import Roster
-from andon.fleet.stations.checking import Checking
 from andon.fleet.stations.store import StationStore
-from andon.fleet.tokens.enrolling import Enrolling, Plant
+from andon.fleet.tokens.enrolling import Plant
 from andon.fleet.tokens.store import EnrolmentTokenStore
-from andon.fleet.updates import File, Updates
+from andon.fleet.updates import File
+from andon.fleet.wanting.proving import Vouching
 from andon.fleet.wanting.render import Common
 from andon.fleet.wanting.store import WantingStore
-from andon.fleet.whole import Fleet
+from andon.fleet.whole import Around, Fleet, FleetStores, put_together
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, Forbidden, Untrusted
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.releases.layout import Layout, target_path
 from andon.releases.store import ReleaseStore
 from andon.store.engine import Database
+from andon.timeline import keys as timeline_keys
+from andon.timeline.keys import KeyFiles
 from andon.timeline.store import CheckpointStore
+from andon.timeline.tree import Tree
 from andon_wire.protocol import EdgeRule, Pace
 
 TICK = timedelta(seconds=1)
@@ -48,16 +45,6 @@ RULES = (
     EdgeRule(name="disk", metric="disk", limit=0.90, level="error"),
     EdgeRule(name="response", metric="response", limit=5.0, level="warning"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class FleetStores:
-    """What the fleet keeps in the database."""
-
-    stations: StationStore
-    tokens: EnrolmentTokenStore
-    wanting: WantingStore
-    reports: ReportStore
 
 
 def stores_of(database: Database) -> FleetStores:
@@ -90,37 +77,27 @@ async def fleet_of(base: Base) -> Fleet:
     Raises:
         Damaged: the fleet's key cannot be read.
     """
-    stores, roster = stores_of(base.database), Roster()
     key = keys.load_or_make(base.home / "keys" / "fleet.key")
-    root = Layout(base.home).pinned_root
-    common = _Told(CheckpointStore(base.database), base)
-    controller = FleetController(
-        ControllerSources(stores.stations, stores.wanting, stores.reports.seen, common.now),
-        roster,
-        key,
-        base.clock,
-    )
-    await controller.load()
-    plant = Plant(key.public, root.read_text, _REGISTRIES)
-    inbox = Inbox(stores.reports, roster, base.clock)
-    return Fleet(
-        roster=roster,
-        controller=controller,
-        checking=Checking(roster, base.clock, audience=key.public),
-        enrolling=Enrolling(stores.tokens, stores.stations, roster, plant, base.clock, publish=base.publish),
-        commands=FleetCommands(
-            stores.stations, stores.wanting, roster, base.clock, sealed=_Sealed(base.access)
+    root, places = Layout(base.home).pinned_root, KeyFiles.at(base.home)
+    checkpoints = CheckpointStore(base.database)
+    around = Around(
+        key=key,
+        plant=Plant(
+            key.public,
+            root.read_text,
+            _REGISTRIES,
+            lambda: [str(each) for each in timeline_keys.public(places)],
         ),
-        inbox=inbox,
-        reports=stores.reports,
-        updates=Updates(stores.stations, roster, inbox, base.clock, _files(base.releases, base.clock)),
+        clock=base.clock,
+        common=_Told(checkpoints, base).now,
+        proofs=Vouching(Tree(checkpoints).consistency),
+        sealed=_Sealed(base.access),
+        files=_files(base.releases, base.clock),
+        publish=base.publish,
     )
-
-
-def wake_by(fleet: Fleet, work_out: Callable[[], None], reports: Callable[[], None]) -> None:
-    """Let changes be followed at once. work_out, reports: wake the loops that do it."""
-    fleet.commands.changed = fleet.enrolling.changed = fleet.updates.changed = work_out
-    fleet.inbox.wake = reports
+    fleet = put_together(stores_of(base.database), around)
+    await fleet.controller.load()
+    return fleet
 
 
 class _Told:

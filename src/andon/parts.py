@@ -207,7 +207,7 @@ def _fleet(base: Base, wakes: _Wakes, fleet: Fleet) -> Fleet:
         ("samples", old.tick, fleet_parts.FORGET),
     ):
         wakes.add(Loop(name, tick, interval=interval, clock=base.clock))
-    fleet_parts.wake_by(fleet, lambda: wakes.wake("fleet"), lambda: wakes.wake("reports"))
+    fleet.wake_by(lambda: wakes.wake("fleet"), lambda: wakes.wake("reports"))
     return fleet
 
 

@@ -15,6 +15,7 @@ from andon.fleet.model import NOTHING_OPENED, Opened, Pin, Recall, Seen, Station
 from andon.fleet.roster import Roster, Told
 from andon.fleet.stations.store import StationStore
 from andon.fleet.wanting import render
+from andon.fleet.wanting.proving import NO_PROOF, Shown, Vouching
 from andon.fleet.wanting.render import Common, Content
 from andon.fleet.wanting.store import Document, Place, Said, WantingStore
 from andon.kernel.clock import Clock
@@ -35,6 +36,7 @@ class _Look:
     said: Said
     positions: Mapping[str, int]
     common: Common
+    proofs: Mapping[str, Shown]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Sources:
     wanting: WantingStore
     seen: Callable[[], Awaitable[Mapping[StationName, Seen]]]
     common: Callable[[], Awaitable[Common]]
+    proofs: Vouching
 
 
 class FleetController:
@@ -122,7 +125,10 @@ class FleetController:
 
     async def _look(self, now: datetime) -> _Look:
         positions = {each.name: each.position for each in await self._sources.stations.rings()}
-        return _Look(now, await self._sources.wanting.said(), positions, await self._sources.common())
+        common = await self._sources.common()
+        held = [each.checkpoint for each in self._roster.seen.values()]
+        proofs = await self._sources.proofs.of(held, common.checkpoint)
+        return _Look(now, await self._sources.wanting.said(), positions, common, proofs)
 
     async def _work_out(self, now: datetime) -> None:
         look = await self._look(now)
@@ -156,10 +162,19 @@ class FleetController:
             name, told = station.name, self._roster.told.get(station.name)
             allowed = windows.allowed(windows.find(station, places), look.now)
             former = told.content.units if told else {}
+            proof = self._proof(name, look)
             wanted = render.content(name, assigned.get(name, {}), former, allowed, look.common)
+            wanted = replace(wanted, proof=proof)
             if told is None or told.content != wanted or self._roster.is_ahead(name):
                 found.append(_document(wanted, self._roster.next_revision(name), look.now))
         return found
+
+    def _proof(self, name: StationName, look: _Look) -> Shown:
+        """A document that has this checkpoint already keeps the proof that came with it."""
+        told = self._roster.told.get(name)
+        if told is not None and told.content.common.checkpoint == look.common.checkpoint:
+            return told.content.proof
+        return look.proofs.get(self._roster.seen_of(name).checkpoint, NO_PROOF)
 
     def _members(self, place: Place, look: _Look) -> Sequence[Member]:
         unit, environment = place
@@ -204,10 +219,13 @@ def _document(content: Content, revision: int, now: datetime) -> Wanted:
         rules=list(common.rules),
         registries=list(common.registries),
         checkpoint=common.checkpoint,
+        proof_size=content.proof.size,
+        proof=list(content.proof.hashes),
     )
 
 
 def _content(wanted: Wanted) -> Content:
     common = Common(wanted.pace, tuple(wanted.rules), tuple(wanted.registries), wanted.checkpoint)
     units = {UnitName(name): each for name, each in wanted.units.items()}
-    return Content(StationName(wanted.station), units, common)
+    proof = Shown(wanted.proof_size, tuple(wanted.proof))
+    return Content(StationName(wanted.station), units, common, proof)

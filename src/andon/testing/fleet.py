@@ -7,23 +7,19 @@ from datetime import datetime
 from typing import Any
 
 from andon.access.signatures.model import Action, Document, Signature
-from andon.fleet.commands import FleetCommands
-from andon.fleet.controller import FleetController, Sources
 from andon.fleet.model import RINGS, Opened, Pin, Recall, Ring, Scope, Seen, Station, Window
-from andon.fleet.reports.inbox import Inbox
 from andon.fleet.reports.model import NO_TALLY, Taken, Tally, TallyKey
 from andon.fleet.reports.store import ReportStore
-from andon.fleet.roster import Roster
-from andon.fleet.stations.checking import Checking
 from andon.fleet.stations.store import StationStore, no_station
-from andon.fleet.tokens.enrolling import Enrolling, Plant
+from andon.fleet.tokens.enrolling import Plant
 from andon.fleet.tokens.model import EnrolmentToken
 from andon.fleet.tokens.store import EnrolmentTokenStore
-from andon.fleet.updates import File, Updates
+from andon.fleet.updates import File
+from andon.fleet.wanting.proving import Vouching
 from andon.fleet.wanting.render import Common
 from andon.fleet.wanting.store import Document as Told
 from andon.fleet.wanting.store import Place, Said, WantingStore
-from andon.fleet.whole import Fleet
+from andon.fleet.whole import Around, Fleet, FleetStores, put_together
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, NotFound
 from andon.kernel.ids import EnvironmentName, StationName, UnitName, Version
@@ -290,10 +286,18 @@ async def _nothing_else() -> Common:
     return Common()
 
 
-def fleet_of(rows: Rows, clock: Clock, *, key: PrivateKey | None = None) -> Fleet:
-    """A fleet over `rows`, with the stations that they have. Whoever wants what follows calls `tick`."""
-    key, roster = key or PrivateKey.generate(), Roster()
-    stations, wanting, reports = FakeStations(rows), FakeWanting(rows), FakeReports(rows)
+async def _no_proof(_old: int, _new: int) -> Sequence[bytes]:
+    return ()
+
+
+def stores_of(rows: Rows) -> FleetStores:
+    """The fleet's tables over `rows`."""
+    return FleetStores(FakeStations(rows), FakeEnrolmentTokens(rows), FakeWanting(rows), FakeReports(rows))
+
+
+def fleet_over(stores: FleetStores, clock: Clock, rows: Rows, *, key: PrivateKey | None = None) -> Fleet:
+    """A fleet over any tables. rows: whose `told` gets what changes no row, and whose `files` there are."""
+    key = key or PrivateKey.generate()
 
     async def publish(event: Event) -> None:
         rows.told.append(event)
@@ -303,30 +307,18 @@ def fleet_of(rows: Rows, clock: Clock, *, key: PrivateKey | None = None) -> Flee
             raise NotFound("no-such-release", f"there is no release {unit}@{version}")
         return rows.files[unit, version]
 
+    plant, proofs = Plant(key.public, lambda: ROOT), Vouching(_no_proof)
+    around = Around(key, plant, clock, _nothing_else, proofs, _unsealed, files, publish)
+    return put_together(stores, around)
+
+
+def fleet_of(rows: Rows, clock: Clock, *, key: PrivateKey | None = None) -> Fleet:
+    """A fleet over `rows`, with the stations that they have. Whoever wants what follows calls `tick`."""
+    fleet = fleet_over(stores_of(rows), clock, rows, key=key)
     for each in rows.stations.values():
-        roster.put(each)
+        fleet.roster.put(each)
     for name, seen in rows.seen.items():
-        roster.reported(name, seen)
-    inbox = Inbox(reports, roster, clock)
-    fleet = Fleet(
-        roster=roster,
-        controller=FleetController(
-            Sources(stations, wanting, reports.seen, _nothing_else), roster, key, clock
-        ),
-        checking=Checking(roster, clock, audience=key.public),
-        enrolling=Enrolling(
-            FakeEnrolmentTokens(rows),
-            stations,
-            roster,
-            Plant(key.public, lambda: ROOT),
-            clock,
-            publish=publish,
-        ),
-        commands=FleetCommands(stations, wanting, roster, clock, sealed=_unsealed),
-        inbox=inbox,
-        reports=reports,
-        updates=Updates(stations, roster, inbox, clock, files),
-    )
-    inbox.wake = _OnDemand(inbox.tick)
+        fleet.roster.reported(name, seen)
+    fleet.inbox.wake = _OnDemand(fleet.inbox.tick)
     fleet.updates.changed = _OnDemand(fleet.controller.tick)
     return fleet

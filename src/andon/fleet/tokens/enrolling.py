@@ -25,18 +25,21 @@ from andon_wire.errors import WireError
 from andon_wire.identity import Request
 from andon_wire.protocol import Enrol, Enrolled
 
+_MOST_KEYS = 8  # of the timeline that an answer brings, the newest first
 _TRIES = 50  # names, where several machines have the same host name
 
 
 @dataclass(frozen=True, slots=True)
 class Plant:
     """What a new station pins. wanted_key: the fleet's public key in hex; root: the text of the TUF root;
-    registries: addresses of the static files, best first, relative ones to this control plane.
+    timeline_keys: verifier keys of the timeline; registries: addresses of the static files, best first,
+    relative ones to this control plane.
     """
 
     wanted_key: str
     root: Callable[[], str]
     registries: Sequence[str] = ("/registry/",)
+    timeline_keys: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,7 @@ class Enrolling:
             root=self._plant.root(),
             wanted_key=self._plant.wanted_key,
             registries=list(self._plant.registries),
+            timeline_keys=list(self._plant.timeline_keys())[:_MOST_KEYS],
             now=self._clock.now(),
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from andon.fleet.assign import Assigned
+from andon.fleet.wanting.proving import NO_PROOF, Shown
 from andon.fleet.windows import Allowed
 from andon.kernel.ids import StationName, UnitName
 from andon_wire.protocol import EdgeRule, Pace, WantedUnit
@@ -22,13 +23,20 @@ class Common:
     checkpoint: str = ""
 
 
+_NOTHING = Common()
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A document but for its revision and time: two that are equal tell a station the same."""
+    """A document but for its revision and time: two that are equal tell a station the same.
+
+    proof: that the checkpoint continues the one that the station held.
+    """
 
     station: StationName
     units: Mapping[UnitName, WantedUnit] = field(default_factory=dict)
-    common: Common = Common()
+    common: Common = _NOTHING
+    proof: Shown = NO_PROOF
 
 
 def content(
