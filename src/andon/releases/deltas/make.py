@@ -12,7 +12,7 @@ from andon.releases.deltas.compete import Job
 from andon.releases.deltas.pieces import cut
 from andon.releases.deltas.similar import Bases
 from andon.releases.deltas.work import compete_all
-from andon.releases.deltas.write import Payload, write
+from andon.releases.deltas.write import BOTH, Payload, write
 from andon_wire import scan
 from andon_wire.delta.apply import apply, tree_in
 from andon_wire.delta.model import WHOLE, Index, Step
@@ -35,14 +35,15 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """With what it is made; the bytes that come out depend on `tried` alone.
+    """With what it is made; the bytes that come out do not depend on the workers.
 
     tried: the forms of patches that compete, see `forms.of_platform`. workers: processes, or None for as many
-    as there are cores.
+    as there are cores. compressions: of which the smallest wins.
     """
 
     tried: Sequence[str] = forms.EVERYWHERE
     workers: int | None = None
+    compressions: Sequence[bytes] = BOTH
 
 
 def make(
@@ -87,7 +88,7 @@ def make(
             steps=tuple(steps),
         )
         start = into.tell()
-        size = write(into, index, _payloads(jobs, steps), Path(room))
+        size = write(into, index, _payloads(jobs, steps), scratch=Path(room), compressions=means.compressions)
         _try(into, start, old, Path(room) / "tried", (before, after))
         into.seek(start + size)
     made: dict[str, int] = {}

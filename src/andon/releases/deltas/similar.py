@@ -18,7 +18,7 @@ _SKETCH = 256  # checksums of a sketch
 _READ_BYTES = 16 << 20  # of a file, for its sketch
 _MOST_LOOKED_AT = 12
 _LEAST_ALIKE = 0.03  # of a sketch's checksums
-_SMALLEST = 512  # bytes; smaller files are hardly worth a patch
+_SMALLEST = 512  # bytes; a smaller file is hardly worth a search
 _ANCHOR = re.compile(rb"[\x07\x25\x6b\xc1\x61\x20][\x0b\x2e\x74\xe9\x00\x65](?=(.{12}))", re.DOTALL)
 _CHANGING = re.compile(r"[0-9a-f]{6,}|\d+([._-]\d+)*")
 
@@ -28,10 +28,11 @@ class Bases:
 
     def __init__(self, old: Path, tree: Tree) -> None:
         self._old = old
-        self._files = {each.path: each for each in tree.files if each.size >= _SMALLEST}
-        self._by_name = _grouped(self._files.values(), _name)
-        self._by_stem = _grouped(self._files.values(), _stem)
-        self._by_kind = _grouped(self._files.values(), _kind)
+        self._files = {each.path: each for each in tree.files}
+        worth_it = [each for each in tree.files if each.size >= _SMALLEST]
+        self._by_name = _grouped(worth_it, _name)
+        self._by_stem = _grouped(worth_it, _stem)
+        self._by_kind = _grouped(worth_it, _kind)
 
     def find(self, new: Path, file: File) -> File | None:
         """The base of a file of the folder `new`; None where nothing is like it."""

@@ -2,7 +2,8 @@
 
 import lzma
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, BinaryIO
@@ -18,25 +19,33 @@ _ZSTD_LEVEL, _ZSTD_WINDOW_LOG = 19, 25
 _XZ = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
 _XZ_MOST_BYTES = 64 << 20  # more is left to zstd, which reads ten times as fast
 
+BOTH = (ZSTD, XZ)
+
 Payload = tuple[Path, int, int]  # a file, from where on, how many bytes
 
 
-def write(into: BinaryIO, index: Index, payloads: Iterable[Payload], scratch: Path) -> int:
-    """Write it; gives its bytes. The payloads stand in the order of the index's steps."""
+def write(
+    into: BinaryIO,
+    index: Index,
+    payloads: Iterable[Payload],
+    *,
+    scratch: Path,
+    compressions: Sequence[bytes] = BOTH,
+) -> int:
+    """Write it; gives its bytes. The payloads stand in the order of the index's steps.
+
+    compressions: the smallest wins; where there is much to compress, the first is taken.
+    """
     content = codec.encode(index)
     listed = list(payloads)
     length = len(content) + sum(size for _, _, size in listed)
-    tried: list[tuple[bytes, Callable[[IO[bytes], Iterator[bytes], int], None]]] = [(ZSTD, _zstd)]
-    if length <= _XZ_MOST_BYTES:
-        tried.append((XZ, _xz))
-    with TemporaryFile(dir=scratch) as best, TemporaryFile(dir=scratch) as other:
-        kind, frame = b"", best
-        for name, compress in tried:
-            spare = other if kind else best
-            compress(spare, _all(content, listed), length)
-            if not kind or spare.tell() < frame.tell():
-                kind, frame = name, spare
-        size = frame.tell()
+    with ExitStack() as stack:
+        made = []
+        for kind in compressions if length <= _XZ_MOST_BYTES else compressions[:1]:
+            frame = stack.enter_context(TemporaryFile(dir=scratch))
+            _COMPRESSORS[kind](frame, _all(content, listed), length)
+            made.append((frame.tell(), kind, frame))
+        size, kind, frame = min(made, key=lambda each: each[0])
         frame.seek(0)
         top = head(content, kind, size)
         into.write(top)
@@ -68,3 +77,6 @@ def _xz(frame: IO[bytes], pieces: Iterator[bytes], _length: int) -> None:
     for piece in pieces:
         frame.write(compressor.compress(piece))
     frame.write(compressor.flush())
+
+
+_COMPRESSORS: Mapping[bytes, Callable[[IO[bytes], Iterator[bytes], int], None]] = {ZSTD: _zstd, XZ: _xz}

@@ -59,8 +59,8 @@ def test_a_station_that_was_off_for_long_does_not_take_a_chain_without_end() -> 
 
 
 def test_a_dearer_way_to_a_version_is_kept_where_the_cheaper_has_too_many_links_to_go_on() -> None:
-    short = [delta("1", "3", 9 * MB), delta("3", "4", 1)]
-    assert plan_chain([delta("1", "2", 1), delta("2", "3", 1), *short], "1", "4", most=2) == tuple(short)
+    short = [delta("1", "3", 9 * MB), delta("3", "4", 1), delta("4", "5", 1)]
+    assert plan_chain([delta("1", "2", 1), delta("2", "3", 1), *short], "1", "5", most=3) == tuple(short)
 
 
 def test_the_way_back_is_a_way_like_any_other() -> None:
