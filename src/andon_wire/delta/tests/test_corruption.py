@@ -188,21 +188,39 @@ def test_an_index_of_any_length_is_refused_before_it_is_read() -> None:
         Container(io.BytesIO(head(content, ZSTD, 9)[:12] + b"\xff" * 4 + bytes(100)))
 
 
+ZEROS = Step("zeros", "a", 7)
+A, B = Step("whole", "a", 7, 7), Step("whole", "b", 7, 7)
 STRANGE = [
-    [Step("whole", "a", 4, 4)],  # too short
-    [Step("whole", "a", 7, 7), Step("whole", "b", 7, 7), Step("whole", "a", 7, 7)],
-    [Step("whole", "c", 7, 7)],  # not of the tree
-    [Step("copy", "a", 7, 0, "base", 1 << 40, 7), Step("whole", "b", 7, 7)],
-    [Step("zeros", "a", 7), Step("whole", "b", 7, 7)],
+    ([Step("whole", "a", 4, 4), B], "do not make 'a'"),
+    ([A, B, A], "twice"),
+    ([A, B, replace(B, path="c")], "do not make 'c'"),
+    ([Step("copy", "a", 7, 0, "base", 1 << 40, 7), B], "cut off"),
+    ([Step("copy", "a", 7, 0, "not there", 0, 7), B], "not there"),
+    ([Step("hdiff", "a", 7, 4, "base", 0, 9, 1), B], "damaged patch"),
+    ([Step("hdiff", "a", 7, 4, "base", 0, 9, zlib.crc32(b"payl")), B], "not an uncompressed patch"),
+    ([ZEROS, B], "another hash"),
+    ([A, replace(B, path="b")], "another hash"),
+    ([A], "after its end"),
 ]
 
 
-@pytest.mark.parametrize("steps", STRANGE)
-def test_steps_that_do_not_make_the_tree_are_refused(steps: list[Step]) -> None:
+@pytest.mark.parametrize(("steps", "why"), STRANGE, ids=[why for _, why in STRANGE])
+def test_steps_that_do_not_make_the_tree_are_refused(steps: list[Step], why: str) -> None:
     new = tree([a_file("a", b"payload"), a_file("b", b"daolyap")])
-    of = Small(crafted(steps, b"payload" * 3, new), {"base": BASE}, new)
-    with pytest.raises(REFUSALS):
+    if why == "after its end":
+        new = tree([a_file("a", b"payload")])
+    taken = max(sum(each.takes for each in steps), 14)
+    of = Small(crafted(steps, (b"payload" * 3)[:taken], new), {"base": BASE}, new)
+    with pytest.raises(REFUSALS, match=why):
         of.apply(of.content)
+
+
+def test_an_index_that_is_not_the_one_of_the_head_is_refused() -> None:
+    content = index.encode(Index(EMPTY.id, EMPTY.id))
+    other = content.replace(EMPTY.id.encode(), b"0" * 64, 1)
+    frame = zstandard.ZstdCompressor().compress(other)
+    with pytest.raises(Malformed, match="index is damaged"):
+        Container(io.BytesIO(head(content, ZSTD, len(frame)) + frame))
 
 
 @pytest.mark.parametrize("path", ["../up", "/etc/passwd", "a/../../b", "c:x", "NUL", "a\\b", "x/."])
