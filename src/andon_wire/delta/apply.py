@@ -11,6 +11,7 @@ gives a disk that makes no links. docs/design/deltas.md has the whole argument.
 """
 
 import hashlib
+import io
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from andon_wire.errors import Malformed, Missing, Unreachable, Untrusted
 from andon_wire.tree import EMPTY, File, Tree
 
 _PIECE = 1 << 20
+_NOTHING = bytes(_PIECE)
 
 Progress = Callable[[int, int], None]
 
@@ -135,8 +137,13 @@ class _Applying:
         with self._place.new(file) as stream:
             for piece in pieces:
                 digest.update(piece)
-                stream.write(piece)
+                if piece == _NOTHING and stream.seekable():  # a hole, as sparse files have them
+                    stream.seek(len(piece), io.SEEK_CUR)
+                else:
+                    stream.write(piece)
                 self._advance(len(piece))
+            if stream.seekable():
+                stream.truncate()
             if digest.hexdigest() != file.sha256:
                 raise Untrusted("file-differs", f"{file.path!r} came out with another hash", hint=_FULL)
             self._place.disk.sync(stream)

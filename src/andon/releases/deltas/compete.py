@@ -36,7 +36,7 @@ def compete(job: Job) -> Step:
     if piece.length > MOST_PART_BYTES or (not piece.span and piece.length == piece.file.size):
         return Step(WHOLE, piece.file.path, piece.length, piece.length)
     new = _read(job.new / piece.file.path, piece.start, piece.length)
-    if not any(new):
+    if new == bytes(len(new)):
         return Step(ZEROS, piece.file.path, piece.length)
     step = Step(WHOLE, piece.file.path, piece.length, piece.length)
     if job.old is None or not piece.span:

@@ -11,7 +11,7 @@ from andon.releases.deltas.compete import Job, compete
 from andon_wire.delta.model import Step
 
 MOST_WORKERS = 8
-_WORTH_IT = 24 << 20  # bytes of pieces and bases; less is done sooner than processes start
+_WORTH_IT = 16 << 20  # bytes of pieces and bases; less is done sooner than processes start
 
 Tell = Callable[[int], None]
 
