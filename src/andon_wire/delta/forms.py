@@ -7,12 +7,16 @@ says. What comes out is checked by its hash, so a decoder need not be able to te
 
 from collections.abc import Callable, Mapping
 
-from andon_wire.delta import hdiff, zdict
+from andon_wire.delta import hdiff, rebase, zdict
 from andon_wire.errors import Malformed, Missing
 
 Decoder = Callable[[bytes, bytes, int], bytes]
 
-DECODERS: Mapping[str, Decoder] = {hdiff.NAME: hdiff.decode, zdict.NAME: zdict.decode}
+DECODERS: Mapping[str, Decoder] = {
+    hdiff.NAME: hdiff.decode,
+    rebase.NAME: rebase.decode,
+    zdict.NAME: zdict.decode,
+}
 
 
 def decode(form: str, base: bytes, payload: bytes, makes: int) -> bytes:

@@ -6,22 +6,33 @@ of a container are compressed together.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import zstandard
 
-from andon_wire.delta import hdiff, zdict
+from andon_wire.delta import hdiff, rebase, zdict
 
 Encoder = Callable[[bytes, bytes], bytes | None]
 
 _SHORTEST = 64  # bytes; a shorter file is not worth a patch
 
 
+@lru_cache(maxsize=1)  # a patch of the form rebase begins with it
 def _hdiff(base: bytes, new: bytes) -> bytes | None:
     if not hdiff.is_available():
         return None
     import hdiffpatch
 
     return hdiffpatch.diff(base, new, validate=False)
+
+
+def _rebase(base: bytes, new: bytes) -> bytes | None:
+    patch = _hdiff(base, new)
+    if patch is None:
+        return None
+    from andon.releases.deltas import rebasing
+
+    return rebasing.encode(base, new, patch)
 
 
 def _zdict(base: bytes, new: bytes) -> bytes | None:
@@ -33,8 +44,11 @@ def _zdict(base: bytes, new: bytes) -> bytes | None:
     return zstandard.ZstdCompressor(dict_data=known, compression_params=parameters).compress(new)
 
 
-ENCODERS: Mapping[str, Encoder] = {hdiff.NAME: _hdiff, zdict.NAME: _zdict}
-EVERYWHERE = (hdiff.NAME,)  # the forms that stations with HDiffPatch can read; its wheels are for these:
+ENCODERS: Mapping[str, Encoder] = {hdiff.NAME: _hdiff, rebase.NAME: _rebase, zdict.NAME: _zdict}
+EVERYWHERE = (
+    hdiff.NAME,
+    rebase.NAME,
+)  # the forms that stations with HDiffPatch can read; its wheels are for these:
 _WITH_HDIFFPATCH = ("x86_64", "amd64", "aarch64", "arm64")
 
 

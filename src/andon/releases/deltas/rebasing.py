@@ -1,0 +1,97 @@
+"""Makes patches of the form `rebase`: the guide, and the patch against what it predicts."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import hdiffpatch
+
+from andon.releases.deltas import executables
+from andon.releases.deltas.covers import apart, covers
+from andon.releases.deltas.executables import Executable
+from andon.releases.deltas.moves import Pair, Region, count, regions
+from andon_wire.delta.rebase import (
+    MOST_REGIONS,
+    POINTERS,
+    VERSION,
+    Numbers,
+    predict,
+    references,
+)
+from andon_wire.errors import Malformed
+
+LONGEST_BYTES = (
+    32 << 20
+)  # of old and new: a station holds the old file, the prediction and the new one at once
+_ROUNDS = 2  # the second reads what moved off a patch against the first prediction, which finds more alike
+_ROWS_OF_POINTERS = 3  # numbers of that step before the number of its rows
+
+
+def encode(old: bytes, new: bytes, patch: bytes | None = None) -> bytes | None:
+    """A payload of the form `rebase` that makes `new` of `old`; None where they are not two executables.
+
+    patch: what HDiffPatch makes of the two, uncompressed, where the caller has it already. The same files
+    give the same payload on every machine.
+    """
+    if max(len(old), len(new)) > LONGEST_BYTES:
+        return None
+    before, after = executables.read(old), executables.read(new)
+    if before is None or after is None or not before.steps:
+        return None
+    pair = Pair(old, new, before, after)
+    patch = hdiffpatch.diff(old, new, validate=False) if patch is None else patch
+    guide = b""
+    try:
+        for _ in range(_ROUNDS):
+            guide = encode_guide(before, _regions(pair, patch))
+            patch = hdiffpatch.diff(predict(old, guide), new, validate=False)
+    except Malformed:  # tables that lead out of the file: it only begins like an executable
+        return None
+    return _number(len(guide)) + guide + patch
+
+
+def _regions(pair: Pair, patch: bytes) -> list[Region]:
+    found = apart(covers(patch))
+    votes: Counter[int] = Counter()
+    for fields in references(memoryview(pair.old), Numbers(_steps(pair.before))):
+        votes.update(count(pair, found, fields))
+    return regions(pair, found, votes)
+
+
+def encode_guide(before: Executable, moved: Sequence[Region]) -> bytes:
+    """The guide for these regions and the steps of the old file (see `andon_wire.delta.rebase`)."""
+    moved = moved[:MOST_REGIONS]
+    parts = [_number(VERSION), _number(before.limit), _number(len(moved))]
+    last = (0, 0)
+    for each in moved:
+        parts += [_number(each[0] - last[0]), _signed(each[1] - last[1])]
+        last = each
+    return b"".join(parts) + _steps(before)
+
+
+def _steps(before: Executable) -> bytes:
+    parts = [_number(len(before.steps))]
+    for each in before.steps:
+        parts += _step(each)
+    return b"".join(parts)
+
+
+def _step(step: Sequence[int]) -> Iterator[bytes]:
+    code, *rest = step
+    yield _number(code)
+    for n, each in enumerate(rest):
+        yield _number(each) if code == POINTERS and n == _ROWS_OF_POINTERS else _signed(each)
+
+
+def _signed(number: int) -> bytes:
+    """In zigzag: what is below zero is odd."""
+    return _number(-2 * number - 1 if number < 0 else 2 * number)
+
+
+def _number(number: int) -> bytes:
+    """In LEB128."""
+    parts = bytearray()
+    while number >= 0x80:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    parts.append(number)
+    return bytes(parts)
