@@ -35,7 +35,7 @@ from andon.pipelines.commands import Ship
 from andon.pipelines.log import Logs
 from andon.pipelines.model import StageName
 from andon.probing import probes_of
-from andon.registry_parts import storage_of
+from andon.registry_parts import collector_of, storage_of
 from andon.releases.store import ReleaseStore
 from andon.rollouts.advance.controller import AdvanceController
 from andon.rollouts.approvals import Approvals
@@ -67,6 +67,7 @@ from andon.units.store import DesiredStore
 
 _PIPELINE_INTERVAL = timedelta(seconds=1)
 _REGISTRY_INTERVAL = timedelta(hours=1)
+_COLLECT_INTERVAL = timedelta(days=1)
 _NOISE_INTERVAL = timedelta(seconds=5)
 _CLOCK_INTERVAL = timedelta(seconds=5)
 _ADVANCE_INTERVAL = timedelta(seconds=5)
@@ -314,6 +315,9 @@ def _wired(
     loop("tasks", tasks.controller.tick, settings.rollouts.interval)
     loop("pipelines", pipelines.tick, _PIPELINE_INTERVAL)
     loop("registry", base.releases.refresh, _REGISTRY_INTERVAL)
+    if settings.registry.collect:
+        collector = collector_of(settings, base.database, clock, base.releases)
+        loop("garbage", collector.tick, _COLLECT_INTERVAL)
     loop("checkpoints", access.checkpoints.tick, settings.timeline.checkpoint)
     loop("clock", access.clock_watch.tick, _CLOCK_INTERVAL)
     loop("sign-ins", access.forget, _FORGET_INTERVAL)

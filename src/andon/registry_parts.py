@@ -1,15 +1,29 @@
 """The registry of a home, as its settings say. A part of the composition root."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from andon.fleet.field import Field
+from andon.fleet.reports.store import ReportStore
+from andon.fleet.wanting.store import WantingStore
 from andon.kernel import files
+from andon.kernel.clock import Clock
 from andon.kernel.errors import InvalidInput
+from andon.releases.garbage.collector import Collector, Parts
+from andon.releases.garbage.model import Rules, Use
 from andon.releases.layout import Layout, make_folder
+from andon.releases.publish import Publisher
 from andon.releases.storage.folder import Folder
 from andon.releases.storage.protocol import Readable, Storage
+from andon.releases.store import ReleaseStore
+from andon.rollouts.sets.store import SetStore
+from andon.rollouts.store import RolloutStore
+from andon.rollouts.uses import RolloutUses
 from andon.settings import Settings
+from andon.store.engine import Database
+from andon.units.store import DesiredStore
 
 _ROOT = "root.json"
 
@@ -127,3 +141,47 @@ def pinned(settings: Settings, root: Path | None, *kept: Path) -> bytes:
 def is_signed_here(settings: Settings) -> bool:
     """Whether this home signs a registry of its own."""
     return any((Layout(settings.home.resolve()).keys / "timestamp").glob("*.pem"))
+
+
+class FleetUses:
+    """What stations have, were told, are pinned to, or are sent back to."""
+
+    def __init__(self, field: Field, wanting: WantingStore) -> None:
+        self._field = field
+        self._wanting = wanting
+
+    async def in_use(self) -> Sequence[Use]:
+        """See `andon.releases.garbage.model.InUse`."""
+        found = [Use(*each, "is on a station, or wanted there") for each in await self._field.releases()]
+        said = await self._wanting.said()
+        found += [
+            Use(each.unit, each.version, f"is pinned on {each.station}: {each.reason}")
+            for each in said.pins
+            if each.version is not None
+        ]
+        found += [Use(each.unit, each.to, f"is what {each.version} is recalled to") for each in said.recalls]
+        for (unit, environment), each in (await self._wanting.opened()).items():
+            if each.version is not None:
+                found.append(Use(unit, each.version, f"is opened to stations of {environment}"))
+        return found
+
+
+def collector_of(
+    settings: Settings, database: Database, clock: Clock, releases: ReleaseStore | None = None
+) -> Collector:
+    """The garbage collection of a home."""
+    home = settings.home.resolve()
+    layout, storage = Layout(home), storage_of(settings)
+    wanting, desired = WantingStore(database), DesiredStore(database)
+    uses = (
+        RolloutUses(RolloutStore(database), SetStore(database), desired),
+        FleetUses(Field(ReportStore(database), wanting), wanting),
+    )
+    parts = Parts(
+        layout=layout,
+        storage=storage,
+        releases=releases or ReleaseStore(database, home, clock, storage=storage),
+        publisher=Publisher(layout, clock, storage=storage),
+        uses=uses,
+    )
+    return Collector(parts, clock, Rules(settings.registry.keep, settings.registry.grace))

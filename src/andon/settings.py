@@ -99,6 +99,21 @@ class RegistrySettings(BaseModel):
     access_key: str = Field("", description="Name of the account there; it needs to read, write and remove")
     secret_key_file: Path | None = Field(None, description="File with its secret key; unset: anonymous")
     ca: Path | None = Field(None, description="Certificates that it is verified by; unset: the system's")
+    keep: int = Field(
+        20,
+        ge=1,
+        description="Newest releases of each unit that a garbage collection leaves alone, used or not",
+    )
+    grace: timedelta = Field(
+        timedelta(days=7),
+        ge=timedelta(hours=1),
+        description="How long a collection leaves a new release alone, and a file that nothing names any "
+        "more, for readers in the middle of an older state",
+    )
+    collect: bool = Field(
+        False,
+        description="Collect once a day by itself, as `andon registry gc` does; what is collected is gone",
+    )
 
 
 class RolloutSettings(BaseModel):

@@ -47,6 +47,11 @@ class Layout:
         return self.registry / "targets"
 
     @property
+    def leftovers(self) -> Path:
+        """Since when files of the registry are named by nobody."""
+        return self.home / "leftovers.json"
+
+    @property
     def trust(self) -> Path:
         """What the installing side trusts and remembers."""
         return self.home / "trust"

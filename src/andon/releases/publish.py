@@ -8,6 +8,7 @@ present state is verified, so that nobody gets a changed file signed by us. One 
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuf.api.exceptions import RepositoryError
@@ -19,8 +20,10 @@ from andon.kernel.errors import Conflict, NotFound, Untrusted
 from andon.kernel.ids import Sha256, UnitName, Version
 from andon.releases import codec, keys, roles, state, write
 from andon.releases.ceremony import pending
+from andon.releases.garbage.model import COLLECTED_FILE
 from andon.releases.layout import Layout, release_folder, stored_path, target_path
 from andon.releases.locking import exclusive
+from andon.releases.mirroring.model import TargetFile as Named
 from andon.releases.model import INSTALLABLE, Artifact, Release
 from andon.releases.roles import Lifetimes, Roles
 from andon.releases.storage import protocol
@@ -30,6 +33,19 @@ from andon.releases.write import Writing
 from andon_wire.verify import RELEASE_FILE, REVOKED_FILE
 
 _log = logging.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Targets that leave the metadata (`mes/1.1.0/sbom.json`), come back, or are new and small, in one step.
+
+    what: the step in words, for whoever must sign it.
+    """
+
+    what: str
+    gone: frozenset[str] = frozenset()
+    back: tuple[Named, ...] = ()
+    notices: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Publisher:
@@ -54,7 +70,7 @@ class Publisher:
 
         Raises:
             Conflict: this version exists with other content (`release-exists`), was revoked
-                (`release-revoked`), or waits for the holders of offline keys (`targets-wait`).
+                (`release-revoked`) or collected, or waits for the holders of offline keys (`targets-wait`).
             InvalidInput: a name in it cannot be a file name.
             Untrusted: a file is not what the release says, or the registry is not what was signed.
             NotFound: there is no registry here yet.
@@ -126,6 +142,29 @@ class Publisher:
             self._change(now, {info.path: info}, removed, f"revoke {unit}@{version}")
         return True
 
+    def exchange(self, change: Change) -> None:
+        """Sign the metadata with this change. Files of what is gone stay; garbage collection sees to them.
+
+        Raises:
+            Conflict: the targets' keys are offline: a request waits for their holders (`targets-wait`).
+            Untrusted: the registry is not what was signed.
+        """
+        with self._writing() as now:
+            added = {
+                each.target: TargetFile(each.size_bytes, {"sha256": str(each.sha256)}, each.target)
+                for each in change.back
+            }
+            for path, content in change.notices.items():
+                added[path] = TargetFile.from_data(path, content, ["sha256"])
+                self._store_bytes(added[path], content)
+            self._change(now, added, change.gone, change.what)
+
+    def waiting(self) -> frozenset[str]:
+        """Files that are stored and that nothing names before the holders of offline keys have signed."""
+        request = pending.find(self._layout)
+        targets = {} if request is None or request.targets is None else request.targets.targets
+        return frozenset(stored_path(each.path, Sha256(each.hashes["sha256"])) for each in targets.values())
+
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Roles]:
         if not self._layout.pinned_root.exists() or not self._layout.keys.exists():
@@ -167,6 +206,12 @@ class Publisher:
             raise Conflict(
                 "release-revoked",
                 f"{release.id} was revoked, and a version is never used twice",
+                hint="raise the version",
+            )
+        if f"{folder}/{COLLECTED_FILE}" in now.targets.targets:
+            raise Conflict(
+                "release-collected",
+                f"{release.id} was published once and collected; a version is never used twice",
                 hint="raise the version",
             )
         existing = self._signed(now, folder)

@@ -5,13 +5,13 @@ The table is an index for listing. What may be installed is decided by the signe
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, String, Table, insert, select
+from sqlalchemy import JSON, Column, Index, String, Table, delete, insert, select
 
 from andon.kernel import logging
 from andon.kernel.clock import Clock
@@ -210,6 +210,28 @@ class ReleaseStore:
         """The payload of an envelope that the pinned provenance key signed; raises Untrusted."""
         return verify_envelope(envelope, payload_type, keys.provenance_keys(self._layout))
 
+    async def unlist(
+        self, gone: Collection[tuple[UnitName, Version]], actor: str, reason: str
+    ) -> tuple[str, ...]:
+        """Take rows of releases that were collected out of the table, and tell the timeline; gives which."""
+        rows = [each for each in await self.list() if (each.unit, each.version) in gone]
+        for each in rows:
+            now = self._clock.now()
+            async with self._database.transaction() as tx:
+                key = (releases.c.unit == each.unit, releases.c.version == each.version)
+                await tx.execute(delete(releases).where(*key))
+                event = Event(
+                    kind="release.collected",
+                    subject=f"release/{each.id}",
+                    actor=actor,
+                    reason=reason,
+                    unit=each.unit,
+                    before={"version": each.version, "run": each.run, "source": each.source},
+                )
+                await append(tx, event, now)
+            self._manifests.pop((each.unit, each.version), None)
+        return tuple(each.id for each in rows)
+
     async def _index(self, release: Release, actor: str) -> None:
         """The row and the timeline's record, once."""
         now = self._clock.now()
@@ -227,6 +249,12 @@ class ReleaseStore:
                 after={"version": release.version, "run": release.run, "source": release.source},
             )
             await append(tx, event, now)
+
+    @asynccontextmanager
+    async def alerting(self, subject: str, unit: str) -> AsyncIterator[None]:
+        """What does not verify in the block is an alert on the timeline, once a minute; and raised."""
+        async with self._alerting(subject, unit):
+            yield
 
     @asynccontextmanager
     async def _alerting(self, subject: str, unit: str) -> AsyncIterator[None]:

@@ -27,7 +27,6 @@ from andon.releases.bundles import format as form
 from andon.releases.bundles.format import Contents, Entry
 from andon.releases.bundles.reader import Bundle
 from andon.releases.layout import Layout, make_folder
-from andon.releases.locking import exclusive
 from andon.releases.mirroring import state as states
 from andon.releases.mirroring.model import EVERYTHING, Wanted, platform_of
 from andon.releases.mirroring.state import State
@@ -98,7 +97,7 @@ class Exporter:
 
     def _begun(self, stream: BinaryIO, wanted: Wanted, known: frozenset[str]) -> Contents:
         """Write a new table of contents and the metadata."""
-        state = self._state()
+        state = states.own(self._layout, self._place)
         _check_named(wanted, state)
         meant = [each for each in state.files if wanted.has(each)]
         entries = [Entry(path, _sha256(content), len(content)) for path, content in state.metadata]
@@ -116,13 +115,6 @@ class Exporter:
             stream.write(content)
         stream.flush()
         return contents
-
-    def _state(self) -> State:
-        if not self._layout.pinned_root.exists():
-            raise NotFound("not-initialised", "no root of trust is pinned here", hint="andon init")
-        make_folder(self._layout.seen)
-        with exclusive(self._layout.trust / ".lock"):
-            return states.verified(self._place, self._layout.seen, self._layout.pinned_root.read_bytes())
 
     def _signed(self, contents: Contents, root: Root) -> bytes:
         wanted = root.roles[Timestamp.type]
@@ -144,7 +136,7 @@ class Exporter:
         """What an earlier run began, when it is the same and can still be finished; else None."""
         with contextlib.suppress(AndonError), Bundle(part, is_whole=False) as begun:
             contents = begun.contents
-            state = self._state()
+            state = states.own(self._layout, self._place)
             begun.verify_signature(state.root)
             for each in contents.entries:
                 if each.path.startswith("metadata/"):

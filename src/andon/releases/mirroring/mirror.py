@@ -6,10 +6,13 @@ cut anywhere is done again and goes on from what is there. Nothing gets its name
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from andon.kernel import locking
+from andon.kernel.clock import Clock, SystemClock
 from andon.kernel.errors import Conflict, Unavailable, Untrusted
+from andon.releases.garbage.sweep import sweep
 from andon.releases.layout import make_folder
 from andon.releases.mirroring import state as states
 from andon.releases.mirroring.model import EVERYTHING, Mirrored, TargetFile, Wanted, total_bytes
@@ -20,6 +23,8 @@ from andon.releases.storage import protocol
 from andon.releases.storage.protocol import Readable, Storage
 from andon_wire.verify import RELEASE_FILE
 
+_GRACE = timedelta(days=7)  # how long a mirror keeps what its source names no more
+
 
 class Mirror:
     """One mirror. memory: its own folder, which remembers what was seen, and holds downloads that were cut.
@@ -28,7 +33,16 @@ class Mirror:
     resumes: keep what came of a file when the source went away; for sources that are far.
     """
 
-    def __init__(self, memory: Path, root: bytes, *, checks: bool = False, resumes: bool = True) -> None:
+    def __init__(
+        self,
+        memory: Path,
+        root: bytes,
+        *,
+        checks: bool = False,
+        resumes: bool = True,
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
         self._memory = memory
         self._root = root
         self._checks = checks
@@ -70,12 +84,15 @@ class Mirror:
             self._copy(source, into, each, progress)
         for path, content in states.differing(into, state.metadata):
             into.write(path, content)
+        # What the signed metadata names stays, wanted here or not; the rest once readers are through with it.
+        named = {each.path for each in state.files}
+        swept = sweep(into, named, self._memory / "leftovers.json", _GRACE, self._clock.now())
         return Mirrored(
             releases=len({each.release for each in meant}),
             copied=len(missing),
             copied_bytes=total_bytes(missing),
             had=len(meant) - len(missing),
-            removed=0,
+            removed=swept.removed,
             version=state.version,
         )
 

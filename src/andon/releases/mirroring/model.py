@@ -23,6 +23,11 @@ class TargetFile:
     size_bytes: int
 
     @property
+    def target(self) -> str:
+        """What the metadata calls it: `mes/1.1.0/wheelhouse.tar`."""
+        return f"{self.unit}/{self.version}/{self.name}"
+
+    @property
     def release(self) -> str:
         """`mes@1.1.0`."""
         return f"{self.unit}@{self.version}"

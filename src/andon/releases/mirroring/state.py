@@ -12,6 +12,8 @@ from andon.kernel.errors import Damaged, NotFound, Untrusted
 from andon.kernel.ids import Sha256
 from andon.releases import roles
 from andon.releases.faults import translated
+from andon.releases.layout import Layout, make_folder, stored_path
+from andon.releases.locking import exclusive
 from andon.releases.mirroring.model import TargetFile
 from andon.releases.storage import protocol
 from andon.releases.storage.protocol import METADATA, Readable
@@ -47,30 +49,36 @@ def verified(place: Readable, trust: Path, root: bytes) -> State:
     with translated():
         verifier = Verifier(trust, [StorageSource(place)], root)
         verifier.refresh()
-        files = [
-            TargetFile(
-                unit,
-                version,
-                name,
-                verifier.location(unit, version, name),
-                Sha256(signed.sha256),
-                signed.size,
-            )
-            for unit in verifier.units()
-            for version in verifier.versions(unit)
-            for name, signed in sorted(verifier.artifacts(unit, version).items())
-        ]
-    return _state(place, trust, tuple(files))
+    return _state(place, trust)
 
 
-def _state(place: Readable, trust: Path, files: tuple[TargetFile, ...]) -> State:
+def own(layout: Layout, place: Readable) -> State:
+    """What the registry of a home shows, by its own root and memory. Raises as `verified`."""
+    if not layout.pinned_root.exists():
+        raise NotFound("not-initialised", "no root of trust is pinned here", hint="andon init")
+    make_folder(layout.seen)
+    with exclusive(layout.trust / ".lock"):
+        return verified(place, layout.seen, layout.pinned_root.read_bytes())
+
+
+def _state(place: Readable, trust: Path) -> State:
     kept = {name: (trust / f"{name}.json").read_bytes() for name in ("timestamp", "snapshot", "targets")}
     version = {name: _version(content) for name, content in kept.items()}
     found = _roots(place, trust)
     metadata = [(f"{METADATA}{_version(each)}.root.json", each) for each in found]
     metadata += [(f"{METADATA}{version[name]}.{name}.json", kept[name]) for name in ("targets", "snapshot")]
     metadata.append((f"{METADATA}timestamp.json", kept["timestamp"]))
-    return State(version["timestamp"], roles.verified(found[-1], Root, None), tuple(metadata), files)
+    root = roles.verified(found[-1], Root, None)
+    return State(version["timestamp"], root, tuple(metadata), tuple(_files(kept["targets"])))
+
+
+def _files(targets: bytes) -> Iterator[TargetFile]:
+    """All files that verified metadata names, by path; also of what is no release any more."""
+    for target, about in sorted(json.loads(targets)["signed"]["targets"].items()):
+        unit, version, name = target.split("/")
+        sha256 = Sha256(about["hashes"]["sha256"])
+        path = protocol.checked_path(stored_path(target, sha256))
+        yield TargetFile(unit, version, name, path, sha256, int(about["length"]))
 
 
 def _roots(place: Readable, trust: Path) -> Sequence[bytes]:
