@@ -24,6 +24,8 @@ _PAGES = (
     "/roles",
     "/tokens",
     "/policies",
+    "/fleet",
+    "/stations/press-1",
     "/timeline",
     "/timeline/1",
     "/signatures",

@@ -2,7 +2,8 @@
 
 Each topic stands at a place, and a viewer hears of it only where they may see something there.
 
-Topics: `timeline`, `cord`, `unit/<name>`, `rollout/<id>`, `run/<id>`, `runs`, `traffic`.
+Topics: `timeline`, `cord`, `unit/<name>`, `rollout/<id>`, `run/<id>`, `runs`, `traffic`, `fleet`,
+`station/<name>`.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ from andon.api.callers import Caller
 from andon.api.rates import Key, Window
 from andon.api.services import Services
 from andon.api.streams import Streams
+from andon.fleet.model import Seen
+from andon.kernel.ids import StationName
 from andon.timeline.records import Record
 from andon.timeline.store import Filter
 
@@ -44,7 +47,8 @@ class Viewer:
 
     def _sees(self, place: Place) -> bool:
         may = self._caller.may
-        return may(Permission.FLOOR_VIEW, place) or may(Permission.TIMELINE_VIEW, place)
+        seeing = (Permission.FLOOR_VIEW, Permission.TIMELINE_VIEW, Permission.FLEET_VIEW)
+        return any(may(each, place) for each in seeing)
 
     async def next(self) -> list[str]:
         """Wait for the next topics."""
@@ -76,6 +80,8 @@ class Feed:
         self._runs: dict[str, int] = {}
         self._traffic_told_at: datetime | None = None
         self._requests: dict[Key, int] = {}
+        self._stations: dict[StationName, Seen] = {}
+        self._stations_told_at: datetime | None = None
 
     @property
     def viewers(self) -> int:
@@ -91,7 +97,7 @@ class Feed:
             self._number = None
             return
         topics = await self._from_timeline() | await self._from_rollouts() | await self._from_runs()
-        topics |= self._from_traffic()
+        topics |= self._from_traffic() | self._from_stations()
         if topics:
             self.revision += 1
             for viewer in self._viewers:
@@ -167,6 +173,22 @@ class Feed:
         moved = [each for each in runs if self._runs.get(each.id) != each.revision]
         self._runs = {each.id: each.revision for each in runs}
         return {(topic, Place(unit=each.unit)) for each in moved for topic in (f"run/{each.id}", "runs")}
+
+    def _from_stations(self) -> set[Topic]:
+        """Stations that reported: of a large fleet some always have, so that is told every few seconds."""
+        at, roster = self._services.clock.now(), self._services.fleet.roster
+        if self._stations_told_at is not None and at - self._stations_told_at < _TRAFFIC_SPACING:
+            return set()
+        moved = [name for name, each in roster.seen.items() if self._stations.get(name) is not each]
+        if moved:
+            self._stations, self._stations_told_at = dict(roster.seen), at
+        topics: set[Topic] = set()
+        for name in moved:
+            station = roster.stations.get(name)
+            if station is not None:
+                place = Place(environment=station.environment)
+                topics |= {("fleet", place), (f"station/{name}", place)}
+        return topics
 
     def _from_traffic(self) -> set[Topic]:
         traffic = self._services.traffic()

@@ -6,11 +6,11 @@ from importlib import resources
 
 import jinja2
 
-from andon.board import charts, diff
+from andon.board import charts, diff, gauges
 from andon.board import format as shown
 
 SCRIPTS = ("board.js", "acting.js", "forms.js")
-SHEETS = ("board.css", "floor.css", "records.css", "print.css")
+SHEETS = ("board.css", "floor.css", "records.css", "fleet.css", "print.css")
 _STATIC = (*SCRIPTS, *SHEETS, "icon.svg")
 _FILTERS = ("percent", "share", "number", "ratio", "milliseconds", "duration", "size")
 
@@ -32,6 +32,7 @@ def templates() -> jinja2.Environment:
         environment.filters[name] = getattr(shown, name)
     environment.filters["shown"] = diff.shown
     environment.globals["chart_size"] = charts
+    environment.globals["gauge_size"] = gauges
     environment.globals["scripts"] = SCRIPTS
     environment.globals["sheets"] = SHEETS
     for name in environment.list_templates():

@@ -23,6 +23,7 @@ from andon.board import (
     charts,
     compare_pages,
     deploy_pages,
+    fleet_pages,
     gate,
     signed,
     standing,
@@ -57,6 +58,7 @@ def install(app: FastAPI, services: Services) -> None:
         deploy_pages.router(gather, frame),
         compare_pages.router(gather, frame),
         timeline_pages.router(gather, frame),
+        fleet_pages.router(gather, frame),
     ):
         add(app, router)
     frame.install(app)

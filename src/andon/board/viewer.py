@@ -15,6 +15,7 @@ from andon.board.words import Language, say, say_or
 _ALL = Place(EVERYWHERE, EVERYWHERE)
 _MENU = (
     ("/", "floor", Permission.FLOOR_VIEW, NOWHERE),
+    ("/fleet", "nav.fleet", Permission.FLEET_VIEW, NOWHERE),
     ("/timeline", "nav.timeline", Permission.TIMELINE_VIEW, NOWHERE),
     ("/signatures", "nav.signatures", Permission.TIMELINE_VIEW, NOWHERE),
     ("/users", "nav.people", Permission.USERS_VIEW, _ALL),

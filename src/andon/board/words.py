@@ -5,14 +5,14 @@ The words themselves are in `vocabulary/`. What the engine says on the timeline 
 
 from typing import Any, Literal
 
-from andon.board.vocabulary import account, deploy, floor, frame, people, records, rollout
+from andon.board.vocabulary import account, deploy, fleet, floor, frame, people, records, rollout
 
 Language = Literal["en", "ko"]
 LANGUAGES: tuple[Language, ...] = ("en", "ko")
 
 WORDS: dict[str, tuple[str, str]] = {
     key: both
-    for group in (frame, floor, rollout, deploy, account, people, records)
+    for group in (frame, floor, fleet, rollout, deploy, account, people, records)
     for key, both in group.WORDS.items()
 }
 

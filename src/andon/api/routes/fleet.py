@@ -14,10 +14,11 @@ from andon.api import fleet_views as views
 from andon.api import inputs, places, signing
 from andon.api.callers import Caller, Current
 from andon.api.declared import everywhere, needs
+from andon.api.fleet_gather import look as look_of
+from andon.api.fleet_gather import visible
 from andon.api.gather import Gather
 from andon.api.inputs import V1
 from andon.api.problems import documented
-from andon.api.services import Services
 from andon.fleet.model import Standing, Station
 from andon.fleet.tokens.enrolling import Asked
 
@@ -30,19 +31,12 @@ def router(gather: Gather) -> APIRouter:
     api = APIRouter(prefix=V1, tags=["fleet"])
     services = gather.services
 
-    def visible(caller: Caller) -> list[Station]:
-        return [
-            each
-            for each in services.fleet.roster.stations.values()
-            if caller.may(_P.FLEET_VIEW, Place(environment=each.environment))
-        ]
-
     @api.get("/fleet/stations", summary="Stations", dependencies=[needs(_P.FLEET_VIEW)])
     async def stations(
         caller: Current, wanted: Annotated[given.StationFilter, Query()]
     ) -> list[model.StationView]:
-        look = await _look(services, caller)
-        found = sorted(filter(wanted.takes, visible(caller)), key=lambda each: each.name)
+        look = await look_of(services, caller)
+        found = sorted(filter(wanted.takes, visible(services, caller)), key=lambda each: each.name)
         shown = [views.station(each, look) for each in found]
         return [each for each in shown if wanted.shows(each)]
 
@@ -53,7 +47,7 @@ def router(gather: Gather) -> APIRouter:
         dependencies=[needs(_P.FLEET_VIEW, places.station)],
     )
     async def one(station: given.StationPath, caller: Current) -> model.StationDetail:
-        return views.detail(services.fleet.commands.get(station), await _look(services, caller))
+        return views.detail(services.fleet.commands.get(station), await look_of(services, caller))
 
     @api.get(
         f"{_STATION}/samples",
@@ -72,8 +66,8 @@ def router(gather: Gather) -> APIRouter:
         "/fleet/versions", summary="What runs where, and what happened", dependencies=[needs(_P.FLEET_VIEW)]
     )
     async def versions(caller: Current) -> list[model.TallyView]:
-        there = [each for each in visible(caller) if each.standing is not Standing.RETIRED]
-        return views.versions(await _look(services, caller), await services.fleet.reports.tallies(), there)
+        there = [each for each in visible(services, caller) if each.standing is not Standing.RETIRED]
+        return views.versions(await look_of(services, caller), await services.fleet.reports.tallies(), there)
 
     return api
 
@@ -84,7 +78,7 @@ def changes(gather: Gather) -> APIRouter:
     services = gather.services
 
     async def shown(station: Station, caller: Caller) -> model.StationDetail:
-        return views.detail(station, await _look(services, caller))
+        return views.detail(station, await look_of(services, caller))
 
     @api.patch(
         _STATION,
@@ -347,10 +341,3 @@ def tokens(gather: Gather) -> APIRouter:
 
 async def _as_is(document: Document) -> Document:
     return document
-
-
-async def _look(services: Services, caller: Caller) -> views.Look:
-    def may(unit: str, environment: str) -> bool:
-        return caller.may(_P.FLEET_VIEW, Place(environment=environment, unit=unit))
-
-    return views.Look(services.fleet, await services.fleet.commands.said(), services.clock.now(), may)

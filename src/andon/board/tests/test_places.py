@@ -156,6 +156,8 @@ def _pages(scene: Scene) -> list[tuple[str, Decision]]:
     return [
         ("/", _by("/status")),
         ("/me", _by("/me/sessions")),
+        ("/fleet", _by("/fleet/stations")),
+        *((f"/stations/{each}", _by(f"/fleet/stations/{each}")) for each in ("press-1", "oven-1", "none")),
         ("/device", _by("/me/sessions")),
         *((each, _by(each)) for each in same),
         *((f"/units/{unit}/{place}", _by_tile(unit, place)) for unit, place in units),

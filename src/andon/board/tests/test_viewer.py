@@ -37,8 +37,8 @@ def test_nobody_may_anything_and_has_no_menu():
 @pytest.mark.parametrize(
     ("role", "pages"),
     [
-        ("viewer", ["/", "/timeline", "/signatures", "/policies"]),
-        ("auditor", ["/", "/timeline", "/signatures", "/users", "/policies"]),
+        ("viewer", ["/", "/fleet", "/timeline", "/signatures", "/policies"]),
+        ("auditor", ["/", "/fleet", "/timeline", "/signatures", "/users", "/policies"]),
         ("gone", []),
     ],
 )
@@ -48,7 +48,7 @@ def test_the_menu_has_what_one_may_see(role, pages):
 
 def test_the_menu_leaves_out_people_where_they_are_seen_in_one_place_only():
     narrow = viewer(Grant("admin", Scope("staging", "mes")))
-    assert [path for path, _ in narrow.menu()] == ["/", "/timeline", "/signatures", "/policies"]
+    assert [path for path, _ in narrow.menu()] == ["/", "/fleet", "/timeline", "/signatures", "/policies"]
     assert narrow.why_not("en", "users.manage", "*", "*") == (
         "You lack the right “Manage people, roles and tokens” for every environment"
     )

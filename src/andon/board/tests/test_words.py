@@ -11,8 +11,10 @@ import pytest
 from andon.access.model import Permission, Source, Where
 from andon.access.rights import BUILTIN
 from andon.access.signatures.model import Action, Meaning, Standing
-from andon.board.vocabulary import account, deploy, floor, frame, people, records, rollout
+from andon.board.heat import Heat
+from andon.board.vocabulary import account, deploy, fleet, floor, frame, people, records, rollout
 from andon.board.words import WORDS, choose, say, say_or
+from andon.fleet.model import Standing as StationStanding
 from andon.judge.model import Outcome
 from andon.pipelines.model import RunState, StageName, StageState
 from andon.rollouts import telling
@@ -21,6 +23,7 @@ from andon.rollouts.sets.model import Abort, Begin, GoBack, SetPhase
 from andon.rollouts.steps import GateKind, TaskKind
 from andon.targets.model import InstanceState
 from andon.timeline.records import Severity
+from andon_wire.protocol import Phase as UnitPhase
 
 _BOARD = resources.files("andon.board")
 
@@ -67,6 +70,9 @@ def test_every_key_that_a_page_uses_is_there():
         ("stagename", StageName),
         ("instance", InstanceState),
         ("severity", Severity),
+        ("heat", Heat),
+        ("unit_phase", UnitPhase),
+        ("standing", StationStanding),
         ("act", RequestKind),
         ("say", RequestKind),
         ("perm", Permission),
@@ -95,8 +101,16 @@ def test_every_figure_of_a_verification_has_a_word():
     assert {f"verify.{each}" for each in re.findall(r"'([a-z_]+)'", named[1])} <= set(WORDS)
 
 
+def test_every_kind_that_the_fleet_tells_has_a_word():
+    told = resources.files("andon.fleet")
+    texts = "".join(each.read_text() for each in Path(str(told)).rglob("*.py") if "tests" not in each.parts)
+    kinds = set(re.findall(r'"((?:fleet|station)\.[a-z-]+)"', texts))
+    assert "station.installed" in kinds
+    assert {f"kind.{each}" for each in kinds} <= set(WORDS)
+
+
 def test_no_key_stands_in_two_groups():
-    groups = (account, deploy, floor, frame, people, records, rollout)
+    groups = (account, deploy, fleet, floor, frame, people, records, rollout)
     assert sum(len(each.WORDS) for each in groups) == len(WORDS)
 
 

@@ -94,6 +94,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "stagename.build": ("Build", "빌드"),
     "stagename.test": ("Test", "테스트"),
     "stagename.security": ("Security", "보안"),
+    "stagename.bundle": ("Bundle", "번들"),
+    "stagename.delta": ("Deltas", "델타"),
     "stagename.package": ("Package", "패키지"),
     "stagename.sign": ("Sign", "서명"),
     "stagename.publish": ("Publish", "게시"),
