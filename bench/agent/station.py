@@ -203,11 +203,11 @@ class Machine:
         assert held.get(state.confirmed.slot) == state.confirmed, (
             f"{state.confirmed} is not in its slot: {held}"
         )
-        self.check_slot(unit, state.confirmed.slot)
+        for each in held:
+            self.check_slot(unit, each)
         pointer = slots.pointer()
         assert pointer is not None
         assert pointer in held, f"the pointer names {pointer}, whole are {held}"
-        self.check_slot(unit, pointer)
 
     def check_slot(self, unit: str, slot: SlotName) -> None:
         """The slot's files are those of the release that it says it holds."""

@@ -134,6 +134,13 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Repoint:
+    """The pointer does not name what is active; nothing else changes."""
+
+    to: Held
+
+
+@dataclass(frozen=True, slots=True)
 class Confirm:
     """The active release works."""
 
@@ -180,8 +187,8 @@ class ReturnSelf:
 
 
 Action = (
-    Wait | Rest | Adopt | Reboot | Tell | Launch | Note | Died | AskToEnd | Kill | Begin | Take | Drop
-    | Downloaded | Installed | GiveUp | Switch | Advance | Point | Confirm | Return | Lost | Drift
+    Wait | Rest | Adopt | Repoint | Reboot | Tell | Launch | Note | Died | AskToEnd | Kill | Begin | Take
+    | Drop | Downloaded | Installed | GiveUp | Switch | Advance | Point | Confirm | Return | Lost | Drift
     | Try | ConfirmSelf | ReturnSelf
 )  # fmt: skip
 

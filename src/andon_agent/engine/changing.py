@@ -5,7 +5,18 @@ A step is done when the world shows that it is; then it is journalled, and the n
 
 from typing import assert_never
 
-from andon_agent.engine.actions import Advance, Begin, Confirm, Decision, Launch, Lost, Point, Return, Wait
+from andon_agent.engine.actions import (
+    Advance,
+    Begin,
+    Confirm,
+    Decision,
+    GiveUp,
+    Launch,
+    Lost,
+    Point,
+    Return,
+    Wait,
+)
 from andon_agent.engine.case import Case, version_of
 from andon_agent.engine.model import Job, Step, Target, WorkState
 from andon_agent.engine.running import back_or_stay, end, keep_running
@@ -58,6 +69,8 @@ def _backing_up(case: Case) -> Decision:
 def returning(case: Case) -> Decision:
     """What runs is ended, the data of before comes back where declared, the former release is started."""
     state, seen = case.state, case.seen
+    if state.step is not Step.START and not seen.has(state.back):
+        return _nowhere(case)
     match state.step:
         case Step.RESTORE:
             return _restoring(case)
@@ -72,6 +85,14 @@ def returning(case: Case) -> Decision:
             return end(case) or Decision(Advance(step), state.reason)
         case _ as never:
             assert_never(never)
+
+
+def _nowhere(case: Case) -> Decision:
+    """What should come back is lost: what is there has to do."""
+    target = case.state.target
+    version = version_of(case.state.active) if target is None else target.version
+    why = f"{case.state.reason}; {version_of(case.state.back)} is not whole in its slot any more"
+    return Decision(GiveUp(version, 0 if target is None else target.attempt), why)
 
 
 def _restoring(case: Case) -> Decision:

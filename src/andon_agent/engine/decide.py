@@ -8,7 +8,7 @@ own release (own.py).
 
 from typing import assert_never
 
-from andon_agent.engine.actions import Adopt, Confirm, Decision, Reboot, Tell, Wait
+from andon_agent.engine.actions import Adopt, Confirm, Decision, Reboot, Repoint, Tell, Wait
 from andon_agent.engine.case import Case, version_of
 from andon_agent.engine.changing import returning, switching, watching
 from andon_agent.engine.pursuing import pursue
@@ -43,7 +43,11 @@ def bookkeeping(case: Case) -> Decision | None:
         return Decision(Reboot(), "the machine was started" if state.boot else "first look at this unit")
     if state.outbox:
         return Decision(Tell(), f"{len(state.outbox)} events to tell")
-    if state.active is None and state.phase not in CHANGES and seen.pointer is not None:
+    if state.phase in CHANGES:
+        return None
+    if state.active is not None and seen.pointer != state.active.slot and seen.has(state.active):
+        return Decision(Repoint(state.active), f"{state.active.version} is what runs")
+    if state.active is None and seen.pointer is not None:
         held = seen.held.get(seen.pointer)
         if held is not None:
             return Decision(Adopt(held), f"{held.version} is what ran here")

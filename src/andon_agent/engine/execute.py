@@ -23,6 +23,7 @@ from andon_agent.engine.actions import (
     Launch,
     Note,
     Point,
+    Repoint,
     Return,
     Switch,
     Take,
@@ -106,6 +107,8 @@ class Executor:
             case Point(to):
                 self._slots.point(None if to is None else to.slot)
                 parts.jobs.forget(self._unit, Job.LOOK)
+            case Repoint(to):
+                self._slots.point(to.slot)
             case ConfirmSelf(to):
                 self._slots.point(to.slot)
                 trials.remove(parts.disk, self._place.trial)

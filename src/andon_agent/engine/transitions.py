@@ -27,6 +27,7 @@ from andon_agent.engine.actions import (
     Note,
     Point,
     Reboot,
+    Repoint,
     Rest,
     Return,
     ReturnSelf,
@@ -47,7 +48,7 @@ def apply(state: State, decision: Decision, now: Now) -> State:
     """The state after the decision; the same one where nothing is to be remembered."""
     action, why = decision.action, decision.reason[:_MOST_REASON]
     match action:
-        case Wait() | Begin() | Kill():
+        case Wait() | Begin() | Kill() | Repoint():
             return state
         case Tell() | Rest() | Reboot() | AskToEnd():
             return _noting(state, action, now, why)
@@ -209,7 +210,7 @@ def _bringing(
 def _given_up(state: State, failed: Failed, now: Now, *, is_refused: bool) -> State:
     after = replace(state.entered(Phase.FAILED, now.at, failed.reason), target=None)
     after = replace(after, failed=_with(state.failed, failed), back=None)
-    if state.phase in (Phase.SWITCHING, Phase.WATCHING) and not state.is_agent:
+    if state.phase in (Phase.SWITCHING, Phase.WATCHING, Phase.RETURNING) and not state.is_agent:
         after = replace(after, confirmed=None)  # or there would be something to return to
     kind = EventKind.REFUSED if is_refused else EventKind.GAVE_UP
     rollout = state.target.rollout if state.target is not None else state.rollout

@@ -23,17 +23,21 @@ def _compare(one: str, two: str) -> int:
     return 0 if left_local == right_local else (-1 if _key(left_local) < _key(right_local) else 1)
 
 
-_END = (4, 0, "")  # 1.0 is after 1.0rc1, and 1.0.0 and 1.0 are one
+_END = (2, 0, "")  # 1.0 is after 1.0rc1 and before 1.0.post1, which is before 1.0.1
 
 
 def _key(version: str) -> list[tuple[int, int, str]]:
+    """Zeros at the end of the leading numbers say nothing: 1.0 and 1.0.0 are one."""
     parts = [_part(each) for each in _PARTS.findall(version.lower().removeprefix("v"))]
-    while parts and parts[-1] == (4, 0, ""):
-        parts.pop()
-    return parts
+    numbers = next((at for at, each in enumerate(parts) if each[0] != _NUMBER), len(parts))
+    last = next((at for at in range(numbers, 0, -1) if parts[at - 1][1] != 0), 0)
+    return parts[:last] + parts[numbers:]
+
+
+_NUMBER = 4
 
 
 def _part(text: str) -> tuple[int, int, str]:
     if text.isdigit():
-        return (4, int(text), "")
-    return (_BEFORE[text], 0, "") if text in _BEFORE else (5, 0, text)
+        return (_NUMBER, int(text), "")
+    return (1, _BEFORE[text], "") if text in _BEFORE else (3, 0, text)
