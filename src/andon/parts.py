@@ -350,6 +350,7 @@ def _wired(
         clock=clock,
         version=version("andon"),
         releases=base.releases,
+        registry=storage_of(settings),
         runs=runs,
         ship=Ship(runs, clock, lambda: wakes.wake("pipelines"), roots=settings.pipelines.sources),
         rollouts=rollouts,

@@ -32,7 +32,8 @@ CLIENT_REQUEST_ID = "X-Client-Request-Id"  # the caller's own, answered back to 
 UNATTENDED = "X-Andon-Unattended"  # a page refreshes itself: nobody sits there, and the session ages
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 _TOKENS = ("andon_pat_", "andon_mat_")
-_UNCOUNTED = ("/health", "/static/")  # a load balancer's look, and what a page of ours brings with it
+# A load balancer's look; what a page of ours brings with it; stations of a plant behind one address.
+_UNCOUNTED = ("/health", "/static/", "/registry/")
 _SIGN_IN = "/api/v1/login"
 _AGENTS, _ENROL = "/api/v1/agents/", "/api/v1/agents/enrol"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -57,7 +58,7 @@ class Limits:
 
     async def is_allowed(self, identity: Identity, path: str, method: str) -> bool:
         """Count this request, and say whether it may go on."""
-        if path == _UNCOUNTED[0] or path.startswith(_UNCOUNTED[1]) or _is_of_a_station(path):
+        if path == _UNCOUNTED[0] or path.startswith(_UNCOUNTED[1:]) or _is_of_a_station(path):
             return True
         is_sign_in = method == "POST" and path.startswith(_SIGN_IN)
         if identity.principal is None or is_sign_in:

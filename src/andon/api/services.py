@@ -1,6 +1,6 @@
 """What the edges need of the rest, as protocols. `app.py` fills a `Services`; no rule lives here."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -58,6 +58,18 @@ class Releases(Protocol):
     async def get(self, unit: UnitName, version: Version) -> Release: ...
     async def list(self, unit: UnitName | None = None) -> Sequence[Release]: ...
     async def manifest(self, unit: UnitName, version: Version) -> Manifest: ...
+
+
+class RegistryFiles(Protocol):
+    """The registry's static files (`releases/storage/`). Both block: use a thread."""
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None where there is none."""
+        ...
+
+    def pieces(self, path: str, *, offset: int = 0) -> Iterator[bytes]:
+        """The file's bytes from `offset` on; raises NotFound, Unavailable."""
+        ...
 
 
 class Runs(Protocol):
@@ -338,4 +350,5 @@ class Services:
     policies: Policies
     secrets: Secrets
     audit: Audit
+    registry: RegistryFiles
     fleet: Fleet

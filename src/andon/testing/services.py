@@ -42,6 +42,7 @@ from andon.testing.keeping import FakeAudit, FakeSecrets, matches
 from andon.testing.ordering import FakeCommands
 from andon.testing.outside import Answers
 from andon.testing.pledges import FakePolicies, FakeSigning, policy_of
+from andon.testing.registry_files import FakeFiles
 from andon.testing.sets import FakeSets, FakeStoredSet
 from andon.testing.shelves import FakeLook, FakeReleases, FakeRollouts, Part
 from andon.timeline import origin
@@ -80,6 +81,7 @@ class FakePlant:
     tries: list[Try] = field(default_factory=list)
     outside: Answers = field(default_factory=Answers)
     stations: Rows = field(default_factory=Rows)
+    registry: FakeFiles = field(default_factory=FakeFiles)
     fleet: Fleet = field(init=False)
     access: FakeAccess = field(init=False)
 
@@ -121,6 +123,7 @@ class FakePlant:
             clock=self.clock,
             version="0.1.0",
             releases=FakeReleases(self),
+            registry=self.registry,
             runs=_Runs(self),
             ship=_Ship(self),
             rollouts=FakeRollouts(self),

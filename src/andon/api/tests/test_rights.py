@@ -31,7 +31,7 @@ _PATH = {
     "run": scenes.SHIPPED, "stage": "test", "instance": "mes-production-1.1.0-0", "number": "3",
     "user": "target", "user_code": "BCDF-GHJK", "session": "se-none", "token": "tk-none", "name": "night",
     "signature": "sg-none", "gate": "board", "task": "front", "station": "press-1", "scope": "line",
-    "enrolment": "et-none",
+    "enrolment": "et-none", "path:path": "metadata/timestamp.json",
 }  # fmt: skip
 _BODIES = {
     "POST /api/v1/rollouts": {"unit": "mes", "environment": "production", "version": "1.2.0"},
@@ -199,6 +199,8 @@ async def _ask(client: httpx.AsyncClient, asked: Asked, headers: dict[str, str])
 def _is_allowed(answer: httpx.Response, asked: Asked) -> bool:
     if answer.status_code not in {401, 403, 404} or "problem" not in answer.headers.get("content-type", ""):
         return True
+    if asked.method == "HEAD":
+        return answer.status_code == 404  # says no more than that
     code = answer.json()["code"]
     hidden = {
         "no-such-rollout",
