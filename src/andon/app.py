@@ -44,21 +44,33 @@ class Initialised:
     one_time_password: str
 
 
-async def initialise(settings: Settings, *, port: int | None = None, admin: str = "admin") -> Initialised:
+async def initialise(
+    settings: Settings, *, port: int | None = None, admin: str = "admin", root: bytes | None = None
+) -> Initialised:
     """Make a home: folder, settings file, keys, registry, CA, database, and its first administrator.
+
+    root: of a registry that is signed elsewhere, which this home shall follow; None: it signs its own.
 
     Raises:
         Conflict: there is one already.
-        InvalidInput: `admin` cannot be a login.
+        InvalidInput: `admin` cannot be a login. Untrusted: `root` is no signed root.
     """
     home, clock = settings.home.resolve(), SystemClock()
     names.checked_login(admin)
     with _to_ourselves(home):
-        return await _made(settings, home, clock, port=port, admin=admin)
+        if root is None:
+            notice = keys.init_development(home, clock, storage=storage_of(settings)).notice
+        else:
+            keys.init_following(home, root)
+            notice = keys.FOLLOWS
+        user, password = await _made(settings, home, clock, port=port, admin=admin)
+        return Initialised(home, notice, user, password)
 
 
-async def _made(settings: Settings, home: Path, clock: Clock, *, port: int | None, admin: str) -> Initialised:
-    made = keys.init_development(home, clock, storage=storage_of(settings))
+async def _made(
+    settings: Settings, home: Path, clock: Clock, *, port: int | None, admin: str
+) -> tuple[str, str]:
+    """The rest of it; gives the administrator's name and one-time password."""
     make_keys(home, clock)
     authority.create_authority(home / "ca", clock)
     lines = ["# Settings of this home; docs/reference/settings.md names them all.\n"]
@@ -79,7 +91,7 @@ async def _made(settings: Settings, home: Path, clock: Clock, *, port: int | Non
         await database.close()
     # Last, as it is what makes a home.
     files.write(home / "andon.env", "".join(lines).encode(), mode=0o600)
-    return Initialised(home, made.notice, user.login, password)
+    return user.login, password
 
 
 async def serve(settings: Settings) -> None:

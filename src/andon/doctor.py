@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 from andon.api.model import Check
@@ -14,9 +15,11 @@ from andon.registry_parts import storage_of
 from andon.releases import keys
 from andon.releases.ceremony import status
 from andon.releases.layout import Layout
+from andon.releases.storage.protocol import METADATA, Storage
 from andon.settings import Settings
 
 _BEARABLE = frozenset({status.Worry.NONE, status.Worry.SOON})
+_SOON = timedelta(days=7)  # a stick takes some days to come
 _LITTLE_SPACE_BYTES = 2 << 30
 
 
@@ -61,12 +64,28 @@ def _home(home: Path) -> Check:
 def _keys(settings: Settings) -> Check:
     try:
         layout, storage = Layout(settings.home.resolve()), storage_of(settings)
+        if keys.is_following(layout):
+            return _followed(layout, storage)
         worst = status.standing(layout, SystemClock(), storage=storage).worst
     except AndonError as error:
         return Check(name="keys", is_good=False, detail=f"{error.message} ({error.code})", hint=error.hint)
     until = f"{worst.role} holds until {worst.expires_at:%Y-%m-%d}"
     detail = until if worst.worry in _BEARABLE else f"{worst.role}: {worst.worry.value}; {until}"
     return Check(name="keys", is_good=worst.worry in _BEARABLE, detail=detail, hint=worst.advice)
+
+
+def _followed(layout: Layout, storage: Storage) -> Check:
+    """A registry that is signed elsewhere: how long what was brought is believed. Raises AndonError."""
+    hint = "andon bundle import FILE; docs/operations/registry.md"
+    if storage.size(METADATA + "timestamp.json") is None:
+        return Check(
+            name="keys", is_good=False, detail="signed elsewhere; nothing was brought yet", hint=hint
+        )
+    clock = SystemClock()
+    first = min(status.standing(layout, clock, storage=storage).roles, key=lambda each: each.expires_at)
+    is_good = first.expires_at - clock.now() > _SOON
+    detail = f"signed elsewhere; {first.role} holds until {first.expires_at:%Y-%m-%d}"
+    return Check(name="keys", is_good=is_good, detail=detail, hint="" if is_good else hint)
 
 
 def _space(home: Path) -> Check:

@@ -11,6 +11,7 @@ from andon.fleet.wanting.store import WantingStore
 from andon.kernel import files
 from andon.kernel.clock import Clock
 from andon.kernel.errors import InvalidInput
+from andon.releases import keys
 from andon.releases.garbage.collector import Collector, Parts
 from andon.releases.garbage.model import Rules, Use
 from andon.releases.layout import Layout, make_folder
@@ -140,7 +141,8 @@ def pinned(settings: Settings, root: Path | None, *kept: Path) -> bytes:
 
 def is_signed_here(settings: Settings) -> bool:
     """Whether this home signs a registry of its own."""
-    return any((Layout(settings.home.resolve()).keys / "timestamp").glob("*.pem"))
+    layout = Layout(settings.home.resolve())
+    return layout.pinned_root.exists() and not keys.is_following(layout)
 
 
 class FleetUses:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from andon.cli import render
+from andon.cli import indexing, render
 from andon.cli.context import Json, out, print_json, settings_of
 from andon.cli.needs import Need, needs
 from andon.cli.progressing import shown
@@ -121,6 +121,8 @@ def import_(
     with shown() as progress:
         done = importer.imported(file, place, memory=memory.folder, root=memory.root, progress=progress)
     memory.keep()
+    if into is None:
+        indexing.index(settings)
     if as_json:
         print_json(
             {

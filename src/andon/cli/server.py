@@ -5,6 +5,7 @@ in a third of the time.
 """
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,21 +43,29 @@ def init(
         int | None, typer.Option(help="Port of API and board; kept in the home's andon.env")
     ] = None,
     admin: Annotated[str, typer.Option("--admin", help="User name of the first administrator")] = "admin",
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root", help="Root of a registry that is signed elsewhere: this home follows it, by bundles"
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a new home."""
     from andon import app as composition
+    from andon.registry_parts import pinned
 
     settings = settings_of(context)
-    done = asyncio.run(composition.initialise(settings, port=port, admin=admin))
+    followed = None if root is None else pinned(settings, root)
+    done = asyncio.run(composition.initialise(settings, port=port, admin=admin, root=followed))
     if as_json:
         told = {"notice": done.notice, "admin": done.admin, "one_time_password": done.one_time_password}
         print_json({"home": str(done.home)} | told)
         return
-    out.print(f"[green]✓[/] home [bold]{done.home}[/]: database, registry, certificates, development keys")
-    out.print(
-        "  [dim]The keys are for development: one person holds them all. See docs/operations/keys.md.[/]"
-    )
+    has_keys = "development keys" if root is None else "no keys of a registry"
+    out.print(f"[green]✓[/] home [bold]{done.home}[/]: database, registry, certificates, {has_keys}")
+    said = "The keys are for development: one person holds them all. See docs/operations/keys.md."
+    out.print(f"  [dim]{said if root is None else escape(done.notice)}[/]")
     out.print(f"[green]✓[/] administrator [bold]{escape(done.admin)}[/] signs in once with")
     out.print(f"\n    [bold]{escape(done.one_time_password)}[/]\n", soft_wrap=True)
     out.print("  [dim]It is not shown again, and holds for three days.[/]")

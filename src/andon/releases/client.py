@@ -19,6 +19,7 @@ from andon.releases.model import Artifact, Release, Role
 from andon.releases.storage.folder import Folder
 from andon.releases.storage.protocol import Readable
 from andon.releases.storage.source import StorageSource
+from andon_wire.errors import Missing
 from andon_wire.verify import RELEASE_FILE, Verifier
 
 
@@ -46,6 +47,15 @@ class Client:
         """
         with self._session() as verifier:
             return _release(verifier, unit, version)
+
+    def has(self, unit: UnitName, version: Version) -> bool:
+        """Whether a signed release's own file is there: a mirror may be a part. Raises as `releases`."""
+        with self._session() as verifier:
+            try:
+                verifier.read(unit, version, RELEASE_FILE)
+            except Missing:
+                return False
+            return True
 
     def releases(self) -> list[tuple[UnitName, Version]]:
         """Every signed release, by name and version as text.

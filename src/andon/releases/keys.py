@@ -11,6 +11,7 @@ A role's folder may hold several keys, and the threshold is the root's: producti
 import json
 import secrets
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,11 @@ NOTICE = (
     "These are DEVELOPMENT keys: one key per role, unencrypted, on this machine. Whoever reads them can "
     "sign a release. Do not use them for a plant; docs/operations/keys.md says what to use."
 )
+FOLLOWS = (
+    "This home follows a registry that is signed elsewhere. Bring its releases: andon bundle import FILE. "
+    "docs/operations/registry.md says how."
+)
+_FOLLOWING_MARK = "FOLLOWING"
 _PRIVATE = 0o600
 _MARK = "DEVELOPMENT"
 
@@ -59,6 +65,40 @@ def init_development(
         Conflict: there are keys and a registry already; they are never overwritten.
     """
     layout = Layout(home.resolve())
+    _refuse_initialised(layout)
+    if not layout.keys.exists():
+        _make_keys(layout, (*roles.ROLES, PROVENANCE), _MARK, NOTICE)
+    root_keys = load(layout, Root.type)
+    _make_registry(layout, clock, lives or Lifetimes(), storage or Folder(layout.registry))
+    return Initialised(
+        layout.keys, layout.registry, tuple(sorted(each.public_key.keyid for each in root_keys))
+    )
+
+
+def init_following(home: Path, root: bytes) -> None:
+    """Let `home` follow a registry that is signed elsewhere: trust `root`, and hold none of its keys.
+
+    Its own builds are none, but what it states itself, such as a set of releases, it signs by its own key.
+
+    Raises:
+        Conflict: there are keys or a registry already. Untrusted: `root` is no signed root.
+    """
+    layout = Layout(home.resolve())
+    roles.verified(root, Root, None)
+    _refuse_initialised(layout)
+    if not layout.keys.exists():
+        _make_keys(layout, (PROVENANCE,), _FOLLOWING_MARK, FOLLOWS)
+    make_folder(layout.trust)
+    _pin_provenance(layout)
+    files.write(layout.pinned_root, root)
+
+
+def is_following(layout: Layout) -> bool:
+    """Whether the registry of this home is signed elsewhere."""
+    return layout.pinned_root.exists() and not any((layout.keys / Timestamp.type).glob("*.pem"))
+
+
+def _refuse_initialised(layout: Layout) -> None:
     foreign = not layout.keys.exists() and layout.metadata.exists()
     if layout.pinned_root.exists() or layout.last_signed.exists() or foreign:
         raise Conflict(
@@ -66,13 +106,6 @@ def init_development(
             f"{layout.home} already has keys or a registry",
             hint="choose another home folder; keys are never overwritten",
         )
-    if not layout.keys.exists():
-        _make_keys(layout)
-    root_keys = load(layout, Root.type)
-    _make_registry(layout, clock, lives or Lifetimes(), storage or Folder(layout.registry))
-    return Initialised(
-        layout.keys, layout.registry, tuple(sorted(each.public_key.keyid for each in root_keys))
-    )
 
 
 def is_development(home: Path) -> bool:
@@ -154,17 +187,17 @@ def _load(path: Path) -> CryptoSigner:
         raise Damaged("bad-key", f"{path} is not a private key: {error}", hint="restore it") from error
 
 
-def _make_keys(layout: Layout) -> None:
+def _make_keys(layout: Layout, which: Sequence[str], mark: str, notice: str) -> None:
     """All keys appear in one rename, so that an interrupted run leaves none or all."""
     make_folder(layout.home)
     fresh = layout.home / f".keys-{secrets.token_hex(4)}"
     fresh.mkdir(mode=0o700)
-    for role in (*roles.ROLES, PROVENANCE):
+    for role in which:
         folder = fresh / role
         folder.mkdir(mode=0o700)
         signer = CryptoSigner.generate_ed25519()
         files.write(folder / f"{signer.public_key.keyid}.pem", signer.private_bytes, mode=_PRIVATE)
-    files.write(fresh / _MARK, NOTICE.encode() + b"\n", mode=_PRIVATE)
+    files.write(fresh / mark, notice.encode() + b"\n", mode=_PRIVATE)
     files.move(fresh, layout.keys)
 
 
@@ -183,6 +216,10 @@ def _make_registry(layout: Layout, clock: Clock, lives: Lifetimes, storage: Stor
     storage.write(METADATA + "1.targets.json", targets)
     storage.write(METADATA + "1.snapshot.json", snapshot)
     storage.write(METADATA + "timestamp.json", timestamp)
+    _pin_provenance(layout)
+    files.write(layout.pinned_root, root)
+
+
+def _pin_provenance(layout: Layout) -> None:
     pinned = {signer.public_key.keyid: signer.public_key.to_dict() for signer in load(layout, PROVENANCE)}
     files.write(layout.provenance_key, json.dumps(pinned).encode())
-    files.write(layout.pinned_root, root)

@@ -24,7 +24,8 @@ from andon.releases.model import Artifact, Release, Role
 from andon.releases.publish import Publisher
 from andon.releases.roles import Lifetimes
 from andon.releases.sign import sign_envelope, verify_envelope
-from andon.releases.storage.protocol import Storage
+from andon.releases.storage.folder import Folder
+from andon.releases.storage.protocol import METADATA, Storage
 from andon.store.engine import Database
 from andon.store.schema import UtcDateTime, metadata
 from andon.timeline.records import Event, Severity
@@ -36,6 +37,7 @@ _log = logging.get(__name__)
 _ALERT_AGAIN = timedelta(minutes=1)
 _ANDON = "andon"
 _MISSING_FILE = "artifact-missing"
+_SHOWN = METADATA + "timestamp.json"
 
 releases = Table(
     "releases",
@@ -67,6 +69,7 @@ class ReleaseStore:
         self._layout = Layout(home.resolve())
         self._database = database
         self._clock = clock
+        self._storage = storage or Folder(self._layout.registry)
         self._publisher = Publisher(self._layout, clock, lives, storage)
         self._client = Client(self._layout, storage)
         self._timeline = TimelineStore(database)
@@ -180,10 +183,11 @@ class ReleaseStore:
         Raises:
             Untrusted: the registry was tampered with; nothing was signed.
         """
-        async with self._alerting("registry", ""):
-            signed = await asyncio.to_thread(self._publisher.refresh)
-        if signed:
-            _log.info("registry signed again", roles=list(signed))
+        if not keys.is_following(self._layout):
+            async with self._alerting("registry", ""):
+                signed = await asyncio.to_thread(self._publisher.refresh)
+            if signed:
+                _log.info("registry signed again", roles=list(signed))
         await self.reindex()
 
     async def reindex(self) -> int:
@@ -193,14 +197,21 @@ class ReleaseStore:
             Untrusted: the registry was tampered with.
         """
         known = {(each.unit, each.version) for each in await self.list()}
+        is_following = keys.is_following(self._layout)
+        if is_following and await asyncio.to_thread(self._storage.size, _SHOWN) is None:
+            return 0  # nothing was brought yet
         async with self._alerting("registry", ""):
             signed = await asyncio.to_thread(self._client.releases)
         missing = [each for each in signed if each not in known]
+        added = 0
         for unit, version in missing:
+            if is_following and not await asyncio.to_thread(self._client.has, unit, version):
+                continue  # a part of the registry was brought, and this is of another
             async with self._alerting(f"release/{unit}@{version}", unit):
                 release = await asyncio.to_thread(self._client.release, unit, version)
             await self._index(release, _ANDON)
-        return len(missing)
+            added += 1
+        return added
 
     def sign_envelope(self, payload_type: str, payload: bytes) -> bytes:
         """`payload`, such as an in-toto statement, in a DSSE envelope signed with the provenance key."""
