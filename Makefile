@@ -47,6 +47,7 @@ bench: setup ## the figures that the documents claim, measured quickly (see benc
 	$(PY) -m bench.judge --quick
 	$(PY) -m bench.simulation
 	$(PY) -m bench.board
+	$(PY) -m bench.fleet --quick
 	$(PY) -m bench.gateway --quick
 	$(PY) -m bench.timeline --records 200000
 	$(PY) -m bench.mes scan --seconds 3

@@ -9,6 +9,7 @@ Both are compact JWS with Ed25519 (RFC 7515, 8037), told apart by `typ`, so that
 other. Times are seconds since 1970. The token of an enrolment is in enrolment.py.
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -133,9 +134,11 @@ def claimed_station(token: str) -> str:
     """
     if len(token) > MOST_TOKEN_BYTES:
         raise _untrusted("bad-token", "the token of the request is too long")
+    _, _, rest = token.partition(".")
+    part = rest.partition(".")[0]
     try:
-        payload = _JWS.decode_complete(token, options={"verify_signature": False})["payload"]
-    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        payload = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except ValueError as error:
         raise _untrusted("bad-token", "the token of the request cannot be read") from error
     return _claims(payload).station
 

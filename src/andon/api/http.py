@@ -89,6 +89,7 @@ def create(services: Services, *, protection: Protection | None = None) -> FastA
     for each in (
         system.probes(services),
         system.metrics(page),
+        agents.router(gather),  # asked far more often than all others, and routes are tried in their order
         *_v1(services, gather, feed, streams),
     ):
         add(app, each)
@@ -154,7 +155,6 @@ def _v1(services: Services, gather: Gather, feed: Feed, streams: Streams) -> tup
         pipelines.releases(services),
         system.doctor(services),
         registry.router(services),
-        agents.router(gather),
         updates.router(gather),
         fleet.router(gather),
         fleet.changes(gather),

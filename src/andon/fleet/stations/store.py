@@ -90,12 +90,12 @@ class StationStore:
 
 async def add(tx: AsyncConnection, station: Station) -> None:
     """Write a new station in the transaction that lets it in; raises Conflict."""
-    await tx.execute(insert(stations).values(**_values(station)))
+    await tx.execute(insert(stations).values(**values_of(station)))
 
 
 async def write(tx: AsyncConnection, station: Station) -> None:
     """Write one that is there; raises NotFound."""
-    query = update(stations).where(stations.c.name == station.name).values(**_values(station))
+    query = update(stations).where(stations.c.name == station.name).values(**values_of(station))
     if (await tx.execute(query)).rowcount != 1:
         raise no_station(station.name)
 
@@ -117,7 +117,8 @@ def retired(station: Station, at: datetime) -> Station:
     return replace(station, standing=Standing.RETIRED, retired_at=at)
 
 
-def _values(station: Station) -> dict[str, Any]:
+def values_of(station: Station) -> dict[str, Any]:
+    """The row of a station."""
     plain = ("name", "environment", "ring", "line", "public_key", "token", "enrolled_at", "retired_at")
     return {
         **{each: getattr(station, each) for each in plain},
