@@ -28,7 +28,7 @@ class BySignature(Declaration):
         services: Services = request.app.state.services
         token = identity.token_of(request.headers.get("authorization"))
         if token is None:
-            raise Unauthenticated("no-credentials", "an agent signs its requests", hint="andon agent enrol")
+            raise Unauthenticated("no-credentials", "an agent signs its requests", hint="andon-agent enrol")
         checking = services.fleet.checking
         asked = await signed_part(request, checking.audience)
         source = callers.identity(request).origin.source

@@ -105,7 +105,7 @@ def enrol_token(
     out.print(f"[green]✓[/] token {made['token']['id']}, good once until {until}")
     if output is None:
         out.print(f"\n    [bold]{escape(made['text'])}[/]\n", soft_wrap=True)
-        out.print("  [dim]It is not shown again. On the station: andon agent enrol[/]")
+        out.print("  [dim]It is not shown again. On the station: andon-agent enrol[/]")
     else:
         out.print(f"  in {escape(str(output))}")
 

@@ -60,7 +60,7 @@ def router(gather: Gather) -> APIRouter:
         asked = _read(Enrol, await request.body())
         token = identity.token_of(request.headers.get("authorization"))
         if token is None:
-            raise Unauthenticated("no-credentials", "an agent signs its requests", hint="andon agent enrol")
+            raise Unauthenticated("no-credentials", "an agent signs its requests", hint="andon-agent enrol")
         signed = await stations.signed_part(request, identity.FOR_ENROLMENT)
         source = callers.identity(request).origin.source
         return await services.fleet.enrolling.enrol(asked, signed, token, source=source)

@@ -1,0 +1,116 @@
+"""Simple clients: they are stations that only ask, so rings, shares, pins and windows hold for them."""
+
+from typing import Any
+
+import pytest
+
+from andon.access.policies.calendar import Calendar
+from andon.fleet.assign import Wish
+from andon.fleet.model import Scope
+from andon.fleet.tests.worlds import HERE, NEW, NOW, OLD, UNIT, a_station
+from andon.fleet.updates import Answer, File, Question
+from andon.fleet.whole import Fleet
+from andon.kernel.clock import ManualClock
+from andon.kernel.errors import Conflict, Forbidden, NotFound
+from andon.kernel.ids import EnvironmentName, StationName
+from andon.testing.fleet import Rows, fleet_of
+
+LINUX = "linux-x86_64"
+FULL, PATCH = File("screen/full", "a" * 64, 1000), File("screen/patch", "b" * 64, 10)
+
+
+@pytest.fixture
+def rows() -> Rows:
+    made = Rows()
+    made.files = {
+        (UNIT, OLD): {f"bundle-{LINUX}.andon": FULL},
+        (UNIT, NEW): {f"bundle-{LINUX}.andon": FULL, f"delta-{LINUX}-from-{OLD}.andon": PATCH},
+    }
+    return made
+
+
+@pytest.fixture
+def fleet(rows: Rows) -> Fleet:
+    return fleet_of(rows, ManualClock(NOW))
+
+
+async def asked(fleet: Fleet, client: str = "kiosk-7", **others: Any) -> Answer:
+    values = {"unit": UNIT, "environment": HERE, "current": OLD, "platform": LINUX} | others
+    return await fleet.updates.check(Question(client, **values), "token:kiosk", source="10.0.0.9")
+
+
+async def test_a_client_is_a_station_of_the_last_ring_from_its_first_question_on(
+    fleet: Fleet, rows: Rows
+) -> None:
+    fleet.controller.want((UNIT, HERE), Wish(OLD))
+    answer = await asked(fleet)
+    assert answer.version is None
+    station = fleet.roster.stations[StationName("kiosk-7")]
+    assert (station.ring, station.machine.platform, station.labels) == ("plant", LINUX, {"client": "simple"})
+    assert fleet.roster.seen_of(station.name).units[UNIT].running == OLD
+    assert [each.kind for each in rows.told] == ["station.enrolled"]
+    await asked(fleet)
+    assert len(rows.stations) == 1
+
+
+async def test_it_is_given_what_its_ring_is_given_and_no_sooner(fleet: Fleet, rows: Rows) -> None:
+    lab = a_station("lab-1", ring="lab")
+    rows.stations[lab.name] = lab
+    fleet.roster.put(lab)
+    fleet.controller.want((UNIT, HERE), Wish(OLD, NEW, 0.5))
+    assert (await asked(fleet)).version is None
+    fleet.controller.want((UNIT, HERE), Wish(OLD, NEW, 1.0))
+    await fleet.controller.tick()
+    answer = await asked(fleet)
+    assert (answer.version, answer.full, answer.patch) == (NEW, FULL, PATCH)
+
+
+async def test_without_a_delta_from_what_it_has_it_gets_the_whole(fleet: Fleet) -> None:
+    fleet.controller.want((UNIT, HERE), Wish(NEW))
+    answer = await asked(fleet, current="0.9.0")
+    assert (answer.version, answer.full, answer.patch) == (NEW, FULL, None)
+
+
+async def test_it_waits_for_its_window(fleet: Fleet) -> None:
+    fleet.controller.want((UNIT, HERE), Wish(NEW))
+    nights = Calendar("UTC", ("Mon-Fri 22:00-05:00",))  # it is half past nine in the morning
+    await fleet.commands.set_window(Scope.RING, "plant", nights, "minsu", "shifts")
+    answer = await asked(fleet)
+    assert answer.version is None
+    assert "1.1.0 waits" in answer.reason
+
+
+async def test_what_is_made_for_no_such_platform_is_not_found(fleet: Fleet) -> None:
+    fleet.controller.want((UNIT, HERE), Wish(NEW))
+    for platform in ("windows-amd64", "linux", "linux-x86_64-extra", "../etc"):
+        with pytest.raises(NotFound) as caught:
+            await asked(fleet, platform=platform)
+        assert caught.value.code == "unknown-platform"
+    fleet.controller.want((UNIT, HERE), Wish(OLD))
+    await fleet.controller.tick()
+    with pytest.raises(NotFound):
+        await asked(fleet, platform="windows-amd64")
+
+
+async def test_a_recall_takes_it_back(fleet: Fleet) -> None:
+    fleet.controller.want((UNIT, HERE), Wish(NEW))
+    await fleet.commands.recall(UNIT, HERE, (NEW, OLD), "jiwoo", "it loses serials")
+    answer = await asked(fleet, current=NEW)
+    assert (answer.version, answer.is_return) == (OLD, True)
+
+
+async def test_a_retired_client_and_one_of_another_environment_are_refused(fleet: Fleet) -> None:
+    fleet.controller.want((UNIT, HERE), Wish(OLD))
+    await asked(fleet)
+    with pytest.raises(Conflict):
+        await asked(fleet, environment=EnvironmentName("staging"))
+    await fleet.commands.retire("kiosk-7", "minsu", "gone")
+    with pytest.raises(Forbidden):
+        await asked(fleet)
+
+
+async def test_two_clients_of_one_name_are_two_stations(fleet: Fleet) -> None:
+    fleet.controller.want((UNIT, HERE), Wish(OLD))
+    await asked(fleet, "kiosk.7")
+    await asked(fleet, "kiosk/7")
+    assert len(fleet.roster.stations) == 2
