@@ -45,10 +45,11 @@ GOOD = 0
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How the agent was started. slot: by its launcher, from this slot; around: its environment."""
+    """How the agent was started. slot, version: by its launcher, from this slot; around: its environment."""
 
     home: Home
     slot: SlotName | None
+    version: str
     around: Mapping[str, str]
 
 
@@ -145,7 +146,14 @@ class Agent:
     def _make_turns(self) -> dict[str, Turns]:
         machine_id = enrolling.machine_id(self._start.home, self._disk)
         meter = Meter(self._start.home.folder)
-        measuring = Measuring(self._tools, self._asking, meter, machine_id, tell=self._measured)
+        measuring = Measuring(
+            self._tools,
+            self._asking,
+            meter,
+            machine_id,
+            version=self._start.version,
+            tell=self._measured,
+        )
         return {
             "measure": Turns(measuring.turn),
             "ask": Turns(self._ask),

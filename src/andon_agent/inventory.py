@@ -6,7 +6,7 @@ import platform
 import socket
 import ssl
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 from pathlib import Path
 
 import psutil
@@ -18,8 +18,11 @@ _MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 _PURPOSE = b"andon-agent machine id"  # machine-id(5): show nobody the id itself, only a hash for one purpose
 
 
-def machine(home: Path, fallback_id: str) -> Machine:
-    """The machine. home: of the agent, on the disk that counts. fallback_id: where the system keeps none."""
+def machine(home: Path, fallback_id: str, version: str = "") -> Machine:
+    """The machine. home: of the agent, on the disk that counts. fallback_id: where the system keeps none.
+
+    version: of the agent, as its launcher knows it; else that of its package.
+    """
     return Machine(
         id=machine_id(fallback_id),
         hostname=socket.gethostname()[:255],
@@ -31,17 +34,19 @@ def machine(home: Path, fallback_id: str) -> Machine:
         memory=psutil.virtual_memory().total,
         disk=psutil.disk_usage(str(home)).total,
         addresses=_addresses(),
-        agent=agent_version(),
+        agent=(version or package_version())[:60],
         software=_software(),
     )
 
 
-def agent_version() -> str:
-    """Of this agent: of its bundle or its wheel; empty where it runs from source."""
-    try:
-        return version("andon")
-    except PackageNotFoundError:
-        return ""
+def package_version() -> str:
+    """Of the package that this is of; empty where it runs from source, or was frozen."""
+    for name in ("andon-agent", "andon"):
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return ""
 
 
 def machine_id(fallback: str) -> str:

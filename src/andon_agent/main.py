@@ -12,6 +12,7 @@ from pathlib import Path
 
 from andon_agent import enrolling, inventory, service, status
 from andon_agent.client import Client, Place
+from andon_agent.engine.model import SlotName
 from andon_agent.home import Home
 from andon_wire.disk import RealDisk
 from andon_wire.enrolment import Token
@@ -19,7 +20,7 @@ from andon_wire.errors import Malformed, WireError
 
 GOOD, BAD, INPUT = 0, 1, 2
 _HOME = "ANDON_AGENT_HOME"
-_SLOT = "ANDON_AGENT_SLOT"
+_SLOT, _VERSION = "ANDON_AGENT_SLOT", "ANDON_AGENT_VERSION"
 _WINDOWS_HOME = r"C:\ProgramData\Andon\agent"
 
 
@@ -49,13 +50,37 @@ def _run(given: argparse.Namespace, home: Home) -> int:
     del given
     around = dict(os.environ)  # noqa: TID251  the composition root
     named = around.get(_SLOT, "")
-    start = Start(home, "a" if named == "a" else "b" if named == "b" else None, around)
+    slot: SlotName | None = "a" if named == "a" else "b" if named == "b" else None
+    start = Start(home, slot, around.get(_VERSION, ""), around)
 
     async def serve() -> int:
         return await Agent(start, RealDisk()).serve()
 
     with home.alone():
         return asyncio.run(serve())
+
+
+def _launch(given: argparse.Namespace, home: Home) -> int:
+    """What the system's service runs: it starts the agent of a slot, and tries a new one."""
+    from andon_agent import seeding
+    from andon_agent.launcher import main as launcher
+
+    if getattr(sys, "frozen", False):
+        _forget_the_freezer()
+        version = given.first_version or inventory.package_version() or "0"
+        seeding.seed(home.folder, Path(sys.executable).resolve().parent, version, RealDisk())
+    return launcher.main([str(home.folder)])
+
+
+def _forget_the_freezer() -> None:
+    """What PyInstaller put into our environment is of this bundle, and not for the one in a slot."""
+    around = os.environ  # noqa: TID251  the composition root
+    former = around.pop("LD_LIBRARY_PATH_ORIG", None)
+    around.pop("LD_LIBRARY_PATH", None)
+    if former:
+        around["LD_LIBRARY_PATH"] = former
+    for name in [each for each in around if each.startswith("_PYI_") or each == "_MEIPASS2"]:
+        del around[name]
 
 
 def _enrol(given: argparse.Namespace, home: Home) -> int:
@@ -129,6 +154,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     run = commands.add_parser("run", help="run the agent; stays in front")
     run.set_defaults(command=_run)
+    launch = commands.add_parser("launch", help="start the agent of its slot; what a service runs")
+    launch.add_argument("--first-version", default="", help="of this bundle, as the first agent")
+    launch.set_defaults(command=_launch)
     enrol = commands.add_parser("enrol", help="make this machine a station, by a token of an administrator")
     enrol.add_argument("--url", required=True, help="of the control plane: https://host:port")
     enrol.add_argument("--token-file", type=Path, help="file with the token; else it is read from input")

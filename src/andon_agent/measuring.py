@@ -22,10 +22,11 @@ class Measuring:
         meter: Meter,
         machine_id: str,
         *,
+        version: str = "",
         tell: Callable[[Machine | None], None],
     ) -> None:
         self._tools, self._asking, self._meter = tools, asking, meter
-        self._machine_id, self._tell = machine_id, tell
+        self._machine_id, self._version, self._tell = machine_id, version, tell
         self._standing: dict[str, Standing] = {}
         self._rules: Sequence[EdgeRule] = rules.DEFAULTS
         self._count = 0
@@ -45,7 +46,7 @@ class Measuring:
         is_due = self._count % _INVENTORY_EACH == 0
         self._count += 1
         if is_due:
-            self._tell(inventory.machine(self._tools.home.folder, self._machine_id))
+            self._tell(inventory.machine(self._tools.home.folder, self._machine_id, self._version))
         elif told or more:
             self._tell(None)
         return EACH_S

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 UNIT_NAME = "andon-agent.service"
 UNIT_FOLDER = "/etc/systemd/system"
-COMMAND = "/opt/andon-agent/andon-agent"
+COMMAND = "/opt/andon-agent/agent"
 HOME = "/var/lib/andon-agent"
 USER = "andon"
 
@@ -74,7 +74,7 @@ class Service:
     command: str = COMMAND
     home: str = HOME
     user: str = USER
-    verb: str = "run"
+    verb: str = "launch"
 
 
 def systemd_unit(service: Service) -> str:

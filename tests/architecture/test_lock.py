@@ -15,7 +15,7 @@ APP = Path("apps/mes")
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    for folder in (Path(), APP, Path("apps/station")):
+    for folder in (Path(), APP, Path("apps/station"), Path("apps/agent")):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         for each in (*(ROOT / folder).glob("*.lock"), ROOT / folder / "pyproject.toml"):
             if each.name != "uv.lock":
@@ -32,7 +32,11 @@ def test_a_manifests_locks_are_among_them() -> None:
     assert names == {
         "requirements.lock",
         *(f"apps/mes/requirements{each}.lock" for each in ("", "-test")),
-        *(f"apps/station/requirements{each}.lock" for each in ("", "-test", "-build")),
+        *(
+            f"apps/{app}/requirements{each}.lock"
+            for app in ("agent", "station")
+            for each in ("", "-test", "-build")
+        ),
     }
 
 

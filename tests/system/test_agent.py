@@ -38,6 +38,7 @@ from andon_wire.protocol import EventKind, Pace, Phase, Report, UnitState, Wante
 pytestmark = [pytest.mark.system, pytest.mark.timeout(280)]
 
 PATIENCE_S = 120.0
+FROZEN = os.environ.get("ANDON_AGENT_PROGRAM", "")  # of a frozen bundle, which is then tried, by its launcher
 APP = """
 import json, os, signal, sys, time, urllib.request
 VERSION = "{version}"
@@ -209,13 +210,15 @@ class Machine:
 
     def start(self) -> subprocess.Popen[bytes]:
         log = (self.home / "agent.log").open("ab")
-        agent = subprocess.Popen(self._command("run"), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        verb = "launch" if FROZEN else "run"
+        agent = subprocess.Popen(self._command(verb), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         log.close()
         self.agents.append(agent)
         return agent
 
     def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "andon_agent.main", "--home", str(self.home), *arguments]
+        program = [FROZEN] if FROZEN else [sys.executable, "-m", "andon_agent.main"]
+        return [*program, "--home", str(self.home), *arguments]
 
     def end(self) -> None:
         for agent in self.agents:

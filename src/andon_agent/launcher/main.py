@@ -26,6 +26,7 @@ from andon_agent.engine.starting import command_of, fill
 from andon_agent.launcher import trials
 from andon_agent.launcher.decide import decide
 from andon_agent.launcher.model import RESTART, SLOT, Count, Fail, Nothing, Seen, Start
+from andon_wire.application import AGENT_UNIT
 from andon_wire.disk import Disk, RealDisk
 
 _log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ _EARLY_S = 60.0  # an agent that ends sooner died early
 _LOOK_S = 0.2
 _STOP_S = 20.0
 _PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
-OWN_UNIT = "andon-agent"
+OWN_UNIT = AGENT_UNIT
 HOME = "ANDON_AGENT_HOME"
 
 
