@@ -6,11 +6,11 @@ import platform
 import socket
 import ssl
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import psutil
 
+from andon_agent.packaged import package_version
 from andon_wire import platforms
 from andon_wire.protocol import Machine
 
@@ -37,16 +37,6 @@ def machine(home: Path, fallback_id: str, version: str = "") -> Machine:
         agent=(version or package_version())[:60],
         software=_software(),
     )
-
-
-def package_version() -> str:
-    """Of the package that this is of; empty where it runs from source, or was frozen."""
-    for name in ("andon-agent", "andon"):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return ""
 
 
 def machine_id(fallback: str) -> str:

@@ -1,7 +1,9 @@
-"""The command `andon-agent`: enrol this machine, run its agent, look at it, make it a service."""
+"""The command `andon-agent`: enrol this machine, run its agent, look at it, make it a service.
+
+Each command imports what it needs: as a launcher this stays in memory for ever, and must be small.
+"""
 
 import argparse
-import asyncio
 import json
 import logging
 import os
@@ -10,12 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from andon_agent import enrolling, inventory, service, status
-from andon_agent.client import Client, Place
+from andon_agent import service
 from andon_agent.engine.model import SlotName
 from andon_agent.home import Home
 from andon_wire.disk import RealDisk
-from andon_wire.enrolment import Token
 from andon_wire.errors import Malformed, WireError
 
 GOOD, BAD, INPUT = 0, 1, 2
@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace, home: Home) -> int:
-    from andon_agent.composing import Agent, Start  # what the other commands do without
+    import asyncio
+
+    from andon_agent.composing import Agent, Start
 
     del given
     around = dict(os.environ)  # noqa: TID251  the composition root
@@ -64,10 +66,11 @@ def _launch(given: argparse.Namespace, home: Home) -> int:
     """What the system's service runs: it starts the agent of a slot, and tries a new one."""
     from andon_agent import seeding
     from andon_agent.launcher import main as launcher
+    from andon_agent.packaged import package_version
 
     if getattr(sys, "frozen", False):
         _forget_the_freezer()
-        version = given.first_version or inventory.package_version() or "0"
+        version = given.first_version or package_version() or "0"
         seeding.seed(home.folder, Path(sys.executable).resolve().parent, version, RealDisk())
     return launcher.main([str(home.folder)])
 
@@ -84,6 +87,12 @@ def _forget_the_freezer() -> None:
 
 
 def _enrol(given: argparse.Namespace, home: Home) -> int:
+    import asyncio
+
+    from andon_agent import enrolling
+    from andon_agent.client import Client, Place
+    from andon_wire.enrolment import Token
+
     disk = RealDisk()
     if enrolling.is_enrolled(home, disk) and not given.again:
         name = enrolling.load(home, disk).station.name
@@ -119,6 +128,8 @@ def _token(given: argparse.Namespace) -> str:
 
 
 def _status(given: argparse.Namespace, home: Home) -> int:
+    from andon_agent import status
+
     found = status.status(home, RealDisk())
     text = json.dumps(found, indent=1, ensure_ascii=False) if given.json else "\n".join(status.lines(found))
     _tell(text)
@@ -126,6 +137,8 @@ def _status(given: argparse.Namespace, home: Home) -> int:
 
 
 def _inventory(given: argparse.Namespace, home: Home) -> int:
+    from andon_agent import inventory
+
     del given
     folder = home.folder if home.folder.is_dir() else Path.cwd()
     _tell(inventory.machine(folder, "").model_dump_json(indent=1))
@@ -148,7 +161,7 @@ def _install_service(given: argparse.Namespace, home: Home) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("andon-agent", description=__doc__)
+    parser = argparse.ArgumentParser("andon-agent", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--home", type=Path, default=_default_home(), help="its folder; default %(default)s")
     parser.add_argument("--verbose", action="store_true", help="log each step")
     commands = parser.add_subparsers(required=True, metavar="command")

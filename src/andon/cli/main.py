@@ -7,6 +7,7 @@ import typer
 
 from andon.cli import (
     access,
+    agent,
     approvals,
     audit,
     authority,
@@ -77,8 +78,7 @@ def options(
 for group in (
     server, signin, ship, rollouts, holds, sets, approvals, before, judge, look, timeline, audit,
     signatures, policies, users, roles, tokens, secrets, authority, registry, bundles, access, witness, fleet,
-    fleet_whole,
-    keys,
+    fleet_whole, keys, agent,
 ):  # fmt: skip
     group.register(app)
 needs.show(app)

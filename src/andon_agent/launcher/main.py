@@ -8,6 +8,7 @@ second one. Applications do not notice any of this.
 import contextlib
 import logging
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -31,7 +32,6 @@ from andon_wire.disk import Disk, RealDisk
 
 _log = logging.getLogger(__name__)
 _EARLY_S = 60.0  # an agent that ends sooner died early
-_LOOK_S = 0.2
 _STOP_S = 20.0
 _PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 OWN_UNIT = AGENT_UNIT
@@ -107,22 +107,27 @@ class Processes:
         self._home, self._around = home, around
         self._place = place_of(home, OWN_UNIT)
         self.slots, self._disk = Slots(self._place, disk), disk
-        self._asked = threading.Event()
+        self._is_asked = False
+        # One of these may be put to by a signal's handler at any moment; an Event may not.
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         """The system ends the service."""
-        self._asked.set()
+        self._is_asked = True
+        self._news.put(None)
 
     def pause(self, seconds: float) -> None:
         """Wait, unless asked to end."""
-        self._asked.wait(seconds)
+        until = time.monotonic() + seconds
+        while not self._is_asked and self._sleep(until):
+            continue
 
     def run(self, slot: SlotName, deadline_s: float | None) -> Ended:
         """See `Run`."""
         begun = time.monotonic()
         contract = self.slots.contract(slot)
-        if contract is None or self._asked.is_set():
-            return Ended(1, 0.0, self._asked.is_set())
+        if contract is None or self._is_asked:
+            return Ended(1, 0.0, self._is_asked)
         slot_files = str(self._place.files(slot))
         words = {"slot": slot_files, "data": str(self._place.data), "version": contract.version}
         command = command_of(contract, words, self._disk)
@@ -135,19 +140,33 @@ class Processes:
             return Ended(1, time.monotonic() - begun)
         with agent:
             self._watch(agent, slot, None if deadline_s is None else begun + deadline_s)
-        return Ended(agent.returncode, time.monotonic() - begun, self._asked.is_set())
+        return Ended(agent.returncode, time.monotonic() - begun, self._is_asked)
 
     def _watch(self, agent: "subprocess.Popen[bytes]", slot: SlotName, until: float | None) -> None:
         """Until it ended, or should: its launcher is ended, or its try is over and it is not confirmed."""
+        threading.Thread(target=self._await, args=(agent,), name="agent", daemon=True).start()
         while agent.poll() is None:
             is_over = until is not None and time.monotonic() >= until
             if is_over and self.slots.pointer() == slot:
                 until, is_over = None, False
-            if self._asked.is_set() or is_over:
+            if self._is_asked or is_over:
                 _end(agent)
                 return
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                agent.wait(_LOOK_S)
+            self._sleep(until)
+
+    def _await(self, agent: "subprocess.Popen[bytes]") -> None:
+        """Sleeps until it ended, where a look now and then would cost more than the agent itself."""
+        agent.wait()
+        self._news.put(None)
+
+    def _sleep(self, until: float | None) -> bool:
+        """Until something happened, or that time; whether there is time left."""
+        left = None if until is None else until - time.monotonic()
+        if left is not None and left <= 0:
+            return False
+        with contextlib.suppress(queue.Empty):
+            self._news.get(timeout=left)
+        return True
 
 
 def _end(agent: "subprocess.Popen[bytes]") -> None:
