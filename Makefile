@@ -13,6 +13,7 @@ MUTATIONS ?= 1000
 STORIES ?= 20000
 EVENTS ?= 1000000
 CRASHES ?= 20
+CUTS ?= 50
 # Options for the command behind a target, such as: make demo ARGS=--exit
 ARGS ?=
 
@@ -28,11 +29,12 @@ test: setup-system check ## the linters and every test (WORKERS=n, ARGS for pyte
 test-quick: setup ## the unit tier: needs nothing outside the process
 	$(PYTEST) -q -n $(WORKERS) -m unit $(ARGS)
 
-campaign: setup ## tell STORIES rollouts, forge the timeline MUTATIONS times, kill Andon KILLS times, and a station in every operation; throw EVENTS at the MES, CRASHES of each fault
+campaign: setup ## tell STORIES rollouts, forge the timeline MUTATIONS times, kill Andon KILLS times, and a station in every operation, CUTS times an installation; throw EVENTS at the MES, CRASHES of each fault
 	$(PY) -m bench.simulation --stories $(STORIES)
 	$(PY) -m bench.agent crashes
 	ANDON_MUTATIONS=$(MUTATIONS) $(PYTEST) -q -n 0 -rP tests/component/test_timeline_campaign.py $(ARGS)
 	ANDON_KILLS=$(KILLS) $(PYTEST) -q -n 0 -rP tests/system/test_kill.py $(ARGS)
+	ANDON_DELTA_CUTS=$(CUTS) ANDON_DELTA_FLIPS=8 $(PYTEST) --timeout 0 -q -n 0 -rP src/andon_wire/delta $(ARGS)
 	ANDON_MES_EVENTS=$(EVENTS) $(PYTEST) -c pyproject.toml --timeout 0 -q -n 0 -rP apps/mes/tests/campaign_floor.py $(ARGS)
 	ANDON_MES_CRASHES=$(CRASHES) $(PYTEST) -c pyproject.toml --timeout 0 -q -n 0 -rP apps/mes/tests/campaign_crash.py $(ARGS)
 

@@ -83,7 +83,7 @@ def tree(entries: Iterable[Entry]) -> Tree:
     Raises:
         Malformed: a path or link that is not allowed, two that are one on some system, too many.
     """
-    found = sorted(entries, key=lambda each: each.path.encode())
+    found = sorted(entries, key=lambda each: each.path.encode(errors="surrogatepass"))
     if len(found) > MOST_ENTRIES:
         raise Malformed(
             "tree-too-large", f"a tree of {len(found)} entries; at most {MOST_ENTRIES} are allowed"

@@ -183,6 +183,40 @@ def test_what_cannot_fit_is_not_begun(case: Case) -> None:
     assert disk.free_bytes(OLD) == 3_000
 
 
+def test_on_windows_a_version_is_made_beside_one_that_runs(tmp_path: Path) -> None:
+    for folder in (tmp_path / "old", tmp_path / "new"):
+        (folder / "lib").mkdir(parents=True)
+        (folder / "Station.exe").write_bytes(b"program" * 99)
+        (folder / "lib/a.dll").write_bytes(b"library" * 99)
+    (tmp_path / "new/lib/a.dll").write_bytes(b"library" * 98 + b"changed")
+    container = io.BytesIO()
+    made = make(tmp_path / "old", tmp_path / "new", container, scratch=tmp_path)
+    for dies_at in (None, *range(1, 40)):
+        disk = MemoryDisk(is_windows=True)
+        put(disk, tmp_path / "old", OLD)
+        disk.make_folder(INTO)
+        disk.settle()
+        for path in ("Station.exe", "lib/a.dll"):
+            disk.lock(OLD / path)
+        disk.dies_at = disk.operations + dies_at if dies_at else None
+        try:
+            apply(io.BytesIO(container.getvalue()), old=OLD, into=INTO, tree=made.new, disk=disk)
+        except PowerCut:
+            disk = disk.after_cut(dies_at or 0)
+            apply(io.BytesIO(container.getvalue()), old=OLD, into=INTO, tree=made.new, disk=disk)
+        scan.check(INTO, made.new, disk)
+
+
+def test_a_tree_with_links_is_told_where_nobody_may_make_them(case: Case) -> None:
+    disk = MemoryDisk(is_windows=True)
+    disk.make_folder(INTO.parent)
+    container = io.BytesIO()
+    made = make(None, case.new_folder, container)
+    container.seek(0)
+    with pytest.raises(Unreachable, match="privilege"):
+        apply(container, old=None, into=INTO, tree=made.new, disk=disk)
+
+
 def test_nothing_of_the_old_version_is_written_to_though_its_files_are_linked(case: Case) -> None:
     disk = case.station()
     disk.link(OLD / "lib/big", INTO / "lib/same.exe")
