@@ -250,7 +250,9 @@ def _show_request(request: Any) -> None:
     out.print(f"[bold]{escape(request.reason)}[/], asked for by {escape(request.by)}")
     for each in ceremonies.changes(request):
         out.print(f"  · {escape(each)}")
-    out.print(f"  fingerprint [bold]{request.fingerprint}[/]  [dim]compare it with the server's screen[/]")
+    out.print(
+        f"  fingerprint [bold]{request.fingerprint}[/]  [dim]the same on every screen, or do not sign[/]"
+    )
 
 
 def _show_outcome(outcome: "Outcome") -> None:
