@@ -18,7 +18,7 @@ from andon.fleet.whole import Fleet
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon_wire.protocol import Sample, UnitState, WantedUnit
 
-_NOTHING, _NOT_WANTED = UnitState(), WantedUnit(version=None)
+_NOTHING, _NOT_WANTED = UnitState(), WantedUnit(version=None, reason="nothing is said of it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,12 @@ def _units(of: Station, seen: Seen, look: Look) -> list[model.UnitOnStation]:
     held = {each.unit: each for each in look.said.pins if each.station == of.name and each.holds(look.now)}
     every = sorted({*wanted, *map(UnitName, seen.units)})
     names = [each for each in every if look.may(each, of.environment)]
-    return [
-        _unit(each, seen.units.get(each, _NOTHING), wanted.get(each, _NOT_WANTED), held.get(each))
-        for each in names
-    ]
+    return [_unit(each, seen.units.get(each, _NOTHING), wanted.get(each), held.get(each)) for each in names]
 
 
-def _unit(name: str, state: UnitState, wanted: WantedUnit, held: Pin | None) -> model.UnitOnStation:
+def _unit(name: str, state: UnitState, told: WantedUnit | None, held: Pin | None) -> model.UnitOnStation:
+    """told: None where nothing was said of the unit, so that whatever runs is no drift."""
+    wanted = told or _NOT_WANTED
     return model.UnitOnStation(
         unit=name,
         running=state.running,
@@ -102,7 +101,7 @@ def _unit(name: str, state: UnitState, wanted: WantedUnit, held: Pin | None) -> 
         restarts=state.restarts,
         crashes=state.crashes,
         is_drifted=state.is_drifted,
-        differs=state.running != wanted.version,
+        differs=told is not None and state.running != wanted.version,
         pinned=None if held is None else held.reason,
     )
 

@@ -35,7 +35,7 @@ def stations(found: Sequence[View]) -> RenderableType:
 
 def _unit_line(view: View) -> str:
     running = view["running"] or "nothing"
-    wanted = f" → {view['wanted']}" if view["differs"] else ""
+    wanted = f" → {view['wanted'] or 'nothing'}" if view["differs"] else ""
     pinned = " [magenta]pinned[/]" if view["pinned"] else ""
     drifted = " [red]drifted[/]" if view["is_drifted"] else ""
     progress = f" {view['progress']:.0%}" if view["progress"] is not None else ""

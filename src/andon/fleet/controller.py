@@ -25,6 +25,7 @@ from andon_wire.identity import PrivateKey
 from andon_wire.protocol import Wanted
 
 _ANYWAY = timedelta(seconds=15)  # windows, pins that run out and silence change without anybody saying so
+_AT_ONCE = 50
 _PATIENCE = timedelta(minutes=3)  # six reports
 
 
@@ -148,7 +149,9 @@ class FleetController:
         await self._sources.wanting.tell(news, documents)
         self._opened |= news
         self._worked_out |= wishes
-        for wanted in changed:
+        for number, wanted in enumerate(changed):
+            if number % _AT_ONCE == 0:  # thousands of signatures must not keep polls and reports waiting
+                await self._clock.sleep(timedelta())
             told = Told(wanted.revision, self._signed(wanted), _content(wanted))
             self._roster.tell(StationName(wanted.station), told)
 

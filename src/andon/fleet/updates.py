@@ -113,11 +113,10 @@ class Updates:
 
     async def _wanted(self, station: Station, unit: UnitName) -> WantedUnit | None:
         told = self._roster.told.get(station.name)
-        if told is None or unit not in told.content.units:
+        if told is None:
             self._roster.is_stale = True
             self.changed()
-            revision = self._roster.revision_of(station.name)
-            told = await self._roster.wait(station.name, revision, _LONGEST_WAIT_S) or told
+            told = await self._roster.wait(station.name, 0, _LONGEST_WAIT_S)
         if told is None:
             raise Unavailable("not-worked-out", "what this client should run is not worked out yet")
         return told.content.units.get(unit)

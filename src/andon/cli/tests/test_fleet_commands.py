@@ -10,11 +10,14 @@ from typer.testing import CliRunner, Result
 
 from andon.cli.main import app
 from andon.cli.tests.test_against_api import Served
+from andon.fleet.roster import Told
+from andon.fleet.wanting.render import Content
 from andon.kernel import errors
+from andon.kernel.ids import StationName, UnitName
 from andon.testing.access import PASSWORD
 from andon.testing.scenes import a_busy_morning
 from andon.testing.services import FakePlant
-from andon_wire.protocol import Phase
+from andon_wire.protocol import Phase, WantedUnit
 
 BECAUSE = ("--reason", "a test")
 
@@ -133,6 +136,10 @@ def test_versions_and_drift_say_what_runs_where(plant: FakePlant) -> None:
     (row,) = told("fleet", "versions")
     assert (row["unit"], row["version"], row["stations"]) == ("screen", "2.0.0", 3)
     assert "screen" in run("fleet", "versions").output
-    drifted = told("fleet", "drift")
-    assert {each["name"] for each in drifted} == {"press-1", "press-2", "oven-1"}  # nothing is wanted yet
-    assert "press-1" in run("fleet", "drift").output
+    assert told("fleet", "drift") == []
+    name = StationName("press-1")
+    other = Content(name, {UnitName("screen"): WantedUnit(version="2.1.0")})
+    plant.fleet.roster.tell(name, Told(1, "signed", other))
+    (drifted,) = told("fleet", "drift")
+    assert (drifted["name"], drifted["units"][0]["wanted"]) == ("press-1", "2.1.0")
+    assert "2.1.0" in run("fleet", "drift").output
