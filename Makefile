@@ -29,10 +29,11 @@ test: setup-system check ## the linters and every test (WORKERS=n, ARGS for pyte
 test-quick: setup ## the unit tier: needs nothing outside the process
 	$(PYTEST) -q -n $(WORKERS) -m unit $(ARGS)
 
-campaign: setup ## tell STORIES rollouts, forge the timeline MUTATIONS times, kill Andon KILLS times, and a station in every operation, CUTS times an installation; throw EVENTS at the MES, CRASHES of each fault
+campaign: setup ## tell STORIES rollouts, forge timeline and bundles MUTATIONS times, kill Andon KILLS times, and a station in every operation, CUTS times an installation; throw EVENTS at the MES, CRASHES of each fault
 	$(PY) -m bench.simulation --stories $(STORIES)
 	$(PY) -m bench.agent crashes
 	ANDON_MUTATIONS=$(MUTATIONS) $(PYTEST) -q -n 0 -rP tests/component/test_timeline_campaign.py $(ARGS)
+	ANDON_BUNDLES=$(MUTATIONS) $(PYTEST) -q -n 0 -rP tests/component/test_bundles.py -k mutation $(ARGS)
 	ANDON_KILLS=$(KILLS) $(PYTEST) -q -n 0 -rP tests/system/test_kill.py $(ARGS)
 	ANDON_DELTA_CUTS=$(CUTS) ANDON_DELTA_FLIPS=8 $(PYTEST) --timeout 0 -q -n 0 -rP src/andon_wire/delta $(ARGS)
 	ANDON_MES_EVENTS=$(EVENTS) $(PYTEST) -c pyproject.toml --timeout 0 -q -n 0 -rP apps/mes/tests/campaign_floor.py $(ARGS)

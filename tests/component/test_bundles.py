@@ -1,5 +1,8 @@
 """A bundle carries a part of a registry into a closed network: whole, verified, on from where it was cut."""
 
+import json
+import os
+import random
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -361,6 +364,44 @@ def importable(sides: Sides, file: Path) -> bool:
     return True
 
 
+def mutated(content: bytes, chance: random.Random, head: int) -> bytes:
+    """One to four changes, half of them in the head, where a parser can be led astray."""
+    made = bytearray(content)
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(head if chance.random() < 0.5 else len(made))
+        some = chance.randint(1, 40)
+        change = chance.randrange(5)
+        if change == 0:
+            made[at] ^= 1 << chance.randrange(8)
+        elif change == 1:
+            made[at:at] = chance.randbytes(some)
+        elif change == 2:
+            del made[at : at + some]
+        elif change == 3:
+            made[at : at + some] = bytes(some)
+        else:
+            made[at:at] = made[at : at + some]
+    return bytes(made)
+
+
+def test_no_mutation_of_a_bundle_brings_in_anything_else(sides: Sides) -> None:
+    """A bounded sample; `make campaign` runs many more (ANDON_BUNDLES). A failure names its seed."""
+    whole = tiny(sides)
+    with Bundle(sides.folder / "tiny") as bundle:
+        head, contents = bundle.begins_at, bundle.contents
+    seed = random.SystemRandom().randrange(1 << 32)
+    chance = random.Random(seed)
+    for _ in range(int(os.environ.get("ANDON_BUNDLES", "80"))):
+        spoilt = mutated(whole, chance, head)
+        (sides.folder / "spoilt").write_bytes(spoilt)
+        if importable(sides, sides.folder / "spoilt"):
+            with Bundle(sides.folder / "spoilt") as found:
+                assert found.contents == contents, seed
+            assert sides.closed_state() == {"mes@1.0.0": PARTS}, seed
+        else:
+            assert not (sides.folder / "closed" / "metadata").exists(), seed
+
+
 def test_a_bundle_that_a_stranger_made_is_refused(sides: Sides) -> None:
     other = Sides(sides.folder / "other")
     other.publish("1.0.0")
@@ -374,8 +415,6 @@ def resigned(sides: Sides, payload: Callable[[form.Contents], bytes], role: str)
     content = tiny(sides)
     with Bundle(sides.folder / "tiny") as bundle:
         files, contents = content[bundle.begins_at :], bundle.contents
-    import json
-
     envelope = Envelope(payload(contents), form.PAYLOAD_TYPE, {})
     for each in keys.load(sides.layout, role):
         envelope.sign(each)

@@ -76,12 +76,14 @@ class Exporter:
         part = file.with_name(f"{file.name}.part")
         watched = progress or Unwatched()
         with _translated(file), _ours(part) as stream:
+            was_there = 0
             contents = self._going_on(part, wanted, known)
             if contents is None:
                 contents = self._begun(stream, wanted, known)
-            begins_at = _begins_at(stream)
-            was_there = _kept(stream, contents, begins_at, watched)
-            self._written(stream, contents, begins_at, was_there, watched)
+                kept = stream.tell() - _begins_at(stream)
+            else:
+                kept = was_there = _kept(stream, contents, _begins_at(stream), watched)
+            self._written(stream, contents, kept, watched)
             digest = _hashed(stream)
             os.fsync(stream.fileno())
             files.move(part, file)
@@ -148,14 +150,14 @@ class Exporter:
                 return contents
         return None
 
-    def _written(
-        self, stream: BinaryIO, contents: Contents, begins_at: int, was_there: int, progress: Progress
-    ) -> None:
-        progress.begin("writing", contents.size_bytes - was_there)
-        at = begins_at
+    def _written(self, stream: BinaryIO, contents: Contents, kept: int, progress: Progress) -> None:
+        """The files behind the first `kept` bytes of them."""
+        progress.begin("writing", contents.size_bytes - kept)
+        stream.seek(_begins_at(stream) + kept)
+        at = 0
         for each in contents.entries:
             at += each.size_bytes
-            if at <= begins_at + was_there:
+            if at <= kept:
                 continue
             pieces = protocol.checked(
                 self._place.pieces(each.path), each.path, size_bytes=each.size_bytes, sha256=each.sha256
