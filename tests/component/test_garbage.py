@@ -206,6 +206,31 @@ async def test_what_comes_back_may_go_again(plant: Plant) -> None:
     assert (await plant.collect()).releases == ("station@1.0.0",)
 
 
+async def test_with_offline_keys_the_holders_are_asked_and_nothing_goes_before_they_signed(
+    plant: Plant,
+) -> None:
+    shutil.rmtree(plant.layout.keys / "targets")
+    done = await plant.collect()
+    assert done.is_pending
+    assert done.releases == ("station@1.0.0", "station@1.1.0")
+    assert plant.signed() == ["1.0.0", "1.1.0", "1.2.0"]
+    assert len(await plant.store.list()) == 3
+    plant.clock.advance(GRACE)
+    await plant.collect()
+    assert "wheelhouse.tar" in plant.files("1.0.0")
+
+
+async def test_what_waits_for_the_holders_of_offline_keys_is_no_garbage(plant: Plant) -> None:
+    shutil.rmtree(plant.layout.keys / "targets")
+    with pytest.raises(Conflict) as waits:
+        await plant.publish("2.0.0")
+    assert waits.value.code == "targets-wait"
+    for _ in range(2):
+        await plant.collect(keep=9)
+        plant.clock.advance(GRACE)
+    assert "wheelhouse.tar" in plant.files("2.0.0")
+
+
 async def test_a_reader_in_the_middle_gets_what_it_began_with(plant: Plant, tmp_path: Path) -> None:
     root = plant.layout.pinned_root.read_bytes()
     seen = state.verified(plant.storage, tmp_path / "reader", root)

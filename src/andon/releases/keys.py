@@ -95,7 +95,7 @@ def init_following(home: Path, root: bytes) -> None:
 
 def is_following(layout: Layout) -> bool:
     """Whether the registry of this home is signed elsewhere."""
-    return layout.pinned_root.exists() and not any((layout.keys / Timestamp.type).glob("*.pem"))
+    return (layout.keys / _FOLLOWING_MARK).exists()
 
 
 def _refuse_initialised(layout: Layout) -> None:

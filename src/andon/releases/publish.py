@@ -169,6 +169,12 @@ class Publisher:
     def _writing(self) -> Iterator[Roles]:
         if not self._layout.pinned_root.exists() or not self._layout.keys.exists():
             raise NotFound("not-initialised", "there is no registry here yet", hint="andon init")
+        if keys.is_following(self._layout):
+            raise Conflict(
+                "not-signed-here",
+                "this home follows a registry that is signed elsewhere",
+                hint="do it there, and bring the result: andon bundle import",
+            )
         with exclusive(self._layout.keys / ".lock"):
             yield state.load(self._layout, self._storage)
 

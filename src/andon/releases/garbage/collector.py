@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, Damaged
 from andon.kernel.ids import UnitName, Version
-from andon.releases import codec
+from andon.releases import codec, keys
 from andon.releases.garbage.model import COLLECTED_FILE, Candidate, Collected, InUse, Plan, Rules, Use
 from andon.releases.garbage.plan import plan
 from andon.releases.garbage.sweep import Swept, sweep
@@ -61,8 +61,14 @@ class Collector:
         Raises:
             Untrusted, Damaged: the registry does not verify, or lacks what it must have; nothing was taken.
             Unavailable: a place or the database did not answer; done again, it goes on.
-            Conflict: the keys of targets are not here.
+            Conflict: this home follows a registry that is signed elsewhere; its files go as that one's do.
         """
+        if keys.is_following(self._parts.layout):
+            raise Conflict(
+                "not-signed-here",
+                "this home follows a registry that is signed elsewhere",
+                hint="collect there; what it names no more goes here with the bundles that follow",
+            )
         async with self._parts.releases.alerting("registry", ""):
             candidates = await asyncio.to_thread(self._look)
         made = plan(candidates, await self._uses(), self._rules, self._clock.now())
