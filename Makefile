@@ -53,6 +53,7 @@ bench: setup ## the figures that the documents claim, measured quickly (see benc
 	$(PY) -m bench.fleet --quick
 	$(PY) -m bench.gateway --quick
 	$(PY) -m bench.timeline --records 200000
+	$(PY) -m bench.delta --quick
 	$(PY) -m bench.mes scan --seconds 3
 	$(PY) -m bench.mes summary --attempts 10000 100000 --repeats 10
 	$(PY) -m bench.mes genealogy --serials 20000 --certificates 200 --recalls 3

@@ -29,6 +29,9 @@ _HDR_PCREL_DATAREL = b"\x01\x1b\x03\x3b"  # .eh_frame_hdr as every compiler of t
 _EXPORTS, _IMPORTS, _EXCEPTIONS, _RELOCATIONS, _IAT = 0, 1, 3, 5, 12  # data directories of a PE
 
 
+Step = tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A part of the file and the address it is loaded at."""
@@ -47,13 +50,15 @@ class Part:
 class Executable:
     """What is known of one. limit: of addresses; steps: of a guide (`andon_wire.delta.rebase`).
 
+    doubtful: steps that are as likely to do harm; who makes a patch tries it with and without.
     parts: sorted by offset. beyond: where addresses begin that stand for no bytes of the file (.bss).
     """
 
     parts: tuple[Part, ...]
     limit: int
     beyond: int
-    steps: tuple[tuple[int, ...], ...]
+    steps: tuple[Step, ...]
+    doubtful: tuple[Step, ...] = ()
 
 
 def read(content: bytes) -> Executable | None:
@@ -127,7 +132,7 @@ def _sections_of_elf(content: bytes) -> Iterator[_Section]:
             yield _Section(text, kind, flags, Part(offset, size, address))
 
 
-def _steps_of_elf(content: bytes, sections: Sequence[_Section], machine: int) -> Iterator[tuple[int, ...]]:
+def _steps_of_elf(content: bytes, sections: Sequence[_Section], machine: int) -> Iterator[Step]:
     named = {each.name: each.part for each in sections}
     if machine == _X86_64_OF_ELF and {".text", ".rodata"} <= named.keys():
         code, data = named[".text"], named[".rodata"]
@@ -148,7 +153,7 @@ def _steps_of_elf(content: bytes, sections: Sequence[_Section], machine: int) ->
     yield from _frames(content, named)
 
 
-def _frames(content: bytes, named: dict[str, Part]) -> Iterator[tuple[int, ...]]:
+def _frames(content: bytes, named: dict[str, Part]) -> Iterator[Step]:
     hdr, frames = named.get(".eh_frame_hdr"), named.get(".eh_frame")
     if hdr is None or frames is None or content[hdr.offset : hdr.offset + 4] != _HDR_PCREL_DATAREL:
         return
@@ -186,7 +191,12 @@ def _pe(content: bytes) -> Executable | None:
     parts = tuple(sorted(_inside(content, (each.part for each in sections)), key=_offset))
     beyond = max((each.address + each.length for each in parts), default=0)
     steps = tuple(_steps_of_pe(content, sections, directories, image, machine))
-    return Executable(parts, limit + 1, beyond, steps) if parts else None
+    doubtful = tuple(
+        (TABLE, each.part.offset, each.part.length // 4, 4, 4, FIXED, 0)
+        for each in sections
+        if each.name == ".rdata" and each.part in parts  # run-time types, exceptions: addresses, but not all
+    )
+    return Executable(parts, limit + 1, beyond, steps, doubtful) if parts else None
 
 
 def _steps_of_pe(
@@ -195,7 +205,7 @@ def _steps_of_pe(
     directories: Sequence[tuple[int, int]],
     image: int,
     machine: int,
-) -> Iterator[tuple[int, ...]]:
+) -> Iterator[Step]:
     parts = tuple(_inside(content, (each.part for each in sections)))
     places = dict(enumerate(_place(parts, each) for each in directories))
     if relocations := places.get(_RELOCATIONS):
@@ -216,14 +226,14 @@ def _steps_of_pe(
             yield CODE, each.part.offset, each.part.length, each.part.base
 
 
-def _exported(content: bytes, parts: Sequence[Part], exports: Part) -> Iterator[tuple[int, ...]]:
+def _exported(content: bytes, parts: Sequence[Part], exports: Part) -> Iterator[Step]:
     functions, names, at, names_at = struct.unpack_from("<IIII", content, exports.offset + 20)
     for count, address in ((functions, at), (names, names_at)):
         if table := _place(parts, (address, 4 * count)):
             yield TABLE, table.offset, count, 4, 4, FIXED, 0
 
 
-def _lookups(content: bytes, parts: Sequence[Part], imports: Part) -> Iterator[tuple[int, ...]]:
+def _lookups(content: bytes, parts: Sequence[Part], imports: Part) -> Iterator[Step]:
     """The tables of what is imported by name, which linkers put one behind another."""
     begins = sorted(
         struct.unpack_from("<I", content, imports.offset + 20 * n)[0] for n in range(imports.length // 20 - 1)

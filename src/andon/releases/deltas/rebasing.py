@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import hdiffpatch
+import zstandard
 
 from andon.releases.deltas import executables
 from andon.releases.deltas.covers import apart, covers
@@ -23,6 +25,7 @@ LONGEST_BYTES = (
     32 << 20
 )  # of old and new: a station holds the old file, the prediction and the new one at once
 _ROUNDS = 2  # the second reads what moved off a patch against the first prediction, which finds more alike
+_QUICK_LEVEL = 6
 _ROWS_OF_POINTERS = 3  # numbers of that step before the number of its rows
 
 
@@ -37,15 +40,28 @@ def encode(old: bytes, new: bytes, patch: bytes | None = None) -> bytes | None:
     before, after = executables.read(old), executables.read(new)
     if before is None or after is None or not before.steps:
         return None
-    pair = Pair(old, new, before, after)
     patch = hdiffpatch.diff(old, new, validate=False) if patch is None else patch
-    guide = b""
     try:
-        for _ in range(_ROUNDS):
-            guide = encode_guide(before, _regions(pair, patch))
-            patch = hdiffpatch.diff(predict(old, guide), new, validate=False)
+        payloads = [_payload(Pair(old, new, each, after), patch) for each in _variants(before)]
     except Malformed:  # tables that lead out of the file: it only begins like an executable
         return None
+    return min(payloads, key=_cost)
+
+
+def _variants(before: Executable) -> Sequence[Executable]:
+    """With the steps that are sure, and with all."""
+    return [before, replace(before, steps=before.steps + before.doubtful)][: 2 if before.doubtful else 1]
+
+
+def _cost(payload: bytes) -> int:
+    return len(zstandard.ZstdCompressor(level=_QUICK_LEVEL).compress(payload))
+
+
+def _payload(pair: Pair, patch: bytes) -> bytes:
+    guide = b""
+    for _ in range(_ROUNDS):
+        guide = encode_guide(pair.before, _regions(pair, patch))
+        patch = hdiffpatch.diff(predict(pair.old, guide), pair.new, validate=False)
     return _number(len(guide)) + guide + patch
 
 

@@ -69,7 +69,7 @@ def a_pe(written: Sequence[tuple[bytes, list[int]]]) -> bytes:
         blocks += struct.pack(f"<II{len(entries)}H", data_at + page, 8 + 2 * len(entries), *entries)
     sections = [
         (b".text", code, PAGE, 0x60000020),
-        (b".data", pointers, data_at, 0xC0000040),
+        (b".rdata", pointers, data_at, 0xC0000040),
         (b".reloc", blocks, reloc_at, 0x42000040),
     ]
     end = reloc_at + len(blocks)
