@@ -19,6 +19,7 @@ from andon.pipelines.model import Run
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import Cord, Rollout
 from andon.rollouts.sets.model import SetRollout
+from andon.targets.counting import count
 from andon.targets.model import Instance
 from andon.timeline.records import Record
 from andon.timeline.store import Filter
@@ -169,7 +170,17 @@ class Gather:
         found = await self.services.rollouts.get(rollout)
         instances = await self.instances(found.unit, found.environment)
         view = views.rollout(found, instances, await self.manifest(found.unit, found.candidate))
-        return view.model_copy(update={"gate": await self._gate(found, caller)})
+        whole = {"gate": await self._gate(found, caller), "fleet": await self._fleet(found)}
+        return view.model_copy(update=whole)
+
+    async def _fleet(self, rollout: Rollout) -> model.FleetView | None:
+        """Its stations, counted as the engine counts them; None of a service, or before the first look."""
+        place, stations = (rollout.unit, rollout.environment), self.services.fleet.controller
+        wish = stations.worked_out(place) if rollout.plan.fleet is not None else None
+        if wish is None or rollout.phase.is_over:
+            return None
+        members = await stations.members(place)
+        return views.fleet(count(wish, members, stations.opened(place), rollout.candidate))
 
     async def _gate(self, rollout: Rollout, caller: Caller) -> model.GateView | None:
         answered = await self.services.commands.gate(rollout.id)

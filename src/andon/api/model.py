@@ -86,6 +86,7 @@ class StepView(View):
     is_judged: bool
     max_wait_s: float
     state: Literal["done", "current", "waiting", "skipped"]
+    ring: str = Field("", description="Of a fleet: up to which ring it reaches; its instances are stations")
 
 
 class MetricPolicyView(View):
@@ -261,6 +262,30 @@ class GateView(View):
     document_hash: str
 
 
+class HeadsView(View):
+    """Stations that were asked to run the candidate, each in one of these."""
+
+    asked: int
+    confirmed: int
+    failed: int
+    lost: int = Field(description="Not heard of since they began to switch")
+    silent: int = Field(description="Switched off; they catch up")
+    under_way: int
+
+
+class FleetView(View):
+    """How the stations of a fleet stand with a rollout's candidate."""
+
+    stations: int
+    pinned: int
+    everybody: HeadsView = Field(description="All that were asked so far")
+    wave: HeadsView = Field(description="Those that were asked last")
+    answering: int = Field(description="Of those that confirmed it, the ones heard of lately")
+    remaining: int = Field(description="Heard of lately, and running it or on their way to or from it")
+    remaining_silent: int
+    detail: str = Field(description="The first station that failed, and why")
+
+
 class RolloutView(RolloutSummary):
     """A rollout with its plan, the judge's findings and the instances of both releases.
 
@@ -285,6 +310,7 @@ class RolloutView(RolloutSummary):
     )
     outlook: list[OutlookView] = Field([], description="What would change the verdict, by open metric")
     gate: GateView | None = None
+    fleet: FleetView | None = Field(None, description="Where it goes to stations")
 
 
 class JudgedView(View):

@@ -23,6 +23,7 @@ from andon.rollouts.replays import Replayed
 from andon.rollouts.sets.model import SetRollout
 from andon.rollouts.steps import Plan
 from andon.targets.model import Instance
+from andon.targets.stations import FleetSeen, Heads
 from andon.timeline.records import Record
 from andon.units.evidence import Evidence
 from andon.units.model import Manifest
@@ -248,6 +249,7 @@ def plan(frozen: Plan, manifest: Manifest | None, rollout: Rollout | None = None
                 is_judged=step.is_judged,
                 max_wait_s=_seconds(step.max_wait),
                 state=_step_state(index, rollout),
+                ring=step.ring,
             )
             for index, step in enumerate(frozen.steps)
         ],
@@ -377,6 +379,31 @@ def rollout(
         instances=[instance(each) for each in instances if each.version in own],
         waits_at=[each.kind.value for each in whole.gates],
         outlook=_outlook(whole),
+    )
+
+
+def fleet(seen: FleetSeen) -> model.FleetView:
+    """The stations of a rollout's fleet, counted."""
+    return model.FleetView(
+        stations=seen.stations,
+        pinned=seen.pinned,
+        everybody=_heads(seen.everybody),
+        wave=_heads(seen.wave),
+        answering=seen.answering,
+        remaining=seen.remaining,
+        remaining_silent=seen.remaining_silent,
+        detail=seen.detail,
+    )
+
+
+def _heads(counted: Heads) -> model.HeadsView:
+    return model.HeadsView(
+        asked=counted.asked,
+        confirmed=counted.confirmed,
+        failed=counted.failed,
+        lost=counted.lost,
+        silent=counted.silent,
+        under_way=counted.under_way,
     )
 
 

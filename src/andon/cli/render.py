@@ -11,6 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from andon.api.model import (
+    HeadsView,
     InstanceView,
     PlanView,
     RecordView,
@@ -136,9 +137,7 @@ def rollout(view: RolloutView, now: datetime | None = None) -> RenderableType:
         root.add(f"[bold]now[/] {escape(view.waiting_for)}")
     if now is not None and (comes := evidence.following(view, now)):
         root.add(f"[bold]next[/] {escape(comes)}")
-    plan = root.add(f"[bold]plan[/] {view.plan.strategy}  [dim]{view.plan.hash[:12]}[/]")
-    for each in view.plan.steps:
-        plan.add(_step(each))
+    _plan_of(root, view)
     if view.verdict is not None:
         tone = _OUTCOME.get(view.verdict.outcome, "white")
         node = root.add(f"[bold]judge[/] [{tone}]{view.verdict.outcome}[/] {escape(view.verdict.reason)}")
@@ -153,11 +152,27 @@ def rollout(view: RolloutView, now: datetime | None = None) -> RenderableType:
     return root
 
 
+def _plan_of(root: Tree, view: RolloutView) -> None:
+    """Its steps; of a fleet with how the stations of the present wave stand, and all that were asked."""
+    plan, stations = (
+        root.add(f"[bold]plan[/] {view.plan.strategy}  [dim]{view.plan.hash[:12]}[/]"),
+        view.fleet,
+    )
+    for each in view.plan.steps:
+        node = plan.add(_step(each, is_fleet=view.plan.strategy == "waves"))
+        if stations is not None and each.state == "current":
+            node.add(_heads(stations.wave))
+    if stations is not None:
+        root.add(f"[bold]stations[/] {_heads(stations.everybody)}; {stations.pinned} pinned")
+        if stations.detail:
+            root.add(f"[red]✗[/] {escape(stations.detail)}")
+
+
 def plan(view: PlanView, title: str) -> RenderableType:
     """A plan that has not begun."""
     root = Tree(f"[bold]{escape(title)}[/] {view.strategy} [dim]{view.hash[:12]}[/]", guide_style="dim")
     for each in view.steps:
-        root.add(_step(each))
+        root.add(_step(each, is_fleet=view.strategy == "waves"))
     for metric in view.metrics:
         root.add(
             f"[bold]{metric.name}[/] worse from {metric.margin:g} times on; a harmless release is taken back "
@@ -190,8 +205,26 @@ def _foreseen(root: Tree, now: ForeseenView) -> None:
         root.add(f"[red]■ in the way now[/] {escape(now.obstacle)}")
 
 
-def _step(step: StepView) -> str:
+def _heads(counted: HeadsView) -> str:
+    """Stations of a wave in one line; what is none is left out."""
+    parts = (
+        (counted.under_way, "cyan", "under way"),
+        (counted.failed, "red", "failed"),
+        (counted.lost, "red", "lost while they switched"),
+        (counted.silent, "dim", "switched off"),
+    )
+    said = "".join(f", [{colour}]{number} {what}[/]" for number, colour, what in parts if number)
+    return f"{counted.confirmed} of {counted.asked} confirmed{said}"
+
+
+def _step(step: StepView, *, is_fleet: bool) -> str:
     judged = f", judged, at most {seconds(step.max_wait_s)}" if step.is_judged else ""
+    if is_fleet:
+        ring = f", up to ring {step.ring}" if step.ring else ""
+        return (
+            f"{_STEP[step.state]} {bar(step.share)} {percent(step.share, 1)}  "
+            f"{step.candidate_instances} stations{ring}  soak {seconds(step.soak_s)}{judged}"
+        )
     return (
         f"{_STEP[step.state]} {bar(step.share)} {percent(step.share)}  soak {seconds(step.soak_s)}{judged}"
         f"  [dim]{step.candidate_instances} + {step.stable_instances} instances[/]"
