@@ -16,7 +16,7 @@ from andon.fleet.reports.store import ReportStore
 from andon.fleet.roster import Roster
 from andon.kernel import logging
 from andon.kernel.clock import Clock
-from andon.kernel.errors import AndonError, Unavailable
+from andon.kernel.errors import AndonError, Conflict, InvalidInput, Unavailable
 from andon.kernel.ids import StationName
 from andon_wire.protocol import Report
 
@@ -60,12 +60,23 @@ class Inbox:
         """Take all that wait."""
         while self._waiting:
             some, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            try:
-                await self._take(some)
-            except BaseException as error:
-                said = error if isinstance(error, AndonError) else _interrupted()
-                _answer(some, said)
-                raise
+            await self._take_or_each(some)
+
+    async def _take_or_each(self, some: Sequence[_Waiting]) -> None:
+        """Take them together; where that fails for what one of them says, each by itself, so that the others
+        are not held up by it."""
+        try:
+            await self._take(some)
+        except (InvalidInput, Conflict, ValueError, ArithmeticError, TypeError) as error:
+            if len(some) > 1:
+                for each in some:
+                    await self._take_or_each([each])
+                return
+            _log.warning("report not kept", station=some[0].station, reason=str(error)[:500])
+            _answer(some, InvalidInput("report-not-kept", "this report cannot be kept"))
+        except BaseException as error:
+            _answer(some, error if isinstance(error, AndonError) else _interrupted())
+            raise
 
     async def _take(self, some: Sequence[_Waiting]) -> None:
         now = self._clock.now()

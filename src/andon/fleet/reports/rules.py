@@ -5,6 +5,7 @@ GAVE_UP or REFUSED once, and of each way back RETURNED once, whose `former` is w
 (`andon_agent/engine/transitions.py`).
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -14,12 +15,14 @@ from andon.fleet.model import Seen, Station
 from andon.fleet.reports.model import NO_TALLY, Taken, Tally, TallyKey
 from andon.kernel.ids import UnitName, Version
 from andon.timeline.records import Event, Severity
-from andon_wire.protocol import EventKind, Report, Sample, StationEvent
+from andon_wire.protocol import EventKind, Report, Sample, StationEvent, UnitState
 
 KEPT = timedelta(days=7)  # samples
 MOST_TOLD = 20  # events of one report that stand on the timeline one by one
 _AHEAD = timedelta(hours=1)  # a sample may be of a clock that is so far ahead
 _LONGEST_GAP = timedelta(minutes=15)  # between two reports that a release was running all the while
+_LARGEST = 2**53 - 1  # what all that reads it holds exactly
+_MOST_TRIES = 1_000_000
 _ACTOR = "agent:"
 
 WasGiven = Callable[[str, str], bool]  # unit, version: whether the station was ever told to run it
@@ -55,13 +58,15 @@ def taken(
     station: Station, before: Seen, report: Report, now: datetime, *, address: str, was_given: WasGiven
 ) -> Taken:
     """What `report` changes, after what `before` was the last of this station."""
-    news = sorted((each for each in report.events if each.seq > before.seq), key=lambda each: each.seq)
+    news = sorted(
+        (each for each in report.events if before.seq < each.seq <= _LARGEST), key=lambda each: each.seq
+    )
     seen = Seen(
         at=now,
         boot=plain(report.boot),
-        revision=min(max(report.revision, 0), 1 << 53),
+        revision=min(max(report.revision, 0), _LARGEST),
         seq=news[-1].seq if news else before.seq,
-        units=report.units,
+        units={name: _sane(state) for name, state in report.units.items()},
         checkpoint=plain(report.checkpoint, lines=True),
         address=address,
     )
@@ -69,7 +74,7 @@ def taken(
         station=station.name,
         seen=seen,
         machine=report.machine if report.machine != station.machine else None,
-        samples=[each for each in report.samples if _is_of_now(each, now)],
+        samples=[each for each in report.samples if _is_of_now(each, now) and _can_be_kept(each)],
         tallies=_tallies(station, before, seen, news, was_given),
         told=_told(station, news),
     )
@@ -82,6 +87,24 @@ def plain(text: str, *, lines: bool = False) -> str:
 
 def _is_of_now(sample: Sample, now: datetime) -> bool:
     return now - KEPT <= sample.at <= now + _AHEAD
+
+
+def _can_be_kept(sample: Sample) -> bool:
+    """Whether a column holds its numbers: one station's nonsense must not hold up the others."""
+    parts = (sample.cpu, sample.memory, sample.disk, sample.uptime_s, sample.response_s or 0.0)
+    counts = (sample.sent, sample.received, sample.processes)
+    return (
+        all(map(math.isfinite, parts))
+        and all(each <= _LARGEST for each in counts)
+        and (sample.processes < 1 << 31)
+    )
+
+
+def _sane(state: UnitState) -> UnitState:
+    if state.attempt <= _MOST_TRIES and state.progress is None:
+        return state
+    progress = state.progress if state.progress is not None and math.isfinite(state.progress) else None
+    return state.model_copy(update={"attempt": min(state.attempt, _MOST_TRIES), "progress": progress})
 
 
 def _tallies(

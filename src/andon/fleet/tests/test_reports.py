@@ -1,7 +1,9 @@
 """What one report changes: each event once, tallies that only rise, and what the timeline is told."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +12,14 @@ from hypothesis import strategies as st
 
 from andon.fleet.model import Seen
 from andon.fleet.reports import rules
+from andon.fleet.reports.inbox import Inbox
 from andon.fleet.reports.model import Taken, Tally
+from andon.fleet.roster import Roster
 from andon.fleet.tests.worlds import HERE, NEW, NOW, OLD, UNIT, a_station, runs
+from andon.kernel.clock import ManualClock
+from andon.kernel.errors import InvalidInput
+from andon.kernel.ids import StationName
+from andon.testing.fleet import FakeReports, Rows
 from andon.timeline.records import Severity
 from andon_wire.protocol import EventKind, Report, Sample, StationEvent
 
@@ -115,6 +123,41 @@ def test_samples_of_another_week_are_left_out() -> None:
     times = [NOW - timedelta(days=8), NOW - timedelta(days=6), NOW, NOW + timedelta(days=1)]
     samples = [Sample(at=each, cpu=0, memory=0, disk=0) for each in times]
     assert [each.at for each in taken(a_report(samples=samples)).samples] == times[1:3]
+
+
+def test_numbers_that_no_column_holds_are_left_out() -> None:
+    good = Sample(at=NOW, cpu=0.1, memory=0.2, disk=0.3)
+    bad = [{"sent": 1 << 70}, {"cpu": float("inf")}, {"uptime_s": float("nan")}, {"processes": 1 << 40}]
+    samples = [good, *(good.model_copy(update=each) for each in bad)]
+    assert taken(a_report(samples=samples)).samples == [good]
+    found = taken(a_report(an_event(1 << 60), an_event(11), revision=1 << 60))
+    assert (found.seen.seq, found.seen.revision) == (11, 2**53 - 1)
+    tried = taken(a_report(units={"screen": runs(OLD, attempt=1 << 40)}))
+    assert tried.seen.units["screen"].attempt == 1_000_000
+
+
+async def test_a_report_that_cannot_be_kept_holds_up_no_other() -> None:
+    class Picky(FakeReports):
+        async def take(self, reports: Sequence[Taken], at: datetime) -> None:
+            if any(each.seen.boot == "poison" for each in reports):
+                raise OverflowError("too large")
+            await super().take(reports, at)
+
+    rows, roster = Rows(), Roster()
+    for name in ("a", "b", "c"):
+        roster.put(a_station(name))
+    inbox = Inbox(Picky(rows), roster, ManualClock(NOW))
+    waiting = [
+        asyncio.ensure_future(inbox.take(StationName(name), a_report(boot=boot), address=""))
+        for name, boot in (("a", "b1"), ("b", "poison"), ("c", "b1"))
+    ]
+    await asyncio.sleep(0)
+    await inbox.tick()
+    first, bad, last = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(bad, InvalidInput)
+    assert isinstance(first, Seen)
+    assert isinstance(last, Seen)
+    assert set(rows.seen) == {"a", "c"}
 
 
 @given(
