@@ -8,9 +8,10 @@ that it was done, which it was. Nothing else in the agent writes the journal.
 """
 
 import secrets
+import threading
 from dataclasses import replace
 
-from andon_agent.engine import starting
+from andon_agent.engine import drift, starting
 from andon_agent.engine.actions import AskToEnd as Ask
 from andon_agent.engine.actions import (
     Begin,
@@ -46,9 +47,8 @@ from andon_agent.engine.slots import Slots
 from andon_agent.engine.transitions import apply, launched
 from andon_agent.launcher import trials
 from andon_agent.launcher.model import Trial
-from andon_wire import scan
 from andon_wire.application import Application
-from andon_wire.errors import Malformed, Untrusted, WireError
+from andon_wire.errors import Malformed, WireError
 from andon_wire.protocol import Phase
 
 _CHANGES = (Job.BACK_UP, Job.RESTORE)
@@ -234,6 +234,9 @@ class Executor:
 
         return clean
 
+    def _pause(self, length: int) -> None:
+        threading.Event().wait(length / self._parts.rules.look_bytes_s)
+
     def _looking(self, state: State) -> Doing | None:
         active = state.active
         if active is None:
@@ -242,11 +245,11 @@ class Executor:
         def look(progress: Progress) -> str:
             try:
                 content = self._slots.tree(active.slot)
-                progress(0, content.size)
-                scan.check(self._place.files(active.slot), content, self._parts.disk)
-            except (Untrusted, Malformed) as error:
+            except Malformed as error:
                 return error.message
-            return ""
+            return drift.look(
+                self._place.files(active.slot), content, self._parts.disk, self._pause, progress
+            )
 
         return look
 

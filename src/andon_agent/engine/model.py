@@ -294,3 +294,4 @@ class Rules:
     tick_s: float = 1.0
     drift_s: float = 6 * 3600.0
     first_drift_s: float = 600.0  # after the agent started
+    look_bytes_s: float = 8 << 20  # read at most
