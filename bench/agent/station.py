@@ -40,7 +40,8 @@ RULES = Rules(retry_s=1.0, longest_retry_s=4.0, longest_backoff_s=4.0, first_dri
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One release. behaviour: of its process: good, silent, crash, late-crash, stubborn, unstartable.
+    """One release. behaviour: of its process: good, silent, crash, late-crash, stubborn,
+    unstartable, frail (dies at once on a machine that is old).
 
     schema: what it makes of its data; it cannot read a higher one. deltas: versions that it has a delta from.
     """
@@ -151,6 +152,7 @@ class Machine:
     disk: MemoryDisk = field(default_factory=MemoryDisk)
     is_online: bool = True
     is_safe: bool = True
+    is_old: bool = False
     boot: int = 1
     uptime: float = 10.0
     at: datetime = _START
@@ -259,7 +261,9 @@ class SimulatedHost:
 
     def _death(self, release: Release, unit: str) -> float | None:
         lives = {"crash": 0.5, "late-crash": 8.0}.get(release.behaviour)
-        if self._machine.schema(unit) > release.schema:
+        if self._machine.schema(unit) > release.schema or (
+            release.behaviour == "frail" and self._machine.is_old
+        ):
             lives = 0.2  # it does not understand its data
         return None if lives is None else self._machine.uptime + lives
 

@@ -112,6 +112,11 @@ def _release(version: str, behaviour: str = "good", **more: object) -> Release:
     return Release(UNIT, version, behaviour, **more)  # type: ignore[arg-type]
 
 
+def _age(machine: Machine) -> None:
+    """What is frail does not start any more."""
+    machine.is_old = True
+
+
 _FIRST = Stage(want("1.0"), runs("1.0", schema=1))
 _ONE = _release("1.0")
 _AGENTS = [Release(AGENT, "5.0", is_agent=True)]
@@ -179,6 +184,26 @@ STORIES: Sequence[Story] = (
         prepared=2,
     ),
     Story(
+        "return on purpose with its data",
+        [_ONE, _release("2.0", schema=2, deltas=["1.0"])],
+        [
+            _FIRST,
+            Stage(want("2.0"), runs("2.0", schema=2)),
+            Stage(want("1.0", is_return=True), runs("1.0", schema=1)),
+        ],
+        prepared=2,
+    ),
+    Story(
+        "return on purpose that does not work",
+        [_release("1.0", "frail"), _release("2.0", schema=2, deltas=["1.0"])],
+        [
+            _FIRST,
+            Stage(want("2.0"), runs("2.0", schema=2)),
+            Stage(want("1.0", is_return=True), gave_up("1.0", "2.0", schema=2), alter=_age),
+        ],
+        prepared=2,
+    ),
+    Story(
         "failed update is tried again",
         [_ONE, _release("2.0", "silent", deltas=["1.0"]), _release("2.1", deltas=["1.0"])],
         [
@@ -229,6 +254,7 @@ def play(story: Story, machine: Machine, until: int | None = None) -> None:
     most = len(story.stages) if until is None else until
     while machine.stage < most:
         stage = story.stages[machine.stage]
+        stage.alter(machine)
         if story.with_launcher:
             _play_with_launcher(machine, stage)
         else:

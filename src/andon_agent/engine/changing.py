@@ -34,9 +34,12 @@ def switching(case: Case) -> Decision:
             if not seen.has(state.active):
                 return back_or_stay(case, f"{version_of(state.active)} is not whole in its slot any more")
             return end(case) or Decision(Launch(), f"{version_of(state.active)} is started")
-        case Step.STOP | Step.NONE | Step.RESTORE | Step.TRIAL:
+        case Step.RESTORE:
+            return _restoring(case)
+        case Step.STOP | Step.NONE | Step.TRIAL:
             has_data = state.active is not None and seen.contract is not None and bool(seen.contract.data)
-            step = Step.BACK_UP if has_data and state.target is not None else Step.POINT
+            step = Step.RESTORE if state.returns else Step.POINT
+            step = Step.BACK_UP if has_data and state.target is not None else step
             return end(case) or Decision(Advance(step), state.reason)
         case _ as never:
             assert_never(never)
@@ -59,7 +62,8 @@ def _backing_up(case: Case) -> Decision:
         case WorkState.DOING:
             return Decision(Wait(), "its data is being backed up")
         case WorkState.DONE:
-            return Decision(Advance(Step.POINT, backup=work.detail), "its data is backed up")
+            step = Step.RESTORE if case.state.returns else Step.POINT
+            return Decision(Advance(step, backup=work.detail), "its data is backed up")
         case WorkState.FAILED | WorkState.REFUSED | WorkState.HOPELESS:
             return back_or_stay(case, f"its data could not be backed up: {work.detail}")
         case _ as never:

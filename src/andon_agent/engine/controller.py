@@ -37,6 +37,7 @@ class Unit:
         self._executor = Executor(unit, self._place, parts, self._slots, self._observer)
         self._loaded: State | None = None
         self.shown = UnitState()
+        self.complaint = ""  # what its disk failed of last; said once
 
     @property
     def state(self) -> State:
@@ -126,8 +127,12 @@ class Engine:
             try:
                 soonest = min(soonest, unit.tick(self._wanted.get(unit.unit), others_busy=others_busy))
             except OSError as error:
-                _log.exception("%s: the disk failed", unit.unit)
+                if str(error) != unit.complaint:
+                    _log.warning("%s: the disk failed: %s", unit.unit, error)
+                unit.complaint = str(error)
                 failure = error
+            else:
+                unit.complaint = ""
         if failure is not None:
             raise failure
         return soonest

@@ -216,10 +216,11 @@ class Executor:
 
     def _restoring(self, state: State) -> Doing:
         """The contract of the version that comes back says what of its data comes with it."""
-        contract = None if state.back is None else self._slots.contract(state.back.slot)
+        comes, name = state.back or state.target, state.backup if state.back is not None else state.returns
+        contract = None if comes is None else self._slots.contract(comes.slot)
         if contract is None:
             return _nothing
-        return lambda progress: self._keeper().restore(contract, state.backup, progress)
+        return lambda progress: self._keeper().restore(contract, name, progress)
 
     def _cleaning(self, state: State) -> Doing:
         def clean(progress: Progress) -> str:

@@ -110,8 +110,9 @@ class State:
     process: None while there is none; with `is_launching`, it is being started at this moment.
     deaths, start_after, ended_at, switched_at: uptimes. ended_at: when the process was asked to end.
     switched_at: when the active version was first started; boots: starts of the machine since, until it is
-    confirmed. backup: the copy of the data from before the switch, by its name. told: number of the last
-    event that was made; outbox: those not yet handed over.
+    confirmed. backup: the copy of the data from before the switch, by its name; returns: an older one that
+    comes back with its version, in a return on purpose. told: number of the last event that was made;
+    outbox: those not yet handed over.
     """
 
     unit: str
@@ -141,6 +142,7 @@ class State:
     restarts: int = 0
     crashes: int = 0
     backup: str = ""
+    returns: str = ""
     is_drifted: bool = False
     told: int = 0
     outbox: tuple[Happened, ...] = ()

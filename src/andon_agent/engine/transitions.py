@@ -194,7 +194,7 @@ def _bringing(
         case Downloaded():
             after = state.entered(Phase.INSTALLING, now.at, why)
             former = after.former
-            if former is not None and state.target is not None and former.slot == state.target.slot:
+            if former is not None and state.target is not None and not _is_back(state.target, former):
                 after = replace(after, former=None, backup="")  # its slot is written from here on
             return tell(after, EventKind.DOWNLOADED, now, why, _of_target(state))
         case Installed():
@@ -221,7 +221,9 @@ def _changing(state: State, action: Switch | Advance | Point | Confirm, now: Now
     match action:
         case Switch():
             after = state.entered(Phase.SWITCHING, now.at, why, Step.STOP)
-            return replace(after, backup="", ended_at=None)
+            target, former = state.target, state.former
+            is_back = target is not None and former is not None and _is_back(target, former)
+            return replace(after, backup="", returns=state.backup if is_back else "", ended_at=None)
         case Advance(step, backup, restored):
             after = replace(state.entered(state.phase, now.at, why, step), backup=backup or state.backup)
             after = replace(after, ended_at=None, process=None, is_launching=False)
@@ -286,7 +288,7 @@ def _going_back(state: State, to: Held, now: Now, why: str, *, is_failure: bool)
     after = replace(after, back=to, ended_at=None, start_after=None)
     if leaves is None:
         after = replace(after, target=_left(state))
-    if state.phase is Phase.SWITCHING:
+    if state.phase is Phase.SWITCHING and not state.returns:
         after = replace(after, backup="")  # the new version never ran: the data is as it was
     if not is_failure:
         return after
@@ -295,11 +297,18 @@ def _going_back(state: State, to: Held, now: Now, why: str, *, is_failure: bool)
     return tell(after, EventKind.GAVE_UP, now, why, About(version, to.version, rollout, attempt))
 
 
+def _is_back(target: Target, former: Held) -> bool:
+    """Whether what is brought here is the release that was here before, and still is in its slot."""
+    return target.is_return and (target.slot, target.version) == (former.slot, former.version)
+
+
 def _of_return(state: State) -> About:
     left = state.target
     former = "" if left is None else left.version
     rollout, attempt = ("", 0) if left is None else (left.rollout, left.attempt)
-    return About("" if state.back is None else state.back.version, former, rollout, attempt)
+    if state.back is None:  # a return on purpose is a switch
+        return About(former, version_of(state.active), rollout, attempt)
+    return About(state.back.version, former, rollout, attempt)
 
 
 def _left(state: State) -> Target | None:
