@@ -27,6 +27,7 @@ _REGISTRY = Registry(
         Release(UNIT, "2.1", "silent", schema=2, deltas=["2.0"]),
         Release(UNIT, "2.2", "crash", schema=3, deltas=["2.0"]),
         Release(UNIT, "2.3", "late-crash", schema=2, deltas=["2.0"]),
+        Release(UNIT, "3.0", schema=9, deltas=["2.0"]),  # understands whatever the others left
     ]
 )
 _VERSIONS = st.sampled_from([None, "1.0", "1.1", "2.0", "2.1", "2.2", "2.3", "7.0"])
@@ -102,11 +103,11 @@ class Life(RuleBasedStateMachine):
         """Left alone, with a good release wanted, it comes to rest with that."""
         self.machine.disk.capacity, self.machine.disk.dies_at = 1 << 30, None
         self.machine.is_online = self.machine.is_safe = True
-        self.engine.want({UNIT: WantedUnit(version="2.0", attempt=self.attempt + 1, is_return=True)})
+        self.engine.want({UNIT: WantedUnit(version="3.0", attempt=self.attempt + 1)})
         for _ in range(600):
             self._tick()
             state = self.engine.states()[UNIT]
-            if (state.confirmed, state.phase) == ("2.0", Phase.IDLE) and self.machine.running(UNIT):
+            if (state.confirmed, state.phase) == ("3.0", Phase.IDLE) and self.machine.running(UNIT):
                 return
         raise AssertionError(f"{state}, data {self.machine.schema(UNIT)}")
 
