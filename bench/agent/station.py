@@ -141,6 +141,7 @@ class Running:
     token: str
     since: float
     dies_at: float | None
+    path: Path
     ends_at: float | None = None
 
 
@@ -171,7 +172,12 @@ class Machine:
         """Time passes; processes die of what they are."""
         self.uptime += seconds
         self.at += timedelta(seconds=seconds)
-        self.processes = [each for each in self.processes if not _is_over(each, self.uptime)]
+        self.keep([each for each in self.processes if not _is_over(each, self.uptime)])
+
+    def keep(self, processes: list[Running]) -> None:
+        """These run; their programs are locked, which means something on Windows."""
+        self.processes = processes
+        self.disk.locked = {each.path for each in processes}
 
     def lose_power(self, seed: int) -> None:
         """It goes dark, and comes back with what the platter kept."""
@@ -253,8 +259,9 @@ class SimulatedHost:
         process = Process(machine.next_pid, machine.uptime, str(machine.boot))
         machine.next_pid += 1
         token = launch.environment["ANDON_TOKEN"]
-        running = Running(process, launch.mark, release, token, machine.uptime, self._death(release, unit))
-        machine.processes.append(running)
+        death = self._death(release, unit)
+        running = Running(process, launch.mark, release, token, machine.uptime, death, path)
+        machine.keep([*machine.processes, running])
         self._migrate(release, unit)
         machine.disk.sync_folder(HOME)
         return process
@@ -306,7 +313,7 @@ class SimulatedHost:
 
     def kill(self, unit: str) -> None:
         """See `Host`."""
-        self._machine.processes = [each for each in self._machine.processes if unit_of(each.mark) != unit]
+        self._machine.keep([each for each in self._machine.processes if unit_of(each.mark) != unit])
 
 
 class SimulatedLocal:

@@ -141,7 +141,9 @@ class RealDisk:
         source.replace(destination)
 
     def link(self, source: Path, destination: Path) -> bool:
-        """See `Disk`."""
+        """See `Disk`. None on Windows: another name of a file that runs is as locked as the file."""
+        if os.name == "nt":
+            return False
         try:
             os.link(source, destination, follow_symlinks=False)
         except FileExistsError:

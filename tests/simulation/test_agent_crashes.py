@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from andon.testing.disks import MemoryDisk
+from andon.testing.disks import MemoryDisk, PowerCut
 from andon_wire.errors import Untrusted
 from bench.agent.crashes import Campaign, Case, Death
 from bench.agent.station import HOME, Machine, Registry
@@ -53,10 +53,29 @@ def test_a_case_says_how_it_dies() -> None:
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda each: each.name)
 def test_on_a_disk_as_windows_has_it_every_story_ends_as_it_should(story: Story) -> None:
-    machine = Machine(Registry(story.releases), disk=MemoryDisk(is_windows=True, has_links=False))
-    machine = prepare(story, machine)
+    machine = _as_windows(story)
     play(story, machine)
     machine.check(UNIT)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda each: each.name)
+def test_on_windows_too_a_station_survives_its_power(campaign: Campaign, story: Story) -> None:
+    draw, base = random.Random(story.name), _as_windows(story)
+    for _ in range(DEATHS // 80):
+        machine = base.copied()
+        machine.disk.dies_at = machine.disk.operations + draw.randint(1, campaign.operations[story.name] // 2)
+        with pytest.raises(PowerCut):
+            play(story, machine)
+        machine.lose_power(draw.randrange(1 << 30))
+        machine.check(UNIT)
+        play(story, machine)
+        machine.check(UNIT)
+
+
+def _as_windows(story: Story) -> Machine:
+    return prepare(
+        story, Machine(Registry(story.releases), disk=MemoryDisk(is_windows=True, has_links=False))
+    )
 
 
 @pytest.mark.parametrize("room", [0, 500, 1000, 2000, 4000])
