@@ -94,6 +94,7 @@ def test_what_an_application_says_is_heard_of_its_own_start_only(place: Place) -
         is_healthy=True, problem="", is_safe=False, why="serial open"
     )
     assert place.desk.heard("viewer", "v" * 20) == Heard()
+    assert place.desk.heard("station", "x" * 20) == place.desk.heard("station", "") == Heard()
     place.desk.admit("station", "t" * 20)
     assert place.desk.heard("station", "t" * 20) == Heard()
     assert place.ask("POST", "/v1/unit/health", {"is_healthy": True})[0] == 401
