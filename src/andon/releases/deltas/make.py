@@ -11,7 +11,7 @@ from andon.releases.deltas.compare import Difference, compare
 from andon.releases.deltas.compete import Job
 from andon.releases.deltas.pieces import cut
 from andon.releases.deltas.similar import Bases
-from andon.releases.deltas.work import compete_all
+from andon.releases.deltas.work import compete_all, number
 from andon.releases.deltas.write import BOTH, Payload, write
 from andon_wire import scan
 from andon_wire.delta.apply import apply, tree_in
@@ -75,8 +75,8 @@ def make(
             for piece in cut(file, bases.find(new, file) if bases is not None else None)
         ]
         jobs = [
-            Job(piece, old, new, Path(room) / f"{number}.payload", tuple(means.tried))
-            for number, piece in enumerate(pieces)
+            Job(piece, old, new, Path(room) / f"{at}.payload", tuple(means.tried))
+            for at, piece in enumerate(pieces)
         ]
         steps = compete_all(jobs, means.workers, _counter(difference, progress))
         index = Index(
@@ -88,7 +88,14 @@ def make(
             steps=tuple(steps),
         )
         start = into.tell()
-        size = write(into, index, _payloads(jobs, steps), scratch=Path(room), compressions=means.compressions)
+        size = write(
+            into,
+            index,
+            _payloads(jobs, steps),
+            scratch=Path(room),
+            compressions=means.compressions,
+            threads=number(means.workers),
+        )
         _try(into, start, old, Path(room) / "tried", (before, after))
         into.seek(start + size)
     made: dict[str, int] = {}

@@ -16,12 +16,17 @@ _WORTH_IT = 16 << 20  # bytes of pieces and bases; less is done sooner than proc
 Tell = Callable[[int], None]
 
 
+def number(workers: int | None) -> int:
+    """So many workers as were asked for, else as there are cores."""
+    return workers if workers is not None else min(os.cpu_count() or 1, MOST_WORKERS)
+
+
 def compete_all(jobs: Sequence[Job], workers: int | None, tell: Tell) -> list[Step]:
     """The steps of all jobs, in their order, whatever the number of workers. tell: is given bytes done.
 
     What `tell` raises ends the work.
     """
-    workers = workers if workers is not None else min(os.cpu_count() or 1, MOST_WORKERS)
+    workers = number(workers)
     if (
         workers < 2
         or sum(each.piece.length + each.piece.span for each in jobs if each.piece.span) < _WORTH_IT

@@ -2,7 +2,7 @@
 
 import lzma
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -17,7 +17,8 @@ from andon_wire.delta.model import Index
 _PIECE = 1 << 20
 _ZSTD_LEVEL, _ZSTD_WINDOW_LOG = 19, 25
 _XZ = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
-_XZ_MOST_BYTES = 64 << 20  # more is left to zstd, which reads ten times as fast
+_MUCH = 64 << 20  # bytes; more is left to zstd, which reads ten times as fast and writes on several cores
+_ZSTD_JOB = 32 << 20  # bytes that a thread compresses at once
 
 BOTH = (ZSTD, XZ)
 
@@ -31,19 +32,22 @@ def write(
     *,
     scratch: Path,
     compressions: Sequence[bytes] = BOTH,
+    threads: int = 1,
 ) -> int:
     """Write it; gives its bytes. The payloads stand in the order of the index's steps.
 
-    compressions: the smallest wins; where there is much to compress, the first is taken.
+    compressions: the smallest wins; where there is much to compress, zstd is taken, on so many threads, whose
+    number does not change the bytes.
     """
     content = codec.encode(index)
     listed = list(payloads)
     length = len(content) + sum(size for _, _, size in listed)
     with ExitStack() as stack:
         made = []
-        for kind in compressions if length <= _XZ_MOST_BYTES else compressions[:1]:
+        for kind in compressions if length <= _MUCH else (ZSTD,):
             frame = stack.enter_context(TemporaryFile(dir=scratch))
-            _COMPRESSORS[kind](frame, _all(content, listed), length)
+            pieces = _all(content, listed)
+            _xz(frame, pieces) if kind == XZ else _zstd(frame, pieces, length, threads)
             made.append((frame.tell(), kind, frame))
         size, kind, frame = min(made, key=lambda each: each[0])
         frame.seek(0)
@@ -62,9 +66,10 @@ def _all(index: bytes, payloads: Iterable[Payload]) -> Iterator[bytes]:
                 yield source.read(min(_PIECE, size - begin))
 
 
-def _zstd(frame: IO[bytes], pieces: Iterator[bytes], length: int) -> None:
+def _zstd(frame: IO[bytes], pieces: Iterator[bytes], length: int, threads: int) -> None:
+    parallel = {"threads": threads, "job_size": _ZSTD_JOB} if length > _MUCH else {}
     parameters = zstandard.ZstdCompressionParameters.from_level(
-        _ZSTD_LEVEL, window_log=_ZSTD_WINDOW_LOG, source_size=length, write_checksum=1
+        _ZSTD_LEVEL, window_log=_ZSTD_WINDOW_LOG, source_size=length, write_checksum=1, **parallel
     )
     compressor = zstandard.ZstdCompressor(compression_params=parameters)
     with compressor.stream_writer(frame, size=length, closefd=False) as stream:
@@ -72,11 +77,8 @@ def _zstd(frame: IO[bytes], pieces: Iterator[bytes], length: int) -> None:
             stream.write(piece)
 
 
-def _xz(frame: IO[bytes], pieces: Iterator[bytes], _length: int) -> None:
+def _xz(frame: IO[bytes], pieces: Iterator[bytes]) -> None:
     compressor = lzma.LZMACompressor(format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC32, filters=_XZ)
     for piece in pieces:
         frame.write(compressor.compress(piece))
     frame.write(compressor.flush())
-
-
-_COMPRESSORS: Mapping[bytes, Callable[[IO[bytes], Iterator[bytes], int], None]] = {ZSTD: _zstd, XZ: _xz}
