@@ -98,6 +98,8 @@ def _routing(rollout: Rollout, seen: Observation) -> Decision:
     if seeing.is_confirmed(rollout, seen):
         return confirm(rollout)
     waiting = f"the gateway has not confirmed share {rollout.share:.0%}"
+    if rollout.plan.fleet is not None:
+        waiting = f"not all stations of share {rollout.share:.1%} are asked yet"
     if seeing.is_past_deadline(rollout, seen):
         return back(rollout, seen, Trigger.TIMEOUT, f"{waiting} in time")
     return Decision(Wait(), waiting)

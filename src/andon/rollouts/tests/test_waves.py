@@ -206,3 +206,9 @@ def test_a_return_tells_stations_and_waits_for_no_drain() -> None:
     assert [each.stage for each in states if each.phase is Phase.RETURNING] == [
         Stage.ROUTING, Stage.STOPPING, Stage.VERIFYING,
     ]  # fmt: skip
+
+
+def test_a_fleet_has_no_gateway_to_wait_for() -> None:
+    routing = filling(stage=Stage.ROUTING)
+    decision = decide(routing, obeyed(routing, acknowledged_revision=6))
+    assert decision == Decision(Wait(), "not all stations of share 12.0% are asked yet")
