@@ -11,10 +11,14 @@ from typing import Protocol
 
 from packaging.version import Version as PackageVersion
 
+from andon.kernel import logging
+from andon.kernel.errors import Damaged, NotFound, Untrusted
 from andon.kernel.ids import Sha256, UnitName, Version
 from andon.pipelines.cache import Cache
 from andon.pipelines.model import Run, StageName
 from andon.releases.model import Artifact, Release, Role
+
+_log = logging.get(__name__)
 
 MOST = 12  # deltas of one release: each costs as long to make as the whole
 
@@ -51,9 +55,11 @@ class Formers:
     async def of(self, run: Run) -> dict[Version, Former]:
         """Tree and bundle of each, for the platform of the run's bundle stage; at most `MOST`.
 
+        One that cannot be had any more is left out: it was revoked or collected, or does not verify, which
+        the registry has told of. Stations that have it take the whole.
+
         Raises:
-            Untrusted: a former release does not verify.
-            Unavailable: the registry could not be read.
+            Unavailable: the registry could not be read now.
         """
         platform = str(run.stage(StageName.BUNDLE).facts["platform"])
         found: dict[Version, Former] = {}
@@ -61,10 +67,14 @@ class Formers:
             await self._releases.list(run.unit), await self._field.versions(run.unit), run.version
         ):
             parts = parts_of(release, platform)
-            if parts is not None:
+            if parts is None:
+                continue
+            try:
                 found[release.version] = {
                     role.value: await self._kept(release, artifact) for role, artifact in parts.items()
                 }
+            except (NotFound, Untrusted, Damaged) as error:
+                _log.warning("no delta from a former release", release=release.id, reason=error.message)
         return found
 
     async def _kept(self, release: Release, artifact: Artifact) -> Sha256:
