@@ -146,7 +146,7 @@ def _files(
         at, kept = known.get((unit, version), (0.0, {}))
         if clock.monotonic() - at < _VERIFIED_FOR_S and kept:
             return kept
-        release = await releases.signed(unit, version)
+        release = await releases.installable(unit, version)
         found = {}
         for each in release.artifacts:
             folder, _, name = target_path(unit, version, each.name).rpartition("/")

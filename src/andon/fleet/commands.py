@@ -17,6 +17,7 @@ from andon.fleet.roster import Roster
 from andon.fleet.stations import store as rows
 from andon.fleet.stations.store import StationStore, no_station
 from andon.fleet.tokens.enrolling import no_ring
+from andon.fleet.updates import Files
 from andon.fleet.wanting.store import Said, WantingStore
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, InvalidInput, NotFound
@@ -39,16 +40,27 @@ class Sealed(Protocol):
 
 
 class FleetCommands:
-    """Changes of the fleet. changed: called after each, so that what follows comes at once."""
+    """Changes of the fleet. changed: called after each, so that what follows comes at once.
+
+    files: of a release that may be installed.
+    """
 
     def __init__(
-        self, stations: StationStore, wanting: WantingStore, roster: Roster, clock: Clock, *, sealed: Sealed
+        self,
+        stations: StationStore,
+        wanting: WantingStore,
+        roster: Roster,
+        clock: Clock,
+        *,
+        sealed: Sealed,
+        files: Files,
     ) -> None:
         self._stations = stations
         self._wanting = wanting
         self._roster = roster
         self._clock = clock
         self._sealed = sealed
+        self._files = files
         self.changed: Callable[[], None] = _nobody
 
     def get(self, name: str) -> Station:
@@ -157,11 +169,13 @@ class FleetCommands:
         """Keep a unit on a station where it is, or at `version`.
 
         Raises:
-            NotFound: there is no such station. Conflict: it is retired.
+            NotFound: there is no such station, or no release that may be installed. Conflict: it is retired.
             InvalidInput: no reason, or the pin would have run out.
         """
         station, now = self._present(name), self._clock.now()
         _needs_reason(reason)
+        if version is not None:
+            await self._files(unit, version)
         if until is not None and until <= now:
             raise InvalidInput("bad-expiry", "the pin would have run out already", hint="--for 7d")
         made = Pin(station.name, unit, version, reason, actor, now, until)
@@ -269,6 +283,7 @@ class FleetCommands:
 
         Raises:
             InvalidInput: no reason, or it would go to itself. Conflict: the other one is recalled as well.
+            NotFound: the other one may not be installed: there is none, or it was revoked.
             Forbidden, Untrusted: the signature.
         """
         _needs_reason(reason)
@@ -279,6 +294,7 @@ class FleetCommands:
         here = [each for each in recalls if (each.unit, each.environment) == (unit, environment)]
         if any(each.version == to for each in here):
             raise Conflict("recalled-too", f"{to} was recalled as well", hint="andon fleet recalls")
+        await self._files(unit, to)
         await self._sealed(
             Action.ROLLBACK,
             environment,

@@ -36,7 +36,9 @@ class File:
     size: int
 
 
-Files = Callable[[UnitName, Version], Awaitable[Mapping[str, File]]]  # by name; raises NotFound, Untrusted
+Files = Callable[
+    [UnitName, Version], Awaitable[Mapping[str, File]]
+]  # by name, where it may be installed; raises NotFound, Untrusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,12 @@ class Updates:
         if wanted.version is None or wanted.version == asked.current:
             await self._check_platform(asked, asked.current)
             return Answer(None, wanted.reason)
-        files = await self._files(asked.unit, Version(wanted.version))
+        try:
+            files = await self._files(asked.unit, Version(wanted.version))
+        except (
+            NotFound
+        ) as error:  # revoked or collected meanwhile: stay, rather than ask for what is not there
+            return Answer(None, f"{wanted.version} cannot be installed: {error.message}")
         full = files.get(f"bundle-{asked.platform}.andon")
         if full is None:
             raise _unknown(asked)

@@ -54,7 +54,8 @@ class FleetStores:
 class Around:
     """What the fleet stands on. key: the fleet's; plant: what a new station pins; common: what all are told.
 
-    proofs: that a checkpoint of the timeline continues what a station holds. files: of a release, verified.
+    proofs: that a checkpoint of the timeline continues what a station holds. files: of a release that may be
+    installed, verified.
     """
 
     key: PrivateKey
@@ -79,7 +80,9 @@ def put_together(stores: FleetStores, around: Around) -> Fleet:
         enrolling=Enrolling(
             stores.tokens, stores.stations, roster, around.plant, clock, publish=around.publish
         ),
-        commands=FleetCommands(stores.stations, stores.wanting, roster, clock, sealed=around.sealed),
+        commands=FleetCommands(
+            stores.stations, stores.wanting, roster, clock, sealed=around.sealed, files=around.files
+        ),
         inbox=inbox,
         reports=stores.reports,
         updates=Updates(stores.stations, roster, inbox, clock, around.files),

@@ -39,13 +39,19 @@ class Client:
             pass
 
     def release(self, unit: UnitName, version: Version) -> Release:
-        """The release as it was signed.
+        """The release as it was signed, also when it was revoked.
 
         Raises:
             NotFound: no such release, or its file is missing.
             Untrusted: something did not verify; the code says what.
         """
         with self._session() as verifier:
+            return _release(verifier, unit, version)
+
+    def installable(self, unit: UnitName, version: Version) -> Release:
+        """The release, when it may be installed: not revoked (`release-revoked`). Raises as `release`."""
+        with self._session() as verifier:
+            verifier.artifacts(unit, version)
             return _release(verifier, unit, version)
 
     def has(self, unit: UnitName, version: Version) -> bool:

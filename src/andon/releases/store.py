@@ -107,7 +107,7 @@ class ReleaseStore:
         return None if row is None else _release(row)
 
     async def signed(self, unit: UnitName, version: Version) -> Release:
-        """The release as it is signed, verified anew; the table is not asked.
+        """The release as it is signed, verified anew, also when it was revoked; the table is not asked.
 
         Raises:
             NotFound: no such release. Untrusted, Damaged: something was tampered with (an alert, too).
@@ -115,6 +115,15 @@ class ReleaseStore:
         """
         async with self._alerting(f"release/{unit}@{version}", unit):
             return await asyncio.to_thread(self._client.release, unit, version)
+
+    async def installable(self, unit: UnitName, version: Version) -> Release:
+        """The release as it is signed, when it may be installed.
+
+        Raises:
+            NotFound: no such release, or it was revoked (`release-revoked`). Otherwise as `signed`.
+        """
+        async with self._alerting(f"release/{unit}@{version}", unit):
+            return await asyncio.to_thread(self._client.installable, unit, version)
 
     async def shipper(self, unit: UnitName, version: Version) -> str:
         """Who shipped it, by the name on the timeline; empty where nobody knows any more."""

@@ -114,3 +114,24 @@ async def test_two_clients_of_one_name_are_two_stations(fleet: Fleet) -> None:
     await asked(fleet, "kiosk.7")
     await asked(fleet, "kiosk/7")
     assert len(fleet.roster.stations) == 2
+
+
+async def test_what_was_revoked_after_it_was_wanted_is_offered_to_nobody(fleet: Fleet, rows: Rows) -> None:
+    fleet.controller.want((UNIT, HERE), Wish(NEW))
+    del rows.files[UNIT, NEW]
+    answer = await asked(fleet)
+    assert (answer.version, answer.full) == (None, None)
+    assert answer.reason.startswith("1.1.0 cannot be installed: there is no release")
+
+
+async def test_stations_are_sent_back_or_pinned_to_nothing_that_cannot_be_installed(
+    fleet: Fleet, rows: Rows
+) -> None:
+    await asked(fleet)
+    del rows.files[UNIT, OLD]
+    with pytest.raises(NotFound, match="there is no release"):
+        await fleet.commands.recall(UNIT, HERE, (NEW, OLD), "jiwoo", "it loses serials")
+    with pytest.raises(NotFound, match="there is no release"):
+        await fleet.commands.pin("kiosk-7", UNIT, "jiwoo", "qualified with it", version=OLD)
+    said = await fleet.commands.said()
+    assert (list(said.recalls), list(said.pins)) == ([], [])

@@ -277,6 +277,10 @@ def test_a_revoked_release_is_installed_no_more_but_says_what_it_was(
     with pytest.raises(NotFound) as refused:
         client.fetch(MES, FIRST, Role.WHEELHOUSE, tmp_path / "into")
     assert refused.value.code == "release-revoked"
+    with pytest.raises(NotFound) as refused:
+        client.installable(MES, FIRST)
+    assert refused.value.code == "release-revoked"
+    assert client.installable(MES, SECOND).version == SECOND
     assert client.release(MES, FIRST).version == FIRST
     assert b'name = "mes"' in client.read(MES, FIRST, Role.MANIFEST)
     assert not publisher.revoke(MES, FIRST, b"again")
