@@ -205,6 +205,21 @@ async def test_a_machine_takes_the_place_of_another_and_the_revision_goes_on(pla
     await client.close()
 
 
+async def test_a_machine_that_takes_a_place_is_told_nothing_of_it_before_a_person_lets_it_in(
+    plant: Plant,
+) -> None:
+    plant.fleet.controller.want(PLACE, Wish(OLD))
+    client, key = plant.client(), PrivateKey.generate()
+    former = await plant.enrolled(client, PrivateKey.generate(), await plant.token())
+    assert await client.wanted(former, have=0, wait_s=30) is not None
+    token = await plant.token(station="press-1", replaces=True, needs_approval=True)
+    who = await plant.enrolled(client, key, token)
+    assert await client.wanted(who, have=0, wait_s=0.5) is None
+    await plant.fleet.commands.approve("press-1", "jiwoo", "seen on site")
+    assert await client.wanted(who, have=0, wait_s=30) is not None
+    await client.close()
+
+
 async def test_an_event_counts_once_however_often_it_is_sent(plant: Plant) -> None:
     plant.fleet.controller.want(PLACE, Wish(OLD, NEW, 1.0))
     client, key = plant.client(), PrivateKey.generate()

@@ -106,6 +106,7 @@ def drift(found: Sequence[View]) -> RenderableType:
 def tokens(found: Sequence[View]) -> RenderableType:
     """Enrolment tokens."""
     shown = table("token", "for", "line", "ring", "made by", "good until", "")
+    shown.columns[0].no_wrap = True  # whole, as it is what `revoke-token` is given
     for each in found:
         state = f"used by {each['used_by']}" if each["used_at"] else ("revoked" if each["revoked_at"] else "")
         named = each["station"] or "a new station"

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from andon.fleet.model import Seen, Standing, Station
+from andon.fleet.model import Seen, Station
 from andon.fleet.wanting.render import Content
 from andon.kernel.ids import EnvironmentName, StationName, UnitName
 
@@ -57,7 +57,7 @@ class Roster:
         self.stations[station.name] = station
         self._names[station.public_key] = station.name
         self.is_stale = True
-        if station.standing is Standing.RETIRED:
+        if former is None or former.standing is not station.standing:
             self._wake(station.name)
 
     def forget_report(self, name: StationName) -> None:
@@ -105,10 +105,13 @@ class Roster:
             self.is_stale = True
 
     async def wait(self, name: StationName, have: int, seconds: float) -> Told | None:
-        """What `name` is told once it is another revision than `have`, within `seconds`; else None."""
-        told = self.told.get(name)
-        if (told is not None and told.revision > have) or seconds <= 0:
-            return told if told is not None and told.revision > have else None
+        """What `name` is told once it is another revision than `have`, within `seconds`; else None.
+
+        Who is not let in yet is told nothing, not even what the machine was told whose place it takes.
+        """
+        news = self._news(name, have)
+        if news is not None or seconds <= 0:
+            return news
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[name].add(waiter)
         try:
@@ -117,8 +120,12 @@ class Roster:
             self._waiting[name].discard(waiter)
             if not self._waiting[name]:
                 del self._waiting[name]
-        told = self.told.get(name)
-        return told if told is not None and told.revision > have else None
+        return self._news(name, have)
+
+    def _news(self, name: StationName, have: int) -> Told | None:
+        told, station = self.told.get(name), self.stations.get(name)
+        is_new = told is not None and told.revision > have
+        return told if is_new and station is not None and station.is_active else None
 
     def _wake(self, name: StationName) -> None:
         for each in self._waiting.get(name, ()):

@@ -113,7 +113,8 @@ def _tallies(
     found: dict[TallyKey, Tally] = defaultdict(lambda: NO_TALLY)
 
     def add(unit: str, version: str, tally: Tally) -> None:
-        if was_given(unit, version):  # a station cannot make rows of releases that nobody gave it
+        # A station cannot make rows of releases that nobody gave it, nor one that nobody has let in.
+        if station.is_active and was_given(unit, version):
             found[(UnitName(unit), station.environment, Version(version))] += tally
 
     for each in news:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.fleet.model import Seen
+from andon.fleet.model import Seen, Standing
 from andon.fleet.reports import rules
 from andon.fleet.reports.inbox import Inbox
 from andon.fleet.reports.model import Taken, Tally
@@ -70,6 +70,13 @@ def test_a_way_back_counts_for_the_release_that_was_left() -> None:
 
 def test_a_release_that_nobody_gave_a_station_is_not_counted() -> None:
     assert taken(a_report(an_event(11)), given_=False).tallies == {}
+
+
+def test_a_machine_that_nobody_has_let_in_counts_for_no_release() -> None:
+    stranger = replace(a_station(), standing=Standing.WAITING)
+    report = a_report(an_event(11, EventKind.GAVE_UP))
+    found = rules.taken(stranger, BEFORE, report, NOW, address="", was_given=lambda _unit, _version: True)
+    assert found.tallies == {}
 
 
 def test_time_counts_while_the_same_release_ran_and_reports_came() -> None:
