@@ -10,21 +10,33 @@ from andon_agent import download
 from andon_agent.engine.ports import Named, Progress
 from andon_agent.flow import Flow
 from andon_wire.disk import Disk
-from andon_wire.errors import Missing
+from andon_wire.errors import Missing, WireError
 from andon_wire.sources import FolderSource, HttpSource
 from andon_wire.verify import Signed, Verifier
 
 FRESH_S = 300.0  # metadata that is younger is not read again, unless it lacks what is asked for
 
 AnySource = FolderSource | HttpSource
+Looks = Mapping[str, WireError | None]  # what was seen of each registry that was asked; None: believed
 
 
 class RegistryArtifacts:
-    """Implements `engine.ports.Artifacts`. monotonic: only rises. Safe for threads."""
+    """Implements `engine.ports.Artifacts`. monotonic: only rises. Safe for threads.
+
+    looked: hears of every look at the registries, in the thread of whoever asked for an artifact.
+    """
 
     def __init__(
-        self, trust: Path, root: bytes, *, disk: Disk, flow: Flow, monotonic: Callable[[], float]
+        self,
+        trust: Path,
+        root: bytes,
+        *,
+        disk: Disk,
+        flow: Flow,
+        monotonic: Callable[[], float],
+        looked: Callable[[Looks], None] = lambda _: None,
     ) -> None:
+        self._looked = looked
         self._trust, self._root, self._disk, self._flow = trust, root, disk, flow
         self._monotonic = monotonic
         self._turn = threading.Lock()  # one user of the trust folder at a time
@@ -65,16 +77,20 @@ class RegistryArtifacts:
     def _known(self, unit: str, version: str) -> Mapping[str, Signed]:
         now = self._monotonic()
         if self._read_at is None or now - self._read_at > FRESH_S:
-            self._refresh(now)
+            self._refresh(unit, version, now)
             return self._verifier.artifacts(unit, version)
         try:
             return self._verifier.artifacts(unit, version)
         except Missing:
-            self._refresh(now)
+            self._refresh(unit, version, now)
             return self._verifier.artifacts(unit, version)
 
-    def _refresh(self, now: float) -> None:
-        self._verifier.refresh()
+    def _refresh(self, unit: str, version: str, now: float) -> None:
+        """Of registries that lag behind, one after another until one knows the release."""
+        try:
+            self._verifier.refresh(lambda: self._verifier.knows(unit, version))
+        finally:
+            self._looked(self._verifier.looks)
         self._read_at = now
 
 

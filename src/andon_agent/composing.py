@@ -15,6 +15,7 @@ from andon_agent.artifacts import RegistryArtifacts
 from andon_agent.asking import Asking, Reached, Tools
 from andon_agent.buffer import Buffer
 from andon_agent.client import Client, Place
+from andon_agent.doubts import Doubts
 from andon_agent.engine.controller import Engine
 from andon_agent.engine.health import Doctor
 from andon_agent.engine.jobs import Threads
@@ -104,6 +105,8 @@ class Agent:
     def _make_tools(self) -> Tools:
         home, disk, told, who = self._start.home, self._disk, self._settings, self._identity
         place = Place(told.control, told.ca, told.certificate, told.key)
+        buffer = Buffer(home.buffer, disk)
+        doubts = Doubts(buffer, self._host, self._tell_now)
         return Tools(
             home=home,
             disk=disk,
@@ -112,10 +115,15 @@ class Agent:
             registries=who.registries,
             client=Client(place, self._seconds),
             who=who.station,
-            buffer=Buffer(home.buffer, disk),
+            buffer=buffer,
             flow=self._flow,
             artifacts=RegistryArtifacts(
-                home.trust, who.root, disk=disk, flow=self._flow, monotonic=time.monotonic
+                home.trust,
+                who.root,
+                disk=disk,
+                flow=self._flow,
+                monotonic=time.monotonic,
+                looked=doubts.looked,
             ),
             witness=TimelineWitness(home.witness, who.timeline_keys, disk),
             watch=self._host,

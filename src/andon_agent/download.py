@@ -18,7 +18,8 @@ from typing import Any, Protocol
 
 from andon_agent.flow import Flow
 from andon_wire.disk import Disk, write_durably
-from andon_wire.errors import Missing, Unreachable, Untrusted, WireError
+from andon_wire.errors import Unreachable, Untrusted, WireError
+from andon_wire.verify import hopeful
 
 MARK_BYTES = 8 << 20
 SPARE_BYTES = 64 << 20  # of the disk, left to everything else
@@ -60,8 +61,8 @@ def fetch(
     """Make the file `into`, checked and durable.
 
     Raises:
-        Untrusted: what the registries have is not what was signed.
-        Missing: none has it.
+        Untrusted: what every registry has is not what was signed.
+        Missing: some lack it, and none gave it.
         Unreachable: no registry gave all of it, or the disk is full; what came is kept.
         What `progress` raises.
     """
@@ -100,7 +101,7 @@ class _Fetch:
                     refused.append(error)
             if not any(isinstance(each, Untrusted) for each in refused):
                 break
-        raise _worst(refused)
+        raise hopeful(refused)
 
     def _from(self, source: Ranged) -> bool:
         """Whether all of it is there now."""
@@ -225,12 +226,3 @@ def _hash_of(disk: Disk, path: Path, size: int) -> "hashlib._Hash":
             digest.update(piece)
             left -= len(piece)
     return digest
-
-
-def _worst(refused: Sequence[WireError]) -> WireError:
-    """What may work later before what does not verify: the latter is never asked for again."""
-    for kind in (Unreachable, Untrusted, Missing):
-        for each in refused:
-            if isinstance(each, kind):
-                return each
-    return Unreachable("no-source", "no registry is named", hint="name one in agent.toml or on the fleet")

@@ -3,6 +3,7 @@
     WireError
     ├── Malformed     bytes that are not what they should be; asking again for the same does not help
     ├── Untrusted     a signature, hash or version does not hold; never retried, always told
+    │   └── Doubtful  the metadata at a place does not hold, which says nothing of a release
     ├── Missing       no such thing where it was looked for
     └── Unreachable   the other side, or the disk, did not do it now; tried again later
 
@@ -26,6 +27,13 @@ class Malformed(WireError):
 
 class Untrusted(WireError):
     """A signature, hash or version does not hold."""
+
+
+class Doubtful(Untrusted):
+    """The metadata that a place shows is not complete, not newest, or not signed by whom it should be.
+
+    It says something of that place and nothing of any release: another place, or this one later, may do.
+    """
 
 
 class Missing(WireError):

@@ -20,7 +20,7 @@ from tuf.api import exceptions as tuf
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from andon_wire.disk import Disk, RealDisk, write_durably
-from andon_wire.errors import Malformed, Missing, Unreachable, Untrusted, WireError
+from andon_wire.errors import Doubtful, Malformed, Missing, Unreachable, Untrusted, WireError
 from andon_wire.sources import Source
 
 RELEASE_FILE = "release.json"  # the target that binds a release together
@@ -82,23 +82,40 @@ class Verifier:
         self._root = root
         self._disk = disk or RealDisk()
         self._index: dict[str, dict[str, dict[str, Signed]]] | None = None
+        self.looks: Mapping[str, WireError | None] = {}  # by source, at the last refresh; None: believed
 
-    def refresh(self) -> Refreshed:
+    def refresh(self, suffices: Callable[[], bool] = lambda: True) -> Refreshed:
         """Walk through the metadata of the first source that shows a state which may be believed.
 
+        suffices: whether what was seen so far will do; else the others are asked as well, for a mirror may
+        lag behind and still be signed well.
+
         Raises:
-            Untrusted: none does, and one at least showed something that was refused; the code says why.
+            Doubtful: none does, and one at least showed something that was refused; the code says why.
             Unreachable: no source answered, or what was seen could not be remembered.
         """
         refused: list[WireError] = []
+        good = ""
+        looks: dict[str, WireError | None] = {}
+        self.looks = looks
         for source in self._sources:
             try:
                 self._index = self._walk(source)
             except (Untrusted, Unreachable, Missing) as error:
                 refused.append(error)
+                looks[source.name] = error
                 continue
-            return Refreshed(source.name, tuple(refused))
-        raise _worst(refused)
+            good, looks[source.name] = source.name, None
+            if suffices():
+                break
+        if not good:
+            raise _worst(refused)
+        return Refreshed(good, tuple(refused))
+
+    def knows(self, unit: str, version: str) -> bool:
+        """Whether the metadata seen so far names that release, be it as one that was revoked."""
+        found = (self._index or {}).get(unit, {}).get(version, {})
+        return RELEASE_FILE in found or REVOKED_FILE in found
 
     def units(self) -> list[str]:
         """Every unit with a release, by name. Refreshes where nothing was seen yet; raises as `refresh`."""
@@ -155,7 +172,7 @@ class Verifier:
         Raises:
             Missing: no such release or artifact, or no source has its file.
             Malformed: it is not small.
-            Untrusted, Unreachable: no source gave what was signed.
+            Untrusted: every source gave something else than was signed. Unreachable: one did not answer.
         """
         signed = self.signed(unit, version, name)
         if signed.size > MOST_SMALL_BYTES:
@@ -198,7 +215,7 @@ class Verifier:
                 refused.append(Missing("artifact-missing", missing, hint=_RESTORE))
             else:
                 return
-        raise _worst(refused)
+        raise hopeful(refused)
 
     def _seen(self) -> dict[str, dict[str, dict[str, Signed]]]:
         if self._index is None:
@@ -307,14 +324,25 @@ def _translated(what: str) -> Iterator[None]:
 def _translate(error: Exception, what: str) -> WireError:
     if isinstance(error, tuf.DownloadHTTPError) and error.status_code == _NOT_FOUND:
         # Not merely missing: freshness cannot be shown.
-        return Untrusted("metadata-missing", f"{what} is incomplete: {error}", hint=_RESTORE)
+        return Doubtful("metadata-missing", f"{what} is incomplete: {error}", hint=_RESTORE)
     for kind, code, sentence, hint in _REFUSALS:
         if isinstance(error, kind):
-            return Untrusted(code, f"{what} was refused: {sentence} ({error})", hint=hint)
+            return Doubtful(code, f"{what} was refused: {sentence} ({error})", hint=hint)
     cause = error.__cause__
     if isinstance(cause, Unreachable):
         return Unreachable(cause.code, f"{what} could not be read: {error}", hint=cause.hint)
     return Unreachable("registry-unreadable", f"{what} could not be read: {error}")
+
+
+def hopeful(refused: Sequence[WireError]) -> WireError:
+    """What to say when no source gave an artifact: what may pass before what is wrong, for only what every
+    source gives wrong is wrong for good.
+    """
+    for kind in (Unreachable, Missing, Untrusted):
+        for each in refused:
+            if isinstance(each, kind):
+                return each
+    return Unreachable("no-source", "no registry is named", hint="name a registry")
 
 
 def _worst(refused: Sequence[WireError]) -> WireError:

@@ -7,11 +7,10 @@ from typing import Protocol
 
 from andon_agent.engine.model import Job, Rules, Work, WorkState
 from andon_agent.engine.ports import Cancelled, Progress
-from andon_wire.errors import Malformed, Untrusted, WireError
+from andon_wire.errors import Doubtful, Malformed, Untrusted, WireError
 
 Doing = Callable[[Progress], str]  # gives what it found, or how what it made is called
 
-_PASSES = {"metadata-expired"}  # not trusted now, and it may be so again when the registry signs anew
 _ON_DISK = {"disk-full", "disk-failed"}  # trying for ever would not end
 
 
@@ -131,7 +130,7 @@ def outcome(error: Exception | None, found: str | None, failures: int, uptime: f
         return Work(WorkState.HOPELESS, "the agent failed at it in a way that it does not know; see its log")
     detail = error.message if isinstance(error, WireError) else str(error)
     code = error.code if isinstance(error, WireError) else "disk-failed"
-    if isinstance(error, Untrusted) and code not in _PASSES:
+    if isinstance(error, Untrusted) and not isinstance(error, Doubtful):  # that is of a place
         return Work(WorkState.REFUSED, detail)
     is_disk = code in _ON_DISK or not isinstance(error, WireError)
     if isinstance(error, Malformed) or (is_disk and failures >= rules.disk_tries):

@@ -37,7 +37,8 @@ class Artifacts(Protocol):
         """The artifacts of a release, from metadata that is as fresh as may be.
 
         Raises:
-            Untrusted: it does not verify; never asked again. Missing: there is no such release.
+            Untrusted: the release does not verify; never asked again. Doubtful: no registry shows metadata
+            that may be believed; asked again later. Missing: there is no such release.
             Unreachable: no registry answered; asked again later.
         """
         ...

@@ -8,7 +8,7 @@ import pytest
 from andon_agent.engine.jobs import Key, Threads, outcome
 from andon_agent.engine.model import Job, Rules, WorkState
 from andon_agent.engine.ports import Progress
-from andon_wire.errors import Malformed, Missing, Unreachable, Untrusted
+from andon_wire.errors import Doubtful, Malformed, Missing, Unreachable, Untrusted
 
 pytestmark = pytest.mark.unit
 KEY = Key("screen", Job.DOWNLOAD, "2.0 0")
@@ -105,7 +105,8 @@ def _unreachable(_: Progress) -> str:
     ("error", "failures", "state"),
     [
         (Untrusted("bad-signature", "x"), 1, WorkState.REFUSED),
-        (Untrusted("metadata-expired", "x"), 99, WorkState.FAILED),
+        (Doubtful("metadata-expired", "x"), 99, WorkState.FAILED),
+        (Doubtful("bad-signature", "x"), 99, WorkState.FAILED),
         (Malformed("bad-container", "x"), 1, WorkState.HOPELESS),
         (Missing("no-release", "x"), 99, WorkState.FAILED),
         (Unreachable("no-network", "x"), 99, WorkState.FAILED),
