@@ -15,6 +15,8 @@ from andon.kernel.clock import ManualClock, SystemClock
 from andon.kernel.errors import AndonError, Conflict, Damaged, NotFound, Unavailable, Untrusted
 from andon.kernel.ids import UnitName, Version
 from andon.releases import keys
+from andon.releases.ceremony import pending, server
+from andon.releases.ceremony.server import Ceremonies
 from andon.releases.client import Client
 from andon.releases.garbage.collector import Collector, Parts
 from andon.releases.garbage.model import Collected, Rules, Use
@@ -28,6 +30,7 @@ from andon.releases.storage.folder import Folder
 from andon.releases.storage.protocol import Storage
 from andon.releases.store import ReleaseStore
 from andon.store.engine import Database
+from andon.testing.holders import a_holder
 from andon.testing.releases import an_application
 from andon.testing.storages import CutStorage, PowerCut
 from andon.timeline.store import Filter, TimelineStore
@@ -218,6 +221,33 @@ async def test_with_offline_keys_the_holders_are_asked_and_nothing_goes_before_t
     plant.clock.advance(GRACE)
     await plant.collect()
     assert "wheelhouse.tar" in plant.files("1.0.0")
+
+
+async def test_holders_who_were_asked_once_are_not_asked_anew_by_each_run(plant: Plant) -> None:
+    """Else what one of them has signed would count for nothing by the next day."""
+    shutil.rmtree(plant.layout.keys / "targets")
+    await plant.collect()
+    first = pending.get(plant.layout)
+    plant.clock.advance(timedelta(days=1))
+    assert (await plant.collect()).is_pending
+    assert pending.get(plant.layout).fingerprint == first.fingerprint
+
+
+async def test_what_is_used_again_before_the_holders_signed_is_not_taken_when_they_do(
+    plant: Plant, tmp_path: Path
+) -> None:
+    ceremonies = Ceremonies(plant.layout, plant.clock, storage=plant.storage)
+    holder = a_holder(tmp_path / "medium", "park")
+    change = server.Change("targets", add=(holder.public,), remove=(server.HERE,))
+    ceremonies.propose(change, reason="offline", by="kim")
+    ceremonies.assemble([holder.sign(pending.get(plant.layout))])
+    await plant.collect()
+    plant.use("1.0.0", "was deployed while the holder was away")
+    assert (await plant.collect()).releases == ("station@1.1.0",)
+    outcome = ceremonies.assemble([holder.sign(pending.get(plant.layout))])
+    assert not outcome.missing
+    assert plant.signed() == ["1.0.0", "1.2.0"]
+    assert plant.client.read(STATION, Version("1.0.0"), Role.WHEELHOUSE) == b"station 1.0.0"
 
 
 async def test_what_waits_for_the_holders_of_offline_keys_is_no_garbage(plant: Plant) -> None:

@@ -33,6 +33,7 @@ from andon.releases.write import Writing
 from andon_wire.verify import RELEASE_FILE, REVOKED_FILE
 
 _log = logging.get(__name__)
+_NOTICES = frozenset({REVOKED_FILE, COLLECTED_FILE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,18 @@ class Publisher:
                 self._store_bytes(added[path], content)
             self._change(now, added, change.gone, change.what)
 
+    def asked(self) -> frozenset[str] | None:
+        """The targets as the holders of offline keys were asked to sign them; None where nothing waits.
+
+        Raises:
+            Untrusted: the registry is not what was signed.
+        """
+        with self._writing() as now:
+            request = pending.find(self._layout)
+            if request is None or request.targets is None or not pending.is_current(request, now):
+                return None
+            return frozenset(request.targets.targets)
+
     def waiting(self) -> frozenset[str]:
         """Files that are stored and that nothing names before the holders of offline keys have signed."""
         request = pending.find(self._layout)
@@ -191,7 +204,11 @@ class Publisher:
             pending.take_over(self._layout, now)
         for path in removed:
             now.targets.targets.pop(path, None)
-        now.targets.targets.update(added)
+        # A notice that waits stays as it was first said: only its time differs, and the holders would be
+        # asked anew, for signatures that some of them have given already.
+        now.targets.targets.update(
+            {path: info for path, info in added.items() if not _is_said(now.targets, path)}
+        )
         if is_online:
             write.write(now, frozenset({Targets.type, Snapshot.type, Timestamp.type}), self._writes())
             return
@@ -255,6 +272,10 @@ class Publisher:
 
     def _is_half_over(self, now: Roles, role: str) -> bool:
         return roles.is_half_over(now.of(role), self._lives.of(role), self._clock.now())
+
+
+def _is_said(targets: Targets, path: str) -> bool:
+    return path in targets.targets and path.rpartition("/")[2] in _NOTICES
 
 
 def _entries(release: Release) -> list[str]:

@@ -43,6 +43,14 @@ class Parts:
     uses: Sequence[InUse]
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What is needed again: files to sign again, and notices that must go."""
+
+    files: tuple[TargetFile, ...] = ()
+    tombs: frozenset[str] = frozenset()
+
+
 class Collector:
     """The garbage collection of one home."""
 
@@ -73,8 +81,9 @@ class Collector:
             candidates = await asyncio.to_thread(self._look)
         made = plan(candidates, await self._uses(), self._rules, self._clock.now())
         is_pending = False
-        if not (is_trial or made.is_empty):
-            is_pending = not await asyncio.to_thread(self._withdraw, made)
+        again = Again() if is_trial else await asyncio.to_thread(self._again, candidates, made)
+        if not (is_trial or (made.is_empty and again == Again())):
+            is_pending = not await asyncio.to_thread(self._withdraw, made, again)
             if not is_pending:
                 await self._give_back(made)
         swept = Swept()
@@ -111,12 +120,28 @@ class Collector:
         release = codec.decode(content)
         return Candidate(document.unit, document.version, release.created_at, tuple(files))
 
-    def _withdraw(self, made: Plan) -> bool:
+    def _again(self, candidates: Sequence[Candidate], made: Plan) -> Again:
+        """What the holders of offline keys were asked to let go, and what is needed again before they did."""
+        asked = self._parts.publisher.asked()
+        if asked is None:
+            return Again()
+        staying = [each for each in candidates if each.id in made.kept]
+        files = [
+            file
+            for each in staying
+            if f"{each.unit}/{each.version}/{REVOKED_FILE}" not in asked  # that one was taken out on purpose
+            for file in each.files
+            if file.target not in asked and file not in made.deltas
+        ]
+        return Again(tuple(files), frozenset(map(_tomb, staying)) & asked)
+
+    def _withdraw(self, made: Plan, again: Again) -> bool:
         """Sign the metadata without them; False where the holders of offline keys must do so."""
         files = [file for each in made.releases for file in each.files if file.name != REVOKED_FILE]
         change = Change(
             f"collect {len(made.releases)} releases and {len(made.deltas)} deltas",
-            gone=frozenset(each.target for each in [*files, *made.deltas]),
+            gone=frozenset(each.target for each in [*files, *made.deltas]) | again.tombs,
+            back=again.files,
             notices={_tomb(each): self._notice(each) for each in made.releases},
         )
         try:
