@@ -11,7 +11,7 @@ from andon.fleet.wanting.store import WantingStore
 from andon.kernel import files
 from andon.kernel.clock import Clock
 from andon.kernel.errors import InvalidInput
-from andon.releases import keys
+from andon.releases import keys, roles
 from andon.releases.garbage.collector import Collector, Parts
 from andon.releases.garbage.model import Rules, Use
 from andon.releases.layout import Layout, make_folder
@@ -124,10 +124,7 @@ def remembered(settings: Settings, into: Storage, root: Path | None) -> Remember
 def pinned(settings: Settings, root: Path | None, *kept: Path) -> bytes:
     """The root to trust: in the file `root`, else the first of `kept`, else the home's; or InvalidInput."""
     if root is not None:
-        try:
-            return root.read_bytes()
-        except OSError as error:
-            raise InvalidInput("bad-root-file", f"{root} cannot be read: {error.strerror}") from error
+        return _root_in(root)
     for each in (*kept, Layout(settings.home.resolve()).pinned_root):
         if each.exists():
             return each.read_bytes()
@@ -137,6 +134,18 @@ def pinned(settings: Settings, root: Path | None, *kept: Path) -> bytes:
         hint="--root FILE: 1.root.json of the registry, brought by a way that you trust; "
         "docs/operations/registry.md",
     )
+
+
+def _root_in(file: Path) -> bytes:
+    hint = "--root FILE: 1.root.json of the registry, brought by a way that you trust"
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InvalidInput("bad-root-file", f"{file} cannot be read: {reason}", hint=hint) from error
+    if not roles.is_root(content):
+        raise InvalidInput("bad-root-file", f"{file} is no signed root of a registry", hint=hint)
+    return content
 
 
 def is_signed_here(settings: Settings) -> bool:

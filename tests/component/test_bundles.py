@@ -19,6 +19,7 @@ from andon.releases.bundles import importer
 from andon.releases.bundles.known import known, receipt
 from andon.releases.bundles.reader import Bundle
 from andon.releases.bundles.writer import Exported, Exporter
+from andon.releases.ceremony.server import Ceremonies, Change
 from andon.releases.layout import Layout
 from andon.releases.mirroring import state
 from andon.releases.mirroring.model import Mirrored, Wanted
@@ -441,6 +442,19 @@ def test_a_file_that_no_metadata_names_is_refused_even_when_signed(sides: Sides)
         )
 
     assert refused(sides, resigned(sides, with_more, "timestamp")).code == "not-signed"
+
+
+def test_a_bundle_from_before_keys_were_exchanged_is_to_be_made_anew(sides: Sides) -> None:
+    made = sides.bundle()
+    Ceremonies(sides.layout, SystemClock()).propose(
+        Change(exchange=("timestamp",)), reason="yearly", by="kim"
+    )
+    with pytest.raises(Untrusted) as refusal:
+        importer.checked(made.file, root=sides.layout.pinned_root.read_bytes())
+    assert refusal.value.code == "bad-signature"
+    assert "export it anew" in refusal.value.hint
+    sides.bring(made.file)  # who knows the former root only, as they do not know better
+    importer.checked(sides.bundle("next").file, root=sides.root)
 
 
 def test_an_older_bundle_takes_nothing_back(sides: Sides) -> None:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from andon.cli.main import app
 from andon.doctor import machine
 from andon.kernel.clock import SystemClock
-from andon.kernel.errors import AndonError, Conflict, Untrusted
+from andon.kernel.errors import AndonError, Conflict, InvalidInput, Untrusted
 from andon.kernel.ids import UnitName, Version
 from andon.releases import keys
 from andon.releases.layout import Layout
@@ -115,9 +115,24 @@ def test_another_registrys_bundle_is_refused_there(inside: Path, tmp_path: Path)
 
 def test_a_root_that_is_none_makes_no_home(tmp_path: Path) -> None:
     (tmp_path / "root.json").write_text("{}")
-    with pytest.raises(Untrusted):
+    with pytest.raises(InvalidInput):
         run(tmp_path / "inside", "init", "--root", tmp_path / "root.json")
     assert not (tmp_path / "inside" / "andon.env").exists()
+
+
+def test_a_file_that_holds_no_root_is_told_from_a_bundle_that_does_not_verify(
+    outside: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "root.json").write_text("{}")
+    for words in (
+        ("bundle", "verify", tmp_path / "first"),
+        ("bundle", "import", tmp_path / "first", "--into", tmp_path / "copy"),
+        ("registry", "mirror", Layout(outside).registry, tmp_path / "copy"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            run(tmp_path / "nowhere", *words, "--root", tmp_path / "root.json")
+        assert refused.value.code == "bad-root-file"
+    assert not (tmp_path / "copy").exists()
 
 
 def test_the_doctor_knows_that_it_follows(inside: Path, tmp_path: Path) -> None:

@@ -159,5 +159,14 @@ def verified(content: bytes, kind: type[Kind], delegator: Root | None) -> Kind:
     return metadata.signed
 
 
+def is_root(content: bytes) -> bool:
+    """Whether this is a root that is signed by itself; whose it is, the bytes do not say."""
+    try:
+        verified(content, Root, None)
+    except Untrusted:
+        return False
+    return True
+
+
 def _until(at: datetime) -> datetime:
     return at.replace(microsecond=0)  # TUF's times have whole seconds

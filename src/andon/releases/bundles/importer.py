@@ -16,6 +16,13 @@ from andon.releases.mirroring.state import State
 from andon.releases.progress import Progress, Unwatched
 from andon.releases.storage.protocol import Storage
 
+_SAYS = {
+    "bad-signature": "was it made before keys were exchanged, or by another registry? Then export it anew; "
+    "else copy it again: somebody may have changed it",
+    "metadata-expired": "export a new one: signatures are believed for a time only; or is this clock ahead?",
+    "version-rolled-back": "a newer one was here before; bring the newest",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -43,7 +50,7 @@ def imported(
         trust = Path(scratch) / "trust"
         if (memory / "trust").exists():
             shutil.copytree(memory / "trust", trust)
-        _check(bundle, states.verified(bundle, trust, root))
+        _check(bundle, _state(bundle, trust, root))
         _check_assumed(bundle, into)
         paths = frozenset(each.path for each in bundle.contents.entries)
         return Mirror(memory, root, resumes=False).run(bundle, into, Wanted(paths=paths), progress)
@@ -53,7 +60,7 @@ def checked(file: Path, *, root: bytes, progress: Progress | None = None) -> Che
     """See that every byte of a bundle is what was signed, without touching anything. Raises as `imported`."""
     watched = progress or Unwatched()
     with Bundle(file) as bundle, tempfile.TemporaryDirectory(prefix="andon-verify-") as trust:
-        state = states.verified(bundle, Path(trust), root)
+        state = _state(bundle, Path(trust), root)
         _check(bundle, state)
         watched.begin("verifying", bundle.contents.size_bytes)
         for each in bundle.contents.entries:
@@ -66,6 +73,15 @@ def checked(file: Path, *, root: bytes, progress: Progress | None = None) -> Che
         there = {each.path for each in bundle.contents.entries}
         releases = sorted({each.release for each in state.files if each.path in there})
         return Checked(bundle.contents, tuple(releases))
+
+
+def _state(bundle: Bundle, trust: Path, root: bytes) -> State:
+    """What the bundle shows; raises as `states.verified`, in the words of who has no more than the file."""
+    try:
+        return states.verified(bundle, trust, root)
+    except Untrusted as error:
+        hint = _SAYS.get(error.code, "copy it again; if it stays so, somebody changed it")
+        raise Untrusted(error.code, error.message, hint=hint) from error
 
 
 def _check(bundle: Bundle, state: State) -> None:
