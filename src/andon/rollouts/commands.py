@@ -55,13 +55,15 @@ class Commands(Asking, GroupCommands, CordCommands, HoldCommands):
         another by now, nothing begins.
 
         Raises:
-            NotFound: no such release. InvalidInput: its manifest does not name the environment.
+            NotFound: no such release, or it was revoked.
+            InvalidInput: its manifest does not name the environment.
             Conflict: it is stable there already, another rollout is under way, the cord is pulled, it may not
                 come yet from the environment before, nobody sits behind it and the place is held, or the plan
                 is not what was shown.
-            Untrusted: the environment's policy was changed by other hands.
+            Untrusted: the environment's policy was changed by other hands, or the release does not verify.
         """
         what = (unit, environment, version)
+        await self._catalog.installable(unit, version)
         await self.check_source(what, override)
         by = "" if override is None else override.signer
         current, made = await self.planned(what, strategy, changes, needs_approval=needs_approval, by=by)
@@ -96,6 +98,7 @@ class Commands(Asking, GroupCommands, CordCommands, HoldCommands):
         try:
             await self._check_free(unit, environment)
             await self.check_source((unit, environment, version), None)
+            await self._catalog.installable(unit, version)
         except AndonError as error:
             return error.message
         if version == await self._store.stable(unit, environment):

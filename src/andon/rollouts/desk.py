@@ -37,6 +37,15 @@ class Catalog(Protocol):
         """
         ...
 
+    async def installable(self, unit: UnitName, version: Version) -> object:
+        """See that the release is signed and may be installed now.
+
+        Raises:
+            NotFound: there is no such release, or it was revoked (`release-revoked`).
+            Untrusted, Damaged, Unavailable: it does not verify, or the registry cannot be read.
+        """
+        ...
+
 
 class Beginner(Protocol):
     """The part of a judge that a new rollout needs."""

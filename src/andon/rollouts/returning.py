@@ -1,9 +1,10 @@
 """Going back: end what is under way, or begin a rollout to a release that finished there before."""
 
+import contextlib
 from dataclasses import dataclass
 
 from andon.access.signatures.model import Action, Document, Signature
-from andon.kernel.errors import Conflict
+from andon.kernel.errors import Conflict, Damaged, Unavailable, Untrusted
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.rollouts import documents
 from andon.rollouts.desk import Asked, Desk
@@ -47,6 +48,7 @@ class Returning(Desk):
 
         Raises:
             Conflict: there is nothing to go back to, the cord is pulled, or something else was signed.
+            NotFound: the release to go back to was revoked.
             Forbidden: the policy wants a signature. Untrusted: it is forged.
         """
         way = await self._way_back(unit, environment, to)
@@ -56,6 +58,9 @@ class Returning(Desk):
         asked = Asked(actor, reason, proposer_id, signature)
         if way.aborts is not None:
             return await self._abort_for(way.aborts, asked)
+        # A registry that is away keeps nobody from going back: what ran there may be installed still.
+        with contextlib.suppress(Unavailable, Untrusted, Damaged):
+            await self._catalog.installable(unit, way.to)
         manifest = await self._catalog.manifest(unit, way.to)
         gate = None
         if not way.was_stable:

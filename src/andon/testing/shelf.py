@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from andon.access.policies.model import Policy
 from andon.access.signatures.store import SignatureStore
+from andon.kernel.errors import AndonError, NotFound
 from andon.kernel.ids import RunId, Sha256, UnitName, Version
 from andon.releases.model import Artifact, Release, Role
 from andon.rollouts.approvals import Approvals
@@ -13,18 +14,28 @@ from andon.store.engine import Database
 from andon.testing.signing import Hand, Set
 from andon.units.model import Manifest
 
+_REVOKED = NotFound("release-revoked", "it was revoked")
+
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A catalog with one manifest for all its versions."""
+    """A catalog with one manifest for all its versions. error: what a look at `wrong` finds."""
 
     of: Manifest
     shipped_by: str = "kim"
     bytes_of: str = "a"
+    wrong: Version | None = None
+    error: AndonError = _REVOKED
 
     async def manifest(self, _unit: UnitName, _version: Version) -> Manifest:
         """The manifest of a release."""
         return self.of
+
+    async def installable(self, unit: UnitName, version: Version) -> Release:
+        """The release, when it may be installed."""
+        if version == self.wrong:
+            raise self.error
+        return await self.signed(unit, version)
 
     async def signed(self, unit: UnitName, version: Version) -> Release:
         """The release as it is signed."""

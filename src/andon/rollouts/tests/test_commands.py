@@ -11,7 +11,7 @@ from andon.access.policies.model import Policy
 from andon.judge import sequential
 from andon.judge.registry import Judges
 from andon.kernel.clock import ManualClock
-from andon.kernel.errors import Conflict, Damaged, InvalidInput, NotFound
+from andon.kernel.errors import Conflict, Damaged, InvalidInput, NotFound, Unavailable
 from andon.kernel.ids import RolloutId, UnitName, Version
 from andon.rollouts.actions import (
     ConfirmStep,
@@ -98,6 +98,32 @@ async def test_a_preview_writes_nothing_and_is_what_a_deployment_freezes(
     shown = await commands.preview(UNIT, PRODUCTION, NEW)
     assert await RolloutStore(database).list() == []
     assert (await commands.deploy(UNIT, PRODUCTION, NEW, **BY)).plan == shown
+
+
+def over(database: Database, clock: ManualClock, shelf: Shelf) -> Commands:
+    return Commands(RolloutStore(database), shelf, sequential, clock, an_authority(database, shelf))
+
+
+async def test_a_release_that_was_revoked_is_refused_when_it_is_asked_for(
+    database: Database, clock: ManualClock
+) -> None:
+    commands = over(database, clock, Shelf(a_manifest(), wrong=NEW))
+    with pytest.raises(NotFound, match="it was revoked"):
+        await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    assert await commands.obstacle(UNIT, PRODUCTION, NEW) == "it was revoked"
+    assert await RolloutStore(database).find_active(UNIT, PRODUCTION) is None
+
+
+async def test_nobody_goes_back_to_what_was_revoked_but_anybody_while_the_registry_is_away(
+    database: Database, clock: ManualClock, commands: Commands
+) -> None:
+    await stable(database, commands, OLD)
+    await stable(database, commands, NEW)
+    with pytest.raises(NotFound, match="it was revoked"):
+        await over(database, clock, Shelf(a_manifest(), wrong=OLD)).rollback(UNIT, PRODUCTION, **BY)
+    away = Unavailable("store-away", "the store does not answer")
+    there = over(database, clock, Shelf(a_manifest(), wrong=OLD, error=away))
+    assert (await there.rollback(UNIT, PRODUCTION, **BY)).candidate == OLD
 
 
 async def test_a_strategy_may_be_chosen(database: Database, commands: Commands) -> None:
