@@ -60,7 +60,10 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something is done. None: the dimension does not matter; `*`: all of it is touched at once."""
+    """Where something is done. None: the dimension does not matter; `*`: all of it is touched at once.
+
+    line: only stations stand in one, so that what names none is nobody's who was given a line alone.
+    """
 
     environment: str | None = None
     unit: str | None = None
@@ -68,11 +71,13 @@ class Place:
 
 
 NOWHERE = Place()
+SOME_LINE = "?"  # no line is called so
+ON_LINES = Place(line=SOME_LINE)  # stations of whichever lines somebody was given: who asks filters them
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where a grant holds; `*` is everywhere. Nothing names a line yet: a scope with one gives nothing."""
+    """Where a grant holds; `*` is everywhere. With a line it holds for the stations there alone."""
 
     environment: str = EVERYWHERE
     unit: str = EVERYWHERE

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from andon.access.model import (
     EVERYWHERE,
     PRODUCTION,
+    SOME_LINE,
     Grant,
     Permission,
     Place,
@@ -90,7 +91,7 @@ def permitted(
 def anywhere(principal: Principal, permission: Permission) -> bool:
     """Whether there is some place where it is allowed: what a list or a menu asks before it looks closer.
 
-    A grant for one line gives nothing anywhere, as long as nothing names a line (`covers`).
+    A grant for one line is not looked at: what asks this way knows no stations.
     """
 
     def is_in(grants: Iterable[Grant]) -> bool:
@@ -126,11 +127,11 @@ def find_grant(
 def covers(scope: Scope, place: Place) -> bool:
     """Whether `place` lies within `scope`.
 
-    A scope with a line covers only what names this very line. Nothing does yet, so it gives nothing: a limit
-    that nobody looks at would be none, and whoever was given one line would have the plant.
+    A scope with a line covers only what names this very line, as a station does: otherwise whoever was given
+    one line would have the plant.
     """
     pairs = ((scope.environment, place.environment), (scope.unit, place.unit))
-    is_line = scope.line in (EVERYWHERE, place.line)
+    is_line = scope.line in (EVERYWHERE, place.line) or place.line == SOME_LINE
     return is_line and all(allowed in (EVERYWHERE, there) or there is None for allowed, there in pairs)
 
 
@@ -193,7 +194,7 @@ def _at(place: Place) -> str:
     named = [
         "every environment" if place.environment == EVERYWHERE else place.environment,
         f"unit {place.unit}" if place.unit and place.unit != EVERYWHERE else None,
-        f"line {place.line}" if place.line and place.line != EVERYWHERE else None,
+        f"line {place.line}" if place.line and place.line not in (EVERYWHERE, SOME_LINE) else None,
     ]
     said = ", ".join(each for each in named if each)
     return f" in {said}" if said else ""

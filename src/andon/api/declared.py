@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from andon.access.model import NOWHERE, Permission, Place
+from andon.access.model import NOWHERE, ON_LINES, Permission, Place
 from andon.api import callers
 from andon.api.callers import Caller
 from andon.api.services import Services
@@ -28,6 +28,11 @@ Locator = Callable[[Request, Services], Awaitable[Place]]
 async def nowhere(_request: Request, _services: Services) -> Place:
     """The place does not matter: some grant anywhere is enough, and the route filters what it shows."""
     return NOWHERE
+
+
+async def stations(_request: Request, _services: Services) -> Place:
+    """As `nowhere`, also for who was given a line alone: the route shows the stations of theirs."""
+    return ON_LINES
 
 
 async def everywhere(_request: Request, _services: Services) -> Place:
@@ -90,9 +95,9 @@ class Needs(Declaration):
         if self.unless is not None and self.unless(request):
             return
         caller = await _known(request)
-        usable = [each for each in (self.wanted, *self.others) if caller.may(each)] or [self.wanted]
+        usable = [each for each in (self.wanted, *self.others) if caller.may(each, ON_LINES)] or [self.wanted]
         # Who has it nowhere is refused before anything is looked up.
-        caller.require(usable[0])
+        caller.require(usable[0], ON_LINES)
         place = await self.at(request, request.app.state.services)
         caller.require(next((each for each in usable if caller.may(each, place)), usable[0]), place)
 

@@ -186,7 +186,7 @@ class Feed:
         for name in moved:
             station = roster.stations.get(name)
             if station is not None:
-                place = Place(environment=station.environment)
+                place = places.of_station(station)
                 topics |= {("fleet", place), (f"station/{name}", place)}
         return topics
 

@@ -1,9 +1,9 @@
 """From the fleet's values to what the API says of them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from andon.access.policies import calendar
 from andon.api import fleet_model as model
@@ -21,14 +21,20 @@ from andon_wire.protocol import Sample, UnitState, WantedUnit
 _NOTHING, _NOT_WANTED = UnitState(), WantedUnit(version=None, reason="nothing is said of it")
 
 
+class May(Protocol):
+    """Whether the caller may see a unit. line None: all that happened to it in the environment."""
+
+    def __call__(self, unit: str, environment: str, line: str | None = None) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What views are made of. may: whether the caller may see a unit in an environment."""
+    """What views are made of. may: whether the caller may see a unit in an environment, or on one line."""
 
     fleet: Fleet
     said: Said
     now: datetime
-    may: Callable[[str, str], bool]
+    may: May
 
 
 def station(of: Station, look: Look) -> model.StationView:
@@ -78,7 +84,7 @@ def _units(of: Station, seen: Seen, look: Look) -> list[model.UnitOnStation]:
     wanted = dict(told.content.units) if told else {}
     held = {each.unit: each for each in look.said.pins if each.station == of.name and each.holds(look.now)}
     every = sorted({*wanted, *map(UnitName, seen.units)})
-    names = [each for each in every if look.may(each, of.environment)]
+    names = [each for each in every if look.may(each, of.environment, of.line)]
     return [_unit(each, seen.units.get(each, _NOTHING), wanted.get(each), held.get(each)) for each in names]
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from fastapi import Request
 
-from andon.access.model import EVERYWHERE, Permission, Place
+from andon.access.model import EVERYWHERE, PRODUCTION, Permission, Place
 from andon.access.signatures.model import Document
 from andon.api import callers, inputs
 from andon.api.services import Services
-from andon.fleet.model import Scope
+from andon.fleet.model import Scope, Station
 from andon.fleet.stations.store import no_station
+from andon.fleet.tokens.model import EnrolmentToken
 from andon.kernel.errors import Damaged, NotFound
 from andon.kernel.ids import InstanceId, RolloutId, RunId, StationName
 from andon.timeline.records import Record
@@ -83,38 +84,65 @@ async def of_rollout(services: Services, own: str) -> Place:
 
 
 async def station(request: Request, services: Services) -> Place:
-    """The environment of a station."""
+    """The environment and the line of a station. Whoever changes it changes all of its units, unless one is
+    named; to look, it is enough to see some of them.
+    """
     own = str(request.path_params["station"])
     found = services.fleet.roster.stations.get(StationName(own))
     missing = no_station(own)
     if found is None:
         raise missing
     unit = request.path_params.get("unit")
-    place = Place(environment=found.environment, unit=inputs.unit(unit) if unit else None)
-    if not callers.current(request).may(Permission.FLEET_VIEW, place):
+    seen = replace(of_station(found), unit=inputs.unit(unit) if unit else None)
+    if not callers.current(request).may(Permission.FLEET_VIEW, seen):
         raise missing
-    return place
+    is_change = request.method not in {"GET", "HEAD"}
+    return replace(seen, unit=EVERYWHERE) if is_change and not unit else seen
+
+
+def of_station(found: Station) -> Place:
+    """Where a station stands."""
+    return Place(environment=found.environment, line=found.line)
 
 
 async def window(request: Request, services: Services) -> Place:
-    """The environment that a maintenance window is for; one of a ring or a line may touch all of them."""
+    """The environment that a maintenance window is for; one of a ring or a line may touch all of them.
+
+    It holds for all units.
+    """
     scope, name = request.path_params["scope"], str(request.path_params["name"])
     if scope == Scope.ENVIRONMENT:
-        return Place(environment=inputs.environment(name))
+        return Place(environment=inputs.environment(name), unit=EVERYWHERE)
     if scope == Scope.STATION:
         found = services.fleet.roster.stations.get(StationName(name))
         if found is not None:
-            return Place(environment=found.environment)
-    return _ALL
+            return replace(of_station(found), unit=EVERYWHERE)
+    return replace(_ALL, line=name) if scope == Scope.LINE else _ALL
 
 
 async def enrolment(request: Request, services: Services) -> Place:
-    """The environment that an enrolment token lets in to."""
+    """The environment and the line that an enrolment token lets in to, for all units."""
     own = str(request.path_params["enrolment"])
     for each in await services.fleet.enrolling.list():
         if each.id == own:
-            return Place(environment=each.environment)
+            return of_token(each)
     raise NotFound("no-such-token", f"no token {own} waits to be used", hint="andon fleet tokens")
+
+
+def of_token(token: EnrolmentToken) -> Place:
+    """Where the machine will stand that it lets in."""
+    return Place(environment=token.environment, unit=EVERYWHERE, line=token.line)
+
+
+async def new_station(request: Request, _services: Services) -> Place:
+    """Where a machine will stand: the environment and the line in the body, for all units."""
+    sent = await _sent(request)
+    environment, line = sent.get("environment"), sent.get("line")
+    return Place(
+        environment=inputs.environment(environment) if isinstance(environment, str) else PRODUCTION,
+        unit=EVERYWHERE,
+        line=line if isinstance(line, str) else "",
+    )
 
 
 async def run(request: Request, services: Services) -> Place:

@@ -10,6 +10,7 @@ from andon.access.model import Permission, Place
 from andon.api import fleet_gather, places, views
 from andon.api import fleet_views as stations_as
 from andon.api.declared import needs
+from andon.api.declared import stations as in_reach
 from andon.api.fleet_inputs import StationPath
 from andon.api.gather import Gather
 from andon.board import gauges, heat
@@ -26,7 +27,7 @@ def router(gather: Gather, frame: Frame) -> APIRouter:
     """The pages."""
     own = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
-    @own.get("/fleet", dependencies=[needs(_P.FLEET_VIEW)])
+    @own.get("/fleet", dependencies=[needs(_P.FLEET_VIEW, in_reach)])
     async def fleet(
         request: Request,
         unit: Annotated[str, Query(max_length=60)] = "",

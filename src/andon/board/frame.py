@@ -169,8 +169,13 @@ class Frame:
         language, _theme = wishes(request)
         viewer = seen.viewer
 
-        def why_not(permission: str, environment: str | None = None, unit: str | None = None) -> str:
-            return viewer.why_not(language, permission, environment, unit)
+        def why_not(
+            permission: str,
+            environment: str | None = None,
+            unit: str | None = None,
+            line: str | None = None,
+        ) -> str:
+            return viewer.why_not(language, permission, environment, unit, line)
 
         return (
             await assets.templates()

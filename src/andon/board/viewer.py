@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from andon.access import rights
-from andon.access.model import EVERYWHERE, NOWHERE, Grant, Permission, Place, Principal
+from andon.access.model import EVERYWHERE, NOWHERE, ON_LINES, Grant, Permission, Place, Principal
 from andon.api.callers import Caller
 from andon.board.words import Language, say, say_or
 
 _ALL = Place(EVERYWHERE, EVERYWHERE)
 _MENU = (
     ("/", "floor", Permission.FLOOR_VIEW, NOWHERE),
-    ("/fleet", "nav.fleet", Permission.FLEET_VIEW, NOWHERE),
+    ("/fleet", "nav.fleet", Permission.FLEET_VIEW, ON_LINES),
     ("/timeline", "nav.timeline", Permission.TIMELINE_VIEW, NOWHERE),
     ("/signatures", "nav.signatures", Permission.TIMELINE_VIEW, NOWHERE),
     ("/users", "nav.people", Permission.USERS_VIEW, _ALL),
@@ -50,16 +50,27 @@ class Viewer:
         """Their roles with where they hold, such as `engineer@staging`."""
         return [each.label for each in self.principal.grants] if self.principal else []
 
-    def may(self, permission: str, environment: str | None = None, unit: str | None = None) -> bool:
+    def may(
+        self,
+        permission: str,
+        environment: str | None = None,
+        unit: str | None = None,
+        line: str | None = None,
+    ) -> bool:
         """Whether they may do it there; `*` is everywhere at once, and no place at all is anywhere."""
-        place = Place(environment, unit)
+        place = Place(environment, unit, line)
         return self.caller is not None and self.caller.may(Permission(permission), place)
 
     def why_not(
-        self, language: Language, permission: str, environment: str | None = None, unit: str | None = None
+        self,
+        language: Language,
+        permission: str,
+        environment: str | None = None,
+        unit: str | None = None,
+        line: str | None = None,
     ) -> str:
         """The sentence for an action that they may not do there; empty where they may."""
-        if self.may(permission, environment, unit):
+        if self.may(permission, environment, unit, line):
             return ""
         right = say_or(language, f"perm.{permission}", permission)
         if environment is None:

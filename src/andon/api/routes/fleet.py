@@ -1,11 +1,12 @@
 """Stations, for people: who they are, what they run and should run, and what may be changed of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from andon.access.model import Permission, Place
+from andon.access.model import EVERYWHERE, Permission, Place
 from andon.access.policies import calendar
 from andon.access.signatures.model import Action, Document
 from andon.api import fleet_inputs as given
@@ -14,6 +15,7 @@ from andon.api import fleet_views as views
 from andon.api import inputs, places, signing
 from andon.api.callers import Caller, Current
 from andon.api.declared import everywhere, needs
+from andon.api.declared import stations as in_reach
 from andon.api.fleet_gather import look as look_of
 from andon.api.fleet_gather import visible
 from andon.api.gather import Gather
@@ -31,7 +33,7 @@ def router(gather: Gather) -> APIRouter:
     api = APIRouter(prefix=V1, tags=["fleet"])
     services = gather.services
 
-    @api.get("/fleet/stations", summary="Stations", dependencies=[needs(_P.FLEET_VIEW)])
+    @api.get("/fleet/stations", summary="Stations", dependencies=[needs(_P.FLEET_VIEW, in_reach)])
     async def stations(
         caller: Current, wanted: Annotated[given.StationFilter, Query()]
     ) -> list[model.StationView]:
@@ -63,7 +65,9 @@ def router(gather: Gather) -> APIRouter:
         return [views.sample(each) for each in await services.fleet.reports.samples(name, since)]
 
     @api.get(
-        "/fleet/versions", summary="What runs where, and what happened", dependencies=[needs(_P.FLEET_VIEW)]
+        "/fleet/versions",
+        summary="What runs where, and what happened",
+        dependencies=[needs(_P.FLEET_VIEW, in_reach)],
     )
     async def versions(caller: Current) -> list[model.TallyView]:
         there = [each for each in visible(services, caller) if each.standing is not Standing.RETIRED]
@@ -87,6 +91,9 @@ def changes(gather: Gather) -> APIRouter:
         dependencies=[needs(_P.FLEET_MANAGE, places.station)],
     )
     async def move(station: given.StationPath, body: given.Move, caller: Current) -> model.StationDetail:
+        if body.line is not None:
+            there = places.of_station(services.fleet.commands.get(station))
+            caller.require(_P.FLEET_MANAGE, replace(there, unit=EVERYWHERE, line=body.line))
         moved = await services.fleet.commands.move(
             station, caller.name, body.reason, ring=body.ring, line=body.line, labels=body.labels
         )
@@ -154,7 +161,7 @@ def whole(gather: Gather) -> APIRouter:
     api = APIRouter(prefix=V1, tags=["fleet"])
     services = gather.services
 
-    @api.get("/fleet/rings", summary="Rings, in their order", dependencies=[needs(_P.FLEET_VIEW)])
+    @api.get("/fleet/rings", summary="Rings, in their order", dependencies=[needs(_P.FLEET_VIEW, in_reach)])
     async def rings() -> list[model.RingView]:
         stations = services.fleet.roster.stations.values()
         return [views.ring(each, stations) for each in await services.fleet.commands.rings()]
@@ -169,19 +176,17 @@ def whole(gather: Gather) -> APIRouter:
         made = await services.fleet.commands.set_rings(body.names, caller.name, body.reason)
         return [views.ring(each, services.fleet.roster.stations.values()) for each in made]
 
-    @api.get("/fleet/pins", summary="What stays where it is", dependencies=[needs(_P.FLEET_VIEW)])
+    @api.get("/fleet/pins", summary="What stays where it is", dependencies=[needs(_P.FLEET_VIEW, in_reach)])
     async def pins(caller: Current) -> list[model.PinView]:
         stations = services.fleet.roster.stations
         return [
             views.pin(each)
             for each in (await services.fleet.commands.said()).pins
             if each.station in stations
-            and caller.may(
-                _P.FLEET_VIEW, Place(environment=stations[each.station].environment, unit=each.unit)
-            )
+            and caller.may(_P.FLEET_VIEW, replace(places.of_station(stations[each.station]), unit=each.unit))
         ]
 
-    @api.get("/fleet/windows", summary="Maintenance windows", dependencies=[needs(_P.FLEET_VIEW)])
+    @api.get("/fleet/windows", summary="Maintenance windows", dependencies=[needs(_P.FLEET_VIEW, in_reach)])
     async def windows() -> list[model.WindowView]:
         return [views.window(each) for each in (await services.fleet.commands.said()).windows]
 
@@ -295,12 +300,12 @@ def tokens(gather: Gather) -> APIRouter:
     api = APIRouter(prefix=V1, tags=["fleet"])
     services = gather.services
 
-    @api.get("/fleet/tokens", summary="Enrolment tokens", dependencies=[needs(_P.FLEET_ENROL)])
+    @api.get("/fleet/tokens", summary="Enrolment tokens", dependencies=[needs(_P.FLEET_ENROL, in_reach)])
     async def some(caller: Current) -> list[model.EnrolmentTokenView]:
         return [
             views.token(each)
             for each in await services.fleet.enrolling.list()
-            if caller.may(_P.FLEET_ENROL, Place(environment=each.environment))
+            if caller.may(_P.FLEET_ENROL, places.of_token(each))
         ]
 
     @api.post(
@@ -308,11 +313,10 @@ def tokens(gather: Gather) -> APIRouter:
         status_code=201,
         summary="Make a token that lets one machine in, once",
         responses=documented(404, 409, 422),
-        dependencies=[needs(_P.FLEET_ENROL, places.body)],
+        dependencies=[needs(_P.FLEET_ENROL, places.new_station)],
     )
     async def make(body: given.NewToken, caller: Current) -> model.NewEnrolmentToken:
         environment = inputs.environment(body.environment)
-        caller.require(_P.FLEET_ENROL, Place(environment=environment))
         asked = Asked(
             environment=environment,
             ring=body.ring,

@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 
 from andon.access import rights
-from andon.access.model import NOWHERE, Grant, Permission, Place, Principal, PrincipalKind, Scope
+from andon.access.model import NOWHERE, ON_LINES, Grant, Permission, Place, Principal, PrincipalKind, Scope
 from andon.api import declared
 from andon.api.declared import Needs, Open, SignedIn, needs, open_to_all
 from andon.api.guard import Protection
@@ -86,8 +86,10 @@ _PLACES = {
     "whole_cord": Place(environment="production", unit="*"),
     "whole_environment": Place(environment="production", unit="*"),
     "query": Place(environment="*", unit="*"),
-    "station": Place(environment="production"),
-    "enrolment": Place(environment="production"),
+    "stations": ON_LINES,
+    "station": Place(environment="production", line="line-1"),
+    "new_station": Place(environment="production", unit="*", line=""),
+    "enrolment": Place(environment="production", unit="*", line="line-1"),
     "window": Place(environment="*", unit="*"),
 }
 _NAMED_BY_ID = {"rollout", "instance", "run"}
@@ -161,6 +163,8 @@ def _is_expected(asked: Asked, principal: Principal | None) -> bool:
                 place = replace(place, unit=unit)
                 if not rights.permitted(principal, Permission.FLEET_VIEW, place).is_allowed:
                     return False
+                if unit is None and asked.method != "GET":  # it changes all of its units
+                    place = replace(place, unit="*")
             if (
                 at.__name__ in _NAMED_BY_ID
                 and not rights.permitted(principal, Permission.FLOOR_VIEW, place).is_allowed
@@ -412,3 +416,31 @@ def test_the_matrix_has_a_row_for_every_route():
     assert rows["/api/v1/cord", ("DELETE",)].who == {
         "engineer": "outside-production", "approver": "anywhere", "admin": "anywhere",
     }  # fmt: skip
+
+
+async def test_a_grant_for_one_line_sees_and_changes_the_stations_of_that_line_alone() -> None:
+    plant = _plant()
+    plant.access.add("sora", Grant("engineer", Scope(line="line-1")), Grant("approver", Scope(line="line-1")))
+    stations = "/api/v1/fleet/stations"
+    async with client_as(plant, "sora") as client:
+        seen = (await client.get(stations)).json()
+        assert [(each["name"], len(each["units"])) for each in seen] == [("press-1", 1), ("press-2", 1)]
+        assert (await client.get(f"{stations}/oven-1")).status_code == 404
+        assert (await client.patch(f"{stations}/press-1", json=_REASON | {"ring": "pilot"})).is_success
+        away = await client.patch(f"{stations}/press-1", json=_REASON | {"line": "line-2"})
+        assert away.status_code == 403
+        assert (await client.post("/api/v1/fleet/tokens", json=_REASON | {"line": "line-1"})).is_success
+        assert (await client.post("/api/v1/fleet/tokens", json=_REASON)).status_code == 403
+        assert (await client.get("/api/v1/rollouts")).status_code == 403
+
+
+async def test_who_was_given_one_unit_changes_no_station_whole() -> None:
+    plant = _plant()
+    only_screen = Scope("production", "screen")
+    plant.access.add("sora", Grant("engineer", only_screen), Grant("approver", only_screen))
+    station = "/api/v1/fleet/stations/press-1"
+    async with client_as(plant, "sora") as client:
+        assert (await client.put(f"{station}/pins/screen", json=_REASON)).is_success
+        assert (await client.put(f"{station}/pins/mes", json=_REASON)).status_code in {403, 404}
+        assert (await client.post(f"{station}/retire", json=_REASON)).status_code == 403
+        assert (await client.post("/api/v1/fleet/tokens", json=_REASON)).status_code == 403
