@@ -9,7 +9,7 @@ import io
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -99,11 +99,13 @@ class Registry:
                 self._publish(each, Path(scratch))
 
     def names(self, key: str) -> Mapping[str, Named]:
-        """The artifacts of a release. Their name stands in for their hash."""
-        return {
+        """The artifacts of a release. Their name stands in for their hash, but for the tree's."""
+        made = {
             name: Named(name, f"{key}-{name}".replace("@", "-"), len(content))
             for name, content in self.content[key].items()
         }
+        name = f"tree-{PLATFORM}.json"
+        return made | {name: replace(made[name], sha256=self.trees[key].id)}
 
     def _publish(self, release: Release, scratch: Path) -> None:
         folder = scratch / release.key

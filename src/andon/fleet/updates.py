@@ -19,7 +19,9 @@ from andon.kernel.errors import AndonError, Conflict, Forbidden, NotFound, Unava
 from andon.kernel.ids import EnvironmentName, StationName, UnitName, Version
 from andon.timeline.records import Event
 from andon_wire import platforms, spans
+from andon_wire.delta.chain import offers, plan_chain
 from andon_wire.errors import WireError
+from andon_wire.names import bundle_of
 from andon_wire.protocol import Machine, Report, UnitState, WantedUnit
 
 SIMPLE = "client"  # the label of a station that only asks
@@ -101,12 +103,12 @@ class Updates:
             NotFound
         ) as error:  # revoked or collected meanwhile: stay, rather than ask for what is not there
             return Answer(None, f"{wanted.version} cannot be installed: {error.message}")
-        full = files.get(f"bundle-{asked.platform}.andon")
+        full = files.get(bundle_of(asked.platform))
         if full is None:
             raise _unknown(asked)
         if not wanted.may_switch or not self._is_open(wanted):
             return Answer(None, f"{wanted.version} waits: {wanted.reason}")
-        patch = files.get(f"delta-{asked.platform}-from-{asked.current}.andon")
+        patch = _patch(asked, Version(wanted.version), files)
         return Answer(Version(wanted.version), wanted.reason, full, patch, wanted.is_return)
 
     async def _check_platform(self, asked: Question, version: Version) -> None:
@@ -115,7 +117,7 @@ class Updates:
             files = await self._files(asked.unit, version)
         except AndonError:
             return  # a version that is not there any more says nothing of platforms
-        if f"bundle-{asked.platform}.andon" not in files:
+        if bundle_of(asked.platform) not in files:
             raise _unknown(asked)
 
     async def _wanted(self, station: Station, unit: UnitName) -> WantedUnit | None:
@@ -194,6 +196,13 @@ def replace_platform(machine: Machine, platform: str) -> Machine:
 
 def _nobody() -> None:
     """Before it is wired to a loop, nobody is woken."""
+
+
+def _patch(asked: Question, version: Version, files: Mapping[str, File]) -> File | None:
+    """The one delta from what it has, where that is less than the whole: such a client takes no chain."""
+    ways = offers(version, {name: each.size for name, each in files.items()}, asked.platform)
+    way = plan_chain(version, [asked.current], lambda of: ways if of == version else [], most=1)
+    return files[way[0].name] if way and way[0].old is not None else None
 
 
 def _report(asked: Question, now: datetime) -> Report:

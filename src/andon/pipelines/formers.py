@@ -17,6 +17,7 @@ from andon.kernel.ids import Sha256, UnitName, Version
 from andon.pipelines.cache import Cache
 from andon.pipelines.model import Run, StageName
 from andon.releases.model import Artifact, Release, Role
+from andon_wire.names import bundle_of, tree_of
 
 _log = logging.get(__name__)
 
@@ -99,6 +100,6 @@ def chosen(releases: Collection[Release], field: Collection[Version], own: Versi
 
 def parts_of(release: Release, platform: str) -> dict[Role, Artifact] | None:
     """What a delta from `release` is made of; None where it has nothing for the platform."""
-    names = {f"tree-{platform}.json": Role.TREE, f"bundle-{platform}.andon": Role.BUNDLE}
+    names = {tree_of(platform): Role.TREE, bundle_of(platform): Role.BUNDLE}
     found = {names[each.name]: each for each in release.artifacts if each.name in names}
     return found if len(found) == len(names) else None

@@ -4,8 +4,9 @@ Everything can be called again after a crash and goes on: downloads by range, th
 it with the tree. What is not here: when (decide.py), the container's format (andon_wire.delta).
 """
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,25 @@ from andon_agent.engine.model import SLOTS, Held, SlotName, Target
 from andon_agent.engine.places import Place
 from andon_agent.engine.ports import Apply, Artifacts, Named, Progress
 from andon_agent.engine.slots import Slots
-from andon_agent.engine.ways import Hop, cheapest, contract_of, full, tree_of
 from andon_wire import application, tree
 from andon_wire.application import Application
+from andon_wire.delta.apply import tree_in
+from andon_wire.delta.chain import Offer, offers, plan_chain
 from andon_wire.disk import Disk, write_durably
 from andon_wire.errors import Missing, Untrusted, WireError
-from andon_wire.tree import Tree
+from andon_wire.names import bundle_of, contract_of, tree_of
+from andon_wire.tree import EMPTY, Tree
 
 _PLAN, _CONTRACT = "plan.json", "application.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One container. version: what it makes; base: what it needs, None for the full package."""
+
+    version: str
+    base: str | None
+    container: Named
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +54,16 @@ class Installer:
         Raises:
             WireError: as `Artifacts` does. OSError: the disk does not do it.
         """
-        names = self._names(target.version)
+        signed = self._signed_tree(target.version)
         contract = self._contract(target.version)
-        content = self._read(target.version, tree_of(self.platform))
         self._prepare()
-        write_durably(self.disk, self._tree_file(target.version), content)
         write_durably(self.disk, self.place.incoming / _CONTRACT, application.encode(contract))
         way: Sequence[Hop] = []
-        if not self._has(target.slot, target.version, tree.decode(content)):
-            way = self._way(target, names)
-            for hop in way[:-1]:
-                between = self._read(hop.version, tree_of(self.platform))
-                write_durably(self.disk, self._tree_file(hop.version), between)
+        if not self._has(target.slot, target.version, signed):
+            way = self._way(target)
             self._fetch(way, progress)
-        self._write_plan(target.version, way)
+            self._write_trees(way)
+        self._write_plan(_Plan(target.version, signed, way))
         return "downloaded" if way else "it is here already"
 
     def install(self, target: Target, progress: Progress) -> str:
@@ -64,21 +72,23 @@ class Installer:
         Raises:
             WireError: no way leads there. OSError: the disk does not do it.
         """
-        way = self._plan(target.version)
-        if way is None:
+        plan = self._plan(target.version)
+        if plan is not None and self._has(target.slot, target.version, plan.tree):
+            return "it was here already"
+        if plan is None or not plan.way:
             self.download(target, progress)
-            way = self._plan(target.version) or []
+            plan = self._plan(target.version)
+            if plan is None or not plan.way:
+                return "it was here already"
         content = tree.decode(self.disk.read(self._tree_file(target.version)))
         contract = application.decode(self.disk.read(self.place.incoming / _CONTRACT))
-        if self._has(target.slot, target.version, content):
-            return "it was here already"
         self.slots.unseal(target.slot)
         said = "installed"
         try:
-            self._make(way, target, content, progress)
+            self._make(plan.way, target, content, progress)
         except WireError as error:
             said = f"installed from the full package, as the delta failed: {error.message}"
-            self._instead(way, target, content, progress, error)
+            self._instead(plan.way, target, content, progress, error)
         self.slots.seal(target.slot, target.version, content, contract)
         return said
 
@@ -86,16 +96,16 @@ class Installer:
         self, way: Sequence[Hop], target: Target, content: Tree, progress: Progress, error: WireError
     ) -> None:
         """The full package, where that was not what failed."""
-        whole = full(target.version, self._names(target.version), self.platform)
-        if not whole or [each.base for each in way] == [None]:
+        name = bundle_of(self.platform)
+        bundle = self._names(target.version).get(name)
+        if bundle is None or [each.container.name for each in way] == [name]:
             raise error
+        whole = [Hop(target.version, None, bundle)]
         self._fetch(whole, progress)
         self.disk.remove_tree(self.place.files(target.slot))
         self._make(whole, target, content, progress)
 
     def _make(self, way: Sequence[Hop], target: Target, content: Tree, progress: Progress) -> None:
-        if not way:
-            raise Missing("no-way", "what was in the slot is not there any more")
         old = self._folder_of(way[0].base)
         for hop in way[:-1]:
             into = self.place.incoming / f"between-{hop.version}"
@@ -111,20 +121,40 @@ class Installer:
         with container:
             self.apply(container, old=old, into=into, tree=content, disk=self.disk, progress=progress)
 
-    def _write_plan(self, version: str, way: Sequence[Hop]) -> None:
-        hops = [asdict(each) for each in way]
-        content = json.dumps({"version": version, "way": hops}).encode()
+    def _write_trees(self, way: Sequence[Hop]) -> None:
+        """The trees on the way: what each container says that it makes, where that is what was signed."""
+        at = EMPTY if way[0].base is None else self._tree_of(way[0].base)
+        for hop in way:
+            at = self._made(hop, at)
+            write_durably(self.disk, self._tree_file(hop.version), tree.encode(at))
+
+    def _made(self, hop: Hop, old: Tree) -> Tree:
+        signed = self._signed_tree(hop.version)
+        with contextlib.suppress(WireError, OSError), self.disk.open_read(self._file(hop)) as container:
+            found = tree_in(container, old)
+            if found.id == signed:
+                return found
+        return tree.decode(self._read(hop.version, tree_of(self.platform)))
+
+    def _tree_of(self, version: str) -> Tree:
+        """Of a version that is here; where its manifest cannot be read, one that no container is for."""
+        for held in self.slots.held().values():
+            if held.version == version:
+                with contextlib.suppress(WireError, OSError):
+                    return self.slots.tree(held.slot)
+        return EMPTY
+
+    def _write_plan(self, plan: "_Plan") -> None:
+        content = json.dumps(asdict(plan)).encode()
         write_durably(self.disk, self.place.incoming / _PLAN, content)
 
-    def _plan(self, version: str) -> Sequence[Hop] | None:
-        """The way that was downloaded for this version; None where there is none that can be read."""
+    def _plan(self, version: str) -> "_Plan | None":
+        """What was downloaded for this version; None where there is nothing that can be read."""
         try:
             document = json.loads(self.disk.read(self.place.incoming / _PLAN))
             if document["version"] != version:
                 return None
-            return [
-                Hop(each["version"], each["base"], Named(**each["container"])) for each in document["way"]
-            ]
+            return _Plan(version, str(document["tree"]), [_hop(**each) for each in document["way"]])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -135,19 +165,36 @@ class Installer:
         self.disk.sync_folder(self.place.incoming)
         self.disk.sync_folder(self.place.folder)
 
-    def _way(self, target: Target, names: Mapping[str, Named]) -> Sequence[Hop]:
+    def _way(self, target: Target) -> Sequence[Hop]:
         here = [each.version for each in self._bases(target.slot)]
-        way = cheapest(target.version, here, self._names_of(target.version, names), self.platform)
-        if not way:
-            raise Missing(
-                "no-package",
-                f"{self.unit}@{target.version} has no package for {self.platform}",
-                hint="build it for this platform",
-            )
-        return way
+        way = plan_chain(target.version, here, lambda version: self._offers(version, target.version))
+        if way is None:
+            raise self._no_package(target.version)
+        return [Hop(each.new, each.old, self._names(each.new)[each.name]) for each in way]
 
-    def _names_of(self, version: str, names: Mapping[str, Named]) -> Callable[[str], Mapping[str, Named]]:
-        return lambda of: names if of == version else self._names(of)
+    def _offers(self, version: str, wanted: str) -> Sequence[Offer]:
+        """An older release that cannot be asked is no way; the wanted one is told."""
+        try:
+            names = self._names(version)
+        except WireError:
+            if version == wanted:
+                raise
+            return []
+        return offers(version, {each.name: each.size for each in names.values()}, self.platform)
+
+    def _no_package(self, version: str) -> Missing:
+        return Missing(
+            "no-package",
+            f"{self.unit}@{version} has no package for {self.platform}",
+            hint="build it for this platform",
+        )
+
+    def _signed_tree(self, version: str) -> str:
+        """The id of its tree: the artifact is the canonical form, so its hash is the id."""
+        named = self._names(version).get(tree_of(self.platform))
+        if named is None:
+            raise self._no_package(version)
+        return named.sha256
 
     def _names(self, version: str) -> Mapping[str, Named]:
         return self.artifacts.names(self.unit, version)
@@ -191,9 +238,18 @@ class Installer:
     def _read(self, version: str, name: str) -> bytes:
         return self.artifacts.read(self.unit, version, name)
 
-    def _has(self, slot: SlotName, version: str, content: Tree) -> bool:
+    def _has(self, slot: SlotName, version: str, tree_id: str) -> bool:
         held = self.slots.held().get(slot)
-        return held is not None and (held.version, held.tree) == (version, content.id)
+        return held is not None and (held.version, held.tree) == (version, tree_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What was downloaded. tree: the id of what comes out; way: empty where a slot has it."""
+
+    version: str
+    tree: str
+    way: Sequence[Hop]
 
 
 def _hop(version: str, base: str | None, container: Mapping[str, Any]) -> Hop:

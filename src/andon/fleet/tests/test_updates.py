@@ -71,6 +71,14 @@ async def test_without_a_delta_from_what_it_has_it_gets_the_whole(fleet: Fleet) 
     assert (answer.version, answer.full, answer.patch) == (NEW, FULL, None)
 
 
+async def test_a_delta_that_is_larger_than_the_whole_is_not_offered(fleet: Fleet, rows: Rows) -> None:
+    large = File("screen/patch", "b" * 64, FULL.size + 1)
+    rows.files[UNIT, NEW] = {f"bundle-{LINUX}.andon": FULL, f"delta-{LINUX}-from-{OLD}.andon": large}
+    fleet.controller.want((UNIT, HERE), Wish(NEW))
+    answer = await asked(fleet)
+    assert (answer.version, answer.full, answer.patch) == (NEW, FULL, None)
+
+
 async def test_it_waits_for_its_window(fleet: Fleet) -> None:
     fleet.controller.want((UNIT, HERE), Wish(NEW))
     nights = Calendar("UTC", ("Mon-Fri 22:00-05:00",))  # it is half past nine in the morning

@@ -8,6 +8,7 @@ from andon.pipelines.cache import Cache
 from andon.pipelines.model import Run, StageName, StageResult
 from andon.pipelines.publisher import Publisher
 from andon.releases.model import Artifact, Role
+from andon_wire.names import bundle_of, contract_of, delta_of, tree_of
 
 _FILE_NAMES = {
     Role.WHEELHOUSE: "{unit}-{version}-wheelhouse.tar",
@@ -16,10 +17,10 @@ _FILE_NAMES = {
     Role.PROVENANCE: "provenance.dsse.json",
     Role.TEST_REPORT: "test-report.json",
     Role.SCAN_REPORT: "scan-report.json",
-    Role.TREE: "tree-{platform}.json",
-    Role.BUNDLE: "bundle-{platform}.andon",
-    Role.APPLICATION: "application-{platform}.json",
-    Role.DELTA: "delta-{platform}-from-{former}.andon",
+    Role.TREE: tree_of("{platform}"),
+    Role.BUNDLE: bundle_of("{platform}"),
+    Role.APPLICATION: contract_of("{platform}"),
+    Role.DELTA: delta_of("{platform}", "{former}"),
 }
 
 

@@ -1,12 +1,14 @@
 """The cheapest way from what a station has to what it wants."""
 
+from collections.abc import Iterable, Sequence
 from itertools import pairwise, permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon_wire.delta.chain import LINK_BYTES, MOST_LINKS, Offer, plan_chain
+from andon_wire.delta import chain
+from andon_wire.delta.chain import LINK_BYTES, MOST_LINKS, Offer, offers
 
 pytestmark = pytest.mark.unit
 MB = 1_000_000
@@ -18,6 +20,25 @@ def delta(old: str, new: str, size: int) -> Offer:
 
 def full(new: str, size: int) -> Offer:
     return Offer(f"full-{new}", None, new, size)
+
+
+def plan_chain(
+    given: Iterable[Offer],
+    have: str | None,
+    want: str,
+    *,
+    most: int = MOST_LINKS,
+    asked: list[str] | None = None,
+) -> Sequence[Offer] | None:
+    """From one version, or none, with all offers known."""
+    every = list(given)
+
+    def offers_of(version: str) -> list[Offer]:
+        if asked is not None:
+            asked.append(version)
+        return [each for each in every if each.new == version]
+
+    return chain.plan_chain(want, [] if have is None else [have], offers_of, most=most)
 
 
 def test_one_delta_is_taken_where_it_is_smaller_than_the_full_package() -> None:
@@ -65,6 +86,36 @@ def test_a_dearer_way_to_a_version_is_kept_where_the_cheaper_has_too_many_links_
 
 def test_the_way_back_is_a_way_like_any_other() -> None:
     assert plan_chain([delta("2", "1", 7), full("1", MB)], "2", "1") == (delta("2", "1", 7),)
+
+
+def test_of_several_bases_the_cheapest_is_taken() -> None:
+    ways = {"3": [full("3", 9 * MB), delta("2", "3", MB), delta("1", "3", 4 * MB)]}
+    assert chain.plan_chain("3", ["1", "2"], ways.__getitem__) == (delta("2", "3", MB),)
+    assert chain.plan_chain("3", ["1"], lambda each: ways.get(each, [])) == (delta("1", "3", 4 * MB),)
+
+
+def test_an_older_version_is_asked_for_only_while_a_way_through_it_may_be_the_cheapest() -> None:
+    asked: list[str] = []
+    given = [full("3", 5 * MB), delta("2", "3", 6 * MB), full("2", 1), delta("1", "3", MB)]
+    assert plan_chain(given, "1", "3", asked=asked) == (delta("1", "3", MB),)
+    assert plan_chain(given, None, "3", asked=asked) == (full("3", 5 * MB),)
+    assert asked == ["3", "3", "1"]
+
+
+def test_deltas_that_go_round_in_a_circle_end() -> None:
+    circle = [delta("3", "2", 1), delta("2", "3", 1), full("3", 6 * MB)]
+    assert plan_chain(circle, "1", "3") == (full("3", 6 * MB),)
+    assert plan_chain(circle[:2], "1", "3") is None
+
+
+def test_the_artifacts_of_a_release_say_what_it_can_be_made_of_on_a_platform() -> None:
+    sizes = {"bundle-linux-x86_64.andon": 9, "delta-linux-x86_64-from-1.0+a.andon": 2, "andon.toml": 1}
+    sizes |= {"bundle-linux-x86.andon": 7, "delta-linux-x86-from-1.0.andon": 3, "tree-linux-x86_64.json": 4}
+    assert offers("2.0", sizes, "linux-x86_64") == [
+        Offer("bundle-linux-x86_64.andon", None, "2.0", 9),
+        Offer("delta-linux-x86_64-from-1.0+a.andon", "1.0+a", "2.0", 2),
+    ]
+    assert offers("2.0", sizes, "windows-amd64") == []
 
 
 OFFERS = st.lists(
