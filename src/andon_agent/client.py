@@ -8,7 +8,7 @@ knows whether to ask again.
 import asyncio
 import json
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -57,6 +57,11 @@ class Place:
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+
+    def files(self) -> Mapping[str, Path]:
+        """The files that it is known by, those that there are, by their names in the settings."""
+        named = {"ca": self.ca, "certificate": self.certificate, "key": self.key}
+        return {name: each for name, each in named.items() if each is not None}
 
     def context(self) -> ssl.SSLContext:
         """TLS as this place wants it.

@@ -10,12 +10,11 @@ import json
 import re
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from andon_agent import inventory, settings
-from andon_agent.client import Client, Station
+from andon_agent.client import Client, Place, Station
 from andon_agent.home import PRIVATE, Home
 from andon_wire.disk import Disk, write_durably
 from andon_wire.enrolment import Token, check_enrolled
@@ -83,8 +82,7 @@ async def enrol(
     client: Client,
     token: Token,
     *,
-    url: str,
-    ca: Path | None,
+    place: Place,
     disk: Disk,
 ) -> Enrolled:
     """Become a station. What was pinned before stays until the answer is here and good.
@@ -101,7 +99,7 @@ async def enrol(
     check_enrolled(token, enrolled)
     _check_root(enrolled)
     _keep(home, disk, enrolled, name)
-    write_settings(home, disk, url, ca)
+    write_settings(home, disk, place)
     return enrolled
 
 
@@ -165,7 +163,7 @@ def _keep(home: Home, disk: Disk, enrolled: Enrolled, key_name: str) -> None:
         ) from error
 
 
-def write_settings(home: Home, disk: Disk, url: str, ca: Path | None) -> None:
+def write_settings(home: Home, disk: Disk, place: Place) -> None:
     """The settings of a machine that has none; where there are some, they stay."""
     if not disk.exists(home.folder / settings.NAME):
-        write_durably(disk, home.folder / settings.NAME, settings.first(url, ca))
+        write_durably(disk, home.folder / settings.NAME, settings.first(place.url, place.files()))

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     command: Callable[[argparse.Namespace, Home], int] = given.command
     try:
-        return command(given, Home(given.home))
+        return command(given, Home(given.home.absolute()))  # what it starts stands in other folders
     except WireError as error:
         _say(f"error: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
         return INPUT if isinstance(error, Malformed) else BAD
@@ -98,14 +98,14 @@ def _enrol(given: argparse.Namespace, home: Home) -> int:
         name = enrolling.load(home, disk).station.name
         _say(f"error: this machine is the station {name} already\n  to be another: --again with a new token")
         return BAD
-    ca = given.ca.resolve() if given.ca else None
+    ca, certificate, key = (each and each.absolute() for each in (given.ca, given.certificate, given.key))
+    place = Place(given.url, ca, certificate, key)
     token = Token.parse(_token(given))
 
     async def ask() -> str:
-        place = Place(given.url, ca, given.certificate, given.key)
         client = Client(place, time.time)  # noqa: TID251  the composition root
         try:
-            enrolled = await enrolling.enrol(home, client, token, url=given.url, ca=ca, disk=disk)
+            enrolled = await enrolling.enrol(home, client, token, place=place, disk=disk)
         finally:
             await client.close()
         return enrolled.station

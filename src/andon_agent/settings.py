@@ -11,6 +11,7 @@ port = 0                            # of the local interface; 0: a free one, kep
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -87,9 +88,9 @@ def load(home: Path) -> Settings:
     return decode(content, home)
 
 
-def first(control: str, ca: Path | None) -> bytes:
-    """The file that enrolment writes where there is none."""
-    lines = [f"control = {_text(control)}"] + ([f"ca = {_text(str(ca))}"] if ca else [])
+def first(control: str, files: Mapping[str, Path]) -> bytes:
+    """The file that enrolment writes where there is none. files: `ca`, `certificate`, `key`, where given."""
+    lines = [f"control = {_text(control)}"] + [f"{name} = {_text(str(each))}" for name, each in files.items()]
     return ("\n".join(lines) + "\n").encode()
 
 

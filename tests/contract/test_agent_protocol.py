@@ -119,7 +119,7 @@ class Station:
 async def enrolled(home: Home, plant: Plant, token: Token) -> None:
     client = Client(Place(plant.url), time.time)
     try:
-        await enrolling.enrol(home, client, token, url=plant.url, ca=None, disk=RealDisk())
+        await enrolling.enrol(home, client, token, place=Place(plant.url), disk=RealDisk())
     finally:
         await client.close()
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon_agent import service, settings
+from andon_agent import main, service, settings
+from andon_agent.client import Place
 from andon_agent.home import Home
 from andon_wire.errors import Malformed, Missing, Unreachable
 
@@ -25,9 +26,20 @@ def test_paths_are_relative_to_the_home() -> None:
 
 
 def test_what_enrolment_writes_is_read_again() -> None:
-    content = settings.first('https://plant:8443/a"b\\c', Path("/srv/ca.pem"))
+    files = Path("/srv/ca.pem"), Path("/srv/own.pem"), Path("/srv/own.key")
+    content = settings.first('https://plant:8443/a"b\\c', Place("", *files).files())
     found = settings.decode(content, HOME)
-    assert (found.control, found.ca) == ('https://plant:8443/a"b\\c', Path("/srv/ca.pem"))
+    assert found.control == 'https://plant:8443/a"b\\c'
+    assert (found.ca, found.certificate, found.key) == files
+
+
+def test_a_home_is_the_same_folder_from_wherever_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An application is started in a folder of its own, and a service in yet another one."""
+    monkeypatch.chdir(tmp_path)
+    assert main.main(["--home", "station", "install-service", "--print"]) == 0
+    assert str(tmp_path / "station") in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
