@@ -16,11 +16,13 @@ from pathlib import Path
 from demo import credentials, story
 from demo.line import Line, LineSettings
 from demo.plant import ADMIN, DemoError, Plant, on_signals
-from demo.sources import MES
+from demo.sources import MES, STATION, Source
+from demo.stations import Stations
 
 ENVIRONMENT = "demo"
 ENGINEER, APPROVER, VIEWER = "engineer", "approver", "viewer"
 MANAGER = "manager"
+KILLED = "press-3"
 HOME = Path(__file__).parents[1] / ".demo"
 CHAPTER_LIMIT_SECONDS = 300
 # One attempt in twenty fails whatever the MES does; at LMA two parts in three come from drivers in kgf·cm.
@@ -37,6 +39,7 @@ class Demo:
         self._line: Line | None = None
         self._serials_per_minute = serials_per_minute
         self._address = ""
+        self._stations = Stations(plant, ENVIRONMENT, plant.home / "stations")
 
     async def tell(self, stop: asyncio.Event) -> None:
         """All of it.
@@ -49,12 +52,13 @@ class Demo:
         await self._plant.start()
         await self._people()
         story.chapter("2  Ship the MES 1.0.0, and deploy it: there is nothing to compare it with yet")
-        await self._ship("1.0.0")
-        await self._deploy("1.0.0", GOOD)
+        await self._ship(MES, "1.0.0")
+        await self._deploy(MES, "1.0.0", GOOD)
         story.chapter(f"3  Production begins: seven stations, {self._serials_per_minute} serials a minute")
         line = await self._start_line()
         try:
             await self._releases()
+            await self._fleet()
             story.summary(self._endings, line.counters(), time.monotonic() - began)
             await self._plant.command("audit", "verify")
             story.tell(f"the MES's own record: {await credentials.verify(*self._mes())}")
@@ -62,11 +66,13 @@ class Demo:
                 await self._stay(stop)
         finally:
             await line.stop()
+            await self._stations.stop()
 
     async def _people(self) -> None:
         """Everybody gets the role that they need, and this environment is guarded like production."""
         await self._plant.hire(ENGINEER, "Kim, engineer", f"{ENGINEER}")
-        await self._plant.hire(APPROVER, "Park, quality", f"{APPROVER}@{ENVIRONMENT}/mes", VIEWER)
+        signs = [f"{APPROVER}@{ENVIRONMENT}/{each.unit}" for each in (MES, STATION)]
+        await self._plant.hire(APPROVER, "Park, quality", *signs, VIEWER)
         await self._plant.hire(VIEWER, "A guest", VIEWER)
         story.tell("engineer ships and proposes, approver signs; both changed their one-time passwords")
         guarded = ("--production", "--approvals", "1", "--approver-role", APPROVER)
@@ -79,47 +85,83 @@ class Demo:
 
     async def _releases(self) -> None:
         story.chapter("4  MES 1.1.0 is good: it is promoted by evidence, step by step")
-        await self._ship("1.1.0")
-        async with self._shipping("1.2.0"):
-            await self._deploy("1.1.0", GOOD)
+        await self._ship(MES, "1.1.0")
+        async with self._shipping(MES, "1.2.0"):
+            await self._deploy(MES, "1.1.0", GOOD)
         story.chapter("5  MES 1.2.0 fails good parts at one process, while every request answers 200")
-        await story.shipped(self._plant, "1.2.0")
-        async with self._shipping("1.3.0"):
-            await self._deploy("1.2.0", BAD)
+        await story.shipped(self._plant, MES.unit, "1.2.0")
+        async with self._shipping(MES, "1.3.0"):
+            await self._deploy(MES, "1.2.0", BAD)
         self._expect_cause("yield")
         story.chapter("6  MES 1.3.0 throws errors under some input that its tests do not have")
-        await story.shipped(self._plant, "1.3.0")
-        await self._deploy("1.3.0", BAD)
+        await story.shipped(self._plant, MES.unit, "1.3.0")
+        async with self._shipping(STATION, "1.0.0"):
+            await self._deploy(MES, "1.3.0", BAD)
         self._expect_cause("errors")
 
-    async def _ship(self, version: str, *, quiet: bool = False) -> None:
-        source = MES.at(version, self._plant.home / "source" / MES.unit / version)
-        await self._plant.command("ship", str(source), quiet=quiet)
+    async def _fleet(self) -> None:
+        """The station's application on five stations, by their own agents."""
+        story.chapter("7  Five stations enrol, and get the station's application 1.0.0")
+        await story.shipped(self._plant, STATION.unit, "1.0.0")
+        await self._stations.start()
+        story.tell("each enrolled with a token that is good once; their agents ask, nothing connects to them")
+        async with self._stations.operators():
+            async with self._shipping(STATION, "1.1.0"):
+                await self._deploy(STATION, "1.0.0", GOOD)
+            story.chapter("8  Station 1.1.0 goes out in two waves; an agent is killed while it switches")
+            await story.delta(self._plant, STATION.unit, "1.1.0")
+            async with self._shipping(STATION, "1.2.0"), self._power_cut(KILLED):
+                await self._deploy(STATION, "1.1.0", GOOD)
+            await story.stations(self._plant, STATION.unit, "1.1.0")
+            story.chapter("9  Station 1.2.0 passes its tests, and does not start once it is frozen")
+            await self._deploy(STATION, "1.2.0", BAD)
+            await story.stations(self._plant, STATION.unit, "1.1.0")
 
     @contextlib.asynccontextmanager
-    async def _shipping(self, version: str) -> AsyncIterator[None]:
+    async def _power_cut(self, name: str) -> AsyncIterator[None]:
+        """Kill the agent of one station while it switches during the block, and start it again."""
+
+        async def cut() -> None:
+            await self._stations.kill_while_it_switches(name)
+            story.tell(f"[red]the agent of {name} is killed with -9, in the middle of its switch[/]")
+            await self._stations.run(name)
+            story.tell(f"the agent of {name} starts again, and goes on from its journal")
+
+        cutting = asyncio.create_task(cut())
+        try:
+            yield
+            await cutting
+        finally:
+            cutting.cancel()
+
+    async def _ship(self, source: Source, version: str, *, quiet: bool = False) -> None:
+        tree = source.at(version, self._plant.home / "source" / source.unit / version)
+        await self._plant.command("ship", str(tree), quiet=quiet)
+
+    @contextlib.asynccontextmanager
+    async def _shipping(self, source: Source, version: str) -> AsyncIterator[None]:
         """Ship the next release while the block runs, as a team would."""
-        story.tell(f"meanwhile {version} goes through the pipeline")
-        shipping = asyncio.create_task(self._ship(version, quiet=True))
+        story.tell(f"meanwhile {source.unit} {version} goes through the pipeline")
+        shipping = asyncio.create_task(self._ship(source, version, quiet=True))
         try:
             yield
             await shipping
         finally:
             shipping.cancel()
 
-    async def _deploy(self, version: str, expected: int) -> None:
-        place = ("mes", "--environment", ENVIRONMENT)
+    async def _deploy(self, source: Source, version: str, expected: int) -> None:
+        place = (source.unit, "--environment", ENVIRONMENT)
         try:
             async with asyncio.timeout(CHAPTER_LIMIT_SECONDS):
                 await self._plant.command("deploy", *place, "--version", version)
-                await story.gate(self._plant, version)
+                await story.gate(self._plant, source.unit, version)
                 story.tell(f"{APPROVER} signs, with password, meaning and reason")
                 why = ("--reason", f"tests and scan of {version} seen", "--watch")
                 await self._plant.signed("approve", *place, *why, by=APPROVER, expected=expected)
         except TimeoutError as error:
-            seen = await story.ending(self._plant, version)
+            seen = await story.ending(self._plant, source.unit, version)
             raise DemoError(f"{version} was not over in time: {seen.rollout['reason']}") from error
-        self._endings.append(await story.ending(self._plant, version))
+        self._endings.append(await story.ending(self._plant, source.unit, version))
 
     def _expect_cause(self, metric: str) -> None:
         last = self._endings[-1]

@@ -36,6 +36,7 @@ def failed(message: str, details: str) -> None:
 class Ending:
     """How one release fared."""
 
+    unit: str
     version: str
     rollout: dict[str, Any]
     records: list[dict[str, Any]]
@@ -89,34 +90,34 @@ class Ending:
         return min(times, default=None)
 
 
-async def ending(plant: Plant, version: str) -> Ending:
+async def ending(plant: Plant, unit: str, version: str) -> Ending:
     """How the newest rollout of `version` went."""
-    found = await plant.get("/rollouts", unit="mes", limit=50)
+    found = await plant.get("/rollouts", unit=unit, limit=50)
     newest = next(each for each in found if each["candidate"] == version)
     rollout = await plant.get(f"/rollouts/{newest['id']}")
     records = await plant.get("/timeline", subject=f"rollout/{newest['id']}", limit=500)
     looks = await plant.get(f"/rollouts/{newest['id']}/looks")
-    return Ending(version, rollout, records, looks)
+    return Ending(unit, version, rollout, records, looks)
 
 
-async def gate(plant: Plant, version: str) -> None:
+async def gate(plant: Plant, unit: str, version: str) -> None:
     """What waits at the gate, in a sentence.
 
     Raises:
         DemoError: something of the release runs already.
     """
-    found = await plant.get("/rollouts", unit="mes", limit=1)
+    found = await plant.get("/rollouts", unit=unit, limit=1)
     rollout = await plant.get(f"/rollouts/{found[0]['id']}")
-    running = [each["id"] for each in await plant.get("/instances", unit="mes") if each["version"] == version]
+    running = [each["id"] for each in await plant.get("/instances", unit=unit) if each["version"] == version]
     if not rollout["gate"] or running:
         raise DemoError(f"{version} should wait for an approval, and nothing of it run: {running}")
     needed, role = rollout["gate"]["approvals_needed"], rollout["gate"]["approver_role"]
     tell(f"{version} waits at its gate for {needed} signature of the role {role}: nothing of it runs yet")
 
 
-async def shipped(plant: Plant, version: str) -> None:
+async def shipped(plant: Plant, unit: str, version: str) -> None:
     """How the pipeline of `version` went, in a sentence."""
-    runs = await plant.get("/runs", unit="mes", limit=50)
+    runs = await plant.get("/runs", unit=unit, limit=50)
     run = next(each for each in runs if each["version"] == version)
     tests = next(each["summary"] for each in run["stages"] if each["name"] == "test")
     tell(f"{version} was shipped in {run['duration_s']:.0f} s: {escape(tests)}; scanned, signed, published")
@@ -128,15 +129,15 @@ def summary(endings: list[Ending], line: dict[str, int], took_seconds: float) ->
     for each in endings:
         sign = "[green]●[/]" if each.is_promoted else "[red]■[/]"
         end = "promoted" if each.is_promoted else f"taken back ({each.rollout['trigger']})"
-        console.print(f"{sign} [bold]mes {each.version}[/] {end} after {each.seconds():.0f} s")
+        console.print(f"{sign} [bold]{each.unit} {each.version}[/] {end} after {each.seconds():.0f} s")
         tell(escape(each.reason))
-        if not each.is_promoted:
+        if each.unit == "mes" and not each.is_promoted:
             zero = each.seconds_to_zero()
             tell(
                 f"exposure: {each.exposure('errors')} requests and {each.exposure('yield')} serials at a "
                 f"process met it; verdict to no new request: {'?' if zero is None else round(zero * 1000)} ms"
             )
-        elif each.looks and each.rollout["stable"]:
+        elif each.is_promoted and each.looks and each.rollout["stable"]:
             tell(
                 f"false-alarm budget used: {each.harm():.1%} of the evidence that would have taken it back "
                 "(a harmless release is ever taken back with a chance below 1 %)"
@@ -147,3 +148,27 @@ def summary(endings: list[Ending], line: dict[str, int], took_seconds: float) ->
         f"{line.get('failed', 0)} failed, {line.get('parked', 0)} parked for a person"
     )
     tell(f"all of it took {took_seconds:.0f} s")
+
+
+async def delta(plant: Plant, unit: str, version: str) -> None:
+    """What stations have to load for a release, in a sentence."""
+    release = next(each for each in await plant.get("/releases", unit=unit) if each["version"] == version)
+    sizes = {each["role"]: each["size_bytes"] for each in release["artifacts"]}
+    whole, part = sizes["bundle"], sizes["delta"]
+    tell(f"the whole of it is {whole / 1e6:.1f} MB; stations load a delta of {part / 1e3:.1f} kB")
+
+
+async def stations(plant: Plant, unit: str, version: str) -> None:
+    """What runs on each station, in a sentence.
+
+    Raises:
+        DemoError: one of them does not run `version`, confirmed.
+    """
+    found = {}
+    for station in await plant.get("/fleet/stations"):
+        state = next((each for each in station["units"] if each["unit"] == unit), None)
+        found[station["name"]] = None if state is None else (state["running"], state["confirmed"])
+    wrong = {name: each for name, each in found.items() if each != (version, version)}
+    if wrong or not found:
+        raise DemoError(f"every station should run {version}, confirmed: {wrong or 'there is none'}")
+    tell(f"{unit} {version} runs on {', '.join(sorted(found))}, and is confirmed by each")
