@@ -13,7 +13,14 @@ from andon_wire.disk import Disk
 from andon_wire.errors import Malformed
 
 _KEPT_ON_WINDOWS = ("SYSTEMROOT", "WINDIR", "PATHEXT", "COMSPEC", "USERPROFILE", "LOCALAPPDATA", "APPDATA")
-_KEPT_ON_LINUX = ("DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS")
+_KEPT_ON_LINUX = (
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "QT_QPA_PLATFORM",
+    "XDG_RUNTIME_DIR",
+    "XAUTHORITY",
+    "DBUS_SESSION_BUS_ADDRESS",
+)
 
 
 def words_of(state: State, place: Place, address: str) -> Mapping[str, str]:
