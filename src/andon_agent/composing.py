@@ -63,7 +63,7 @@ class Agent:
 
     def __init__(self, start: Start, disk: Disk) -> None:
         self._start, self._disk = start, disk
-        self._host: Host = hosts.own()
+        self._host: Host = hosts.own(start.home.folder)
         self._settings: Settings = settings.load(start.home.folder)
         self._identity: Identity = enrolling.load(start.home, disk)
         self._stop = asyncio.Event()

@@ -20,9 +20,10 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Linux:
-    """The host of an agent on Linux."""
+    """The host of an agent on Linux. owner: which agent, where a machine has several."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: str = "") -> None:
+        self._owner = owner
         self._boot = _BOOT.read_text().strip()
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -40,7 +41,7 @@ class Linux:
             child = subprocess.Popen(
                 list(launch.command),
                 cwd=launch.folder,
-                env={**launch.environment, MARK: launch.mark},
+                env={**launch.environment, MARK: marked.signed(self._owner, launch.mark)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -59,7 +60,7 @@ class Linux:
 
     def marked(self, unit: str) -> Sequence[tuple[str, Process]]:
         """See `Host`."""
-        return marked.marked(unit, self._boot)
+        return marked.marked(self._owner, unit, self._boot)
 
     def is_being_started(self, lock: Path) -> bool:
         """See `Host`."""
@@ -101,4 +102,4 @@ class Linux:
 
     def kill(self, unit: str) -> None:
         """See `Host`."""
-        marked.kill(unit, self._boot)
+        marked.kill(self._owner, unit, self._boot)

@@ -35,18 +35,25 @@ def is_alive(process: Process, boot: str) -> bool:
     return found is not None and abs(found.started - process.started) < _SAME_S
 
 
-def marked(unit: str, boot: str) -> Sequence[tuple[str, Process]]:
-    """All that runs with a mark of the unit: those whose parent has none first, then by age."""
-    found = dict(_marked(unit, boot))
+def signed(owner: str, mark: str) -> str:
+    """A mark as it stands in the environment. owner: the agent whose it is; a machine may have several."""
+    return f"{owner}:{mark}"
+
+
+def marked(owner: str, unit: str, boot: str) -> Sequence[tuple[str, Process]]:
+    """All that runs with the owner's mark of the unit: those whose parent has none first, then by age."""
+    found = dict(_marked(owner, unit, boot))
     leaders = {each for each in found if _parent(each) not in {other.pid for other in found}}
     order = sorted(found, key=lambda each: (each not in leaders, each.started, each.pid))
     return [(found[each], each) for each in order]
 
 
-def kill(unit: str, boot: str) -> None:
+def kill(owner: str, unit: str, boot: str) -> None:
     """Kill them all, wherever they went; looked up again until none is left, and waited for."""
     for _ in range(_PASSES):
-        found = [psutil.Process(each.pid) for _, each in marked(unit, boot) if psutil.pid_exists(each.pid)]
+        found = [
+            psutil.Process(each.pid) for _, each in marked(owner, unit, boot) if psutil.pid_exists(each.pid)
+        ]
         if not found:
             return
         for each in found:
@@ -73,11 +80,11 @@ def _kill(process: psutil.Process) -> None:
         return
 
 
-def _marked(unit: str, boot: str) -> Iterator[tuple[Process, str]]:
+def _marked(owner: str, unit: str, boot: str) -> Iterator[tuple[Process, str]]:
     for each in psutil.process_iter():
         try:
-            mark = each.environ().get(MARK, "")
-            if mark and unit_of(mark) == unit and each.status() != psutil.STATUS_ZOMBIE:
+            whose, _, mark = each.environ().get(MARK, "").partition(":")
+            if mark and whose == owner and unit_of(mark) == unit and each.status() != psutil.STATUS_ZOMBIE:
                 yield Process(each.pid, each.create_time(), boot), mark
         except (psutil.Error, OSError):
             continue

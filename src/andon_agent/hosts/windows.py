@@ -23,9 +23,10 @@ _NEVER_S = 300.0  # by how much a clock that is set may seem to move the start o
 
 
 class Windows:
-    """The host of an agent on Windows."""
+    """The host of an agent on Windows. owner: which agent, where a machine has several."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: str = "") -> None:
+        self._owner = owner
         self._boot = _boot()
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -42,7 +43,7 @@ class Windows:
             child = subprocess.Popen(
                 list(launch.command),
                 cwd=launch.folder,
-                env={**launch.environment, MARK: launch.mark},
+                env={**launch.environment, MARK: marked.signed(self._owner, launch.mark)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -57,7 +58,7 @@ class Windows:
 
     def marked(self, unit: str) -> Sequence[tuple[str, Process]]:
         """See `Host`."""
-        return marked.marked(unit, self._boot)
+        return marked.marked(self._owner, unit, self._boot)
 
     def is_being_started(self, lock: Path) -> bool:
         """See `Host`: never, a process is there with its environment or not at all."""
@@ -82,7 +83,7 @@ class Windows:
 
     def kill(self, unit: str) -> None:
         """See `Host`."""
-        marked.kill(unit, self._boot)
+        marked.kill(self._owner, unit, self._boot)
 
 
 def _boot() -> str:

@@ -48,6 +48,16 @@ def until(claim: Callable[[], bool]) -> None:
     pytest.fail("it did not come")
 
 
+def test_the_applications_of_another_agent_on_the_machine_are_not_ours(unit: str, tmp_path: Path) -> None:
+    ours, theirs = Linux("ours"), Linux("theirs")
+    process = ours.start(a_launch(unit, tmp_path))
+    until(lambda: ours.marked(unit) == [(mark_of(unit, 1), process)])
+    assert theirs.marked(unit) == []
+    theirs.kill(unit)
+    assert ours.is_alive(process)
+    ours.kill(unit)
+
+
 def test_another_agent_finds_what_was_started_and_holds_it_for_the_same(unit: str, tmp_path: Path) -> None:
     process = Linux().start(a_launch(unit, tmp_path))
     another = Linux()
