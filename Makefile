@@ -20,7 +20,7 @@ ARGS ?=
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup-applications ## ship a real MES, promote a good release, take two bad ones back (ARGS=--exit ends instead of staying)
+demo: setup-applications ## ship a real MES and a station's application, promote the good releases, take the bad ones back (ARGS=--exit ends instead of staying)
 	@$(PY) -m demo.run $(ARGS)
 
 test: setup-system check ## the linters and every test (WORKERS=n, ARGS for pytest)

@@ -2,7 +2,8 @@
 
 Everything here goes through the command line that a plant uses, as people with no more rights than they
 need: an engineer ships and proposes, an approver signs each rollout at its gate. What is not real is the
-plant: seven simulated stations (`line.py`) and three prepared changes of the MES (`changes/`).
+plant: seven simulated stations of the MES (`line.py`), five stations that share this machine (`stations.py`),
+and prepared changes of the MES and of the station's application (`changes/`).
 """
 
 import argparse
