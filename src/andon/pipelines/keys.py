@@ -14,7 +14,7 @@ _REVISIONS = {
     StageName.BUILD: 1,
     StageName.TEST: 2,
     StageName.SECURITY: 1,
-    StageName.BUNDLE: 2,
+    StageName.BUNDLE: 3,
     StageName.PACKAGE: 1,
 }
 # The source has to be read to know its hash; signing and publishing are acts, not outcomes. What deltas are
