@@ -89,6 +89,21 @@ def test_a_mirror_shows_what_its_source_shows_and_copies_only_what_is_missing(
     assert plant.reads(into) == {"mes@1.0.0": 4, "mes@1.1.0": 4}
 
 
+def test_a_mirror_keeps_the_states_before_this_one_and_not_all_there_ever_were(
+    plant: Plant, tmp_path: Path
+) -> None:
+    into = Folder(tmp_path / "mirror")
+    for number in range(1, 25):
+        plant.publish(f"2.{number}.0", content=b"x")
+        plant.mirror(into)
+    there = sorted(each.path.partition("/")[2] for each in into.list("metadata/"))
+    for role in ("targets", "snapshot"):
+        kept = sorted(int(each.split(".")[0]) for each in there if each.endswith(f"{role}.json"))
+        assert kept == list(range(7, 27))  # of versions 3 to 26: the last, and 19 before it
+    assert "1.root.json" in there
+    assert len(plant.reads(into)) == 25
+
+
 def test_any_place_can_be_mirrored_to_any_other(plant: Plant, tmp_path: Path, server: str) -> None:
     bucket = S3(buckets.a_bucket(server, "mirror"))
     with a_web(plant.layout.registry) as web:

@@ -58,7 +58,7 @@ def write(now: Roles, which: frozenset[str], how: Writing) -> None:
         how.storage.write(METADATA + "timestamp.json", _signed(now, Timestamp.type, how))
         signed = json.dumps({"timestamp": now.timestamp.version}).encode()
         files.write(how.layout.last_signed, signed, mode=0o600)
-    _prune(now, how.storage)
+    prune(how.storage, {role: now.of(role).version for role in (Targets.type, Snapshot.type)})
 
 
 def _signed(now: Roles, role: str, how: Writing) -> bytes:
@@ -67,9 +67,16 @@ def _signed(now: Roles, role: str, how: Writing) -> bytes:
     return roles.sign(now.of(role), now.root, keys.load(how.layout, role), also=how.coming)
 
 
-def _prune(now: Roles, storage: Storage) -> None:
-    oldest = {f"{role}.json": now.of(role).version - _KEPT_VERSIONS for role in (Targets.type, Snapshot.type)}
-    for each in list(storage.list(METADATA)):
+def prune(storage: Storage, shown: Mapping[str, int]) -> None:
+    """Remove targets and snapshots that are far behind. shown: the version of each that readers see now.
+
+    Counted are files, as a mirror has not every version: a reader may be in the middle of one before.
+    """
+    found: dict[str, list[int]] = {f"{role}.json": [] for role in shown}
+    for each in storage.list(METADATA):
         number, _, role = each.path.removeprefix(METADATA).partition(".")
-        if role in oldest and number.isdecimal() and int(number) <= oldest[role]:
-            storage.remove(each.path)
+        if role in found and number.isdecimal() and int(number) < shown[role.removesuffix(".json")]:
+            found[role].append(int(number))
+    for role, numbers in found.items():
+        for old in sorted(numbers, reverse=True)[_KEPT_VERSIONS - 1 :]:
+            storage.remove(f"{METADATA}{old}.{role}")

@@ -21,6 +21,7 @@ from andon.releases.mirroring.state import State
 from andon.releases.progress import Progress, Unwatched
 from andon.releases.storage import protocol
 from andon.releases.storage.protocol import Readable, Storage
+from andon.releases.write import prune
 from andon_wire.verify import RELEASE_FILE
 
 _GRACE = timedelta(days=7)  # how long a mirror keeps what its source names no more
@@ -84,6 +85,7 @@ class Mirror:
             self._copy(source, into, each, progress)
         for path, content in states.differing(into, state.metadata):
             into.write(path, content)
+        prune(into, state.below)
         # What the signed metadata names stays, wanted here or not; the rest once readers are through with it.
         named = {each.path for each in state.files}
         swept = sweep(into, named, self._memory / "leftovers.json", _GRACE, self._clock.now())

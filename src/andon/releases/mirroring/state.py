@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class State:
     root: Root
     metadata: tuple[tuple[str, bytes], ...]
     files: tuple[TargetFile, ...]
+    below: Mapping[str, int]  # versions of snapshot and targets
 
     @property
     def releases(self) -> frozenset[str]:
@@ -69,7 +70,8 @@ def _state(place: Readable, trust: Path) -> State:
     metadata += [(f"{METADATA}{version[name]}.{name}.json", kept[name]) for name in ("targets", "snapshot")]
     metadata.append((f"{METADATA}timestamp.json", kept["timestamp"]))
     root = roles.verified(found[-1], Root, None)
-    return State(version["timestamp"], root, tuple(metadata), tuple(_files(kept["targets"])))
+    below = {name: version[name] for name in ("snapshot", "targets")}
+    return State(version["timestamp"], root, tuple(metadata), tuple(_files(kept["targets"])), below)
 
 
 def _files(targets: bytes) -> Iterator[TargetFile]:
