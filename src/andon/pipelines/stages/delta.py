@@ -43,7 +43,7 @@ def run(job: Job, cache: Cache) -> StageResult:
         tools.say(f"from {version}: {size:,} bytes, {size / whole:.1%} of the whole")
     facts = {"platform": job.facts[StageName.BUNDLE]["platform"], "formers": sorted(formers)}
     if not formers:
-        return StageResult(True, "no station runs a former release", files, facts)
+        return StageResult(True, "no former release that a station may have can be had", files, facts)
     total = sum(cache.path(each).stat().st_size for each in files.values())
     return StageResult(True, f"{len(files)} deltas, {total / 1e6:.1f} MB together", files, facts)
 
