@@ -6,12 +6,13 @@ import fcntl
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from andon import parts
 from andon.access.ca import authority
@@ -132,7 +133,7 @@ async def _serve_alone(settings: Settings, home: Path, clock: Clock) -> None:
             config.ssl = live.context if live else None
             async with _running(assembled):
                 _log.info("andon is up", host=settings.host, port=settings.port, home=str(home))
-                await _serve(uvicorn.Server(config), listening)
+                await _serve(Server(config, lambda: release(app)), listening)
     _log.info("andon ended", home=str(home))
 
 
@@ -167,6 +168,25 @@ def protection(settings: Settings) -> guard.Protection:
         signed_in_per_minute=wanted.signed_in_per_minute,
         open_metrics=wanted.open_metrics,
     )
+
+
+class Server(uvicorn.Server):
+    """Lets go of who waits before it looks who is still there: else it waits in vain, and cuts them off."""
+
+    def __init__(self, config: uvicorn.Config, let_go: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._let_go = let_go
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server`."""
+        self._let_go()
+        await super().shutdown(sockets)
+
+
+def release(app: FastAPI) -> None:
+    """Answer all that wait for news: stations for what they should run, browsers and terminals for events."""
+    app.state.services.fleet.roster.release()
+    app.state.feed.release()
 
 
 async def _serve(server: uvicorn.Server, listening: socket.socket) -> None:

@@ -11,7 +11,9 @@ import httpx
 import pytest
 import uvicorn
 
+from andon.access.model import Grant
 from andon.api.http import create
+from andon.app import Server, release
 from andon.fleet.assign import Wish
 from andon.fleet.reports.store import ReportStore
 from andon.fleet.stations.store import StationStore
@@ -23,6 +25,7 @@ from andon.kernel.clock import SystemClock
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.kernel.supervise import Loop
 from andon.store.engine import Database
+from andon.testing.access import headers_as
 from andon.testing.fleet import fleet_over
 from andon.testing.services import FakePlant
 from andon.timeline.store import Filter, TimelineStore
@@ -44,6 +47,7 @@ class Plant:
     fake: FakePlant
     database: Database
     url: str
+    server: Server
 
     def client(self) -> Client:
         return Client(Place(self.url), lambda: datetime.now(UTC).timestamp())
@@ -79,14 +83,16 @@ async def running(database: Database, key: PrivateKey) -> AsyncIterator[Plant]:
         for number, each in enumerate(ticks)
     ]
     fake.fleet.wake_by(loops[0].wake, loops[1].wake)
-    server = uvicorn.Server(uvicorn.Config(create(fake.services()), port=0, log_config=None, lifespan="off"))
+    api = create(fake.services())
+    config = uvicorn.Config(api, port=0, log_config=None, lifespan="off")
+    server = Server(config, lambda: release(api))
     tasks = [asyncio.create_task(each.run()) for each in loops]
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(30):
         while not server.started:
             await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield Plant(fake.fleet, fake, database, f"http://127.0.0.1:{port}")
+    yield Plant(fake.fleet, fake, database, f"http://127.0.0.1:{port}", server)
     server.should_exit = True
     await serving
     for each in tasks:
@@ -323,4 +329,26 @@ async def test_stations_of_one_line_take_turns(plant: Plant) -> None:
     turn = await client.wanted(waits, have=had.wanted.revision, wait_s=30)
     assert turn is not None
     assert turn.wanted.units["screen"].may_switch
+    await client.close()
+
+
+async def test_an_andon_that_ends_answers_who_waits_and_cuts_nobody_off(plant: Plant) -> None:
+    plant.fleet.controller.want(PLACE, Wish(OLD))
+    client, key = plant.client(), PrivateKey.generate()
+    who = await plant.enrolled(client, key, await plant.token())
+    first = await client.wanted(who, have=0, wait_s=30)
+    assert first is not None
+    plant.fake.access.add("viewer-1", Grant("viewer"))
+    cookies = headers_as(plant.fake, "viewer-1")
+    async with asyncio.timeout(45), httpx.AsyncClient(base_url=plant.url, timeout=60) as browser:
+        asked = asyncio.create_task(client.wanted(who, have=first.wanted.revision, wait_s=60))
+        async with browser.stream("GET", "/api/v1/events", headers=cookies) as events:
+            lines = events.aiter_lines()
+            assert [await anext(lines) for _ in range(2)] == ["retry: 1000", "event: hello"]
+            while not plant.fleet.roster.waiting:
+                await asyncio.sleep(0.01)
+            plant.server.should_exit = True
+            rest = [each async for each in lines]  # to its proper end, or httpx raises
+        assert await asked is None
+    assert "event: changed" not in rest
     await client.close()

@@ -50,6 +50,10 @@ class Viewer:
         seeing = (Permission.FLOOR_VIEW, Permission.TIMELINE_VIEW, Permission.FLEET_VIEW)
         return any(may(each, place) for each in seeing)
 
+    def wake(self) -> None:
+        """Let it look around, although nothing changed."""
+        self._woken.set()
+
     async def next(self) -> list[str]:
         """Wait for the next topics."""
         await self._woken.wait()
@@ -107,7 +111,8 @@ class Feed:
         """Server-sent events: `hello`, then `changed` with topics, and `heartbeat` while nothing happens.
 
         It ends when the credentials that it was opened with hold no longer, or give other rights than then;
-        with every heartbeat's length they are asked again.
+        with every heartbeat's length they are asked again. And with `release`: browsers then come back by
+        themselves.
 
         Raises:
             Throttled, Unavailable: as `Streams.check`.
@@ -122,7 +127,7 @@ class Feed:
                 return
             yield "retry: 1000\n" + self._event("hello")
             asked = monotonic()
-            while True:
+            while not self._streams.is_ending:
                 if caller.again is not None and monotonic() - asked >= self._heartbeat.total_seconds():
                     if not await caller.again():
                         return
@@ -130,7 +135,15 @@ class Feed:
                 topics: list[str] = []
                 with contextlib.suppress(TimeoutError):
                     topics = await asyncio.wait_for(viewer.next(), self._heartbeat.total_seconds())
+                if self._streams.is_ending:
+                    return
                 yield self._event("changed", topics) if topics else self._event("heartbeat")
+
+    def release(self) -> None:
+        """This Andon ends: all streams do, so that the server need not cut them off."""
+        self._streams.is_ending = True
+        for viewer in self._viewers:
+            viewer.wake()
 
     @contextlib.contextmanager
     def _watched_by(self, viewer: Viewer) -> Iterator[None]:

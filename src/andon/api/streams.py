@@ -20,6 +20,7 @@ class Streams:
         self._most = most
         self._most_of_one = most_of_one
         self._open: Counter[str] = Counter()
+        self.is_ending = False  # this Andon ends: so does every stream, at its next look
 
     def check(self, caller: Caller) -> None:
         """Pass where one more may be opened; asked before an answer begins.

@@ -104,6 +104,12 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
+def print_json_line(value: Any) -> None:
+    """Print `value` for programs that read as it comes: one document in a line, handed on at once."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
 def asked(reason: str, question: str = "Why?") -> str:
     """The reason given, or asked for where a person sits at the terminal.
 

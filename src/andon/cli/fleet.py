@@ -10,7 +10,16 @@ from rich.markup import escape
 from andon.access.model import Permission
 from andon.cli import fleet_tables as tables
 from andon.cli.client import Client, poll
-from andon.cli.context import EnvironmentOption, Json, Reason, asked, client_of, out, print_json
+from andon.cli.context import (
+    EnvironmentOption,
+    Json,
+    Reason,
+    asked,
+    client_of,
+    out,
+    print_json,
+    print_json_line,
+)
 from andon.cli.needs import needs
 from andon.cli.tables import at
 
@@ -45,7 +54,9 @@ def _looks(group: typer.Typer) -> None:
         "\n\nExample: andon fleet drift -e production"
     )(drift)
     group.command(
-        help="Follow the fleet until Ctrl-C.\n\nExample: andon fleet watch --line line-1",
+        help="Follow the fleet until Ctrl-C. With --json each station is one line, and one more line "
+        "whenever something of it changed.\n\nExamples:\n\n  andon fleet watch --line line-1\n\n"
+        "  andon fleet watch --json | jq -c '{name, units}'",
     )(watch)
 
 
@@ -148,12 +159,20 @@ def drift(
 
 @needs(Permission.FLEET_VIEW)
 def watch(
-    context: typer.Context, environment: _Environment = None, ring: _Ring = None, line: _Line = None
+    context: typer.Context,
+    environment: _Environment = None,
+    ring: _Ring = None,
+    line: _Line = None,
+    as_json: Json = False,
 ) -> None:
     """Follow the fleet."""
     wanted = filters(environment, ring, line)
     with client_of(context) as client:
         seen = poll(lambda: client.get("/fleet/stations", **wanted), every_seconds=_EVERY_S)
+        if as_json:
+            for each in tables.changes(seen):
+                print_json_line(each)
+            return
         if out.is_terminal:
             _live(seen)
             return

@@ -1,6 +1,6 @@
 """What the fleet shows at the terminal: stations, versions, windows as Rich tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -149,6 +149,15 @@ def recalls(found: Sequence[View]) -> RenderableType:
             escape(each["to"]), escape(each["actor"]), at(each["at"]), escape(each["reason"]),
         )  # fmt: skip
     return shown
+
+
+def changes(looks: Iterable[Sequence[View]]) -> Iterator[View]:
+    """Each station when it is seen first, and when something of it but the time of its last word changed."""
+    before: dict[str, View] = {}
+    for found in looks:
+        now = {each["name"]: {**each, "last_seen_at": None} for each in found}
+        yield from (each for each in found if before.get(each["name"]) != now[each["name"]])
+        before = now
 
 
 def summary(found: Sequence[View]) -> str:

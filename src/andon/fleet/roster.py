@@ -35,6 +35,7 @@ class Roster:
         self._waiting: dict[StationName, set[asyncio.Future[None]]] = defaultdict(set)
         self._given: dict[tuple[UnitName, EnvironmentName], set[str]] = defaultdict(set)
         self._ahead: dict[StationName, int] = {}
+        self._is_ending = False
         self.is_stale = True  # something changed since what is wanted was worked out
 
     def active(self) -> Iterable[Station]:
@@ -107,10 +108,11 @@ class Roster:
     async def wait(self, name: StationName, have: int, seconds: float) -> Told | None:
         """What `name` is told once it is another revision than `have`, within `seconds`; else None.
 
-        Who is not let in yet is told nothing, not even what the machine was told whose place it takes.
+        Who is not let in yet is told nothing, not even what the machine was told whose place it takes. After
+        `release` nobody waits.
         """
         news = self._news(name, have)
-        if news is not None or seconds <= 0:
+        if news is not None or seconds <= 0 or self._is_ending:
             return news
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[name].add(waiter)
@@ -121,6 +123,17 @@ class Roster:
             if not self._waiting[name]:
                 del self._waiting[name]
         return self._news(name, have)
+
+    @property
+    def waiting(self) -> int:
+        """How many stations wait for news."""
+        return len(self._waiting)
+
+    def release(self) -> None:
+        """This Andon ends: whoever waits is answered now, and asks the next one."""
+        self._is_ending = True
+        for name in list(self._waiting):
+            self._wake(name)
 
     def _news(self, name: StationName, have: int) -> Told | None:
         told, station = self.told.get(name), self.stations.get(name)

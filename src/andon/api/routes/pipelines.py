@@ -168,17 +168,19 @@ async def _held(
     with streams.held(caller) as is_free:
         if not is_free:
             return
-        async with contextlib.aclosing(_followed(services, run, caller)) as told:
+        async with contextlib.aclosing(_followed(services, run, caller, streams)) as told:
             async for each in told:
                 yield each
 
 
-async def _followed(services: Services, run: RunId, caller: Caller) -> AsyncGenerator[str, None]:
+async def _followed(
+    services: Services, run: RunId, caller: Caller, streams: Streams
+) -> AsyncGenerator[str, None]:
     monotonic = services.clock.monotonic
     asked = monotonic()
     told: dict[StageName, model.StageView] = {}
     offsets: dict[StageName, int] = {}
-    while True:
+    while not streams.is_ending:
         walk = await services.runs.get(run)
         for status in walk.stages:
             view = views.stage(status)

@@ -1,13 +1,18 @@
 """The commands of the fleet speak to the real API, over a fleet whose rows are in memory."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from andon.cli import fleet_tables as tables
 from andon.cli.main import app
 from andon.cli.tests.test_against_api import Served
 from andon.fleet.roster import Told
@@ -53,6 +58,33 @@ def test_stations_are_listed_and_filtered(plant: FakePlant) -> None:
     shown = run("fleet", "list").output
     assert "press-1" in shown
     assert "3 stations, 2 reachable" in shown
+
+
+def test_one_that_watches_hears_of_a_station_when_something_of_it_changed(plant: FakePlant) -> None:
+    first = told("fleet", "list")
+    later = [{**each, "last_seen_at": "2026-01-01T00:00:00Z"} for each in first]
+    plant.fleet.roster.put(replace(plant.fleet.roster.stations[StationName("press-1")], ring="plant"))
+    moved = told("fleet", "list")
+    without = [each for each in moved if each["name"] != "oven-1"]
+    names = [each["name"] for each in tables.changes([first, later, moved, moved, without, moved])]
+    assert names == ["oven-1", "press-1", "press-2", "press-1", "oven-1"]
+
+
+def test_a_watch_for_programs_is_a_line_for_each_change_as_it_comes(plant: FakePlant) -> None:
+    watching = subprocess.Popen(
+        [str(Path(sys.executable).with_name("andon")), "fleet", "watch", "--json", "--line", "line-1"],
+        stdout=subprocess.PIPE,
+        env=os.environ,
+    )
+    assert watching.stdout is not None
+    try:
+        seen = [json.loads(watching.stdout.readline()) for _ in range(2)]
+        plant.fleet.roster.put(replace(plant.fleet.roster.stations[StationName("press-1")], ring="plant"))
+        seen.append(json.loads(watching.stdout.readline()))
+    finally:
+        watching.kill()
+        watching.communicate()
+    assert [(each["name"], each["ring"]) for each in seen][-1] == ("press-1", "plant")
 
 
 def test_a_station_is_shown_whole(plant: FakePlant) -> None:
