@@ -18,7 +18,7 @@ from andon.cli.tests.test_against_api import Served
 from andon.fleet.roster import Told
 from andon.fleet.wanting.render import Content
 from andon.kernel import errors
-from andon.kernel.ids import StationName, UnitName
+from andon.kernel.ids import StationName, UnitName, Version
 from andon.testing.access import PASSWORD
 from andon.testing.scenes import a_busy_morning
 from andon.testing.services import FakePlant
@@ -150,6 +150,8 @@ def test_rings_and_windows_are_shown_and_set(plant: FakePlant, tmp_path: Path) -
 
 
 def test_a_recall_is_signed_and_lifted(plant: FakePlant) -> None:
+    files = plant.stations.files[UnitName("screen"), Version("1.1.0")]
+    plant.stations.files |= {(UnitName("mes"), Version("1.1.0")): files}
     words = ("fleet", "recall", "mes", "1.2.0", "--to", "1.1.0", *BECAUSE)
     refused = run(*words)
     assert isinstance(refused.exception, errors.Forbidden)
