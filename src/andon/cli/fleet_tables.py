@@ -155,7 +155,7 @@ def changes(looks: Iterable[Sequence[View]]) -> Iterator[View]:
     """Each station when it is seen first, and when something of it but the time of its last word changed."""
     before: dict[str, View] = {}
     for found in looks:
-        now = {each["name"]: {**each, "last_seen_at": None} for each in found}
+        now: dict[str, View] = {each["name"]: {**each, "last_seen_at": None} for each in found}
         yield from (each for each in found if before.get(each["name"]) != now[each["name"]])
         before = now
 
