@@ -293,7 +293,7 @@ def test_a_station_from_its_enrolment_to_a_release_that_does_not_start(
         plant.want("1.2.0")
         failed = plant.wait(lambda state: state.phase is Phase.FAILED)
         assert (failed.running, failed.wanted) == ("1.1.0", "1.2.0")
-        assert failed.reason
+        assert "it printed: this release does not start" in failed.reason
         plant.wait(lambda state: state.running == "1.1.0" and state.pid is not None)
         assert EventKind.CONFIRMED in plant.kinds("1.1.0")
         assert EventKind.GAVE_UP in plant.kinds("1.2.0") or EventKind.RETURNED in plant.kinds("1.2.0")

@@ -19,7 +19,7 @@ from andon_agent.engine.actions import (
 )
 from andon_agent.engine.case import Case, version_of
 from andon_agent.engine.model import Job, Step, Target, WorkState
-from andon_agent.engine.running import back_or_stay, end, keep_running
+from andon_agent.engine.running import back_or_stay, end, keep_running, saying
 
 
 def switching(case: Case) -> Decision:
@@ -134,5 +134,6 @@ def watching(case: Case) -> Decision:
     left_s = (state.switched_at or 0.0) + deadline_s - case.now.uptime
     if left_s <= 0 and healthy is None:
         said = f": {seen.health.problem}" if seen.health.problem else ""
-        return back_or_stay(case, f"{version} was not healthy within {deadline_s:g} s{said}")
+        why = f"{version} was not healthy within {deadline_s:g} s{said}"
+        return back_or_stay(case, saying(why, seen.said))
     return running or Decision(Wait(), seen.health.problem or f"{version} is watched")

@@ -248,6 +248,7 @@ class Seen:
 
     pointer: the slot that it names; held: releases in the slots, of those that were installed whole;
     contract, standby: of the active and the target's release. own_slot: the slot that this agent runs from.
+    said: of what the last start of the active release printed, the line that says most likely what is wrong.
     others_busy: whether other units are on their way. is_drift_due: time to look at the active files again.
     """
 
@@ -257,6 +258,7 @@ class Seen:
     standby: Application | None = None
     running: Running = Running()
     health: Health = Health()
+    said: str = ""
     safe: Safe = Safe(is_safe=False)
     jobs: Mapping[Job, Work] = field(default_factory=dict)
     is_window_open: bool = True

@@ -21,6 +21,7 @@ from andon_agent.engine.model import (
 )
 from andon_agent.engine.parts import Parts
 from andon_agent.engine.places import Place
+from andon_agent.engine.said import TAIL_BYTES, last_words
 from andon_agent.engine.slots import Slots
 from andon_agent.hosts.host import mark_of
 from andon_agent.launcher import trials
@@ -54,6 +55,7 @@ class Observer:
             standby=None if state.target is None else self._slots.contract(state.target.slot),
             running=running,
             health=self._own_health(state, now) if is_own else self._health(state, contract, running, now),
+            said=self._said(state, running),
             safe=self._safe(state, wanting, contract, running),
             jobs=self._jobs(state),
             is_window_open=_is_open(wanting, now),
@@ -130,6 +132,19 @@ class Observer:
             self._parts.doctor.forget(self._unit)
             return Health()
         return self._parts.doctor.health(state, contract, self.words(state), now.uptime)
+
+    def _said(self, state: State, running: Running) -> str:
+        """The output belongs to the application: what cannot be read of it says nothing."""
+        is_asked = state.phase is Phase.WATCHING or (state.process is not None and not running.is_alive)
+        if state.active is None or state.is_agent or not is_asked:
+            return ""
+        disk, output = self._parts.disk, self._place.output
+        try:
+            with disk.open_read(output) as stream:
+                stream.seek(max(0, disk.size(output) - TAIL_BYTES))
+                return last_words(stream.read(TAIL_BYTES), mark_of(state.unit, state.starts))
+        except OSError:
+            return ""
 
     def _own_health(self, state: State, now: Now) -> Health:
         problem = self._parts.own_health.problem() if state.phase is Phase.SWITCHING else ""

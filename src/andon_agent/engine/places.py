@@ -63,6 +63,11 @@ class Place:
         return self.folder / "run"
 
     @property
+    def output(self) -> Path:
+        """What the application prints."""
+        return self.run / "output.log"
+
+    @property
     def trial(self) -> Path:
         """See the module."""
         return self.folder / "trial.json"

@@ -26,7 +26,11 @@ def keep_running(case: Case) -> Decision | None:
     if state.active is None:
         return end(case)
     if state.process is not None:
-        return None if running.is_alive else died(case, running.end or "its process is gone")
+        return (
+            None
+            if running.is_alive
+            else died(case, saying(running.end or "its process is gone", case.seen.said))
+        )
     if running.is_anything:
         return _unnoted(case)
     if state.start_after is not None and case.now.uptime < state.start_after:
@@ -34,6 +38,11 @@ def keep_running(case: Case) -> Decision | None:
     if not case.seen.has(state.active):
         return _without_files(case)
     return Decision(Launch(), f"{state.active.version} should run")
+
+
+def saying(why: str, said: str) -> str:
+    """Why, with what the application itself printed of it."""
+    return f"{why}; it printed: {said}" if said else why
 
 
 def _unnoted(case: Case) -> Decision:

@@ -54,7 +54,7 @@ def launch_of(command: Sequence[str], state: State, place: Place, environment: M
         command=command,
         environment=environment,
         folder=place.data,
-        output=place.run / "output.log",
+        output=place.output,
         lock=place.run / "lock",
     )
 

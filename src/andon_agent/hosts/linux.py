@@ -36,8 +36,9 @@ class Linux:
         launch.folder.mkdir(parents=True, exist_ok=True)
         launch.output.parent.mkdir(parents=True, exist_ok=True)
         marked.rotate(launch.output)
-        with launch.lock.open("a") as lock, launch.output.open("ab") as output:
+        with launch.lock.open("a") as lock, launch.output.open("ab", buffering=0) as output:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            marked.begin(output, launch.mark)
             child = subprocess.Popen(
                 list(launch.command),
                 cwd=launch.folder,

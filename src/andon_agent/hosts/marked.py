@@ -3,10 +3,12 @@
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from io import RawIOBase
 from pathlib import Path
 
 import psutil
 
+from andon_agent.engine import said
 from andon_agent.engine.model import Process
 from andon_agent.hosts.host import MARK, unit_of
 
@@ -71,6 +73,12 @@ def rotate(output: Path) -> None:
     with contextlib.suppress(OSError):
         if output.stat().st_size > _OUTPUT_BYTES:
             output.replace(output.with_suffix(".1"))
+
+
+def begin(output: RawIOBase, mark: str) -> None:
+    """Say in the output that what follows is of this start; a full disk does not keep it from starting."""
+    with contextlib.suppress(OSError):
+        output.write(said.heading(mark))
 
 
 def _kill(process: psutil.Process) -> None:

@@ -39,7 +39,8 @@ class Windows:
         launch.folder.mkdir(parents=True, exist_ok=True)
         launch.output.parent.mkdir(parents=True, exist_ok=True)
         marked.rotate(launch.output)
-        with launch.output.open("ab") as output:
+        with launch.output.open("ab", buffering=0) as output:
+            marked.begin(output, launch.mark)
             child = subprocess.Popen(
                 list(launch.command),
                 cwd=launch.folder,

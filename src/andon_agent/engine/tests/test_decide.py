@@ -264,3 +264,24 @@ def test_health_that_begins_in_time_may_settle_after_the_deadline() -> None:
     decision = decide(a_case(ill, **watched))
     assert decision.action == Return(ONE, is_failure=True)
     assert "no display" in decision.reason
+
+
+def test_a_version_that_is_taken_back_is_told_with_what_it_printed() -> None:
+    ill = Seen(
+        pointer="b",
+        held={"a": ONE, "b": TWO},
+        contract=CONTRACT,
+        running=Running(is_alive=True),
+        health=Health(None, "it has not said that it works"),
+        said="no licence",
+    )
+    watched = {"phase": Phase.WATCHING, "active": TWO, "target": Target("2.0", "b"), "switched_at": 900.0}
+    late = decide(a_case(ill, **watched))
+    assert late.reason == (
+        "2.0 was not healthy within 60 s: it has not said that it works; it printed: no licence"
+    )
+    dead = replace(ill, running=Running(end="exited with code 1"))
+    assert decide(a_case(dead, **watched)).reason == "exited with code 1; it printed: no licence"
+    looping = decide(a_case(dead, **watched, deaths=(980.0, 990.0)))
+    assert looping.action == Return(ONE, is_failure=True)
+    assert looping.reason.endswith("last: exited with code 1; it printed: no licence")
