@@ -141,7 +141,9 @@ class Verifier:
         """
         found = self._seen().get(unit, {}).get(version, {})
         if REVOKED_FILE in found:
-            raise Missing("release-revoked", f"{unit}@{version} was revoked", hint="install another version")
+            raise Missing(
+                "release-revoked", f"{unit}@{version} was revoked", hint="choose another one: andon releases"
+            )
         if RELEASE_FILE not in found:
             raise Missing("no-such-release", f"there is no release {unit}@{version}", hint="andon releases")
         return found

@@ -12,7 +12,9 @@ from andon.kernel.errors import Conflict, NotFound, Untrusted
 from andon.kernel.ids import UnitName, Version
 from andon.releases import keys
 from andon.releases.describe import describe
+from andon.releases.layout import Layout
 from andon.releases.model import Role
+from andon.releases.publish import Publisher
 from andon.releases.sign import IN_TOTO
 from andon.releases.store import ReleaseStore, releases
 from andon.store.engine import Database
@@ -135,6 +137,23 @@ async def test_the_same_fault_is_one_alert_a_minute(database: Database, home: Pa
     await refused()
     assert await alerts() == 3
     assert not (tmp_path / "slot" / "wheelhouse.tar").exists()
+
+
+async def test_what_was_revoked_is_known_in_seconds_and_kept_while_the_registry_cannot_be_read(
+    database: Database, home: Path, tmp_path: Path
+) -> None:
+    clock = ManualClock(SystemClock().now())
+    store = ReleaseStore(database, home, clock)
+    for version in ("1.0.0", "1.1.0"):
+        await store.publish(*a_release(tmp_path, version), "kim")
+    assert await store.revoked() == frozenset()
+    Publisher(Layout(home), SystemClock()).revoke(MES, FIRST, b"loses serials")  # by another process
+    clock.advance(timedelta(seconds=5))
+    assert await store.revoked() == {(MES, FIRST)}
+    assert {each.version for each in await store.list()} == {FIRST, SECOND}
+    (home / "registry" / "metadata" / "timestamp.json").unlink()
+    clock.advance(timedelta(seconds=5))
+    assert await store.revoked() == {(MES, FIRST)}
 
 
 async def test_a_loop_keeps_signatures_young(database: Database, home: Path) -> None:

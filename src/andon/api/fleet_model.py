@@ -184,6 +184,8 @@ class TallyView(View):
     crashes: int
     refusals: int
     run_s: float
+    is_revoked: bool = Field(default=False, description="It can be installed nowhere any more")
+    to_move: list[str] = Field(default=[], description="Stations that run it although it was revoked")
 
 
 class CheckedUpdate(View):

@@ -1,6 +1,6 @@
 """From the fleet's values to what the API says of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -148,27 +148,39 @@ def sample(of: Sample) -> model.SampleView:
 
 
 def versions(
-    look: Look, tallies: Mapping[TallyKey, Tally], stations: Sequence[Station]
+    look: Look,
+    tallies: Mapping[TallyKey, Tally],
+    stations: Sequence[Station],
+    revoked: Container[tuple[UnitName, Version]],
 ) -> list[model.TallyView]:
-    """What happened to each release, and where it runs among `stations`."""
-    running: dict[TallyKey, list[UnitState]] = {}
+    """What happened to each release, and where it runs among `stations`; of a revoked one also on which."""
+    running: dict[TallyKey, dict[str, UnitState]] = {}
     for each in stations:
         for unit, state in look.fleet.roster.seen_of(each.name).units.items():
             if state.running is not None:
                 key = (UnitName(unit), EnvironmentName(each.environment), Version(state.running))
-                running.setdefault(key, []).append(state)
+                running.setdefault(key, {})[each.name] = state
     keys = [each for each in sorted({*running, *tallies}) if look.may(each[0], each[1])]
-    return [_tally(each, tallies.get(each, NO_TALLY), running.get(each, ())) for each in keys]
+    return [
+        _tally(
+            each, tallies.get(each, NO_TALLY), running.get(each, {}), is_revoked=(each[0], each[2]) in revoked
+        )
+        for each in keys
+    ]
 
 
-def _tally(key: TallyKey, tally: Tally, running: Sequence[UnitState]) -> model.TallyView:
+def _tally(
+    key: TallyKey, tally: Tally, running: Mapping[str, UnitState], *, is_revoked: bool
+) -> model.TallyView:
     unit, environment, version = key
     return model.TallyView(
         unit=unit,
         environment=environment,
         version=version,
         stations=len(running),
-        drifted=sum(each.is_drifted for each in running),
+        drifted=sum(each.is_drifted for each in running.values()),
+        is_revoked=is_revoked,
+        to_move=sorted(running) if is_revoked else [],
         **{each: getattr(tally, each) for each in type(tally).__slots__},
     )
 

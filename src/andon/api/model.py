@@ -493,6 +493,7 @@ class ReleaseView(View):
     run: str
     created_at: datetime
     artifacts: list[ArtifactView]
+    is_revoked: bool = Field(default=False, description="It can be installed nowhere any more")
 
 
 class UnitStatus(View):

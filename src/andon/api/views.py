@@ -1,7 +1,7 @@
 """From the domains' values to what the API answers. Pure: no store, no clock."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from andon.judge import sequential
 from andon.judge.model import Counts, Finding, MetricPolicy, Percentiles, Verdict
 from andon.judge.outlook import outlook
 from andon.judge.replay import Settled
+from andon.kernel.ids import UnitName, Version
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
 from andon.rollouts.gates import Answered
@@ -173,8 +174,8 @@ def set_rollout(moving: SetRollout) -> viewing.SetRolloutView:
     )
 
 
-def release(published: Release) -> model.ReleaseView:
-    """A release."""
+def release(published: Release, revoked: Container[tuple[UnitName, Version]]) -> model.ReleaseView:
+    """A release. revoked: those that can be installed nowhere any more."""
     return model.ReleaseView(
         id=published.id,
         unit=published.unit,
@@ -188,6 +189,7 @@ def release(published: Release) -> model.ReleaseView:
             )
             for each in published.artifacts
         ],
+        is_revoked=(published.unit, published.version) in revoked,
     )
 
 

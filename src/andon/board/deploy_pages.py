@@ -68,7 +68,9 @@ def _deploy(gather: Gather, where: tuple[str, str], chosen: Chosen) -> Build:
         unit, there = unit_name(where[0]), environment(where[1])
         services = gather.services
         found = await services.releases.list(unit)
-        releases = sorted(found, key=lambda each: each.created_at, reverse=True)
+        revoked = await services.releases.revoked()
+        offered = [each for each in found if (each.unit, each.version) not in revoked]
+        releases = sorted(offered, key=lambda each: each.created_at, reverse=True)
         runs = [
             each for each in await services.desired.list() if (each.unit, each.environment) == (unit, there)
         ]

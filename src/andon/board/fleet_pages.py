@@ -54,7 +54,8 @@ def _fleet(gather: Gather, asked: str) -> Build:
         unit = asked if asked in units else next(iter(units), "")
         rings = [each.name for each in await services.fleet.commands.rings()]
         living = [each for each in there if each.standing is not Standing.RETIRED]
-        tallies = stations_as.versions(look, await services.fleet.reports.tallies(), living)
+        revoked = await services.releases.revoked()
+        tallies = stations_as.versions(look, await services.fleet.reports.tallies(), living, revoked)
         halls = heat.halls(shown, unit, rings)
         return {
             "units": units,

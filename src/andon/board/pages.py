@@ -180,14 +180,16 @@ def _unit(gather: Gather, name: str, place: str) -> Build:
         own, there, caller = unit_name(name), environment(place), seen.viewer.known
         tiles = (await gather.status(caller)).units
         rollouts = await gather.rollouts(caller, own, there, _ROLLOUTS)
-        releases = await gather.services.releases.list(own)
+        releases, revoked = await gather.services.releases.list(own), await gather.services.releases.revoked()
         return {
             "unit": name,
             "environment": place,
             "tile": next((each for each in tiles if (each.unit, each.environment) == (name, place)), None),
             "rollouts": [views.summary(each) for each in rollouts],
             "releases": sorted(
-                (views.release(each) for each in releases), key=lambda each: each.created_at, reverse=True
+                (views.release(each, revoked) for each in releases),
+                key=lambda each: each.created_at,
+                reverse=True,
             ),
             "instances": [views.instance(each) for each in await gather.instances(own, there)],
             "records": await gather.timeline(caller, Filter(unit=name, environment=place), _RECENT_RECORDS),

@@ -17,6 +17,7 @@ _PHASE = {
 }
 _STANDING = {"active": "", "waiting": "[yellow]waits to be let in[/]", "retired": "[dim]retired[/]"}
 _MIB = 1 << 20
+_SHOWN = 20  # stations that are named in one line
 
 
 def stations(found: Sequence[View]) -> RenderableType:
@@ -77,12 +78,23 @@ def versions(found: Sequence[View]) -> RenderableType:
         "unit", "environment", "version", "stations", "installed", "failed", "back", "crashes", "hours"
     )
     for each in found:
+        mark = "  [red]revoked[/]" if each["is_revoked"] else ""
         shown.add_row(
-            f"[bold]{escape(each['unit'])}[/]", escape(each["environment"]), escape(each["version"]),
+            f"[bold]{escape(each['unit'])}[/]", escape(each["environment"]), escape(each["version"]) + mark,
             str(each["stations"]), str(each["installs_ok"]), _bad(each["installs_failed"]),
             _bad(each["returns"]), _bad(each["crashes"]), f"{each['run_s'] / 3600:.1f}",
         )  # fmt: skip
-    return shown
+    return Group(shown, *(_to_move(each) for each in found if each["to_move"]))
+
+
+def _to_move(each: View) -> RenderableType:
+    """Stations that run what was revoked, and the command that moves them."""
+    stations = ", ".join(each["to_move"][:_SHOWN]) + (" and others" if len(each["to_move"]) > _SHOWN else "")
+    unit, old, there = escape(each["unit"]), escape(each["version"]), escape(each["environment"])
+    return Text.from_markup(
+        f"[red]{unit}@{old} was revoked, and still runs on[/] {escape(stations)}\n"
+        f"  [dim]andon fleet recall {unit} {old} --environment {there} --to VERSION --reason WHY[/]"
+    )
 
 
 def _bad(count: int) -> str:

@@ -260,7 +260,7 @@ def releases(found: list[ReleaseView]) -> RenderableType:
     table = Table("release", "published", "source", "artifacts", "size", box=None, header_style="bold")
     for each in found:
         table.add_row(
-            each.id,
+            f"{escape(each.id)}  [red]revoked[/]" if each.is_revoked else escape(each.id),
             moment(each.created_at),
             each.source[:12],
             ", ".join(artifact.role for artifact in each.artifacts),

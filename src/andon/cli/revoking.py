@@ -47,6 +47,7 @@ def revoke(
         out.print(
             f"[green]✓[/] {release} can be installed nowhere any more" if is_new else "it was revoked before"
         )
+        out.print("  [dim]what runs goes on; stations that run it:[/] andon fleet versions")
 
 
 def _named(release: str) -> tuple[UnitName, Version]:

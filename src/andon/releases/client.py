@@ -73,6 +73,12 @@ class Client:
             found = [(unit, version) for unit in verifier.units() for version in verifier.versions(unit)]
         return [(UnitName(unit), Version(version)) for unit, version in found]
 
+    def revoked(self) -> frozenset[tuple[UnitName, Version]]:
+        """Every release that must not be installed any more. Raises as `releases`."""
+        with self._session() as verifier:
+            found = [(unit, version) for unit in verifier.units() for version in verifier.revoked(unit)]
+        return frozenset((UnitName(unit), Version(version)) for unit, version in found)
+
     def read(self, unit: UnitName, version: Version, role: Role) -> bytes:
         """The bytes of a small artifact, such as the manifest. Raises like `fetch`."""
         with self._session() as verifier:

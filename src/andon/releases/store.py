@@ -6,7 +6,7 @@ The table is an index for listing. What may be installed is decided by the signe
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy import JSON, Column, Index, String, Table, delete, insert, selec
 
 from andon.kernel import logging
 from andon.kernel.clock import Clock
-from andon.kernel.errors import AndonError, Damaged, NotFound, Untrusted
+from andon.kernel.errors import AndonError, Damaged, NotFound, Unavailable, Untrusted
 from andon.kernel.ids import RunId, UnitName, Version
 from andon.releases import codec, keys
 from andon.releases.client import Client
@@ -35,6 +35,7 @@ from andon.units.model import Manifest
 
 _log = logging.get(__name__)
 _ALERT_AGAIN = timedelta(minutes=1)
+_LOOK_AGAIN = timedelta(seconds=5)  # what is revoked is asked by each page, and each look reads all metadata
 _ANDON = "andon"
 _MISSING_FILE = "artifact-missing"
 _SHOWN = METADATA + "timestamp.json"
@@ -75,6 +76,8 @@ class ReleaseStore:
         self._timeline = TimelineStore(database)
         self._manifests: dict[tuple[UnitName, Version], Manifest] = {}
         self._alerted: dict[tuple[str, str], datetime] = {}
+        self._revoked: frozenset[tuple[UnitName, Version]] = frozenset()
+        self._looked_at: datetime | None = None
 
     async def publish(self, release: Release, files: Mapping[Artifact, Path], actor: str) -> Release:
         """Sign `release` into the registry and tell the timeline; gives it as it is published.
@@ -124,6 +127,19 @@ class ReleaseStore:
         """
         async with self._alerting(f"release/{unit}@{version}", unit):
             return await asyncio.to_thread(self._client.installable, unit, version)
+
+    async def revoked(self) -> frozenset[tuple[UnitName, Version]]:
+        """Releases that must not be installed any more, for lists; a few seconds old at most.
+
+        While the registry cannot be read or does not verify, what was known before: that is told elsewhere,
+        and who installs asks `installable`.
+        """
+        now = self._clock.now()
+        if self._looked_at is None or now - self._looked_at >= _LOOK_AGAIN:
+            self._looked_at = now
+            with suppress(NotFound, Unavailable, Untrusted, Damaged):
+                self._revoked = await asyncio.to_thread(self._client.revoked)
+        return self._revoked
 
     async def shipper(self, unit: UnitName, version: Version) -> str:
         """Who shipped it, by the name on the timeline; empty where nobody knows any more."""

@@ -86,9 +86,11 @@ class Commands(Asking, GroupCommands, CordCommands, HoldCommands):
     ) -> Plan:
         """The plan that `deploy` would freeze now; nothing is written. Conflicts do not matter here.
 
-        Raises: InvalidInput when its judge is unknown or refuses its policy, as `deploy` would.
+        Raises: InvalidInput when its judge is unknown or refuses its policy, NotFound when it was revoked, as
+        `deploy` would.
         """
         what = (unit, environment, version)
+        await self._catalog.installable(unit, version)
         made = (await self.planned(what, strategy, changes, needs_approval=needs_approval))[1]
         self._judge.start(made.policy)
         return made

@@ -63,6 +63,7 @@ class FakePlant:
     logs: dict[tuple[str, StageName], str] = field(default_factory=dict)
     rollouts: dict[str, Rollout] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
+    revoked: set[tuple[UnitName, Version]] = field(default_factory=set)
     looks: dict[str, list[FakeLook]] = field(default_factory=dict)
     desired: dict[tuple[str, str], Desired] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)

@@ -112,6 +112,9 @@ class FakeReleases(Part):
     async def list(self, unit: UnitName | None = None) -> Sequence[Release]:
         return [each for each in self._plant.releases.values() if unit in {None, each.unit}]
 
+    async def revoked(self) -> frozenset[tuple[UnitName, Version]]:
+        return frozenset(self._plant.revoked)
+
     async def manifest(self, unit: UnitName, version: Version) -> Manifest:
         await self.get(unit, version)
         found = self._plant.manifests.get(unit)

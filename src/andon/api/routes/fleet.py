@@ -71,7 +71,8 @@ def router(gather: Gather) -> APIRouter:
     )
     async def versions(caller: Current) -> list[model.TallyView]:
         there = [each for each in visible(services, caller) if each.standing is not Standing.RETIRED]
-        return views.versions(await look_of(services, caller), await services.fleet.reports.tallies(), there)
+        tallies, revoked = await services.fleet.reports.tallies(), await services.releases.revoked()
+        return views.versions(await look_of(services, caller), tallies, there, revoked)
 
     return api
 

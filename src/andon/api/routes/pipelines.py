@@ -42,7 +42,9 @@ def releases(services: Services) -> APIRouter:
             for each in await services.releases.list(inputs.maybe_unit(unit))
             if caller.may(Permission.FLOOR_VIEW, Place(unit=each.unit))
         ]
-        return [views.release(each) for each in sorted(found, key=lambda each: each.created_at, reverse=True)]
+        revoked = await services.releases.revoked()
+        ordered = sorted(found, key=lambda each: each.created_at, reverse=True)
+        return [views.release(each, revoked) for each in ordered]
 
     @api.get(
         "/releases/{unit}/{version}",
@@ -51,7 +53,8 @@ def releases(services: Services) -> APIRouter:
         dependencies=[needs(Permission.FLOOR_VIEW, places.path)],
     )
     async def one(unit: inputs.UnitPath, version: inputs.VersionPath) -> model.ReleaseView:
-        return views.release(await services.releases.get(inputs.unit(unit), inputs.version(version)))
+        found = await services.releases.get(inputs.unit(unit), inputs.version(version))
+        return views.release(found, await services.releases.revoked())
 
     return api
 

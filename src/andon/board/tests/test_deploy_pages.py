@@ -5,6 +5,7 @@ import pytest
 from andon.api.http import create
 from andon.board import pages
 from andon.board.deploy_pages import strategy_of
+from andon.kernel.ids import UnitName, Version
 from andon.testing import scenes
 from andon.testing.access import client_as
 from andon.testing.services import FakePlant
@@ -30,6 +31,26 @@ async def test_it_opens_with_the_plan_of_the_newest_release_that_is_not_stable()
     assert "after 3 m" in page
     assert "worse from 1.5 times the stable on" in page
     assert 'data-act="/api/v1/rollouts"' in page
+
+
+async def test_what_was_revoked_is_offered_nowhere_and_marked_where_it_is_listed():
+    plant = scenes.a_busy_morning(FakePlant())
+    plant.revoked.update({(UnitName("mes"), Version("1.2.0")), (UnitName("screen"), Version("2.0.0"))})
+    services = plant.services()
+    app = create(services)
+    pages.install(app, services)
+    async with client_as(plant, "engineer", app=app) as client:
+        deploy, unit, fleet = [
+            (await client.get(each, headers={"Accept-Language": "en"})).text
+            for each in (PAGE, "/units/mes/staging", "/fleet")
+        ]
+    assert 'value="1.2.0"' not in deploy
+    assert "1.3.0 · stable" in deploy
+    (row,) = [each for each in unit.split("<tr ") if each.startswith('id="rel-1.2.0"')]
+    assert "revoked" in row
+    assert unit.count("revoked") == 1
+    (field,) = [each for each in fleet.split("<tr>") if "2.0.0" in each and "revoked" in each]
+    assert 'href="/stations/press-1"' in field
 
 
 async def test_what_is_typed_is_what_will_happen_and_what_is_sent():

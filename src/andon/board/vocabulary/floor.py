@@ -59,6 +59,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rollouts": ("Rollouts", "롤아웃"),
     "rollouts.none": ("No rollout yet", "롤아웃 기록 없음"),
     "release": ("Release", "릴리스"),
+    "revoked": ("revoked", "폐기됨"),
     "releases": ("Releases", "릴리스"),
     "releases.none": ("No release yet", "릴리스 기록 없음"),
     "environment": ("Environment", "환경"),

@@ -166,6 +166,28 @@ def test_a_recall_is_signed_and_lifted(plant: FakePlant) -> None:
     assert isinstance(wrong.exception, errors.InvalidInput)
 
 
+def test_stations_that_run_what_was_revoked_are_named_with_the_way_out(plant: FakePlant) -> None:
+    plant.revoked.add((UnitName("screen"), Version("1.0.0")))
+    (row,) = told("fleet", "versions")
+    assert (row["is_revoked"], row["to_move"]) == (False, [])
+    plant.revoked.add((UnitName("screen"), Version("2.0.0")))
+    (row,) = told("fleet", "versions")
+    assert (row["is_revoked"], row["to_move"]) == (True, ["oven-1", "press-1", "press-2"])
+    shown = " ".join(run("fleet", "versions").output.split())
+    assert "screen@2.0.0 was revoked, and still runs on oven-1, press-1, press-2" in shown
+    assert "andon fleet recall screen 2.0.0 --environment production --to VERSION" in shown
+
+
+def test_a_revoked_release_is_listed_as_such(plant: FakePlant) -> None:
+    plant.revoked.add((UnitName("mes"), Version("1.2.0")))
+    found = {each["id"]: each["is_revoked"] for each in told("releases", "mes")}
+    assert found.pop("mes@1.2.0")
+    assert found
+    assert not any(found.values())
+    lines = [each for each in run("releases", "mes").output.splitlines() if "revoked" in each]
+    assert [each.split()[0] for each in lines] == ["mes@1.2.0"]
+
+
 def test_versions_and_drift_say_what_runs_where(plant: FakePlant) -> None:
     (row,) = told("fleet", "versions")
     assert (row["unit"], row["version"], row["stations"]) == ("screen", "2.0.0", 3)

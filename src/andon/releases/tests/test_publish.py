@@ -274,6 +274,7 @@ def test_a_revoked_release_is_installed_no_more_but_says_what_it_was(
     assert publisher.revoke(MES, FIRST, b"loses serials")
     client = Client(layout)
     assert client.releases() == [(MES, SECOND)]
+    assert client.revoked() == {(MES, FIRST)}
     with pytest.raises(NotFound) as refused:
         client.fetch(MES, FIRST, Role.WHEELHOUSE, tmp_path / "into")
     assert refused.value.code == "release-revoked"

@@ -110,6 +110,8 @@ async def test_a_release_that_was_revoked_is_refused_when_it_is_asked_for(
     commands = over(database, clock, Shelf(a_manifest(), wrong=NEW))
     with pytest.raises(NotFound, match="it was revoked"):
         await commands.deploy(UNIT, PRODUCTION, NEW, **BY)
+    with pytest.raises(NotFound, match="it was revoked"):
+        await commands.preview(UNIT, PRODUCTION, NEW)
     assert await commands.obstacle(UNIT, PRODUCTION, NEW) == "it was revoked"
     assert await RolloutStore(database).find_active(UNIT, PRODUCTION) is None
 
@@ -121,6 +123,8 @@ async def test_nobody_goes_back_to_what_was_revoked_but_anybody_while_the_regist
     await stable(database, commands, NEW)
     with pytest.raises(NotFound, match="it was revoked"):
         await over(database, clock, Shelf(a_manifest(), wrong=OLD)).rollback(UNIT, PRODUCTION, **BY)
+    with pytest.raises(NotFound, match="it was revoked"):
+        await over(database, clock, Shelf(a_manifest(), wrong=OLD)).rollback(UNIT, PRODUCTION, to=OLD, **BY)
     away = Unavailable("store-away", "the store does not answer")
     there = over(database, clock, Shelf(a_manifest(), wrong=OLD, error=away))
     assert (await there.rollback(UNIT, PRODUCTION, **BY)).candidate == OLD
