@@ -29,9 +29,10 @@ test: setup-system check ## the linters and every test (WORKERS=n, ARGS for pyte
 test-quick: setup ## the unit tier: needs nothing outside the process
 	$(PYTEST) -q -n $(WORKERS) -m unit $(ARGS)
 
-campaign: setup ## tell STORIES rollouts, forge timeline and bundles MUTATIONS times, kill Andon KILLS times, and a station in every operation, CUTS times an installation; throw EVENTS at the MES, CRASHES of each fault
+campaign: setup ## tell STORIES rollouts, forge timeline and bundles MUTATIONS times, kill Andon KILLS times, and a station in every operation, CUTS times an installation; let a frozen agent update itself; throw EVENTS at the MES, CRASHES of each fault
 	$(PY) -m bench.simulation --stories $(STORIES)
 	$(PY) -m bench.agent crashes
+	ANDON_AGENT_FREEZE=1 $(PYTEST) --timeout 0 -q -n 0 -rP tests/system/test_agent_update.py $(ARGS)
 	ANDON_MUTATIONS=$(MUTATIONS) $(PYTEST) -q -n 0 -rP tests/component/test_timeline_campaign.py $(ARGS)
 	ANDON_BUNDLES=$(MUTATIONS) $(PYTEST) -q -n 0 -rP tests/component/test_bundles.py -k mutation $(ARGS)
 	ANDON_KILLS=$(KILLS) $(PYTEST) -q -n 0 -rP tests/system/test_kill.py $(ARGS)

@@ -30,10 +30,10 @@ from andon.releases.publish import Publisher
 from andon.testing.releases import a_release
 from andon_agent.tests.servers import Asked, Stage, answer, serving
 from andon_wire import application, platforms, scan, tree
-from andon_wire.application import Application, CrashLoop, Health, SafePoint
+from andon_wire.application import AGENT_UNIT, Application, CrashLoop, Health, SafePoint
 from andon_wire.enrolment import Token
 from andon_wire.identity import PrivateKey, sign_wanted
-from andon_wire.protocol import EventKind, Pace, Phase, Report, UnitState, Wanted, WantedUnit
+from andon_wire.protocol import EventKind, Pace, Phase, Report, StationEvent, UnitState, Wanted, WantedUnit
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(280)]
 
@@ -74,13 +74,14 @@ class Plant:
     fleet: PrivateKey = field(default_factory=PrivateKey.generate)
     revision: int = 0
     version: str | None = None
+    agent: WantedUnit | None = None
     reports: list[Report] = field(default_factory=list)
     is_away: bool = False
     news: threading.Condition = field(default_factory=threading.Condition)
 
-    def want(self, version: str | None) -> None:
+    def want(self, version: str | None, agent: WantedUnit | None = None) -> None:
         with self.news:
-            self.version, self.revision = version, self.revision + 1
+            self.version, self.agent, self.revision = version, agent, self.revision + 1
 
     def __call__(self, asked: Asked, connection: socket.socket, stage: Stage) -> None:
         if self.is_away:
@@ -105,6 +106,7 @@ class Plant:
             if f"have={self.revision}&" in asked.target:
                 return answer("304 Not Modified")
             units = {"station": WantedUnit(version=self.version)} if self.version else {}
+            units |= {AGENT_UNIT: self.agent} if self.agent else {}
             wanted = Wanted(
                 station="line-1-test",
                 revision=self.revision,
@@ -114,22 +116,26 @@ class Plant:
             )
         return answer("200 OK", sign_wanted(wanted, self.fleet).encode())
 
-    def wait(self, what: Callable[[UnitState], bool]) -> UnitState:
-        """The station's state, once it is so."""
+    def wait(self, what: Callable[[UnitState], bool], *, unit: str = "station") -> UnitState:
+        """The unit's state, once it is so."""
         until = time.monotonic() + PATIENCE_S
         with self.news:
             while True:
-                state = self.reports[-1].units.get("station", UnitState()) if self.reports else UnitState()
+                state = self.reports[-1].units.get(unit, UnitState()) if self.reports else UnitState()
                 if what(state):
                     return state
                 assert self.news.wait(max(0.0, until - time.monotonic())), f"it stayed {state}"
 
-    def kinds(self, version: str) -> list[EventKind]:
-        seen: dict[int, Any] = {}
+    def events(self) -> list[StationEvent]:
+        """All that was told, in order, each once."""
+        seen: dict[int, StationEvent] = {}
         for report in self.reports:
             for each in report.events:
                 assert seen.setdefault(each.seq, each) == each
-        return [each.kind for _, each in sorted(seen.items()) if each.version == version]
+        return [each for _, each in sorted(seen.items())]
+
+    def kinds(self, version: str) -> list[EventKind]:
+        return [each.kind for each in self.events() if each.version == version]
 
 
 def a_contract(version: str) -> Application:
