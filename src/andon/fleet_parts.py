@@ -3,7 +3,6 @@
 A part of the composition root beside `parts.py`. No rule lives here.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 from andon.access.signatures.commands import is_required
@@ -16,16 +15,14 @@ from andon.fleet.reports.store import ReportStore
 from andon.fleet.stations.store import StationStore
 from andon.fleet.tokens.enrolling import Plant
 from andon.fleet.tokens.store import EnrolmentTokenStore
-from andon.fleet.updates import File
 from andon.fleet.wanting.proving import Vouching
 from andon.fleet.wanting.render import Common
 from andon.fleet.wanting.store import WantingStore
 from andon.fleet.whole import Around, Fleet, FleetStores, put_together
-from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, Forbidden, Untrusted
-from andon.kernel.ids import EnvironmentName, UnitName, Version
-from andon.releases.layout import Layout, target_path
-from andon.releases.store import ReleaseStore
+from andon.kernel.ids import EnvironmentName
+from andon.made import Made
+from andon.releases.layout import Layout
 from andon.store.engine import Database
 from andon.timeline import keys as timeline_keys
 from andon.timeline.keys import KeyFiles
@@ -37,7 +34,6 @@ TICK = timedelta(seconds=1)
 REPORTS = timedelta(seconds=1)  # when nothing woke it; each report does
 FORGET = timedelta(minutes=10)
 _CHECKPOINT_EVERY = timedelta(hours=1)  # each new one is a new document for every station
-_VERIFIED_FOR_S = 60.0  # how long what is signed of a release is not verified anew
 _REGISTRIES = ("/registry/",)
 RULES = (
     EdgeRule(name="cpu", metric="cpu", limit=0.80, for_s=60, level="warning"),
@@ -77,6 +73,7 @@ async def fleet_of(base: Base) -> Fleet:
     Raises:
         Damaged: the fleet's key cannot be read.
     """
+    made = Made(base.releases, base.clock)
     key = keys.load_or_make(base.home / "keys" / "fleet.key")
     root, places = Layout(base.home).pinned_root, KeyFiles.at(base.home)
     checkpoints = CheckpointStore(base.database)
@@ -92,7 +89,8 @@ async def fleet_of(base: Base) -> Fleet:
         common=_Told(checkpoints, base).now,
         proofs=Vouching(Tree(checkpoints).consistency),
         sealed=_Sealed(base.access),
-        files=_files(base.releases, base.clock),
+        files=made.files,
+        makes=made.is_for,
         publish=base.publish,
     )
     fleet = put_together(stores_of(base.database), around)
@@ -135,24 +133,3 @@ class _Sealed:
             raise Untrusted("signature-forged", f"signature {signature.id} does not verify")
         if signature.document != present:
             raise Conflict("signature-stale", "what was signed is something else", hint="look again")
-
-
-def _files(
-    releases: ReleaseStore, clock: Clock
-) -> Callable[[UnitName, Version], Awaitable[Mapping[str, File]]]:
-    known: dict[tuple[UnitName, Version], tuple[float, Mapping[str, File]]] = {}
-
-    async def files(unit: UnitName, version: Version) -> Mapping[str, File]:
-        at, kept = known.get((unit, version), (0.0, {}))
-        if clock.monotonic() - at < _VERIFIED_FOR_S and kept:
-            return kept
-        release = await releases.installable(unit, version)
-        found = {}
-        for each in release.artifacts:
-            folder, _, name = target_path(unit, version, each.name).rpartition("/")
-            path = f"{folder}/{each.sha256}.{name}"
-            found[each.name] = File(path, each.sha256, each.size_bytes)
-        known[unit, version] = (clock.monotonic(), found)
-        return found
-
-    return files

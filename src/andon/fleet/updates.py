@@ -15,7 +15,7 @@ from andon.fleet.reports.inbox import Inbox
 from andon.fleet.roster import Roster
 from andon.fleet.stations.store import StationStore
 from andon.kernel.clock import Clock
-from andon.kernel.errors import AndonError, Conflict, Forbidden, NotFound, Unavailable
+from andon.kernel.errors import Conflict, Forbidden, NotFound, Unavailable
 from andon.kernel.ids import EnvironmentName, StationName, UnitName, Version
 from andon.timeline.records import Event
 from andon_wire import platforms, spans
@@ -41,6 +41,7 @@ class File:
 Files = Callable[
     [UnitName, Version], Awaitable[Mapping[str, File]]
 ]  # by name, where it may be installed; raises NotFound, Untrusted
+Makes = Callable[[UnitName, str], Awaitable[bool]]  # whether any release of the unit is for the platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +70,40 @@ class Updates:
     """Answers simple clients. changed: works out what a new one is told."""
 
     def __init__(
-        self, stations: StationStore, roster: Roster, inbox: Inbox, clock: Clock, files: Files
+        self,
+        stations: StationStore,
+        roster: Roster,
+        inbox: Inbox,
+        clock: Clock,
+        *,
+        files: Files,
+        makes: Makes,
     ) -> None:
         self._stations = stations
         self._roster = roster
         self._inbox = inbox
         self._clock = clock
         self._files = files
+        self._makes = makes
         self.changed: Callable[[], None] = _nobody
 
     async def check(self, asked: Question, actor: str, *, source: str) -> Answer:
         """Whether there is something for this client now.
 
         Raises:
-            NotFound: nothing is made for its platform. Conflict: its id is that of a station with an agent.
+            NotFound: nothing is made for its platform; no station is made or changed then.
+            Conflict: its id is that of a station with an agent.
             Forbidden: there are too many clients, or it was retired.
             Unavailable: what it is told is not worked out yet.
         """
-        if not platforms.is_platform(asked.platform):
+        if not platforms.is_platform(asked.platform) or not await self._makes(asked.unit, asked.platform):
             raise _unknown(asked)
         station = await self._station(asked, actor, source)
         await self._inbox.take(station.name, _report(asked, self._clock.now()), address=source)
         wanted = await self._wanted(station, asked.unit)
         if wanted is None:
-            await self._check_platform(asked, asked.current)
             return Answer(None, "nothing is wanted here yet")
         if wanted.version is None or wanted.version == asked.current:
-            await self._check_platform(asked, asked.current)
             return Answer(None, wanted.reason)
         try:
             files = await self._files(asked.unit, Version(wanted.version))
@@ -105,20 +113,11 @@ class Updates:
             return Answer(None, f"{wanted.version} cannot be installed: {error.message}")
         full = files.get(bundle_of(asked.platform))
         if full is None:
-            raise _unknown(asked)
+            return Answer(None, f"{wanted.version} is not made for {asked.platform}")
         if not wanted.may_switch or not self._is_open(wanted):
             return Answer(None, f"{wanted.version} waits: {wanted.reason}")
         patch = _patch(asked, Version(wanted.version), files)
         return Answer(Version(wanted.version), wanted.reason, full, patch, wanted.is_return)
-
-    async def _check_platform(self, asked: Question, version: Version) -> None:
-        """Refuse a platform for which nothing is made, also where there would be nothing new."""
-        try:
-            files = await self._files(asked.unit, version)
-        except AndonError:
-            return  # a version that is not there any more says nothing of platforms
-        if bundle_of(asked.platform) not in files:
-            raise _unknown(asked)
 
     async def _wanted(self, station: Station, unit: UnitName) -> WantedUnit | None:
         told = self._roster.told.get(station.name)

@@ -12,7 +12,7 @@ from andon.fleet.stations.checking import Checking
 from andon.fleet.stations.store import StationStore
 from andon.fleet.tokens.enrolling import Enrolling, Plant
 from andon.fleet.tokens.store import EnrolmentTokenStore
-from andon.fleet.updates import Files, Updates
+from andon.fleet.updates import Files, Makes, Updates
 from andon.fleet.wanting.proving import Vouching
 from andon.fleet.wanting.render import Common
 from andon.fleet.wanting.store import WantingStore
@@ -55,7 +55,7 @@ class Around:
     """What the fleet stands on. key: the fleet's; plant: what a new station pins; common: what all are told.
 
     proofs: that a checkpoint of the timeline continues what a station holds. files: of a release that may be
-    installed, verified.
+    installed, verified. makes: whether a unit is made for a platform at all.
     """
 
     key: PrivateKey
@@ -65,6 +65,7 @@ class Around:
     proofs: Vouching
     sealed: Sealed
     files: Files
+    makes: Makes
     publish: Callable[[Event], Awaitable[object]]
 
 
@@ -85,5 +86,5 @@ def put_together(stores: FleetStores, around: Around) -> Fleet:
         ),
         inbox=inbox,
         reports=stores.reports,
-        updates=Updates(stores.stations, roster, inbox, clock, around.files),
+        updates=Updates(stores.stations, roster, inbox, clock, files=around.files, makes=around.makes),
     )

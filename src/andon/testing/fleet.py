@@ -25,6 +25,7 @@ from andon.kernel.errors import Conflict, NotFound
 from andon.kernel.ids import EnvironmentName, StationName, UnitName, Version
 from andon.timeline.records import Event
 from andon_wire.identity import PrivateKey
+from andon_wire.names import bundle_of
 from andon_wire.protocol import Sample
 
 ROOT = '{"signed": {"_type": "root"}}'
@@ -307,8 +308,11 @@ def fleet_over(stores: FleetStores, clock: Clock, rows: Rows, *, key: PrivateKey
             raise NotFound("no-such-release", f"there is no release {unit}@{version}")
         return rows.files[unit, version]
 
+    async def makes(unit: UnitName, platform: str) -> bool:
+        return any(bundle_of(platform) in there for (name, _), there in rows.files.items() if name == unit)
+
     plant, proofs = Plant(key.public, lambda: ROOT), Vouching(_no_proof)
-    around = Around(key, plant, clock, _nothing_else, proofs, _unsealed, files, publish)
+    around = Around(key, plant, clock, _nothing_else, proofs, _unsealed, files, makes, publish)
     return put_together(stores, around)
 
 

@@ -88,16 +88,33 @@ async def test_it_waits_for_its_window(fleet: Fleet) -> None:
     assert "1.1.0 waits" in answer.reason
 
 
-async def test_what_is_made_for_no_such_platform_is_not_found(fleet: Fleet) -> None:
+async def test_what_is_made_for_no_such_platform_is_not_found_and_makes_no_station(
+    fleet: Fleet, rows: Rows
+) -> None:
     fleet.controller.want((UNIT, HERE), Wish(NEW))
     for platform in ("windows-amd64", "linux", "linux-x86_64-extra", "../etc"):
         with pytest.raises(NotFound) as caught:
             await asked(fleet, platform=platform)
         assert caught.value.code == "unknown-platform"
-    fleet.controller.want((UNIT, HERE), Wish(OLD))
-    await fleet.controller.tick()
+    assert (fleet.roster.stations, rows.stations, rows.told) == ({}, {}, [])
+    await asked(fleet)
+    before = dict(fleet.roster.stations)
     with pytest.raises(NotFound):
         await asked(fleet, platform="windows-amd64")
+    assert fleet.roster.stations == before
+
+
+async def test_a_platform_is_known_also_when_nothing_is_wanted_yet(fleet: Fleet) -> None:
+    assert (await asked(fleet, current="0.1.0")).reason == "nothing is wanted here yet"
+    with pytest.raises(NotFound):
+        await asked(fleet, "kiosk-8", platform="windows-amd64", current="0.1.0")
+
+
+async def test_a_release_that_is_not_made_for_it_leaves_a_client_as_it_is(fleet: Fleet, rows: Rows) -> None:
+    rows.files[UNIT, NEW] = {"bundle-windows-amd64.andon": FULL}
+    fleet.controller.want((UNIT, HERE), Wish(NEW))
+    answer = await asked(fleet)
+    assert (answer.version, answer.reason) == (None, "1.1.0 is not made for linux-x86_64")
 
 
 async def test_a_recall_takes_it_back(fleet: Fleet) -> None:
