@@ -15,11 +15,9 @@ import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from andon.releases.deltas.make import Means, make
-from andon_wire import scan
-from andon_wire.delta.apply import apply, tree_in
+from andon_wire import tree
+from andon_wire.delta.apply import apply
 from andon_wire.disk import RealDisk
-from andon_wire.tree import EMPTY
 
 Make = Callable[[Path, Path, Path], object]
 Apply = Callable[[Path, Path, Path], object]
@@ -37,14 +35,17 @@ def _extract(content: bytes, into: Path) -> None:
 
 def _container(tried: tuple[str, ...], *, full: bool = False) -> tuple[Make, Apply]:
     def made(old: Path, new: Path, delta: Path) -> None:
+        from andon.releases.deltas.make import Means, make  # a station has nothing of it
+
         with delta.open("w+b") as into:
-            make(None if full else old, new, into, scratch=delta.parent, means=Means(tried, workers=1))
+            means = Means(tried, workers=1)
+            done = make(None if full else old, new, into, scratch=delta.parent, means=means)
+        delta.with_suffix(".tree").write_bytes(tree.encode(done.new))
 
     def applied(old: Path, delta: Path, into: Path) -> None:
+        content = tree.decode(delta.with_suffix(".tree").read_bytes())  # an agent has it from the release
         with delta.open("rb") as stream:
-            tree = tree_in(stream, EMPTY if full else scan.scan(old))
-            stream.seek(0)
-            apply(stream, old=None if full else old, into=into, tree=tree, disk=RealDisk())
+            apply(stream, old=None if full else old, into=into, tree=content, disk=RealDisk())
 
     return made, applied
 

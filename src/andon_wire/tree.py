@@ -8,6 +8,7 @@ here, once, and nowhere else.
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ MOST_BYTES = 64 << 20  # of the canonical form
 LONGEST_PATH, LONGEST_NAME = 1024, 255  # bytes
 _HEX = frozenset("0123456789abcdef")
 _WINDOWS_DEVICES = {"con", "prn", "aux", "nul"} | {f"{each}{n}" for each in ("com", "lpt") for n in range(10)}
-_WINDOWS_FORBIDDEN = frozenset('<>:"|?*\\')
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')  # most of them by Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def _check_name(name: str, path: str) -> None:
         raise Malformed("bad-path", f"{path!r} is not text") from error
     if length > LONGEST_NAME:
         raise Malformed("bad-path", f"a name of {length} bytes in {path!r}")
-    if any(ord(each) < 32 or each in _WINDOWS_FORBIDDEN or ord(each) == 127 for each in name):
+    if _FORBIDDEN.search(name):
         raise Malformed("bad-path", f"{path!r} has a character that some system does not allow")
     if name[-1] in ". " or name.split(".", 1)[0].rstrip().casefold() in _WINDOWS_DEVICES:
         raise Malformed("bad-path", f"{path!r} has a name that Windows does not allow")

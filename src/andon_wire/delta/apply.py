@@ -83,7 +83,7 @@ class _Applying:
         self._old = old
         self._place = place
         self._progress = progress
-        self._done = 0
+        self._done, self._total = 0, place.tree.size
 
     def run(self, work: Work) -> None:
         """All of it, in this order: what can fail for the old folder's sake first, then the stream."""
@@ -170,7 +170,7 @@ class _Applying:
 
     def _advance(self, length: int) -> None:
         self._done += length
-        self._progress(self._done, self._place.tree.size)
+        self._progress(self._done, self._total)
 
 
 _FULL = "install the full package"

@@ -1,7 +1,8 @@
 """Lets the forms compete for one piece of a file: the payload wins that will be smallest in the container.
 
 How small it will be is told by compressing it quickly by itself. The piece itself is compressed only where
-the patch is long in comparison with it: a short patch has won.
+the patch is long in comparison with it: a short patch has won. A form that takes a station longer than others
+has to be smaller by a margin.
 """
 
 import zlib
@@ -13,10 +14,12 @@ import zstandard
 
 from andon.releases.deltas import forms
 from andon.releases.deltas.pieces import Piece
+from andon_wire.delta import rebase
 from andon_wire.delta.model import COPY, MOST_PART_BYTES, SPARE_BYTES, WHOLE, ZEROS, Step
 
 _QUICK_LEVEL = 6
 _LONG = 0.25  # of the piece; a shorter patch has won
+_SLOW = {rebase.NAME: 33 / 32}  # by how much a form's payload counts longer than it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def _payloads(base: bytes, new: bytes, tried: Sequence[str]) -> list[tuple[int, 
     """What each form makes of it, the cheapest first."""
     made = [(form, forms.encode(form, base, new)) for form in tried]
     fits = [
-        (_cost(payload), form, payload)
+        (round(_cost(payload) * _SLOW.get(form, 1)), form, payload)
         for form, payload in made
         if payload is not None and len(payload) <= min(len(new) + SPARE_BYTES, MOST_PART_BYTES)
     ]

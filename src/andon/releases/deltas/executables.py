@@ -8,18 +8,23 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from andon_wire.delta.rebase import (
+from andon_wire.delta.references import (
+    CALLS,
     CODE,
+    FAR,
     FIXED,
     FRAMES,
     JUMPS,
     MOST_SECTIONS,
     MOST_STEPS,
     MOVING,
+    NEAR,
     POINTERS,
+    RIP,
     TABLE,
 )
 
+EVERYTHING = CALLS | RIP | FAR | NEAR
 _MOST_MEMORY = 1 << 40  # bytes of addresses
 _X86_64_OF_ELF, _X86_64_OF_PE = 62, 0x8664
 _LOAD, _SYMTAB, _RELA, _NOBITS, _DYNSYM = 1, 2, 4, 8, 11
@@ -147,7 +152,7 @@ def _steps_of_elf(content: bytes, sections: Sequence[_Section], machine: int) ->
             if each.kind == _DYNSYM and ".dynstr" in named:
                 yield TABLE, part.offset, part.length // 24, 24, 4, MOVING, named[".dynstr"].address
         elif each.flags & _EXECUTABLE_OF_ELF and machine == _X86_64_OF_ELF:
-            yield CODE, part.offset, part.length, part.base
+            yield CODE, part.offset, part.length, part.base, EVERYTHING
         elif each.name in _POINTERS_OF_ELF:
             yield TABLE, part.offset, part.length // 8, 8, 8, FIXED, 0
     yield from _frames(content, named)
@@ -223,7 +228,7 @@ def _steps_of_pe(
         yield TABLE, addresses.offset, addresses.length // 8, 8, 8, FIXED, 0
     for each in sections:
         if each.flags & _EXECUTABLE_OF_PE and machine == _X86_64_OF_PE and each.part in parts:
-            yield CODE, each.part.offset, each.part.length, each.part.base
+            yield CODE, each.part.offset, each.part.length, each.part.base, EVERYTHING
 
 
 def _exported(content: bytes, parts: Sequence[Part], exports: Part) -> Iterator[Step]:

@@ -15,7 +15,8 @@ from itertools import groupby, repeat
 
 from andon.releases.deltas.covers import Cover, shared
 from andon.releases.deltas.executables import Executable, Part
-from andon_wire.delta.rebase import OWN, Fields, granule_bits
+from andon_wire.delta.rebase import granule_bits
+from andon_wire.delta.references import OWN, Fields
 
 PRICE_OF_REGION = 2  # votes
 _MOST_STATES = 64

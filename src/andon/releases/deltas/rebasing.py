@@ -9,14 +9,18 @@ import zstandard
 
 from andon.releases.deltas import executables
 from andon.releases.deltas.covers import apart, covers
-from andon.releases.deltas.executables import Executable
+from andon.releases.deltas.executables import Executable, Step
 from andon.releases.deltas.moves import Pair, Region, count, regions
-from andon_wire.delta.rebase import (
+from andon_wire.delta.rebase import VERSION, predict, rewrite, shifts_in
+from andon_wire.delta.references import (
+    CALLS,
+    CODE,
+    FAR,
     MOST_REGIONS,
+    NEAR,
     POINTERS,
-    VERSION,
+    RIP,
     Numbers,
-    predict,
     references,
 )
 from andon_wire.errors import Malformed
@@ -26,6 +30,7 @@ LONGEST_BYTES = (
 )  # of old and new: a station holds the old file, the prediction and the new one at once
 _ROUNDS = 2  # the second reads what moved off a patch against the first prediction, which finds more alike
 _QUICK_LEVEL = 6
+_WORTH_LOOKING = 16  # a kind of instruction is looked for where one in so many of what is found changes
 _ROWS_OF_POINTERS = 3  # numbers of that step before the number of its rows
 
 
@@ -60,9 +65,40 @@ def _cost(payload: bytes) -> int:
 def _payload(pair: Pair, patch: bytes) -> bytes:
     guide = b""
     for _ in range(_ROUNDS):
-        guide = encode_guide(pair.before, _regions(pair, patch))
+        moved = _regions(pair, patch)
+        before = _worth(pair, moved)
+        guide = encode_guide(before, moved)
         patch = hdiffpatch.diff(predict(pair.old, guide), pair.new, validate=False)
     return _number(len(guide)) + guide + patch
+
+
+def _worth(pair: Pair, moved: Sequence[Region]) -> Executable:
+    """Without looking for what hardly ever changes, as looking is most of what a station does."""
+    steps = []
+    for step in pair.before.steps:
+        if step[0] == CODE:
+            kinds = [each for each in (CALLS, RIP, FAR, NEAR) if _changes(pair, moved, (*step[:4], each))]
+            steps += [(*step[:4], sum(kinds))] if kinds else []
+        else:
+            steps.append(step)
+    return replace(pair.before, steps=tuple(steps))
+
+
+def _changes(pair: Pair, moved: Sequence[Region], step: Step) -> bool:
+    """Whether a step is worth looking for."""
+    numbers = Numbers(encode_guide(replace(pair.before, steps=(step,)), moved))
+    numbers.take()
+    shifts, content = shifts_in(numbers), memoryview(pair.old)
+    found = changed = 0
+
+    def tell(*_: object) -> None:
+        nonlocal changed
+        changed += 1
+
+    for fields in references(content, numbers):
+        found += len(fields.positions)
+        rewrite(content, shifts, fields, tell)
+    return changed * _WORTH_LOOKING > found
 
 
 def _regions(pair: Pair, patch: bytes) -> list[Region]:

@@ -17,7 +17,7 @@ from andon_wire.delta.model import Index
 _PIECE = 1 << 20
 _ZSTD_LEVEL, _ZSTD_WINDOW_LOG = 19, 25
 _ZSTD_LEVEL_OF_MUCH = 12  # a ninth of the time for a tenth more bytes, which stations load once in their life
-_XZ = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
+_XZ = [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "preset": 6, "pb": 0}]  # of code, at any offset
 _MUCH = 64 << 20  # bytes; more is left to zstd, which reads ten times as fast and writes on several cores
 _ZSTD_JOB = 32 << 20  # bytes that a thread compresses at once
 

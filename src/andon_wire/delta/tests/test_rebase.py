@@ -10,23 +10,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon_wire.delta.forms import decode
-from andon_wire.delta.rebase import (
+from andon_wire.delta.rebase import predict
+from andon_wire.delta.references import (
     BACK,
+    CALLS,
     CODE,
+    FAR,
     FIXED,
     FRAMES,
     JUMPS,
     MOST_WORK,
     MOVING,
+    NEAR,
     OWN,
     POINTERS,
+    RIP,
     TABLE,
-    predict,
 )
 from andon_wire.errors import Malformed
 
 pytestmark = pytest.mark.unit
 
+EVERYTHING = CALLS | RIP | FAR | NEAR
 LIMIT = 0x1000
 HIGHER, BY = 0x800, 0x40  # from this address on, all moved by so much
 REGIONS = ((HIGHER >> 4, BY),)
@@ -90,14 +95,46 @@ def test_calls_jumps_and_what_counts_from_the_instruction_lead_to_where_their_ta
 ) -> None:
     near, far = struct.pack("<i", 0x100), struct.pack("<i", 0x800)
     old = a_file((0x200, opcode + near), (0x220, opcode + far))
-    made = predict(old, a_guide(a_step(CODE, 0x200, 0x100, 0)))
+    made = predict(old, a_guide(a_step(CODE, 0x200, 0x100, 0, EVERYTHING)))
     assert made == a_file((0x200, opcode + near), (0x220, opcode + struct.pack("<i", 0x800 + BY)))
+
+
+@pytest.mark.parametrize(
+    ("which", "opcode", "away"),
+    [
+        (CALLS, b"\xe8", 0x800),
+        (RIP, b"\x8b\x3d", 0x800),
+        (FAR, b"\xe9", 0x11000),
+        (FAR, b"\x0f\x84", 0x11000),
+        (NEAR, b"\xe9", 0x800),
+        (NEAR, b"\x0f\x84", 0x800),
+    ],
+)
+def test_in_code_nothing_is_looked_for_but_what_the_guide_says(which: int, opcode: bytes, away: int) -> None:
+    old = bytes(0x200) + opcode + struct.pack("<i", away) + bytes(0x12000)
+    moved = bytes(0x200) + opcode + struct.pack("<i", away + BY) + bytes(0x12000)
+    for asked in range(1, 16):
+        made = predict(old, a_guide(a_step(CODE, 0x200, 0x100, 0, asked), limit=0x13000))
+        assert made == (moved if asked & which else old)
+    with pytest.raises(Malformed, match="unknown in code"):
+        predict(old, a_guide(a_step(CODE, 0x200, 0x100, 0, 16), limit=0x13000))
+
+
+def test_a_move_that_a_field_cannot_say_is_refused() -> None:
+    far = 1 << 40
+    old = a_file((0x100, struct.pack("<i", 0x900)), (0x200, b"\xe8" + struct.pack("<i", 0x800)))
+    for step in (a_step(TABLE, 0x100, 1, 4, 4, FIXED, 0), a_step(CODE, 0x200, 0x100, 0, CALLS)):
+        with pytest.raises(Malformed, match="more than a field can say"):
+            predict(old, a_guide(step, regions=((HIGHER >> 4, far),)))
 
 
 def test_a_reference_out_of_all_addresses_stays_as_it_is() -> None:
     old = a_file((0x200, b"\xe8" + struct.pack("<i", 0x12345)), (0x900, struct.pack("<q", -5)))
     assert (
-        predict(old, a_guide(a_step(CODE, 0x200, 0x100, 0), a_step(TABLE, 0x900, 1, 8, 8, FIXED, 0))) == old
+        predict(
+            old, a_guide(a_step(CODE, 0x200, 0x100, 0, EVERYTHING), a_step(TABLE, 0x900, 1, 8, 8, FIXED, 0))
+        )
+        == old
     )
 
 
@@ -133,22 +170,22 @@ def test_jump_tables_are_found_by_the_code_that_uses_them() -> None:
 def test_every_machine_predicts_the_same_bytes() -> None:
     old = b"".join(b"\xe8" + struct.pack("<i", n * 7919 % 30_000 - 15_000) for n in range(8000))
     guide = a_guide(
-        a_step(CODE, 0, 20_000, 0),
-        a_step(TABLE, 20_001, 2000, 5, 4, FIXED, 15_000),
-        a_step(TABLE, 30_001, 1000, 5, 4, MOVING, 16_000),
-        a_step(TABLE, 35_001, 999, 5, 4, BACK, 0),
+        a_step(CODE, 0, 20_000, 0, EVERYTHING),
+        a_step(TABLE, 20_001, 1250, 8, 4, FIXED, 15_000),
+        a_step(TABLE, 30_001, 625, 8, 4, MOVING, 16_000),
+        a_step(TABLE, 35_001, 600, 8, 4, BACK, 0),
         regions=tuple((n * 5, (-1) ** n * n * 16) for n in range(1, 400)),
         limit=len(old),
     )
     made = predict(old, guide)
-    assert sum(a != b for a, b in zip(made, old, strict=True)) > 8000
-    expected = "5181acba515bddc14fb7e7ac2caf155cf5495263bd8eec67f45fee763ed69b9b"
+    assert sum(a != b for a, b in zip(made, old, strict=True)) > 7000
+    expected = "446f74cc41ed66faf0cb2af80cf6f1e4842db990e2312c3760a252c787e4a148"
     assert hashlib.sha256(made).hexdigest() == expected
 
 
 WHOLE = a_guide(
     a_step(TABLE, 0x100, 2, 8, 8, FIXED, 0),
-    a_step(CODE, 0x200, 0x100, 0),
+    a_step(CODE, 0x200, 0x100, 0, EVERYTHING),
     a_step(FRAMES, 0x30C, 1, 0x300, 0x3F0, 0x480, 0),
     number(POINTERS) + signed(0xE00, 12, 1 << 32) + number(1) + signed(0, LIMIT, 0),
     a_step(JUMPS, 0x200, 0x100, 0, 0x880, 0x980, 0),
@@ -197,7 +234,7 @@ def test_no_numbers_break_a_step(code: int, values: list[int]) -> None:
 
 
 def test_a_guide_may_not_go_through_its_file_too_often() -> None:
-    step = a_step(CODE, 0, LIMIT, 0)
+    step = a_step(CODE, 0, LIMIT, 0, EVERYTHING)
     predict(OLD, a_guide(*[step] * MOST_WORK))
     with pytest.raises(Malformed, match="too often"):
         predict(OLD, a_guide(*[step] * (MOST_WORK + 1)))

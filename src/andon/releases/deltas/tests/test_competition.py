@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from andon.releases.deltas.compete import Job, compete
 from andon.releases.deltas.make import Made, Means, make
 from andon.releases.deltas.pieces import MARGIN, MOST_AT_ONCE, PIECE, Piece, cut
+from andon.releases.deltas.tests.builds import an_elf, functions
 from andon_wire import scan
 from andon_wire.delta.apply import apply
 from andon_wire.delta.container import Container
@@ -73,6 +74,19 @@ def test_a_file_that_was_renamed_and_changed_is_a_patch_of_what_it_was(
     assert [(each.path, each.base) for each in index.steps] == [(becomes, was)]
     assert len(whole) < 3_000
     assert set(done.forms) == {"hdiff"}
+
+
+@pytest.mark.parametrize(("fresh_bytes", "form"), [(0, "rebase"), (50_000, "hdiff")])
+def test_the_form_that_takes_a_station_longer_has_to_save_a_share_of_the_patch(
+    old: Path, new: Path, fresh_bytes: int, form: str
+) -> None:
+    """All that it saves is some kilobytes for one function that grew; the rest of the patch is new data."""
+    written = functions(7, 600)
+    put(old / "a.so", an_elf(written))
+    written[50] = written[50][0] + bytes(100), written[50][1]
+    put(new / "a.so", an_elf(written) + DRAW.randbytes(fresh_bytes))
+    index, _, _ = made(old, new)
+    assert [each.form for each in index.steps] == [form]
 
 
 def test_a_file_of_another_kind_under_the_same_name_comes_whole(old: Path, new: Path) -> None:

@@ -14,6 +14,8 @@ from andon.releases.deltas import executables, forms, rebasing
 from andon.releases.deltas.covers import Cover, apart, covers, shared
 from andon.releases.deltas.tests.builds import a_pe, an_elf, functions
 from andon_wire.delta.forms import decode
+from andon_wire.delta.rebase import VERSION, shifts_in
+from andon_wire.delta.references import CALLS, CODE, NEAR, Numbers
 
 pytestmark = pytest.mark.unit
 
@@ -57,6 +59,32 @@ def test_functions_in_another_order_are_found(build: Build) -> None:
     assert based is not None
     assert decode("rebase", old, based, len(new)) == new
     assert compressed(based) < compressed(plain) / 2
+
+
+def kinds_looked_for(payload: bytes) -> int:
+    """The kinds of instructions of the only step that looks into code."""
+    numbers = Numbers(payload)
+    numbers.take()
+    assert numbers.take() == VERSION
+    shifts_in(numbers)
+    for _ in range(numbers.take()):
+        code = numbers.take()
+        if code == CODE:
+            return numbers.signed(4)[3]
+        numbers.signed(6)
+    return 0
+
+
+def test_instructions_that_hardly_ever_change_are_not_looked_for() -> None:
+    """Calls lead over what grew; every function has a jump, of which one only leads over it."""
+    written = [
+        (b"\xe9" + (600 if n == 49 else 16).to_bytes(4, "little") + body, calls)
+        for n, (body, calls) in enumerate(functions(7, 600))
+    ]
+    based = rebasing.encode(an_elf(written), an_elf(grown(written)))
+    assert based is not None
+    assert kinds_looked_for(based) & CALLS
+    assert not kinds_looked_for(based) & NEAR
 
 
 def test_the_same_files_give_the_same_payload() -> None:
