@@ -5,6 +5,7 @@
 
 import argparse
 import enum
+import json
 import sys
 import types
 import typing
@@ -269,6 +270,9 @@ def _plain(value: Any) -> str:
             if seconds >= size and seconds % size == 0:
                 return f"{seconds / size:g}{unit}"
         return f"{seconds * 1000:g}ms"
+    if isinstance(value, list) and value and isinstance(value[0], BaseModel):
+        shown = [each.model_dump(exclude_defaults=True) for each in value]
+        return json.dumps(shown)
     if isinstance(value, bool):
         return str(value).lower()
     return str(value.value if isinstance(value, enum.Enum) else value)

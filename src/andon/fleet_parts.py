@@ -3,13 +3,15 @@
 A part of the composition root beside `parts.py`. No rule lives here.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
+from andon.access.policies import calendar
 from andon.access.signatures.commands import is_required
 from andon.access.signatures.model import Action, Document, Signature, Standing
 from andon.access_parts import Access
 from andon.base import Base
-from andon.fleet import keys
+from andon.fleet import keys, windows
 from andon.fleet.reports import rules
 from andon.fleet.reports.store import ReportStore
 from andon.fleet.stations.store import StationStore
@@ -23,6 +25,7 @@ from andon.kernel.errors import Conflict, Forbidden, Untrusted
 from andon.kernel.ids import EnvironmentName
 from andon.made import Made
 from andon.releases.layout import Layout
+from andon.settings import FleetSettings
 from andon.store.engine import Database
 from andon.timeline import keys as timeline_keys
 from andon.timeline.keys import KeyFiles
@@ -33,14 +36,7 @@ from andon_wire.protocol import EdgeRule, Pace
 TICK = timedelta(seconds=1)
 REPORTS = timedelta(seconds=1)  # when nothing woke it; each report does
 FORGET = timedelta(minutes=10)
-_CHECKPOINT_EVERY = timedelta(hours=1)  # each new one is a new document for every station
-_REGISTRIES = ("/registry/",)
-RULES = (
-    EdgeRule(name="cpu", metric="cpu", limit=0.80, for_s=60, level="warning"),
-    EdgeRule(name="memory", metric="memory", limit=0.85, level="warning"),
-    EdgeRule(name="disk", metric="disk", limit=0.90, level="error"),
-    EdgeRule(name="response", metric="response", limit=5.0, level="warning"),
-)
+_REPORTS_UNTIL_SILENT = 6
 
 
 def stores_of(database: Database) -> FleetStores:
@@ -71,9 +67,9 @@ async def fleet_of(base: Base) -> Fleet:
     """All of it, with what was told and reported before this process began.
 
     Raises:
-        Damaged: the fleet's key cannot be read.
+        Damaged: the fleet's key cannot be read. InvalidInput: the times of downloads are none.
     """
-    made = Made(base.releases, base.clock)
+    settings, made = base.settings.fleet, Made(base.releases, base.clock)
     key = keys.load_or_make(base.home / "keys" / "fleet.key")
     root, places = Layout(base.home).pinned_root, KeyFiles.at(base.home)
     checkpoints = CheckpointStore(base.database)
@@ -82,38 +78,58 @@ async def fleet_of(base: Base) -> Fleet:
         plant=Plant(
             key.public,
             root.read_text,
-            _REGISTRIES,
+            tuple(settings.registries),
             lambda: [str(each) for each in timeline_keys.public(places)],
         ),
         clock=base.clock,
-        common=_Told(checkpoints, base).now,
+        common=_Told(checkpoints, base, common_of(settings)).now,
         proofs=Vouching(Tree(checkpoints).consistency),
         sealed=_Sealed(base.access),
         files=made.files,
         makes=made.is_for,
         publish=base.publish,
+        patience=settings.report * _REPORTS_UNTIL_SILENT,
     )
     fleet = put_together(stores_of(base.database), around)
     await fleet.controller.load()
     return fleet
 
 
-class _Told:
-    """What every station is told alike."""
+def common_of(settings: FleetSettings) -> Common:
+    """What every station is told alike, but for the timeline's checkpoint.
 
-    def __init__(self, checkpoints: CheckpointStore, base: Base) -> None:
+    Raises:
+        InvalidInput: the times of downloads are none.
+    """
+    times = calendar.from_values({"zone": settings.download_zone, "open": settings.download_windows})
+    pace = Pace(
+        poll_s=settings.poll.total_seconds(),
+        report_s=settings.report.total_seconds(),
+        jitter=settings.jitter,
+        bandwidth=settings.bandwidth,
+        download=windows.wire(times),
+    )
+    rules_ = tuple(EdgeRule.model_validate(each.model_dump()) for each in settings.rules)
+    return Common(pace, rules_, tuple(settings.registries))
+
+
+class _Told:
+    """What every station is told alike, with the newest checkpoint each `settings.checkpoint`."""
+
+    def __init__(self, checkpoints: CheckpointStore, base: Base, common: Common) -> None:
         self._checkpoints = checkpoints
         self._clock = base.clock
-        self._note = ""
-        self._read_at = base.clock.now() - _CHECKPOINT_EVERY
+        self._common = common
+        self._spacing = base.settings.fleet.checkpoint
+        self._read_at = base.clock.now() - self._spacing
 
     async def now(self) -> Common:
         now = self._clock.now()
-        if now - self._read_at >= _CHECKPOINT_EVERY:
+        if now - self._read_at >= self._spacing:
             found = await self._checkpoints.latest()
             if found is not None:
-                self._note, self._read_at = found.note, now
-        return Common(Pace(), RULES, _REGISTRIES, self._note)
+                self._common, self._read_at = replace(self._common, checkpoint=found.note), now
+        return self._common
 
 
 class _Sealed:

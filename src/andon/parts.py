@@ -360,7 +360,7 @@ def _wired(
         judges=base.judges,
         desired=base.desired,
         timeline=base.timeline,
-        instances=target.observe,
+        instances=wave_parts.instances_of(target.observe, waves.target),
         retry=Retries(target, base.desired.list, base.publish).retry,
         logs=lambda instance, lines: target.logs(instance, lines=lines),
         run_log=_run_log(Logs(base.home)),

@@ -140,6 +140,66 @@ class RolloutSettings(BaseModel):
     )
 
 
+class EdgeRuleSettings(BaseModel):
+    """An alert that stations raise by themselves."""
+
+    name: str = Field(min_length=1, max_length=60, description="What the alert is called")
+    metric: Literal["cpu", "memory", "disk", "response"] = Field(
+        description="What is looked at; response is the screen's own answer time"
+    )
+    limit: float = Field(gt=0, description="Part of 1; response in seconds. Beyond it the alert is raised")
+    for_s: float = Field(0, ge=0, description="Seconds that it has to be beyond it")
+    level: Literal["info", "warning", "error", "critical"] = Field(
+        "warning", description="Level of the alert"
+    )
+    pause_s: float = Field(300, ge=0, description="Seconds until it may be raised again")
+
+
+class FleetSettings(BaseModel):
+    """What all stations are told alike. A change reaches each with its next document."""
+
+    poll: timedelta = Field(
+        timedelta(hours=1),
+        ge=timedelta(seconds=10),
+        description="Time between two questions of a station that hears no nudge",
+    )
+    report: timedelta = Field(
+        timedelta(seconds=30),
+        ge=timedelta(seconds=1),
+        description="Time between two reports; a station that left out six counts as not heard of",
+    )
+    jitter: float = Field(0.2, ge=0, le=1, description="Part of these times by which stations differ")
+    bandwidth: int = Field(
+        0, ge=0, description="Bytes a second that one station downloads at most; 0 without a limit"
+    )
+    download_zone: str = Field("UTC", description="Zone that the download windows are meant in")
+    download_windows: list[str] = Field(
+        [],
+        description='Times when stations may download, as JSON list, such as ["Mon-Fri 18:00-06:00"]; '
+        "empty: always",
+    )
+    rules: list[EdgeRuleSettings] = Field(
+        [
+            EdgeRuleSettings(name="cpu", metric="cpu", limit=0.80, for_s=60),
+            EdgeRuleSettings(name="memory", metric="memory", limit=0.85),
+            EdgeRuleSettings(name="disk", metric="disk", limit=0.90, level="error"),
+            EdgeRuleSettings(name="response", metric="response", limit=5.0),
+        ],
+        description="Alerts that stations raise by themselves, as JSON; a list replaces all of them",
+    )
+    checkpoint: timedelta = Field(
+        timedelta(hours=1),
+        ge=timedelta(minutes=1),
+        description="Time between two checkpoints of the timeline that stations witness; each is a new "
+        "document for every station",
+    )
+    registries: list[str] = Field(
+        ["/registry/"],
+        description="Addresses of the registry that stations ask, best first, as JSON list; one that begins "
+        "with / is Andon's own",
+    )
+
+
 class TlsSettings(BaseModel):
     """HTTPS for API and board. Beyond the loopback Andon does not start without it."""
 
@@ -340,6 +400,7 @@ class Settings(BaseSettings):
     evidence: EvidenceSettings = EvidenceSettings()
     registry: RegistrySettings = RegistrySettings()
     rollouts: RolloutSettings = RolloutSettings()
+    fleet: FleetSettings = FleetSettings()
 
     def database(self) -> str:
         """URL of the database in force."""

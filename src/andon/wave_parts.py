@@ -4,7 +4,7 @@ A part of the composition root beside `fleet_parts.py`. No rule lives here.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from andon.base import Base
@@ -20,7 +20,9 @@ from andon.rollouts.census import Census
 from andon.rollouts.errands import Errands
 from andon.rollouts.store import RolloutStore
 from andon.targets.fleet import FleetTarget
+from andon.targets.model import Instance
 
+Observe = Callable[[UnitName, EnvironmentName], Awaitable[Sequence[Instance]]]
 Platforms = Callable[[UnitName, Version], Awaitable[frozenset[str]]]
 
 
@@ -59,6 +61,15 @@ def waves_of(base: Base, fleet: Fleet, rollouts: RolloutStore) -> Waves:
     platforms = _platforms(base.releases)
     target = FleetTarget(fleet.controller, Errands(rollouts).of, platforms)
     return Waves(target, Censuses(fleet, base, platforms))
+
+
+def instances_of(local: Observe, fleet: FleetTarget) -> Observe:
+    """What runs of a unit somewhere: processes of this machine, and stations."""
+
+    async def instances(unit: UnitName, environment: EnvironmentName) -> Sequence[Instance]:
+        return [*await local(unit, environment), *await fleet.observe(unit, environment)]
+
+    return instances
 
 
 def evidence_of(base: Base) -> AgentEvidence:

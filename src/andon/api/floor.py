@@ -35,6 +35,17 @@ class Scene:
     traffic_at: datetime | None
     rates: Mapping[Version | None, model.Rates]
 
+    @property
+    def is_fleet(self) -> bool:
+        """Whether stations run it: no gateway stands before them, and its instances are stations."""
+        place = self.manifest.environments.get(self.desired.environment) if self.manifest else None
+        return place is not None and place.target == "fleet"
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a rollout moves it."""
+        return self.rollout is not None and not self.rollout.phase.is_over
+
 
 def tile(scene: Scene) -> model.UnitStatus:
     """The scene as a tile."""
@@ -68,6 +79,8 @@ def light(scene: Scene) -> model.Light:
     found = _red(scene) or _amber(scene)
     if found:
         return found
+    if scene.is_fleet:
+        return model.Light(colour="green", word="running", reason=f"{desired.stable} runs as it should")
     if scene.traffic_at is None:
         return model.Light(colour="grey", word="no-data", reason="the gateway has not been read yet")
     if scene.now - scene.traffic_at > timedelta(seconds=15):
@@ -86,8 +99,12 @@ def _red(scene: Scene) -> model.Light | None:
             return model.Light(colour="red", word=state.value, reason=bad.detail or f"{bad.id} is {state}")
     served = [each for each in scene.desired.releases if each.share > 0 and each.instances > 0]
     for release in served:
+        if scene.is_fleet and scene.is_under_way:
+            break  # stations take it when they can; its rollout says how many have, and how long it waits
         if not _ready([each for each in scene.instances if each.version == release.version]):
             reason = f"no instance of {release.version} is ready, and it should serve {release.share:.0%}"
+            if scene.is_fleet:
+                reason = f"no station runs {release.version}, and {release.share:.0%} of them should"
             return model.Light(colour="red", word="down", reason=reason)
     if rollout and _came_back_by_itself(rollout, scene.now):
         return model.Light(colour="red", word="returned", reason=_why_back(rollout))
@@ -119,7 +136,7 @@ def _amber(scene: Scene) -> model.Light | None:
     wanted = sum(each.instances for each in scene.desired.releases)
     ready = _ready([each for each in scene.instances if scene.desired.instances_of(each.version)])
     if ready < wanted:
-        reason = f"{ready} of {wanted} instances are ready"
+        reason = f"{ready} of {wanted} {'stations run it' if scene.is_fleet else 'instances are ready'}"
         return model.Light(colour="amber", word="degraded", reason=reason)
     return None
 

@@ -6,7 +6,7 @@ that it may run at any time and after any crash. It touches no station: agents c
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from andon.fleet import assign, windows
@@ -26,7 +26,7 @@ from andon_wire.protocol import Wanted
 
 _ANYWAY = timedelta(seconds=15)  # windows, pins that run out and silence change without anybody saying so
 _AT_ONCE = 50
-_PATIENCE = timedelta(minutes=3)  # six reports
+PATIENCE = timedelta(minutes=3)  # six reports, as they usually come
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class _Look:
     said: Said
     positions: Mapping[str, int]
     common: Common
-    proofs: Mapping[str, Shown]
+    proofs: Mapping[str, Shown] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class FleetController:
         key: PrivateKey,
         clock: Clock,
         *,
-        patience: timedelta = _PATIENCE,
+        patience: timedelta = PATIENCE,
     ) -> None:
         self._sources = sources
         self._roster = roster
@@ -126,13 +126,12 @@ class FleetController:
 
     async def _look(self, now: datetime) -> _Look:
         positions = {each.name: each.position for each in await self._sources.stations.rings()}
-        common = await self._sources.common()
-        held = [each.checkpoint for each in self._roster.seen.values()]
-        proofs = await self._sources.proofs.of(held, common.checkpoint)
-        return _Look(now, await self._sources.wanting.said(), positions, common, proofs)
+        return _Look(now, await self._sources.wanting.said(), positions, await self._sources.common())
 
     async def _work_out(self, now: datetime) -> None:
         look = await self._look(now)
+        held = [each.checkpoint for each in self._roster.seen.values()]
+        look = replace(look, proofs=await self._sources.proofs.of(held, look.common.checkpoint))
         assigned: dict[StationName, dict[UnitName, Assigned]] = defaultdict(dict)
         opened: dict[Place, Opened] = {}
         wishes = dict(self._wishes)

@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from andon.fleet.commands import FleetCommands, Sealed
-from andon.fleet.controller import FleetController, Sources
+from andon.fleet.controller import PATIENCE, FleetController, Sources
 from andon.fleet.reports.inbox import Inbox
 from andon.fleet.reports.store import ReportStore
 from andon.fleet.roster import Roster
@@ -55,7 +56,8 @@ class Around:
     """What the fleet stands on. key: the fleet's; plant: what a new station pins; common: what all are told.
 
     proofs: that a checkpoint of the timeline continues what a station holds. files: of a release that may be
-    installed, verified. makes: whether a unit is made for a platform at all.
+    installed, verified. makes: whether a unit is made for a platform at all. patience: how long a station may
+    be silent and still counts as reachable.
     """
 
     key: PrivateKey
@@ -67,6 +69,7 @@ class Around:
     files: Files
     makes: Makes
     publish: Callable[[Event], Awaitable[object]]
+    patience: timedelta = PATIENCE
 
 
 def put_together(stores: FleetStores, around: Around) -> Fleet:
@@ -76,7 +79,7 @@ def put_together(stores: FleetStores, around: Around) -> Fleet:
     sources = Sources(stores.stations, stores.wanting, stores.reports.seen, around.common, around.proofs)
     return Fleet(
         roster=roster,
-        controller=FleetController(sources, roster, around.key, clock),
+        controller=FleetController(sources, roster, around.key, clock, patience=around.patience),
         checking=Checking(roster, clock, audience=around.key.public),
         enrolling=Enrolling(
             stores.tokens, stores.stations, roster, around.plant, clock, publish=around.publish

@@ -11,6 +11,7 @@ from andon.rollouts.model import Cord, Phase, Trigger
 from andon.targets.model import Instance, InstanceState
 from andon.testing.shelves import a_rollout
 from andon.units.desired import Desired, DesiredRelease
+from andon.units.load import parse
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ONE, TWO = Version("1.0.0"), Version("2.0.0")
@@ -80,3 +81,37 @@ def test_a_finished_rollout_is_the_last_not_the_present_one():
     shown = tile(a_scene(rollout=returned(RETURNED_STAYS_RED.total_seconds() / 60 + 1)))
     assert shown.rollout is None
     assert shown.last_rollout is not None
+
+
+FLEET = parse(
+    """
+    [unit]
+    name = "mes"
+    kind = "application"
+    [build]
+    kind = "bundle"
+    [bundle]
+    entry = "start.py"
+    requirements = "requirements-build.lock"
+    [run]
+    command = ["{slot}/mes"]
+    [environments.production]
+    target = "fleet"
+    """,
+    source="andon.toml",
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"traffic_at": None}, ("green", "running")),  # no gateway stands before stations
+        ({"instances": []}, ("red", "down")),
+        ({"instances": [], "rollout": a_rollout(NOW)}, ("amber", "rolling-out")),  # a wave begins
+        ({"desired": replace(TWO_OF_THEM, releases=(DesiredRelease(ONE, 2, 1.0),))}, ("amber", "degraded")),
+    ],
+)
+def test_of_a_fleet_the_light_counts_stations_and_waits_for_no_gateway(changes, expected):
+    shown = light(a_scene(manifest=FLEET, **changes))
+    assert (shown.colour, shown.word) == expected
+    assert "instance" not in shown.reason
