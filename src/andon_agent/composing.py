@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import random
 import signal
 import sys
@@ -266,7 +267,10 @@ def _shapes(states: Mapping[str, UnitState] | None) -> Mapping[str, UnitState] |
 
 
 def _follow_launcher(end: Callable[[], None]) -> None:
-    """The launcher holds the other end of our standard input: when that ends, so do we."""
-    while sys.stdin.buffer.read(1024):
+    """The launcher holds the other end of our standard input: when that ends, so do we.
+
+    Without the buffer, whose lock a thread that waits here would hold at the interpreter's end: that aborts.
+    """
+    while os.read(sys.stdin.fileno(), 1024):
         continue
     end()

@@ -206,6 +206,7 @@ def test_the_agent_updates_itself_last_and_comes_back_from_one_that_cannot_start
         after = plant.wait(lambda state: state.pid is not None)
         assert (after.pid, after.running) == (before.pid, "1.0.0")  # the application noticed nothing
         assert launcher.poll() is None
+    assert "Fatal Python error" not in (station.home / "agent.log").read_text()
 
 
 def _agent_version(plant: Plant) -> str:

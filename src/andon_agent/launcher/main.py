@@ -73,6 +73,7 @@ class Launcher:
             case Fail(trial):
                 _log.error("the new agent is given up: %s", trial.outcome)
                 trials.write(self._disk, self._place.trial, trial)
+                self._deaths = 0  # they were the new one's, and say nothing of the one that comes back
             case Start(slot, deadline_s):
                 return self._start(slot, deadline_s)
             case Nothing():

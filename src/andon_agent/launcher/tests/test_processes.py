@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from andon_agent.engine.model import SlotName
+from andon_agent.engine.model import SLOTS, SlotName
 from andon_agent.engine.places import Place, place_of
 from andon_agent.engine.slots import Slots
 from andon_agent.launcher import trials
-from andon_agent.launcher.main import OWN_UNIT, Launcher, Processes
+from andon_agent.launcher.decide import MOST_DEATHS
+from andon_agent.launcher.main import OWN_UNIT, Ended, Launcher, Processes
 from andon_agent.launcher.model import RESTART, SLOT, Trial
 from andon_wire.application import Application
 from andon_wire.disk import RealDisk
@@ -124,6 +125,23 @@ def test_a_new_agent_that_dies_is_tried_again_and_given_up(station: Station) -> 
     station.thread.start()
     station.until(lambda: station.lives() == ["b", "b", "b", "a"])
     station.end()
+
+
+def test_the_deaths_of_a_new_agent_are_not_those_of_the_one_that_comes_back(station: Station) -> None:
+    for slot in SLOTS:
+        station.put(slot, "")
+    station.slots.point("a")
+    trials.write(station.disk, station.place.trial, Trial("b", most_tries=MOST_DEATHS))
+    started: list[SlotName] = []
+
+    def run(slot: SlotName, deadline_s: float | None) -> Ended:
+        started.append(slot)
+        return Ended(1, 0.1, is_asked=deadline_s is None)
+
+    launcher = Launcher(station.place, station.disk, run, lambda _: None)
+    while launcher.step():
+        pass
+    assert started == ["b"] * MOST_DEATHS + ["a"]
 
 
 def test_a_confirmed_agent_that_dies_again_and_again_gives_way_to_the_other(station: Station) -> None:
