@@ -153,19 +153,20 @@ def versions(
     stations: Sequence[Station],
     revoked: Container[tuple[UnitName, Version]],
 ) -> list[model.TallyView]:
-    """What happened to each release, and where it runs among `stations`; of a revoked one also on which."""
+    """What happened to each release, and where it runs among `stations`; of a revoked one also on which.
+
+    Who sees one line alone is told of what runs there, and nothing that was counted over all lines.
+    """
     running: dict[TallyKey, dict[str, UnitState]] = {}
     for each in stations:
         for unit, state in look.fleet.roster.seen_of(each.name).units.items():
-            if state.running is not None:
+            if state.running is not None and look.may(unit, each.environment, each.line):
                 key = (UnitName(unit), EnvironmentName(each.environment), Version(state.running))
                 running.setdefault(key, {})[each.name] = state
-    keys = [each for each in sorted({*running, *tallies}) if look.may(each[0], each[1])]
+    counted = {key: tally for key, tally in tallies.items() if look.may(key[0], key[1])}
     return [
-        _tally(
-            each, tallies.get(each, NO_TALLY), running.get(each, {}), is_revoked=(each[0], each[2]) in revoked
-        )
-        for each in keys
+        _tally(key, counted.get(key, NO_TALLY), running.get(key, {}), is_revoked=(key[0], key[2]) in revoked)
+        for key in sorted({*running, *counted})
     ]
 
 

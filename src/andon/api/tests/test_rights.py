@@ -16,7 +16,9 @@ from andon.api.http import create
 from andon.api.matrix import matrix
 from andon.api.stations import BySignature
 from andon.api.streams import Streams
+from andon.fleet.reports.model import Tally
 from andon.kernel.errors import InvalidInput
+from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.testing import scenes
 from andon.testing.access import PASSWORD, PEOPLE, client_as, headers_as
 from andon.testing.services import FakePlant
@@ -421,6 +423,8 @@ def test_the_matrix_has_a_row_for_every_route():
 async def test_a_grant_for_one_line_sees_and_changes_the_stations_of_that_line_alone() -> None:
     plant = _plant()
     plant.access.add("sora", Grant("engineer", Scope(line="line-1")), Grant("approver", Scope(line="line-1")))
+    key = (UnitName("screen"), EnvironmentName("production"), Version("2.0.0"))
+    plant.stations.tallies[key] = Tally(installs_ok=1)
     stations = "/api/v1/fleet/stations"
     async with client_as(plant, "sora") as client:
         seen = (await client.get(stations)).json()
@@ -432,6 +436,12 @@ async def test_a_grant_for_one_line_sees_and_changes_the_stations_of_that_line_a
         assert (await client.post("/api/v1/fleet/tokens", json=_REASON | {"line": "line-1"})).is_success
         assert (await client.post("/api/v1/fleet/tokens", json=_REASON)).status_code == 403
         assert (await client.get("/api/v1/rollouts")).status_code == 403
+        versions = (await client.get("/api/v1/fleet/versions")).json()
+        assert [(each["version"], each["stations"]) for each in versions] == [("2.0.0", 2)]
+        assert {each["installs_ok"] for each in versions} == {0}, "counted over all lines"
+    async with client_as(plant, "admin") as client:
+        (whole,) = (await client.get("/api/v1/fleet/versions")).json()
+        assert (whole["stations"], whole["installs_ok"]) == (3, 1)
 
 
 async def test_who_was_given_one_unit_changes_no_station_whole() -> None:

@@ -32,7 +32,7 @@ ELSEWHERE, ADDRESS, TOKEN = "canary-hall", "203.0.113.77", "canary-token"
 OWN = RolloutId("ro-own-000000000001")
 SCOPE = Scope(environment="staging", unit="mes")
 ROLES = ("admin", "viewer", "operator", "engineer", "approver", "auditor")
-NARROW = ("scoped", "scoped-admin", "scoped-operator")
+NARROW = ("scoped", "scoped-admin", "scoped-operator", "of-a-line")
 CALLERS = (*ROLES, *NARROW, "floor-only", "nobody")
 
 
@@ -46,6 +46,7 @@ class Scene:
             access.add(who, Grant(role, SCOPE))
         access.roles["floor-only"] = Role("floor-only", {Permission.FLOOR_VIEW: Where.ANYWHERE})
         access.add("floor-only", Grant("floor-only"))
+        access.add("of-a-line", Grant("viewer", Scope(line="line-1")))
         access.add("canary", display_name=MARK)
         access.open(access.users["us-admin"], kind="browser", source=ADDRESS, agent=MARK, method="password")
         access.token(TOKEN, Grant("viewer"))
@@ -233,6 +234,15 @@ async def test_who_may_not_read_records_reads_no_signature(scene):
 
 
 @pytest.mark.asvs("1.2.3", "3.4.3", "3.7.1")
+async def test_who_was_given_a_line_sees_its_stations_and_no_other(scene):
+    async with scene.client("of-a-line") as client:
+        fleet = (await client.get("/fleet")).text
+        assert "/stations/press-1" in fleet
+        assert "oven-1" not in fleet
+        assert ">screen 2.0.0<" in fleet, "what runs on the line"
+        assert (await client.get("/stations/oven-1")).status_code == 404
+
+
 async def test_no_page_has_inline_script_or_style_for_anybody(scene, asked):
     _who, client = asked
     for page in (*(each for each, _ in _pages(scene)), "/login", "/no-such-page"):
