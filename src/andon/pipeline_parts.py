@@ -44,7 +44,7 @@ def pipelines_of(
             clock=base.clock,
             home=base.home,
             is_corded=is_corded,
-            formers=Formers(base.releases, field, cache).of,
+            formers=Formers(base.releases, field, cache, wake),
             parallel=settings.parallel_stages,
         )
     )

@@ -17,19 +17,20 @@ import pytest
 
 from andon.kernel import processes
 from andon.kernel.clock import SystemClock
-from andon.kernel.errors import Conflict
-from andon.kernel.ids import Process
+from andon.kernel.errors import Conflict, NotFound
+from andon.kernel.ids import Process, UnitName, Version
 from andon.kernel.supervise import Loop
 from andon.pipelines.cache import Cache
 from andon.pipelines.commands import Ship
 from andon.pipelines.controller import Parts, PipelineController
+from andon.pipelines.formers import Formers
 from andon.pipelines.inline import InProcess, Registry
 from andon.pipelines.job import MARK, PackageSources
 from andon.pipelines.log import Logs
 from andon.pipelines.model import Run, RunState, StageName, StageState
 from andon.pipelines.processes import Workers, WorkerSettings
 from andon.pipelines.store import RunStore
-from andon.releases.model import Role
+from andon.releases.model import Release, Role
 from andon.store.engine import Database
 from andon.testing import plain_unit
 from andon.testing.publisher import FakePublisher
@@ -72,10 +73,22 @@ class Plant:
             clock,
             self.home,
             self.is_corded,
+            Formers(self, self, self.cache),
         )
         self.loop = Loop("pipelines", PipelineController(parts).tick, interval=LOOP, clock=clock)
         self.commands = Ship(self.store, clock, self.wake)
         self.task: asyncio.Task[None] | None = None
+
+    async def list(self, unit: UnitName | None = None) -> list[Release]:
+        return []  # a service is no bundle, so no delta leads to it
+
+    async def versions(self, unit: UnitName) -> frozenset[Version]:
+        return frozenset()
+
+    async def fetch(
+        self, unit: UnitName, version: Version, role: Role, into: Path, *, artifact_name: str = ""
+    ) -> Path:
+        raise NotFound("no-such-release", f"there is no release {unit}@{version}")
 
     async def is_corded(self) -> bool:
         return False
@@ -134,7 +147,7 @@ async def test_a_tree_becomes_a_release_with_everything_in_it(plant: Plant, unit
     run = await plant.ship(unit)
     assert (run.state, run.reason) == (RunState.DONE, "plain 1.0.0 is published")
     content = plant.publisher.content["plain@1.0.0"]
-    assert set(content) == set(Role)
+    assert set(content) == set(Role) - {Role.TREE, Role.BUNDLE, Role.APPLICATION, Role.DELTA}
     with tarfile.open(fileobj=io.BytesIO(content[Role.WHEELHOUSE])) as tar:
         assert tar.getnames() == ["plain-1.0.0-py3-none-any.whl", "requirements.txt"]
     assert json.loads(content[Role.TEST_REPORT])["passed"] == 1

@@ -17,7 +17,6 @@ from typing import Any
 from andon.kernel import logging
 from andon.kernel.clock import Clock
 from andon.kernel.errors import AndonError, Conflict
-from andon.kernel.ids import Version
 from andon.pipelines import keys
 from andon.pipelines.cache import Cache
 from andon.pipelines.decide import (
@@ -34,7 +33,7 @@ from andon.pipelines.decide import (
     decide,
     is_ready,
 )
-from andon.pipelines.formers import Former
+from andon.pipelines.formers import Formers
 from andon.pipelines.inline import InProcess
 from andon.pipelines.model import Run, RunState, StageName, StageState
 from andon.pipelines.processes import Runner
@@ -62,7 +61,7 @@ class Parts:
     clock: Clock
     home: Path
     is_corded: Callable[[], Awaitable[bool]]
-    formers: Callable[[Run], Awaitable[Mapping[Version, Former]]]
+    formers: Formers
     parallel: int = 2
 
 
@@ -148,17 +147,23 @@ class PipelineController:
         for name, there in seen.stages.items():
             should_run = run.stage(name).state is StageState.RUNNING and not run.cancelled_by
             if should_run and run.state is RunState.RUNNING and _is_missing(there):
-                self._runner(name).start(run, name, await self._given(run, name))
+                given = self._given(run, name)
+                if given is not None:
+                    self._runner(name).start(run, name, given)
             elif there.is_alive and not should_run:
                 self._runner(name).stop(run, name)
 
-    async def _given(self, run: Run, name: StageName) -> Mapping[str, Any]:
-        """What a stage is told that only Andon knows."""
-        return {"formers": await self._parts.formers(run)} if name is StageName.DELTA else {}
+    def _given(self, run: Run, name: StageName) -> Mapping[str, Any] | None:
+        """What a stage is told that only Andon knows; None while that is being fetched."""
+        if name is not StageName.DELTA:
+            return {}
+        formers = self._parts.formers.take(run)
+        return None if formers is None else {"formers": formers}
 
     def _tidy(self, run: Run) -> None:
         """Keep the output of a run that is over, not its folders."""
         self._parts.in_process.forget(run)
+        self._parts.formers.forget(run.id)
         for folder in (self._parts.home / "runs" / run.id).glob("*.*/"):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -5,7 +5,7 @@ A station whose release is not among them takes a chain of deltas, or the whole 
 
 import asyncio
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from packaging.version import Version as PackageVersion
 
 from andon.kernel import logging
 from andon.kernel.errors import Damaged, NotFound, Untrusted
-from andon.kernel.ids import Sha256, UnitName, Version
+from andon.kernel.ids import RunId, Sha256, UnitName, Version
 from andon.pipelines.cache import Cache
 from andon.pipelines.model import Run, StageName
 from andon.releases.model import Artifact, Release, Role
@@ -46,12 +46,42 @@ class Field(Protocol):
 
 
 class Formers:
-    """Finds them, and puts what is needed of them into the cache."""
+    """Finds them, and puts what is needed of them into the cache: gigabytes, so as a task beside the loop.
 
-    def __init__(self, releases: Releases, field: Field, cache: Cache) -> None:
+    A crash loses the task and not what it has put into the cache: the next one goes on from there. on_end:
+    called when one is through, so that the loop comes and takes its result.
+    """
+
+    def __init__(
+        self, releases: Releases, field: Field, cache: Cache, on_end: Callable[[], None] = lambda: None
+    ) -> None:
         self._releases = releases
         self._field = field
         self._cache = cache
+        self._on_end = on_end
+        self._tasks: dict[RunId, asyncio.Task[dict[Version, Former]]] = {}
+
+    def take(self, run: Run) -> Mapping[Version, Former] | None:
+        """What `of` gives, once it is there; None until then. Asked again after that, it looks anew.
+
+        Raises:
+            Unavailable: the registry could not be read; asked again, it begins anew.
+        """
+        task = self._tasks.get(run.id)
+        if task is None:
+            task = asyncio.create_task(self.of(run), name=f"{run.id} formers")
+            task.add_done_callback(lambda _: self._on_end())
+            self._tasks[run.id] = task
+        if not task.done():
+            return None
+        del self._tasks[run.id]
+        return task.result()
+
+    def forget(self, run: RunId) -> None:
+        """Stop looking for a run that needs them no more."""
+        task = self._tasks.pop(run, None)
+        if task is not None:
+            task.cancel()
 
     async def of(self, run: Run) -> dict[Version, Former]:
         """Tree and bundle of each, for the platform of the run's bundle stage; at most `MOST`.

@@ -1,5 +1,7 @@
 """Deltas lead from what stations have, and from the newest; a release of another platform gives none."""
 
+import asyncio
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,16 +14,28 @@ from andon.pipelines.formers import MOST, Formers, chosen, parts_of
 from andon.pipelines.model import Run, RunState, StageName, StageState, StageStatus
 from andon.releases.model import Artifact, Release, Role
 
-LINUX = [
-    Artifact(Role.TREE, "tree-linux-x86_64.json", Sha256("1" * 64), 1),
-    Artifact(Role.BUNDLE, "bundle-linux-x86_64.andon", Sha256("2" * 64), 1),
-    Artifact(Role.DELTA, "delta-linux-x86_64-from-0.9.andon", Sha256("3" * 64), 1),
-]
+
+def content_of(version: str, role: Role) -> bytes:
+    return f"{role} of {version}".encode()
+
+
+def linux(version: str) -> list[Artifact]:
+    names = {Role.TREE: "tree-linux-x86_64.json", Role.BUNDLE: "bundle-linux-x86_64.andon"}
+    return [
+        *(
+            Artifact(role, name, Sha256(hashlib.sha256(content_of(version, role)).hexdigest()), 1)
+            for role, name in names.items()
+        ),
+        Artifact(Role.DELTA, "delta-linux-x86_64-from-0.9.andon", Sha256("3" * 64), 1),
+    ]
+
+
+LINUX = linux("1.0.0")
 
 
 def a_release(version: str, artifacts: list[Artifact] | None = None) -> Release:
     at = datetime(2026, 3, 1, tzinfo=UTC)
-    found = tuple(LINUX if artifacts is None else artifacts)
+    found = tuple(linux(version) if artifacts is None else artifacts)
     return Release(UnitName("station"), Version(version), found, "x", RunId("run-1"), at)
 
 
@@ -70,20 +84,106 @@ class Shop:
     ) -> Path:
         if version in self.errors:
             raise self.errors[version]
-        (into / artifact_name).write_text(f"{version} {artifact_name}")
+        (into / artifact_name).write_bytes(content_of(version, role))
         return into / artifact_name
 
 
-async def found_in(shop: Shop, folder: Path) -> set[str]:
+def a_run() -> Run:
     frozen = StageStatus(
         StageName.BUNDLE, StageState.DONE, outputs={"facts": {"platform": "linux-x86_64"}, "files": {}}
     )
-    run = Run(
+    return Run(
         id=RunId("run-1"), unit=UnitName("station"), version=Version("2.0.0"), path="", actor="kim",
         state=RunState.RUNNING, stages=(frozen,), created_at=datetime(2026, 3, 1, tzinfo=UTC),
         finished_at=None, reason="", revision=1,
     )  # fmt: skip
-    return set(await Formers(shop, shop, Cache(folder)).of(run))
+
+
+async def found_in(shop: Shop, folder: Path) -> set[str]:
+    return set(await Formers(shop, shop, Cache(folder)).of(a_run()))
+
+
+class Slow(Shop):
+    """A registry that gives nothing before it may. begun: how many fetches."""
+
+    def __init__(self, *versions: str, errors: dict[str, AndonError] | None = None) -> None:
+        super().__init__(*versions, errors=errors or {})
+        self.may = asyncio.Event()
+        self.begun = 0
+        self.stopped = 0
+
+    async def fetch(
+        self, unit: UnitName, version: Version, role: Role, into: Path, *, artifact_name: str = ""
+    ) -> Path:
+        self.begun += 1
+        try:
+            await self.may.wait()
+        except asyncio.CancelledError:
+            self.stopped += 1
+            raise
+        return await super().fetch(unit, version, role, into, artifact_name=artifact_name)
+
+
+async def woken(ended: asyncio.Event) -> None:
+    async with asyncio.timeout(60):
+        await ended.wait()
+    ended.clear()
+
+
+async def begun(shop: Slow) -> None:
+    async with asyncio.timeout(60):
+        while not shop.begun:
+            await asyncio.sleep(0)
+
+
+async def test_the_loop_goes_on_while_they_are_fetched_and_is_woken_when_they_are_there(
+    tmp_path: Path,
+) -> None:
+    shop, ended = Slow("1.0.0"), asyncio.Event()
+    formers, run = Formers(shop, shop, Cache(tmp_path), ended.set), a_run()
+    assert formers.take(run) is None
+    await begun(shop)
+    assert formers.take(run) is None
+    assert shop.begun == 1  # once per run, however often the loop comes
+    shop.may.set()
+    await woken(ended)
+    assert set(formers.take(run) or ()) == {"1.0.0"}
+
+
+async def test_what_was_fetched_before_a_crash_is_not_fetched_again(tmp_path: Path) -> None:
+    shop, ended = Slow("1.0.0"), asyncio.Event()
+    shop.may.set()
+    for _ in range(2):  # the second knows nothing of the first
+        formers = Formers(shop, shop, Cache(tmp_path), ended.set)
+        assert formers.take(a_run()) is None
+        await woken(ended)
+        assert set(formers.take(a_run()) or ()) == {"1.0.0"}
+        fetched, shop.begun = shop.begun, 0
+    assert fetched == 0
+
+
+async def test_an_error_is_told_once_and_then_it_begins_anew(tmp_path: Path) -> None:
+    shop, ended = Shop("1.0.0", errors={"1.0.0": Unavailable("store-away", "no answer")}), asyncio.Event()
+    formers = Formers(shop, shop, Cache(tmp_path), ended.set)
+    assert formers.take(a_run()) is None
+    await woken(ended)
+    with pytest.raises(Unavailable):
+        formers.take(a_run())
+    shop.errors.clear()
+    assert formers.take(a_run()) is None
+    await woken(ended)
+    assert formers.take(a_run()) is not None
+
+
+async def test_a_run_that_is_over_fetches_no_more(tmp_path: Path) -> None:
+    shop, ended = Slow("1.0.0"), asyncio.Event()
+    formers, run = Formers(shop, shop, Cache(tmp_path), ended.set), a_run()
+    formers.take(run)
+    await begun(shop)
+    formers.forget(run.id)
+    await woken(ended)
+    assert (shop.begun, shop.stopped) == (1, 1)
+    formers.forget(run.id)
 
 
 GONE = {
