@@ -76,11 +76,13 @@ class Publisher:
             Untrusted: a file is not what the release says, or the registry is not what was signed.
             NotFound: there is no registry here yet.
         """
-        entries = _entries(release)
+        _entries(release)
         with self._writing() as now:
             existing = self._published(now, release)
             if existing is not None:
                 return existing
+            release = self._first_asked(now, release) or release
+            entries = _entries(release)
             for artifact in release.artifacts:
                 self._store_artifact(release, artifact, content[artifact])
             document = codec.encode(release)
@@ -132,7 +134,7 @@ class Publisher:
         with self._writing() as now:
             if info.path in now.targets.targets:
                 return False
-            release = self._signed(now, folder)
+            release = self._signed(now.targets, folder)
             if release is None:
                 raise NotFound(
                     "no-such-release", f"there is no release {unit}@{version}", hint="andon releases"
@@ -237,10 +239,10 @@ class Publisher:
                 f"{release.id} was published once and collected; a version is never used twice",
                 hint="raise the version",
             )
-        existing = self._signed(now, folder)
+        existing = self._signed(now.targets, folder)
         if existing is None:
             return None
-        if (set(existing.artifacts), existing.source) != (set(release.artifacts), release.source):
+        if _is_other(existing, release):
             raise Conflict(
                 "release-exists",
                 f"{release.id} is published already, with other content",
@@ -248,9 +250,23 @@ class Publisher:
             )
         return existing
 
-    def _signed(self, now: Roles, folder: str) -> Release | None:
+    def _first_asked(self, now: Roles, release: Release) -> Release | None:
+        """This version as the holders of offline keys were asked to sign it; its first content stays."""
+        request = pending.find(self._layout)
+        if request is None or request.targets is None or not pending.is_current(request, now):
+            return None
+        first = self._signed(request.targets, release_folder(release.unit, release.version))
+        if first is not None and _is_other(first, release):
+            raise Conflict(
+                "release-exists",
+                f"{release.id} waits already for the holders of the targets' keys, with other content",
+                hint="raise the version, or let them sign the first: andon keys pending",
+            )
+        return first
+
+    def _signed(self, targets: Targets, folder: str) -> Release | None:
         """The release whose targets are in `folder`, as it is signed."""
-        info = now.targets.targets.get(f"{folder}/{RELEASE_FILE}")
+        info = targets.targets.get(f"{folder}/{RELEASE_FILE}")
         if info is None:
             return None
         try:
@@ -265,13 +281,24 @@ class Publisher:
         size, sha256 = artifact.size_bytes, artifact.sha256
         if not protocol.is_whole(self._storage, stored, size_bytes=size, sha256=sha256):
             pieces = Folder(source.parent).pieces(source.name)
-            self._storage.put(stored, pieces, size_bytes=size, sha256=sha256)
+            try:
+                self._storage.put(stored, pieces, size_bytes=size, sha256=sha256)
+            except Untrusted as error:
+                raise Untrusted(
+                    error.code,
+                    f"{artifact.name} of {release.id} changed after it was made",
+                    hint="run the pipeline again",
+                ) from error
 
     def _store_bytes(self, info: TargetFile, content: bytes) -> None:
         self._storage.write(stored_path(info.path, Sha256(info.hashes["sha256"])), content)
 
     def _is_half_over(self, now: Roles, role: str) -> bool:
         return roles.is_half_over(now.of(role), self._lives.of(role), self._clock.now())
+
+
+def _is_other(one: Release, two: Release) -> bool:
+    return (set(one.artifacts), one.source) != (set(two.artifacts), two.source)
 
 
 def _is_said(targets: Targets, path: str) -> bool:

@@ -123,7 +123,7 @@ def checked(pieces: Iterable[bytes], path: str, *, size_bytes: int, sha256: Sha2
         raise Untrusted(
             "artifact-changed",
             f"{path} is not the file that it should be: its hash or length is another",
-            hint="run the pipeline again, or bring the file anew",
+            hint="bring it anew; if it stays so, where it comes from is damaged, or somebody changed it",
         )
     if held:
         yield held

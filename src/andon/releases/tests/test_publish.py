@@ -4,6 +4,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def test_a_file_that_changed_since_it_was_packaged_is_not_signed(
     contents[release.artifact(Role.SBOM)].write_bytes(b"other")
     with pytest.raises(Untrusted) as refused:
         publisher.publish(release, contents)
-    assert refused.value.code == "artifact-changed"
+    assert (refused.value.code, refused.value.hint) == ("artifact-changed", "run the pipeline again")
     assert Client(layout).releases() == []
 
 
@@ -237,6 +238,24 @@ def test_without_the_keys_of_a_role_nothing_is_published(
         publisher.publish(*a_release(tmp_path))
     assert refused.value.code == "targets-wait"
     assert Client(layout).releases() == []
+
+
+def test_a_version_that_waits_for_its_holders_keeps_its_first_content(
+    tmp_path: Path, layout: Layout, publisher: Publisher
+) -> None:
+    shutil.rmtree(layout.keys / "targets")
+    with pytest.raises(Conflict, match="waits for the holders"):
+        publisher.publish(*a_release(tmp_path))
+    request = (layout.pending / "request.json").read_bytes()
+    with pytest.raises(Conflict) as refused:
+        publisher.publish(*a_release(tmp_path / "again", content=b"other"))
+    assert refused.value.code == "release-exists"
+    release, contents = a_release(tmp_path)
+    later = replace(release, created_at=release.created_at + timedelta(hours=1))
+    with pytest.raises(Conflict) as waits:  # built again with the same outcome: nobody is asked anew
+        publisher.publish(later, contents)
+    assert waits.value.code == "targets-wait"
+    assert (layout.pending / "request.json").read_bytes() == request
 
 
 def test_nothing_is_signed_on_top_of_a_state_that_was_put_back(
