@@ -62,6 +62,15 @@ def test_a_bundle_goes_from_one_home_into_the_mirror_of_another(home: Path, tmp_
     assert rest["releases"] == []
 
 
+def test_a_receipt_of_a_place_where_no_mirror_is_says_so_and_writes_nothing(
+    home: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "receipt"
+    result = run(home, "bundle", "receipt", "--into", tmp_path / "miror", "--output", output)
+    assert refusal(result) == "no-mirror"
+    assert not output.exists()
+
+
 def test_people_read_what_was_done_and_logs_read_how_far_it_is(home: Path, tmp_path: Path) -> None:
     made = run(home, "bundle", "export", tmp_path / "out")
     assert "✓" in made.stdout

@@ -6,15 +6,26 @@ from pathlib import Path
 from andon.kernel.errors import InvalidInput, NotFound
 from andon.releases.bundles import format as form
 from andon.releases.bundles.reader import Bundle
-from andon.releases.storage.protocol import TARGETS, Storage
+from andon.releases.storage.protocol import METADATA, TARGETS, Storage
 
 _FORMAT = "andon-receipt/1"
+_SHOWN = METADATA + "timestamp.json"
 _MOST_BYTES = 64 << 20
 
 
 def receipt(place: Storage) -> bytes:
-    """A list of the releases' files that `place` has, to carry to who exports; no secret is in it."""
+    """A list of the releases' files that `place` has, to carry to who exports; no secret is in it.
+
+    Raises:
+        NotFound: no registry was ever there, as when its name is misspelt.
+    """
     files = sorted(each.path for each in place.list(TARGETS) if form.is_target(each.path))
+    if not files and place.size(_SHOWN) is None:
+        raise NotFound(
+            "no-mirror",
+            f"there is no registry in {place.name}",
+            hint="is --into spelt right? A new mirror needs no receipt: andon bundle export without --since",
+        )
     return json.dumps({"format": _FORMAT, "files": files}, indent=1).encode() + b"\n"
 
 
