@@ -3,6 +3,7 @@
 import itertools
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from andon.kernel.errors import AndonError, Conflict, NotFound, Unavailable, Unt
 from andon.kernel.ids import UnitName
 from andon.releases import keys
 from andon.releases.layout import Layout
-from andon.releases.mirroring import state
+from andon.releases.mirroring import parts, state
 from andon.releases.mirroring.mirror import Mirror
 from andon.releases.mirroring.model import Mirrored, Wanted, base_of, platform_of
 from andon.releases.publish import Publisher
@@ -246,6 +247,25 @@ def test_a_full_disk_is_said_before_anything_is_copied(plant: Plant, tmp_path: P
         plant.mirror(Small(tmp_path / "mirror"))
     assert refused.value.code == "store-full"
     assert not (tmp_path / "mirror").exists()
+
+
+def test_the_disk_of_the_downloads_is_looked_at_too(plant: Plant, tmp_path: Path) -> None:
+    state_files = state.verified(plant.source, tmp_path / "seen", plant.root).files
+    room = shutil.disk_usage(tmp_path).free
+    huge = [replace(each, size_bytes=room // 2 + 1) for each in state_files[:1]]
+    into = Folder(tmp_path / "mirror")  # on the same disk: one copy would fit, and two do not
+    with pytest.raises(Unavailable, match="where downloads are kept") as refused:
+        parts.check_room(tmp_path / "downloads", into, huge)
+    assert refused.value.code == "store-full"
+    parts.check_room(tmp_path / "downloads", into, list(state_files))
+
+
+def test_a_part_of_what_is_named_no_more_is_removed(plant: Plant, tmp_path: Path) -> None:
+    downloads = tmp_path / "memory" / "downloads"
+    downloads.mkdir(parents=True)
+    (downloads / f"{'0' * 64}.part").write_bytes(b"of a release that was collected")
+    plant.mirror(Folder(tmp_path / "mirror"))
+    assert list(downloads.iterdir()) == []
 
 
 def test_two_runs_do_not_work_on_one_mirror(plant: Plant, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from andon.kernel.clock import Clock, SystemClock
 from andon.kernel.errors import Conflict, Unavailable, Untrusted
 from andon.releases.garbage.sweep import sweep
 from andon.releases.layout import make_folder
+from andon.releases.mirroring import parts
 from andon.releases.mirroring import state as states
 from andon.releases.mirroring.model import EVERYTHING, Mirrored, TargetFile, Wanted, total_bytes
 from andon.releases.mirroring.parts import Part
@@ -79,6 +80,9 @@ class Mirror:
     ) -> Mirrored:
         meant = [each for each in state.files if wanted.has(each)]
         missing = [each for each in meant if not self._is_there(into, each)]
+        if self._resumes:
+            parts.drop_unnamed(self._memory / "downloads", {each.sha256 for each in state.files})
+            parts.check_room(self._memory / "downloads", into, missing)
         _check_room(into, missing)
         progress.begin("copying", total_bytes(missing))
         for each in sorted(missing, key=_releases_last):

@@ -1,13 +1,48 @@
 """A download that may be cut and goes on where it was."""
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from andon.kernel.errors import Unavailable, Untrusted
+from andon.kernel.ids import Sha256
 from andon.releases.layout import make_folder
-from andon.releases.mirroring.model import TargetFile
+from andon.releases.mirroring.model import TargetFile, total_bytes
 from andon.releases.progress import Progress
 from andon.releases.storage.folder import Folder
 from andon.releases.storage.protocol import Readable, Storage
+
+
+def drop_unnamed(folder: Path, named: Collection[Sha256]) -> None:
+    """Remove parts of files that the source names no more: nobody goes on with them."""
+    for each in folder.glob("*.part"):
+        if each.stem not in named:
+            each.unlink(missing_ok=True)
+
+
+def check_room(folder: Path, into: Storage, missing: Sequence[TargetFile]) -> None:
+    """See that the largest of `missing` can be downloaded into `folder`: one at a time is there.
+
+    Where its disk is that of the folder `into`, there must be room for both.
+
+    Raises:
+        Unavailable: `store-full`.
+    """
+    make_folder(folder)
+    needed = max((each.size_bytes - _have(folder, each) for each in missing), default=0)
+    if isinstance(into, Folder) and into.is_on_disk_of(folder):
+        needed += total_bytes(missing)
+    free = Folder(folder).free_bytes()
+    if free is not None and needed > free:
+        raise Unavailable(
+            "store-full",
+            f"{folder}, where downloads are kept, has room for {free} bytes, and {needed} are to come",
+            hint="make room on its disk, or take fewer units, releases or platforms",
+        )
+
+
+def _have(folder: Path, file: TargetFile) -> int:
+    part = folder / f"{file.sha256}.part"
+    return min(part.stat().st_size, file.size_bytes) if part.exists() else 0
 
 
 class Part:

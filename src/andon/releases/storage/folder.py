@@ -77,6 +77,11 @@ class Folder:
         there = next(each for each in (self._root, *self._root.parents) if each.exists())
         return shutil.disk_usage(there).free
 
+    def is_on_disk_of(self, other: Path) -> bool:
+        """Whether what is written here takes room from where the folder `other` is."""
+        there = next(each for each in (self._root, *self._root.parents) if each.exists())
+        return there.stat().st_dev == other.stat().st_dev
+
     def _find(self, path: str) -> Path | None:
         found = (self._root / checked_path(path)).resolve()
         return found if found.is_relative_to(self._root) and found.is_file() else None
