@@ -6,6 +6,7 @@ from collections.abc import Callable
 from andon.base import Base
 from andon.fleet.field import Field
 from andon.fleet.reports.store import ReportStore
+from andon.fleet.stations.store import StationStore
 from andon.fleet.wanting.store import WantingStore
 from andon.pipelines.cache import Cache
 from andon.pipelines.controller import Parts as PipelineParts
@@ -31,7 +32,8 @@ def pipelines_of(
     settings = base.settings.pipelines
     runs, logs = RunStore(base.database), Logs(base.home)
     cache = Cache(base.home / "cache")
-    field = Field(ReportStore(base.database), WantingStore(base.database))
+    database = base.database
+    field = Field(ReportStore(database), WantingStore(database), StationStore(database), base.clock)
     sources = PackageSources(tuple(settings.find_links), settings.use_index)
     controller = PipelineController(
         PipelineParts(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from andon.fleet.field import Field
 from andon.fleet.reports.store import ReportStore
+from andon.fleet.stations.store import StationStore
 from andon.fleet.wanting.store import WantingStore
 from andon.kernel import files
 from andon.kernel.clock import Clock
@@ -164,11 +165,11 @@ class FleetUses:
     async def in_use(self) -> Sequence[Use]:
         """See `andon.releases.garbage.model.InUse`."""
         found = [Use(*each, "is on a station, or wanted there") for each in await self._field.releases()]
-        said = await self._wanting.said()
+        said, gone = await self._wanting.said(), await self._field.gone()
         found += [
             Use(each.unit, each.version, f"is pinned on {each.station}: {each.reason}")
             for each in said.pins
-            if each.version is not None
+            if each.version is not None and each.station not in gone
         ]
         found += [Use(each.unit, each.to, f"is what {each.version} is recalled to") for each in said.recalls]
         for (unit, environment), each in (await self._wanting.opened()).items():
@@ -186,7 +187,7 @@ def collector_of(
     wanting, desired = WantingStore(database), DesiredStore(database)
     uses = (
         RolloutUses(RolloutStore(database), SetStore(database), desired),
-        FleetUses(Field(ReportStore(database), wanting), wanting),
+        FleetUses(Field(ReportStore(database), wanting, StationStore(database), clock), wanting),
     )
     parts = Parts(
         layout=layout,

@@ -16,6 +16,7 @@ from andon.fleet.field import Field
 from andon.fleet.model import Opened, Pin, Recall, Seen
 from andon.fleet.reports.model import Taken
 from andon.fleet.reports.store import ReportStore
+from andon.fleet.stations.store import StationStore
 from andon.fleet.wanting.store import Document, WantingStore
 from andon.kernel.clock import SystemClock
 from andon.kernel.errors import Damaged
@@ -50,7 +51,9 @@ def of_rollouts(database: Database) -> RolloutUses:
 
 def of_fleet(database: Database) -> registry_parts.FleetUses:
     wanting = WantingStore(database)
-    return registry_parts.FleetUses(Field(ReportStore(database), wanting), wanting)
+    return registry_parts.FleetUses(
+        Field(ReportStore(database), wanting, StationStore(database), SystemClock()), wanting
+    )
 
 
 async def begun(database: Database) -> None:
