@@ -233,7 +233,6 @@ async def test_who_may_not_read_records_reads_no_signature(scene):
             assert 'class="signature"' not in answer.text, page
 
 
-@pytest.mark.asvs("1.2.3", "3.4.3", "3.7.1")
 async def test_who_was_given_a_line_sees_its_stations_and_no_other(scene):
     async with scene.client("of-a-line") as client:
         fleet = (await client.get("/fleet")).text
@@ -243,6 +242,7 @@ async def test_who_was_given_a_line_sees_its_stations_and_no_other(scene):
         assert (await client.get("/stations/oven-1")).status_code == 404
 
 
+@pytest.mark.asvs("1.2.3", "3.4.3", "3.7.1")
 async def test_no_page_has_inline_script_or_style_for_anybody(scene, asked):
     _who, client = asked
     for page in (*(each for each, _ in _pages(scene)), "/login", "/no-such-page"):
