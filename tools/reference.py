@@ -79,7 +79,7 @@ def _manifest_section(title: str, model: type[BaseModel], *, is_required: bool) 
             nested += _manifest_section(f"[{own}]" if kind is list else own, inner, is_required=False)
             if kind is not list:
                 continue
-        default = "required" if field.is_required() else _default(field.default)
+        default = "it depends" if field.default_factory else _default(field.default)
         lines.append(f"| `{key}` | {_type(field.annotation)} | {default} | {_cell(field.description)} |")
     return lines + nested
 

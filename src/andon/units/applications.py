@@ -4,7 +4,7 @@ An application has no instances behind the gateway: each station of a fleet runs
 """
 
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -52,6 +52,11 @@ class Bundle(Section):
     timeout: Interval = Field(timedelta(minutes=15), description="Longest that freezing and packing may take")
 
 
+def _safe_point(said: dict[str, Any]) -> Literal["always", "asked"]:
+    """What holds where nothing is said: who does not talk to the agent is not waited for, for ever."""
+    return "asked" if said.get("health") == "reported" or said.get("safe_point_deadline") else "always"
+
+
 class Application(Section):
     """How a station's agent runs it, and how it knows that a version works."""
 
@@ -70,15 +75,16 @@ class Application(Section):
     )
     crashes: int = Field(3, ge=1, le=100, description="So many deaths within `crash_window` are a crash loop")
     crash_window: Interval = Field(timedelta(minutes=2), description="See `crashes`")
-    safe_point: Literal["always", "asked", "http"] = Field(
-        "asked",
-        description="When it may be ended for another version; always: at any time; asked: when it says so "
-        "to the agent; http: when `safe_point_url` answers JSON whose is_safe is true",
-    )
-    safe_point_url: str = Field("", max_length=500, description="Address on the station that is asked (http)")
     safe_point_deadline: Duration = Field(
         timedelta(), description="Longest to wait for a safe point; then it is ended anyway; 0s: never"
     )
+    safe_point: Literal["always", "asked", "http"] = Field(
+        default_factory=_safe_point,
+        description="When it may be ended for another version; always: at any time; asked: when it says so "
+        "to the agent; http: when `safe_point_url` answers JSON whose is_safe is true. Not said: asked where "
+        "`health` is reported or a `safe_point_deadline` is said, else always",
+    )
+    safe_point_url: str = Field("", max_length=500, description="Address on the station that is asked (http)")
 
     @model_validator(mode="after")
     def _says_whom_to_ask(self) -> Self:

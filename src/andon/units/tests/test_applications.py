@@ -64,6 +64,24 @@ def test_what_does_not_fit_together_is_refused_in_words(old: str, new: str, sent
     assert sentence in refusal(GOOD.replace(old, new)).message
 
 
+@pytest.mark.parametrize(
+    ("said", "holds"),
+    [
+        ("", "asked"),
+        ('health = "reported"', "asked"),
+        ('health = "alive"', "always"),
+        ('health = "http"\nhealth_url = "http://127.0.0.1:1/up"', "always"),
+        ('health = "alive"\nsafe_point_deadline = "30m"', "asked"),
+        ('health = "alive"\nsafe_point = "asked"', "asked"),
+        ('safe_point = "always"', "always"),
+    ],
+)
+def test_what_does_not_talk_to_the_agent_is_waited_for_only_where_that_is_said(said: str, holds: str) -> None:
+    made = parse(GOOD.replace("[environments", f"[application]\n{said}\n[environments"), source="andon.toml")
+    assert made.application.safe_point == holds
+    assert Manifest.model_validate(made.model_dump(by_alias=True)) == made
+
+
 def test_a_service_cannot_run_on_a_fleet_or_name_a_slot() -> None:
     service = '[unit]\nname = "mes"\n[run]\ncommand = ["x"]\n[environments.line]\nport = 9000\n'
     parse(service, source="andon.toml")
