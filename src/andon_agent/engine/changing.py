@@ -133,7 +133,13 @@ def watching(case: Case) -> Decision:
     deadline_s = contract.health.deadline_s if contract is not None else 0.0
     left_s = (state.switched_at or 0.0) + deadline_s - case.now.uptime
     if left_s <= 0 and healthy is None:
-        said = f": {seen.health.problem}" if seen.health.problem else ""
-        why = f"{version} was not healthy within {deadline_s:g} s{said}"
-        return back_or_stay(case, saying(why, seen.said))
+        return back_or_stay(case, f"{version} was not healthy within {deadline_s:g} s{_ill(case)}")
     return running or Decision(Wait(), seen.health.problem or f"{version} is watched")
+
+
+def _ill(case: Case) -> str:
+    """What was wrong to the end: with what runs, or else with the last start."""
+    state, seen = case.state, case.seen
+    if state.crashes and not seen.running.is_alive:
+        return f": {state.reason}"
+    return saying(f": {seen.health.problem}" if seen.health.problem else "", seen.said)

@@ -36,6 +36,7 @@ from andon_agent.engine.model import (
     Work,
     WorkState,
 )
+from andon_agent.engine.running import died, saying
 from andon_agent.engine.tests.situations import (
     AT,
     CONTRACT,
@@ -285,3 +286,17 @@ def test_a_version_that_is_taken_back_is_told_with_what_it_printed() -> None:
     looping = decide(a_case(dead, **watched, deaths=(980.0, 990.0)))
     assert looping.action == Return(ONE, is_failure=True)
     assert looping.reason.endswith("last: exited with code 1; it printed: no licence")
+
+
+@pytest.mark.parametrize("how", ["it could not be started: No such file", "exited with code 1"])
+def test_a_first_version_that_is_given_up_is_told_with_how_its_last_start_ended(how: str) -> None:
+    seen = Seen(pointer="a", held={"a": ONE}, contract=CONTRACT, said="no licence")
+    watched = {"phase": Phase.WATCHING, "confirmed": None, "target": Target("1.0", "a"), "switched_at": 900.0}
+    case = a_case(seen, **watched)
+    after = apply(case.state, died(case, saying(how, seen.said)), NOW)
+    late = replace(case, state=replace(after, outbox=()), seen=seen)
+    decision = decide(late)
+    assert isinstance(decision.action, GiveUp)
+    assert decision.reason == (
+        f"1.0 was not healthy within 60 s: {how}; it printed: no licence; there is nothing to return to"
+    )
