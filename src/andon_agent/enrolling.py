@@ -164,6 +164,19 @@ def _keep(home: Home, disk: Disk, enrolled: Enrolled, key_name: str) -> None:
 
 
 def write_settings(home: Home, disk: Disk, place: Place) -> None:
-    """The settings of a machine that has none; where there are some, they stay."""
-    if not disk.exists(home.folder / settings.NAME):
-        write_durably(disk, home.folder / settings.NAME, settings.first(place.url, place.files()))
+    """The settings of a machine that has none; where there are some, only what was said anew changes.
+
+    Raises:
+        Unreachable: they cannot be written.
+    """
+    path, files = home.folder / settings.NAME, place.files()
+    try:
+        if not disk.exists(path):
+            write_durably(disk, path, settings.first(place.url, files))
+            return
+        former = disk.read(path)
+        content = settings.renewed(former, place.url, files)
+        if content != former:
+            write_durably(disk, path, content)
+    except OSError as error:
+        raise Unreachable("home-unwritable", f"{path} cannot be written: {error}") from error

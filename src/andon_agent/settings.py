@@ -94,6 +94,17 @@ def first(control: str, files: Mapping[str, Path]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
+def renewed(content: bytes, control: str, files: Mapping[str, Path]) -> bytes:
+    """The file of a machine that was enrolled anew: what was said then, all else as a person wrote it."""
+    said = {"control": control, **{name: str(each) for name, each in files.items()}}
+    lines = content.decode("utf-8", "replace").rstrip().split("\n")
+    for number, line in enumerate(lines):
+        name = line.partition("=")[0].strip().strip("\"'")
+        if name in said:
+            lines[number] = f"{name} = {_text(said.pop(name))}"
+    return "\n".join([*(f"{name} = {_text(each)}" for name, each in said.items()), *lines, ""]).encode()
+
+
 def _text(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon_agent import main, service, settings
+from andon_agent import enrolling, main, service, settings
 from andon_agent.client import Place
 from andon_agent.home import Home
+from andon_wire.disk import RealDisk
 from andon_wire.errors import Malformed, Missing, Unreachable
 
 pytestmark = pytest.mark.unit
@@ -31,6 +32,16 @@ def test_what_enrolment_writes_is_read_again() -> None:
     found = settings.decode(content, HOME)
     assert found.control == 'https://plant:8443/a"b\\c'
     assert (found.ca, found.certificate, found.key) == files
+
+
+def test_to_enrol_anew_changes_what_was_said_then_and_keeps_what_a_person_wrote(tmp_path: Path) -> None:
+    home, disk, old = Home(tmp_path), RealDisk(), tmp_path / settings.NAME
+    old.write_text('# ours\n"control" = "https://old:8443"  # lab\nca = "old.pem"\nbandwidth = 5\n', "utf-8")
+    enrolling.write_settings(home, disk, Place("https://new:8443", key=Path("/srv/own.key")))
+    found = settings.load(tmp_path)
+    assert (found.control, found.key) == ("https://new:8443", Path("/srv/own.key"))
+    assert (found.ca, found.bandwidth) == (tmp_path / "old.pem", 5)
+    assert "# ours" in old.read_text("utf-8")
 
 
 def test_a_home_is_the_same_folder_from_wherever_it_is_looked_at(
