@@ -48,6 +48,18 @@ def changes(request: "Request") -> list[str]:
     return requests.changes(request)
 
 
+def revocations(settings: Settings, request: "Request") -> list[dict[str, str]]:
+    """The notices of releases that this request revokes: unit, version, reason, by and at.
+
+    Raises:
+        NotFound, Untrusted: a notice is not there as it was signed. Unavailable: it could not be read.
+    """
+    from andon.registry_parts import storage_of
+    from andon.releases.ceremony import notices
+
+    return notices.revocations(request, storage_of(settings))
+
+
 def write_request(request: "Request", folder: Path) -> Path:
     """Write the request to a medium."""
     from andon.releases.ceremony import request as requests

@@ -14,6 +14,7 @@ from andon.kernel.errors import InvalidInput
 from andon.settings import Settings
 
 if TYPE_CHECKING:
+    from andon.releases.ceremony.request import Request
     from andon.releases.ceremony.server import Change, Outcome
     from andon.releases.ceremony.status import Standing
 
@@ -271,6 +272,26 @@ def _tell_outcome(settings: Settings, outcome: "Outcome") -> None:
     after = {"fingerprint": request.fingerprint, "changes": ceremonies.changes(request)}
     kind = "keys.proposed" if outcome.missing else "keys.changed"
     _tell(settings, kind, request.reason, {}, after)
+    if not outcome.missing:
+        _tell_revoked(settings, request)
+
+
+def _tell_revoked(settings: Settings, request: "Request") -> None:
+    """Each release that is revoked from now on, with the reason of the person who asked for it."""
+    from andon.timeline.records import Event, Severity
+
+    for each in ceremonies.revocations(settings, request):
+        release = f"{each['unit']}@{each['version']}"
+        event = Event(
+            "release.revoked",
+            f"release/{release}",
+            operator(),
+            each.get("reason", request.reason),
+            unit=each["unit"],
+            severity=Severity.WARNING,
+            after={"asked_by": each.get("by", request.by), "fingerprint": request.fingerprint},
+        )
+        tell(settings, event)
 
 
 def _tell(settings: Settings, kind: str, why: str, before: dict[str, Any], after: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from andon.cli.context import Json, Reason, asked, out, print_json, settings_of
 from andon.cli.needs import Need, needs
 from andon.cli.telling import operator, tell
 from andon.kernel.clock import SystemClock
-from andon.kernel.errors import InvalidInput
+from andon.kernel.errors import Conflict, InvalidInput
 from andon.kernel.ids import UnitName, Version, name, version
 
 HELP = (
@@ -35,7 +35,20 @@ def revoke(
     why, settings, clock = asked(reason, "Why revoke it?"), settings_of(context), SystemClock()
     notice = {"unit": unit, "version": of, "reason": why, "by": operator(), "at": clock.now().isoformat()}
     publisher = Publisher(Layout(settings.home.resolve()), clock, storage=storage_of(settings))
-    is_new = publisher.revoke(unit, of, json.dumps(notice, ensure_ascii=False, sort_keys=True).encode())
+    try:
+        is_new = publisher.revoke(unit, of, json.dumps(notice, ensure_ascii=False, sort_keys=True).encode())
+    except Conflict as error:
+        if error.code == "targets-wait":  # who asked, and why; that it came is told when it is assembled
+            waits = Event(
+                "keys.revocation-asked",
+                f"release/{release}",
+                operator(),
+                why,
+                unit=unit,
+                severity=Severity.WARNING,
+            )
+            tell(settings, waits)
+        raise
     if is_new:
         event = Event(
             "release.revoked", f"release/{release}", operator(), why, unit=unit, severity=Severity.WARNING

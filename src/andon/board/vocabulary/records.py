@@ -36,6 +36,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind.release.refused": ("Release refused", "릴리스 거부"),
     "kind.release.revoked": ("Release revoked", "릴리스 폐기"),
     "kind.keys.proposed": ("Change of keys asked for", "키 변경 요청"),
+    "kind.keys.revocation-asked": ("Revocation asked for", "폐기 요청"),
     "kind.keys.changed": ("Keys of the registry changed", "레지스트리 키 변경"),
     "kind.keys.withdrawn": ("Change of keys withdrawn", "키 변경 요청 철회"),
     "kind.keys.exchanged": ("Provenance key changed", "출처 증명 키 교체"),

@@ -194,6 +194,31 @@ def test_the_doctor_says_when_keys_need_somebody(place: Path) -> None:
     assert run(home, "keys", "status").exit_code == exits.BAD
 
 
+def test_a_revocation_that_waits_for_holders_is_told_when_it_is_asked_for_and_when_it_comes(
+    place: Path, tmp_path: Path
+) -> None:
+    home, usb = place / "home", place / "usb"
+    Publisher(Layout(home), SystemClock()).publish(*a_release(tmp_path))
+    words = ["--role", "targets", "--add", f"{place}/kim/kim.pub.json", "--remove", "here", "--reason", "x"]
+    offline = json.loads(run(home, "keys", "propose", *words, "--out", str(usb), "--json").stdout)
+    signed(place, offline["file"], "kim")
+    assert answer(run(home, "keys", "assemble", str(usb), "--json"))["is_published"]
+    revoked = run(home, "registry", "revoke", "mes@1.0.0", "--reason", "loses serials")
+    assert isinstance(revoked.exception, errors.Conflict)
+
+    def rows() -> list[tuple[str, str, str]]:
+        with sqlite3.connect(home / "andon.db") as database:
+            query = "select kind, body, subject from timeline where kind like '%revo%' order by number"
+            return [(row[0], json.loads(row[1])["reason"], row[2]) for row in database.execute(query)]
+
+    asked = ("keys.revocation-asked", "loses serials", "release/mes@1.0.0")
+    assert rows() == [asked]
+    pending = answer(run(home, "keys", "pending", "--out", str(usb), "--json"), exits.INCONCLUSIVE)
+    signed(place, pending["file"], "kim")
+    assert answer(run(home, "keys", "assemble", str(usb), "--json"))["is_published"]
+    assert rows() == [asked, ("release.revoked", "loses serials", "release/mes@1.0.0")]
+
+
 def test_a_revoked_release_is_told_on_the_timeline_once(place: Path, tmp_path: Path) -> None:
     home = place / "home"
     Publisher(Layout(home), SystemClock()).publish(*a_release(tmp_path))
