@@ -29,17 +29,24 @@ from andon_wire.protocol import EventKind, Pace, Wanted
 _log = logging.getLogger(__name__)
 _UNHELD_S = 2.0  # an answer "nothing new" that is faster was not held open
 _FIRST_REGISTRY = "/registry"
+_RETIRED = "station-retired"
 
 
 @dataclass(slots=True)
 class Reached:
-    """What is known of the control plane. problem: why it was not reached last; empty: it was.
+    """What is known of the control plane. problem: why it was not reached last, code: of that; empty: it was.
 
     is_known: it was reached, or is known to be away: either way the agent can do its work.
     """
 
     problem: str = "the control plane was not asked yet"
     is_known: bool = False
+    code: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The problem, for a person at the station."""
+        return f"this station was retired: {self.problem}" if self.code == _RETIRED else self.problem
 
     @property
     def is_online(self) -> bool:
@@ -119,14 +126,14 @@ class Asking:
         if not self.reached.is_online:
             _log.info("the control plane answers")
         self._backoff.again()
-        self.reached.problem, self.reached.is_known = "", True
+        self.reached.problem, self.reached.code, self.reached.is_known = "", "", True
         self._refused = ""
 
     def _failed(self, error: WireError) -> float:
         if error.message != self.reached.problem:
             _log.warning("%s", error.message)
         is_word = isinstance(error, Refused | Untrusted)
-        self.reached.problem = error.message
+        self.reached.problem, self.reached.code = error.message, error.code
         self.reached.is_known = self.reached.is_known or not is_word
         if is_word and error.message != self._refused:
             self._refused = error.message

@@ -173,7 +173,7 @@ class Agent:
     async def _ask(self) -> float:
         before = self._asking.revision
         seconds = await self._asking.turn()
-        self._desk.set_online(self._asking.reached.is_online)
+        self._desk.set_online(is_online=self._asking.reached.is_online, problem=self._asking.reached.sentence)
         if self._asking.revision != before:
             self._wake_engine()
         return seconds

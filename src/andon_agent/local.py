@@ -56,7 +56,7 @@ class Desk:
         self._changed = threading.Condition()
         self._units: dict[str, _Unit] = {}
         self._waiting = 0
-        self._is_online = False
+        self._is_online, self._problem = False, ""
         self.address = ""  # of the server, once there is one
         self._is_closed = False
 
@@ -80,11 +80,11 @@ class Desk:
             if (known.shown.state, known.shown.is_ending) != (state, is_ending) or not known.shown.number:
                 self._show(unit, replace(known.shown, state=state, is_ending=is_ending))
 
-    def set_online(self, is_online: bool) -> None:
-        """Whether the control plane answers."""
+    def set_online(self, *, is_online: bool, problem: str) -> None:
+        """Whether the control plane answers; problem: why not."""
         with self._changed:
-            if is_online != self._is_online:
-                self._is_online = is_online
+            if (is_online, problem) != (self._is_online, self._problem):
+                self._is_online, self._problem = is_online, problem
                 self._all_changed()
 
     def close(self) -> None:
@@ -193,5 +193,6 @@ class Desk:
             "is_ending": shown.is_ending,
             "is_paused": self._flow.is_paused,
             "is_online": self._is_online,
+            "problem": self._problem,
             "sentence": sentence(state, is_ending=shown.is_ending, rests=rests),
         }

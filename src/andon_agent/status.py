@@ -68,10 +68,18 @@ def lines(found: dict[str, Any]) -> list[str]:
     told = [f"{who if found['station'] else 'no station'}: the agent {runs}; home {found['home']}"]
     for name, each in sorted(found["units"].items()):
         told.append(f"  {name}: {each['running'] or 'nothing'}, {each['phase']}. {each['sentence']['en']}")
-        if not each["is_online"]:
-            told.append("    the control plane does not answer; what runs goes on")
+        told += [f"    {line}" for line in _why(each)]
     if found["problem"]:
         told.append(f"  {found['problem']}")
     if found.get("hint"):
         told.append(f"  {found['hint']}")
+    return told
+
+
+def _why(unit: dict[str, Any]) -> list[str]:
+    """Why it waits or was given up, and why nothing new is heard."""
+    reason, is_settled = unit["reason"], unit["phase"] == "idle" and unit["wanted"] in {None, unit["running"]}
+    told = [f"why: {reason}"] if reason and not is_settled and reason not in unit["sentence"]["en"] else []
+    if not unit["is_online"]:
+        told.append(f"{unit.get('problem') or 'the control plane does not answer'}; what runs goes on")
     return told

@@ -237,6 +237,7 @@ async def test_a_station_that_was_taken_off_is_refused_and_goes_on_with_what_it_
     await station.asking.turn()
     await station.tools.client.close()
     assert not station.asking.reached.is_online
+    assert station.asking.reached.sentence.startswith("this station was retired: ")
     assert len(station.acted) == 1
     (event,) = station.tools.buffer.take().events
     assert event.kind is EventKind.REFUSED

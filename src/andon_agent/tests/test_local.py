@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from andon_agent import local_place
+from andon_agent import local_place, status
+from andon_agent.asking import Reached
 from andon_agent.engine.ports import Heard
 from andon_agent.flow import Flow
 from andon_agent.home import Home
@@ -277,3 +278,19 @@ def test_a_version_that_was_taken_back_is_said_with_its_reason() -> None:
     assert sentence(state)["en"] == (
         "Version 1.1.0 was taken back because it died three times. Version 1.0.0 runs."
     )
+
+
+def test_status_says_why_a_unit_waits_and_that_its_station_was_retired(place: Place) -> None:
+    waiting = UnitState(running="1.0.0", wanted="1.1.0", phase=Phase.READY, reason="a serial is open")
+    given_up = UnitState(wanted="1.1.0", phase=Phase.FAILED, reason="No such file")
+    place.desk.show("station", waiting, is_ending=False)
+    place.desk.show("viewer", given_up, is_ending=False)
+    refused = Reached("the control plane answered 403: line-1-test was retired", code="station-retired")
+    place.desk.set_online(is_online=refused.is_online, problem=refused.sentence)
+    found = {"home": "/h", "station": "line-1-test", "is_running": True, "problem": "", **place.desk.views()}
+    told = status.lines(found)
+    assert "    why: a serial is open" in told
+    assert sum("No such file" in each for each in told) == 1
+    assert sum(each.startswith("    this station was retired: ") for each in told) == 2
+    place.desk.set_online(is_online=True, problem="")
+    assert not any("retired" in each for each in status.lines({**found, **place.desk.views()}))
