@@ -147,6 +147,8 @@ def _rollout(gather: Gather, rollout: RolloutId) -> Build:
             "tile": next((each for each in tiles if (each.unit, each.environment) == place), None),
             "banner": story.banner(view),
             "next": story.following(view, now=seen.now, is_corded=is_corded),
+            "is_of_stations": story.is_of_stations(view),
+            "stations": story.stations(view.fleet) if view.fleet else [],
             "verbs": story.verbs(view),
             "rights_of": _RIGHTS_OF,
             "charts": {

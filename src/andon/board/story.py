@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from andon.api.model import Count, FindingView, RolloutView
+from andon.api.model import Count, FindingView, FleetView, RolloutView
 from andon.board import format as shown
 
 _BANNER_OF_PHASE = {"held", "returning", "promoted", "returned"}
@@ -44,6 +44,16 @@ class Next:
     until: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Headcount:
+    """Stations that stand alike, in the present wave and of everybody. tone: of a light, where some are."""
+
+    name: str
+    wave: int
+    everybody: int
+    tone: str = ""
+
+
 def banner(view: RolloutView) -> Banner:
     """What stands at the top of a rollout."""
     names = {"candidate": view.candidate, "stable": view.stable or shown.DASH}
@@ -79,19 +89,20 @@ def following(view: RolloutView, *, now: datetime, is_corded: bool) -> Next:
     if view.stage == "checking":
         return Next(Phrase("next.checking"), _after(view), deadline, view.deadline_at)
     if view.phase == "preparing":
-        own = [each for each in view.instances if each.version == view.candidate]
-        ready = sum(1 for each in own if each.state == "ready")
-        total = view.plan.steps[0].candidate_instances
-        return Next(
-            Phrase("next.preparing", {"ready": ready, "total": total}),
-            _after(view),
-            deadline,
-            view.deadline_at,
-        )
+        return Next(_preparing(view), _after(view), deadline, view.deadline_at)
     if view.phase == "finishing":
         warm = Phrase("clock.warm") if view.deadline_at else None
-        return Next(Phrase("next.finishing", names), None, warm, view.deadline_at)
+        key = "next.finishing.fleet" if is_of_stations(view) else "next.finishing"
+        return Next(Phrase(key, names), None, warm, view.deadline_at)
     return _stepping(view, now, deadline)
+
+
+def _preparing(view: RolloutView) -> Phrase:
+    if is_of_stations(view):
+        return Phrase("next.preparing.fleet")
+    own = [each for each in view.instances if each.version == view.candidate]
+    ready = sum(1 for each in own if each.state == "ready")
+    return Phrase("next.preparing", {"ready": ready, "total": view.plan.steps[0].candidate_instances})
 
 
 def _is_for_people(view: RolloutView) -> bool:
@@ -103,7 +114,8 @@ _WAITS = {"scaling": "next.scaling", "filling": "next.filling"}
 
 def _stepping(view: RolloutView, now: datetime, deadline: Phrase | None) -> Next:
     if view.stage != "serving":
-        key = _WAITS.get(view.stage, "next.routing")
+        routing = "next.routing.fleet" if is_of_stations(view) else "next.routing"
+        key = _WAITS.get(view.stage, routing)
         return Next(Phrase(key), _after(view), deadline, view.deadline_at)
     share = {"share": shown.share(view.share)}
     if view.soak_until is not None and view.soak_until > now:
@@ -115,9 +127,30 @@ def _after(view: RolloutView) -> Phrase | None:
     is_ahead = view.phase == "preparing" or view.stage in _BEFORE_A_SHARE
     index = view.step if is_ahead else view.step + 1
     if index < view.steps:
-        share = shown.share(view.plan.steps[index].share)
+        ahead = view.plan.steps[index]
+        share = shown.share(ahead.share)
+        if is_of_stations(view):
+            stations = shown.number(ahead.candidate_instances)
+            return Phrase("then.stations", {"share": share, "n": stations, "candidate": view.candidate})
         return Phrase("then.share", {"share": share, "candidate": view.candidate})
     return Phrase("then.warm", {"candidate": view.candidate})
+
+
+def is_of_stations(view: RolloutView) -> bool:
+    """Whether it goes to the stations of a fleet, wave after wave: its instances are stations."""
+    return view.plan.strategy == "waves"
+
+
+def stations(fleet: FleetView) -> list[Headcount]:
+    """How the stations of the present wave stand, and all that were asked so far."""
+    wave, everybody = fleet.wave, fleet.everybody
+    return [
+        Headcount("asked", wave.asked, everybody.asked),
+        Headcount("confirmed", wave.confirmed, everybody.confirmed, "green"),
+        Headcount("under_way", wave.under_way, everybody.under_way, "amber"),
+        Headcount("failed", wave.failed, everybody.failed, "red"),
+        Headcount("away", wave.lost + wave.silent, everybody.lost + everybody.silent, "grey"),
+    ]
 
 
 def effect(found: FindingView) -> Phrase | None:

@@ -19,7 +19,16 @@ from andon.kernel.clock import SystemClock
 from andon.kernel.errors import InvalidInput
 from andon.settings import Settings, load
 
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+_UNBOUNDED = (
+    10_000  # columns of what is no terminal: Rich crops the lines of a tree, whatever `soft_wrap` says
+)
+
+
+def _width() -> int | None:
+    return None if sys.stdout.isatty() else _UNBOUNDED
+
+
+out = Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=_width())
 err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

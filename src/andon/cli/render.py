@@ -220,10 +220,12 @@ def _heads(counted: HeadsView) -> str:
 def _step(step: StepView, *, is_fleet: bool) -> str:
     judged = f", judged, at most {seconds(step.max_wait_s)}" if step.is_judged else ""
     if is_fleet:
+        count = step.candidate_instances
+        stations = f"{count} {'station' if count == 1 else 'stations'}"
         ring = f", up to ring {step.ring}" if step.ring else ""
         return (
             f"{_STEP[step.state]} {bar(step.share)} {percent(step.share, 1)}  "
-            f"{step.candidate_instances} stations{ring}  soak {seconds(step.soak_s)}{judged}"
+            f"{stations}{ring}  soak {seconds(step.soak_s)}{judged}"
         )
     return (
         f"{_STEP[step.state]} {bar(step.share)} {percent(step.share)}  soak {seconds(step.soak_s)}{judged}"

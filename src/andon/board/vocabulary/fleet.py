@@ -91,6 +91,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "station.labels": ("Labels", "라벨"),
     "station.uptime": ("Up for", "가동 시간"),
     "station.processes": ("Processes", "프로세스"),
+    "station.network": (
+        "Network since it started: {sent} sent, {received} received",
+        "시작 후 네트워크: 송신 {sent}, 수신 {received}",
+    ),
     "station.records": ("What happened here", "이 스테이션의 기록"),
     "station.retire": ("Retire", "폐기"),
     "station.retire.say": (

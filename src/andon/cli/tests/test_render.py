@@ -26,6 +26,7 @@ from andon.api.model import (
     VerdictView,
 )
 from andon.cli import exits, render, watching
+from andon.cli.context import out
 from andon.rollouts.model import Phase, Stage
 from andon.targets.stations import FleetSeen, Heads
 from andon.testing import rolling
@@ -279,3 +280,14 @@ def test_a_fleets_rollout_shows_its_waves_in_stations_and_who_is_missing() -> No
     assert "stations 5 of 12 confirmed, 4 under way, 1 failed, 2 switched off; 3 pinned" in text
     assert "press-2: does not start" in text
     assert "up to ring pilot" in text_of(render.plan(views.plan(rolling.a_fleet_plan(), None), "station"))
+
+
+def test_what_is_piped_is_never_cropped_and_one_station_is_no_stations() -> None:
+    note = "a sentence that is longer than a terminal is wide " * 4
+    shown = views.plan(rolling.a_fleet_plan(), None)
+    first = shown.steps[0].model_copy(update={"candidate_instances": 1})
+    tree = render.plan(shown.model_copy(update={"steps": [first], "notes": [note]}), "station")
+    with out.capture() as captured:
+        out.print(tree)
+    assert note.strip() in captured.get()
+    assert "1 station, up to ring lab" in captured.get()

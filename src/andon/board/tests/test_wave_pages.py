@@ -1,0 +1,78 @@
+"""The page of a rollout over a fleet: rings and stations, and no word of requests."""
+
+import pytest
+
+from andon.api.http import create
+from andon.board import pages
+from andon.kernel.ids import StationName
+from andon.testing import scenes, waves
+from andon.testing.access import client_as
+from andon.testing.services import FakePlant
+from andon_wire.protocol import Sample
+
+
+async def shown(plant: FakePlant, address: str, language: str = "en") -> str:
+    services = plant.services()
+    app = create(services)
+    pages.install(app, services)
+    async with client_as(plant, "engineer", app=app) as client:
+        answer = await client.get(address, headers={"Accept-Language": language, "Accept": "text/html"})
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def cells(page: str, name: str) -> list[str]:
+    row = page.split(f'id="stations-{name}"')[1].split("</tr>", maxsplit=1)[0]
+    return [each.split("</td>")[0] for each in row.split("<td>")[1:]]
+
+
+async def test_it_shows_how_the_stations_of_the_wave_and_of_all_waves_stand():
+    plant = await waves.a_second_wave(scenes.a_busy_morning(FakePlant()))
+    page = await shown(plant, f"/rollouts/{waves.WAVE}")
+    assert {each: cells(page, each) for each in ("asked", "confirmed", "under_way", "failed", "away")} == {
+        "asked": ["2", "3"],
+        "confirmed": ["0", "1"],
+        "under_way": ["0", "0"],
+        "failed": ["1", "1"],
+        "away": ["1", "1"],
+    }
+    assert "press-2" in page
+    assert 'href="/fleet?unit=screen"' in page
+
+
+@pytest.mark.parametrize(
+    ("language", "there", "never"),
+    [
+        (
+            "en",
+            ("up to ring lab", "1 station", "3 stations", "0 of 2 confirmed"),
+            ("gets requests", "Side by"),
+        ),
+        ("ko", ("lab 링까지", "스테이션 1대", "스테이션 3대", "2대 중 0대 확인"), ("요청을 받기", "나란히")),
+    ],
+)
+async def test_its_steps_are_rings_and_stations_and_nothing_speaks_of_traffic(language, there, never):
+    plant = await waves.a_second_wave(scenes.a_busy_morning(FakePlant()))
+    page = await shown(plant, f"/rollouts/{waves.WAVE}", language)
+    assert [each for each in there if each not in page] == []
+    assert [each for each in never if each in page] == []
+
+
+async def test_a_service_is_still_compared_side_by_side():
+    page = await shown(scenes.a_busy_morning(FakePlant()), f"/rollouts/{scenes.UNDER_WAY}")
+    assert "Side by side" in page
+    assert 'id="stations"' not in page
+
+
+async def test_a_station_says_what_it_sent_and_received():
+    plant = scenes.a_busy_morning(FakePlant())
+    at = plant.clock.now()
+    sample = Sample(at=at, cpu=0.1, memory=0.2, disk=0.3, sent=5_300_000, received=720_000_000)
+    plant.stations.samples[StationName("press-1"), at] = sample
+    page = await shown(plant, "/stations/press-1")
+    assert "5.3 MB sent, 720 MB received" in page
+
+
+async def test_without_a_station_the_page_says_a_command_that_works_as_written():
+    page = await shown(FakePlant(), "/fleet")
+    assert "<pre>andon fleet enrol-token --ring lab --line line-1 --reason" in page
