@@ -1,10 +1,13 @@
 """The page of a rollout over a fleet: rings and stations, and no word of requests."""
 
+from dataclasses import replace
+
 import pytest
 
 from andon.api.http import create
 from andon.board import pages
 from andon.kernel.ids import StationName
+from andon.rollouts.model import Phase
 from andon.testing import scenes, waves
 from andon.testing.access import client_as
 from andon.testing.services import FakePlant
@@ -76,3 +79,13 @@ async def test_a_station_says_what_it_sent_and_received():
 async def test_without_a_station_the_page_says_a_command_that_works_as_written():
     page = await shown(FakePlant(), "/fleet")
     assert "<pre>andon fleet enrol-token --ring lab --line line-1 --reason" in page
+
+
+async def test_when_it_is_over_the_page_leads_to_the_map_and_counts_nobody():
+    plant = await waves.a_second_wave(scenes.a_busy_morning(FakePlant()))
+    over = replace(plant.rollouts[waves.WAVE], phase=Phase.PROMOTED, finished_at=plant.clock.now())
+    plant.rollouts[waves.WAVE] = over
+    page = await shown(plant, f"/rollouts/{waves.WAVE}")
+    assert 'href="/fleet?unit=screen"' in page
+    assert "stations-asked" not in page
+    assert "No station was asked yet" not in page
