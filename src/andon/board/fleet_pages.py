@@ -62,9 +62,7 @@ def _fleet(gather: Gather, asked: str) -> Build:
             "unit": unit,
             "halls": halls,
             "marks": heat.MARKS,
-            "versions": [
-                each for each in tallies if each.unit == unit and (each.stations or each.installs_ok)
-            ],
+            "versions": [each for each in tallies if each.unit == unit],
             "waiting": [each for each in shown if each.standing == "waiting"],
             "wants": [each for each in _cells(halls) if each.heat in {heat.Heat.FAILED, heat.Heat.DRIFTED}],
             "waves": await _waves(gather, seen, set(units)),

@@ -5,7 +5,8 @@ import pytest
 from andon.api.http import create
 from andon.board import pages
 from andon.board.deploy_pages import strategy_of
-from andon.kernel.ids import UnitName, Version
+from andon.fleet.reports.model import Tally
+from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.testing import scenes
 from andon.testing.access import client_as
 from andon.testing.services import FakePlant
@@ -51,6 +52,19 @@ async def test_what_was_revoked_is_offered_nowhere_and_marked_where_it_is_listed
     assert unit.count("revoked") == 1
     (field,) = [each for each in fleet.split("<tr>") if "2.0.0" in each and "revoked" in each]
     assert 'href="/stations/press-1"' in field
+
+
+async def test_a_release_that_only_failed_in_the_field_is_listed_there():
+    plant = scenes.a_busy_morning(FakePlant())
+    bad = (UnitName("screen"), EnvironmentName("production"), Version("2.1.0"))
+    plant.stations.tallies[bad] = Tally(installs_failed=3)
+    services = plant.services()
+    app = create(services)
+    pages.install(app, services)
+    async with client_as(plant, "engineer", app=app) as client:
+        page = (await client.get("/fleet", headers={"Accept-Language": "en"})).text
+    (row,) = [each for each in page.split("<tr>") if ">screen 2.1.0<" in each]
+    assert '<td class="num">3</td>' in row
 
 
 async def test_what_is_typed_is_what_will_happen_and_what_is_sent():

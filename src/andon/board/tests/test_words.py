@@ -166,3 +166,7 @@ def test_a_word_of_a_newer_part_is_shown_as_it_is():
     assert say_or("ko", "light.new-word", "new-word") == "new-word"
     with pytest.raises(KeyError):
         say("en", "light.new-word")
+
+
+def test_a_station_has_one_name_in_korean():
+    assert not [key for key, said in WORDS.items() if "작업대" in said[1]]

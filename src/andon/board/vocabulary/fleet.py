@@ -1,7 +1,7 @@
 """The fleet: stations, the heat map, what happened on them. English and Korean."""
 
 WORDS: dict[str, tuple[str, str]] = {
-    "fleet.title": ("Fleet", "작업대 현황"),
+    "fleet.title": ("Fleet", "스테이션 현황"),
     "fleet.say": (
         "Each square is a station. Pick a unit to see where it runs.",
         "네모 하나가 스테이션 하나입니다. 유닛을 골라 어디서 실행 중인지 보세요.",
@@ -53,7 +53,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "unit_phase.failed": ("gave up", "실패"),
     "unit_phase.held": ("needs a person", "조치 필요"),
     "station.here": ("in touch", "연결됨"),
-    "station.crumb": ("Fleet", "작업대 현황"),
+    "station.crumb": ("Fleet", "스테이션 현황"),
     "station.units": ("What runs here", "실행 중인 유닛"),
     "station.units.none": (
         "Nothing runs here, and nothing is wanted",

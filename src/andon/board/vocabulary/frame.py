@@ -38,7 +38,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "once.label": ("Secret", "비밀 값"),
     # who is signed in, and where one may go
-    "nav.fleet": ("Fleet", "작업대"),
+    "nav.fleet": ("Fleet", "스테이션"),
     "nav.timeline": ("Timeline", "타임라인"),
     "nav.signatures": ("Signatures", "전자서명"),
     "nav.people": ("People", "사용자"),
