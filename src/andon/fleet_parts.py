@@ -11,8 +11,9 @@ from andon.access.signatures.commands import is_required
 from andon.access.signatures.model import Action, Document, Signature, Standing
 from andon.access_parts import Access
 from andon.base import Base
-from andon.fleet import keys, windows
+from andon.fleet import faring, keys, windows
 from andon.fleet.reports import rules
+from andon.fleet.reports.model import NO_TALLY
 from andon.fleet.reports.store import ReportStore
 from andon.fleet.stations.store import StationStore
 from andon.fleet.tokens.enrolling import Plant
@@ -22,9 +23,11 @@ from andon.fleet.wanting.render import Common
 from andon.fleet.wanting.store import WantingStore
 from andon.fleet.whole import Around, Fleet, FleetStores, put_together
 from andon.kernel.errors import Conflict, Forbidden, Untrusted
-from andon.kernel.ids import EnvironmentName
+from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.made import Made
 from andon.releases.layout import Layout
+from andon.rollouts.history import went_back
+from andon.rollouts.store import RolloutStore
 from andon.settings import FleetSettings
 from andon.store.engine import Database
 from andon.timeline import keys as timeline_keys
@@ -37,6 +40,7 @@ TICK = timedelta(seconds=1)
 REPORTS = timedelta(seconds=1)  # when nothing woke it; each report does
 FORGET = timedelta(minutes=10)
 _REPORTS_UNTIL_SILENT = 6
+_ENDS = 50  # rollouts there that are looked at for how a release fared
 
 
 def stores_of(database: Database) -> FleetStores:
@@ -86,6 +90,7 @@ async def fleet_of(base: Base) -> Fleet:
         proofs=Vouching(Tree(checkpoints).consistency),
         sealed=_Sealed(base.access),
         files=made.files,
+        fared=_Fared(base),
         makes=made.is_for,
         publish=base.publish,
         patience=settings.report * _REPORTS_UNTIL_SILENT,
@@ -130,6 +135,21 @@ class _Told:
             if found is not None:
                 self._common, self._read_at = replace(self._common, checkpoint=found.note), now
         return self._common
+
+
+class _Fared:
+    """What rollouts and stations say against a release."""
+
+    def __init__(self, base: Base) -> None:
+        self._rollouts = RolloutStore(base.database)
+        self._reports = ReportStore(base.database)
+
+    async def __call__(self, unit: UnitName, environment: EnvironmentName, version: Version) -> str:
+        rollouts = await self._rollouts.list(unit, environment, _ENDS)
+        if why := went_back(rollouts, await self._rollouts.stables(unit, environment), version):
+            return why.rstrip(".")
+        tallies = await self._reports.tallies(unit, environment)
+        return faring.failed(version, tallies.get((unit, environment, version), NO_TALLY))
 
 
 class _Sealed:

@@ -55,6 +55,13 @@ class Censuses:
         silent = sum(not each.is_reachable for each in standing)
         return Census(tuple(rings), pinned=len(able) - len(standing), silent=silent)
 
+    async def recalled(self, unit: UnitName, environment: EnvironmentName, version: Version) -> str:
+        """By whom and why it must not run there, as a part of a sentence; empty where it may."""
+        for each in (await self._fleet.commands.said()).recalls:
+            if (each.unit, each.environment, each.version) == (unit, environment, version):
+                return f"by {each.actor} ({each.reason}); stations go to {each.to}"
+        return ""
+
 
 def waves_of(base: Base, fleet: Fleet, rollouts: RolloutStore) -> Waves:
     """All of it."""

@@ -26,6 +26,7 @@ from andon.timeline.records import Event, Severity
 from andon_wire.protocol import Phase
 
 _STUCK = {Phase.FAILED, Phase.HELD}
+_ANOTHER = "--to another version that ran there well; andon fleet versions, andon fleet recalls"
 MOST_RINGS = 20
 
 
@@ -39,13 +40,21 @@ class Sealed(Protocol):
         ...
 
 
+class Fared(Protocol):
+    """Knows how releases fared (`fleet_parts.py`)."""
+
+    async def __call__(self, unit: UnitName, environment: EnvironmentName, version: Version) -> str:
+        """That it was taken back or failed there, as a sentence; empty where nothing speaks against it."""
+        ...
+
+
 class FleetCommands:
     """Changes of the fleet. changed: called after each, so that what follows comes at once.
 
     files: of a release that may be installed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the parts it is made of
         self,
         stations: StationStore,
         wanting: WantingStore,
@@ -54,6 +63,7 @@ class FleetCommands:
         *,
         sealed: Sealed,
         files: Files,
+        fared: Fared,
     ) -> None:
         self._stations = stations
         self._wanting = wanting
@@ -61,6 +71,7 @@ class FleetCommands:
         self._clock = clock
         self._sealed = sealed
         self._files = files
+        self._fared = fared
         self.changed: Callable[[], None] = _nobody
 
     def get(self, name: str) -> Station:
@@ -282,7 +293,8 @@ class FleetCommands:
         """A release must not run there any more: whoever has it goes to the other one.
 
         Raises:
-            InvalidInput: no reason, or it would go to itself. Conflict: the other one is recalled as well.
+            InvalidInput: no reason, or it would go to itself.
+            Conflict: the other one is recalled as well, was taken back there, or failed in the field.
             NotFound: the other one may not be installed: there is none, or it was revoked.
             Forbidden, Untrusted: the signature.
         """
@@ -293,8 +305,10 @@ class FleetCommands:
         recalls = (await self._wanting.said()).recalls
         here = [each for each in recalls if (each.unit, each.environment) == (unit, environment)]
         if any(each.version == to for each in here):
-            raise Conflict("recalled-too", f"{to} was recalled as well", hint="andon fleet recalls")
+            raise Conflict("recalled-too", f"{to} was recalled as well", hint=_ANOTHER)
         await self._files(unit, to)
+        if why := await self._fared(unit, environment, to):
+            raise Conflict("recalled-to-bad", f"no fleet is sent to it: {why}", hint=_ANOTHER)
         await self._sealed(
             Action.ROLLBACK,
             environment,

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from andon.fleet.commands import FleetCommands, Sealed
+from andon.fleet.commands import Fared, FleetCommands, Sealed
 from andon.fleet.controller import PATIENCE, FleetController, Sources
 from andon.fleet.reports.inbox import Inbox
 from andon.fleet.reports.store import ReportStore
@@ -56,8 +56,8 @@ class Around:
     """What the fleet stands on. key: the fleet's; plant: what a new station pins; common: what all are told.
 
     proofs: that a checkpoint of the timeline continues what a station holds. files: of a release that may be
-    installed, verified. makes: whether a unit is made for a platform at all. patience: how long a station may
-    be silent and still counts as reachable.
+    installed, verified. fared: what speaks against one. makes: whether a unit is made for a platform at all.
+    patience: how long a station may be silent and still counts as reachable.
     """
 
     key: PrivateKey
@@ -67,6 +67,7 @@ class Around:
     proofs: Vouching
     sealed: Sealed
     files: Files
+    fared: Fared
     makes: Makes
     publish: Callable[[Event], Awaitable[object]]
     patience: timedelta = PATIENCE
@@ -85,7 +86,13 @@ def put_together(stores: FleetStores, around: Around) -> Fleet:
             stores.tokens, stores.stations, roster, around.plant, clock, publish=around.publish
         ),
         commands=FleetCommands(
-            stores.stations, stores.wanting, roster, clock, sealed=around.sealed, files=around.files
+            stores.stations,
+            stores.wanting,
+            roster,
+            clock,
+            sealed=around.sealed,
+            files=around.files,
+            fared=around.fared,
         ),
         inbox=inbox,
         reports=stores.reports,

@@ -57,13 +57,14 @@ class Commands(Asking, GroupCommands, CordCommands, HoldCommands):
         Raises:
             NotFound: no such release, or it was revoked.
             InvalidInput: its manifest does not name the environment.
-            Conflict: it is stable there already, another rollout is under way, the cord is pulled, it may not
-                come yet from the environment before, nobody sits behind it and the place is held, or the plan
-                is not what was shown.
+            Conflict: it is recalled or stable there already, another rollout is under way, the cord is
+                pulled, it may not come yet from the environment before, nobody sits behind it and the place
+                is held, or the plan is not what was shown.
             Untrusted: the environment's policy was changed by other hands, or the release does not verify.
         """
         what = (unit, environment, version)
         await self._catalog.installable(unit, version)
+        await self.check_recalled(*what)
         await self.check_source(what, override)
         by = "" if override is None else override.signer
         current, made = await self.planned(what, strategy, changes, needs_approval=needs_approval, by=by)
@@ -84,13 +85,14 @@ class Commands(Asking, GroupCommands, CordCommands, HoldCommands):
         needs_approval: bool = False,
         changes: Changes = NO_CHANGES,
     ) -> Plan:
-        """The plan that `deploy` would freeze now; nothing is written. Conflicts do not matter here.
+        """The plan that `deploy` would freeze now; nothing is written. Other conflicts do not matter here.
 
-        Raises: InvalidInput when its judge is unknown or refuses its policy, NotFound when it was revoked, as
-        `deploy` would.
+        Raises: InvalidInput when its judge is unknown or refuses its policy, NotFound when it was revoked,
+        Conflict when it is recalled there, as `deploy` would.
         """
         what = (unit, environment, version)
         await self._catalog.installable(unit, version)
+        await self.check_recalled(*what)
         made = (await self.planned(what, strategy, changes, needs_approval=needs_approval))[1]
         self._judge.start(made.policy)
         return made
@@ -98,6 +100,7 @@ class Commands(Asking, GroupCommands, CordCommands, HoldCommands):
     async def obstacle(self, unit: UnitName, environment: EnvironmentName, version: Version) -> str:
         """Why `deploy` would be refused now, as a sentence; empty where nothing stands in the way."""
         try:
+            await self.check_recalled(unit, environment, version)
             await self._check_free(unit, environment)
             await self.check_source((unit, environment, version), None)
             await self._catalog.installable(unit, version)

@@ -80,6 +80,10 @@ class Censuses(Protocol):
         """The stations there that may get this release, ring by ring."""
         ...
 
+    async def recalled(self, unit: UnitName, environment: EnvironmentName, version: Version) -> str:
+        """By whom and why it must not run there, as a part of a sentence; empty where it may."""
+        ...
+
 
 class NoFleet:
     """Where there are no stations."""
@@ -87,6 +91,10 @@ class NoFleet:
     async def census(self, _unit: UnitName, _environment: EnvironmentName, _version: Version) -> Census:
         """None of them."""
         return Census(())
+
+    async def recalled(self, _unit: UnitName, _environment: EnvironmentName, _version: Version) -> str:
+        """Nothing is."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +197,15 @@ class Desk:
                 "rollout-active",
                 f"rollout {active.id} moves {unit} {active.candidate} into {environment}: {active.reason}",
                 hint=f"andon status; wait for it, or andon abort {active.id}",
+            )
+
+    async def check_recalled(self, unit: UnitName, environment: EnvironmentName, version: Version) -> None:
+        """See that the release may run there; raises Conflict where it is recalled."""
+        if why := await self._stations.recalled(unit, environment, version):
+            raise Conflict(
+                "release-recalled",
+                f"{unit} {version} may not come into {environment}: it is recalled there {why}",
+                hint=f"andon fleet recall {unit} {version} --environment {environment} --lift --reason WHY",
             )
 
     async def demand(

@@ -61,3 +61,14 @@ def taken_back(rollouts: Sequence[Rollout], version: Version) -> str | None:
         return None
     at = last.finished_at.strftime("%Y-%m-%d %H:%M UTC")
     return f"{version} was taken back here on {at}: {last.because or last.reason}."
+
+
+def went_back(rollouts: Sequence[Rollout], stables: Sequence[Stable], version: Version) -> str | None:
+    """That this release was taken back when it was last here, or that somebody went back from it; a sentence.
+
+    rollouts, stables: of one unit and environment, newest first.
+    """
+    if (why := taken_back(rollouts, version)) is not None:
+        return why
+    last = next((each for each in stables if each.version == version), None)
+    return f"somebody went back from {version} here." if last is not None and last.is_withdrawn else None

@@ -47,7 +47,8 @@ class Returning(Desk):
         deployment does (needs_approval as there).
 
         Raises:
-            Conflict: there is nothing to go back to, the cord is pulled, or something else was signed.
+            Conflict: there is nothing to go back to, it is recalled there, the cord is pulled, or something
+                else was signed.
             NotFound: the release to go back to was revoked.
             Forbidden: the policy wants a signature. Untrusted: it is forged.
         """
@@ -58,6 +59,7 @@ class Returning(Desk):
         asked = Asked(actor, reason, proposer_id, signature)
         if way.aborts is not None:
             return await self._abort_for(way.aborts, asked)
+        await self.check_recalled(unit, environment, way.to)
         # A registry that is away keeps nobody from going back: what ran there may be installed still.
         with contextlib.suppress(Unavailable, Untrusted, Damaged):
             await self._catalog.installable(unit, way.to)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from andon.access.signatures.model import Action, Document, Signature
+from andon.fleet import faring
 from andon.fleet.model import RINGS, Opened, Pin, Recall, Ring, Scope, Seen, Station, Window
 from andon.fleet.reports.model import NO_TALLY, Taken, Tally, TallyKey
 from andon.fleet.reports.store import ReportStore
@@ -308,11 +309,14 @@ def fleet_over(stores: FleetStores, clock: Clock, rows: Rows, *, key: PrivateKey
             raise NotFound("no-such-release", f"there is no release {unit}@{version}")
         return rows.files[unit, version]
 
+    async def fared(unit: UnitName, environment: EnvironmentName, version: Version) -> str:
+        return faring.failed(version, rows.tallies.get((unit, environment, version), NO_TALLY))
+
     async def makes(unit: UnitName, platform: str) -> bool:
         return any(bundle_of(platform) in there for (name, _), there in rows.files.items() if name == unit)
 
     plant, proofs = Plant(key.public, lambda: ROOT), Vouching(_no_proof)
-    around = Around(key, plant, clock, _nothing_else, proofs, _unsealed, files, makes, publish)
+    around = Around(key, plant, clock, _nothing_else, proofs, _unsealed, files, fared, makes, publish)
     return put_together(stores, around)
 
 

@@ -15,10 +15,11 @@ from typer.testing import CliRunner, Result
 from andon.cli import fleet_tables as tables
 from andon.cli.main import app
 from andon.cli.tests.test_against_api import Served
+from andon.fleet.reports.model import Tally
 from andon.fleet.roster import Told
 from andon.fleet.wanting.render import Content
 from andon.kernel import errors
-from andon.kernel.ids import StationName, UnitName, Version
+from andon.kernel.ids import EnvironmentName, StationName, UnitName, Version
 from andon.testing.access import PASSWORD
 from andon.testing.scenes import a_busy_morning
 from andon.testing.services import FakePlant
@@ -164,6 +165,21 @@ def test_a_recall_is_signed_and_lifted(plant: FakePlant) -> None:
     assert told("fleet", "recall", "mes", "1.2.0", "--lift", *BECAUSE) == []
     wrong = run("fleet", "recall", "mes", "1.2.0", *BECAUSE)
     assert isinstance(wrong.exception, errors.InvalidInput)
+
+
+def test_no_fleet_is_sent_to_what_failed_or_is_recalled_itself(plant: FakePlant) -> None:
+    files = plant.stations.files[UnitName("screen"), Version("1.1.0")]
+    plant.stations.files |= {(UnitName("mes"), Version("1.1.0")): files}
+    bad = (UnitName("mes"), EnvironmentName("production"), Version("1.1.0"))
+    plant.stations.tallies[bad] = Tally(installs_failed=1)
+    pen = ("--user", "admin", "--password-stdin", "--meaning", "approved")
+    words = ("fleet", "recall", "mes", "1.2.0", "--to", "1.1.0", *BECAUSE, *pen)
+    refused = run(*words, stdin=f"{PASSWORD}\n").exception
+    assert isinstance(refused, errors.Conflict)
+    assert "1 of its installs failed, 0 were confirmed" in refused.message
+    assert "another version" in str(refused.hint)
+    plant.stations.tallies[bad] = Tally(installs_failed=1, installs_ok=9)
+    assert told(*words, stdin=f"{PASSWORD}\n")["to"] == "1.1.0"
 
 
 def test_stations_that_run_what_was_revoked_are_named_with_the_way_out(plant: FakePlant) -> None:

@@ -171,6 +171,7 @@ class SetCommands:
         parts = []
         for each in release.members:
             what = (each.unit, environment, each.version)
+            await self._commands.check_recalled(*what)
             current, _plan = await self._commands.planned(
                 what, None, NO_CHANGES, needs_approval=needs_approval
             )

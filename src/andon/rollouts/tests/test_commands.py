@@ -12,7 +12,7 @@ from andon.judge import sequential
 from andon.judge.registry import Judges
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Conflict, Damaged, InvalidInput, NotFound, Unavailable
-from andon.kernel.ids import RolloutId, UnitName, Version
+from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts.actions import (
     ConfirmStep,
     Decision,
@@ -26,6 +26,7 @@ from andon.rollouts.actions import (
     StopStable,
 )
 from andon.rollouts.commands import Commands
+from andon.rollouts.desk import NoFleet
 from andon.rollouts.looks.store import Change
 from andon.rollouts.model import Phase, RequestKind, Rollout, Trigger
 from andon.rollouts.rows import store as tables
@@ -394,3 +395,36 @@ async def test_all_that_changed_lately_goes_back_the_latest_first_and_one_that_c
     back = await RolloutStore(database).get(RolloutId(done[UNIT].rollout))
     assert (back.candidate, back.plan.is_rollback) == (OLD, True)
     assert await commands.affected(PRODUCTION, timedelta(0)) != ()
+
+
+class _Recalled(NoFleet):
+    """A fleet in which one release must not run."""
+
+    def __init__(self, version: Version) -> None:
+        self._version = version
+
+    async def recalled(self, _unit: UnitName, _environment: EnvironmentName, version: Version) -> str:
+        return "by jiwoo (it loses serials)" if version == self._version else ""
+
+
+async def test_a_release_that_is_recalled_there_is_refused_before_all_else(
+    database: Database, commands: Commands, clock: ManualClock
+) -> None:
+    await stable(database, commands, OLD)
+    await stable(database, commands, NEW)
+    shelf, store = Shelf(a_manifest()), RolloutStore(database)
+    with_fleets = [
+        Commands(store, shelf, sequential, clock, an_authority(database, shelf), stations=_Recalled(version))
+        for version in (NEW, OLD)
+    ]
+    now, former = with_fleets
+    with pytest.raises(Conflict, match=r"recalled there by jiwoo \(it loses serials\)") as refused:
+        await now.deploy(UNIT, PRODUCTION, NEW, **BY)
+    assert refused.value.code == "release-recalled"
+    assert "--lift" in str(refused.value.hint)
+    with pytest.raises(Conflict, match="recalled there"):
+        await now.preview(UNIT, PRODUCTION, NEW)
+    assert "recalled there" in await now.obstacle(UNIT, PRODUCTION, NEW)
+    with pytest.raises(Conflict, match="recalled there"):
+        await former.rollback(UNIT, PRODUCTION, to=OLD, **BY)
+    assert await store.find_active(UNIT, PRODUCTION) is None

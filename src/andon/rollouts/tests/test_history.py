@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from andon.kernel.ids import RolloutId, Version
 from andon.rollouts import history
-from andon.rollouts.history import Entry, entries, is_back
+from andon.rollouts.history import Entry, entries, is_back, went_back
 from andon.rollouts.model import Phase, Trigger
 from andon.rollouts.stables.store import Stable
 from andon.testing.rolling import AT, NEW, OLD, a_rollout
@@ -62,3 +62,12 @@ def test_the_next_plan_says_that_this_release_was_taken_back_here():
     promoted = replace(bad, phase=Phase.PROMOTED, trigger=None)
     assert history.taken_back([promoted, bad], NEW) is None
     assert history.taken_back([a_rollout()], NEW) is None
+
+
+def test_a_release_is_known_to_be_bad_when_its_last_stay_ended_by_going_back() -> None:
+    returned = replace(TWO, candidate=NEW, phase=Phase.RETURNED, finished_at=AT, reason="it drops units")
+    stables = [stood("ro-3", OLD, 9), stood("ro-2", NEW, 5, is_withdrawn=True), stood("ro-1", OLD, 1)]
+    assert "it drops units" in str(went_back([returned], [], NEW))
+    assert went_back([], stables, NEW) == f"somebody went back from {NEW} here."
+    assert went_back([returned], stables, OLD) is None
+    assert went_back([], [stood("ro-4", NEW, 12), *stables], NEW) is None, "it came again and stands"

@@ -225,6 +225,10 @@ class FleetWorld:
         at = [sum(each.position == position for each in members) for position in range(len(_RINGS))]
         return Census(tuple(zip(_RINGS, at, strict=True)))
 
+    async def recalled(self, _unit: UnitName, _environment: EnvironmentName, _version: Version) -> str:
+        """Nothing is."""
+        return ""
+
     async def play(self, until: float = _LONGEST) -> Rollout:
         """Tell the story to its end."""
         await self.fleet.controller.load()
