@@ -7,6 +7,7 @@ import argparse
 import json
 import logging
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -113,8 +114,14 @@ def _enrol(given: argparse.Namespace, home: Home) -> int:
     with home.alone():
         name = asyncio.run(ask())
     _tell(f"this machine is the station {name}; its home is {home.folder}")
-    _tell("next: andon-agent install-service, or andon-agent run")
+    _tell(_next_step(home))
     return GOOD
+
+
+def _next_step(home: Home) -> str:
+    """What is typed now. A home that is not the usual one has to be named again."""
+    there = "" if str(home.folder) == _usual_home() else f" --home {shlex.quote(str(home.folder))}"
+    return f"next: andon-agent{there} install-service, or andon-agent{there} run"
 
 
 def _token(given: argparse.Namespace) -> str:
@@ -194,7 +201,11 @@ def _default_home() -> Path:
     named = os.environ.get(_HOME)  # noqa: TID251  the composition root
     if named:
         return Path(named)
-    return Path(_WINDOWS_HOME if sys.platform == "win32" else service.HOME)
+    return Path(_usual_home())
+
+
+def _usual_home() -> str:
+    return _WINDOWS_HOME if sys.platform == "win32" else service.HOME
 
 
 def _tell(text: str) -> None:

@@ -265,6 +265,7 @@ def test_a_station_from_its_enrolment_to_a_release_that_does_not_start(
         enrolled = machine.run("enrol", "--url", stage.url, given=f"{token}\n")
         assert (enrolled.returncode, enrolled.stderr) == (0, "")
         assert "line-1-test" in enrolled.stdout
+        assert f"andon-agent --home {machine.home} run" in enrolled.stdout
         again = machine.run("enrol", "--url", stage.url, given=f"{token}\n")
         assert again.returncode == 1
         assert "already" in again.stderr
