@@ -9,6 +9,7 @@ import json
 import sys
 import types
 import typing
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,16 @@ def _settings_table(model: type[BaseModel], prefix: str) -> list[str]:
 
 def manifest() -> str:
     """Every table and key of `andon.toml`."""
+    from andon.units.fields import APPLICATION_WORDS, INSTANCE_WORDS, TASK_WORDS
     from andon.units.model import Manifest
 
     lines = [
         "# The manifest, `andon.toml`\n",
         'Durations are a number with a unit: `"300ms"`, `"30s"`, `"5m"`, `"1h"`. Unknown keys are refused.',
-        "In commands and values of `env` these are filled in: `{host}`, `{port}`, `{data}`, `{version}`,",
-        "`{instance}`.",
+        f"In commands and values of `env` these are filled in: of a service {_words(INSTANCE_WORDS)};",
+        f"of an application {_words(APPLICATION_WORDS)}, where `{{slot}}` is the folder of its version and",
+        "`{agent}` and `{token}` are address and token of the station's agent; in a step's command",
+        f"{_words(TASK_WORDS)}.",
     ]
     for name, field in Manifest.model_fields.items():
         model = _model_of(field.annotation)
@@ -63,6 +67,10 @@ def manifest() -> str:
         many = typing.get_origin(field.annotation) is dict
         lines += _manifest_section(f"{name}.<name>" if many else name, model, is_required=field.is_required())
     return "\n".join(lines) + "\n"
+
+
+def _words(words: Sequence[str]) -> str:
+    return ", ".join(f"`{{{each}}}`" for each in words)
 
 
 def _manifest_section(title: str, model: type[BaseModel], *, is_required: bool) -> list[str]:
