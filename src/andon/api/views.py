@@ -517,7 +517,10 @@ def _look_metric(found: Mapping[str, Any]) -> model.LookMetric:
 def check(probe: Probe) -> model.Check:
     """One part and whether it works."""
     return model.Check(
-        name=probe.name, is_good=not probe.problem, detail=probe.problem or probe.detail, hint=probe.hint
+        name=probe.name,
+        is_good=not probe.problem,
+        detail=probe.problem or probe.detail,
+        hint=probe.hint if probe.problem else "",
     )
 
 

@@ -18,10 +18,19 @@ def text(question: str, option: str, default: str | None = None) -> str:
     Raises:
         InvalidInput: nobody can be asked.
     """
-    if not is_anybody_there():
-        raise InvalidInput("not-given", f"nobody is here to ask: {question}", hint=f"add {option}")
+    somebody(question, option)
     answer: str = typer.prompt(question, default=default, err=True)
     return answer.strip()
+
+
+def somebody(question: str, option: str) -> None:
+    """Go on only where a person can be asked.
+
+    Raises:
+        InvalidInput: nobody can be.
+    """
+    if not is_anybody_there():
+        raise InvalidInput("not-given", f"nobody is here to ask: {question}", hint=f"add {option}")
 
 
 def password(question: str = "Password", option: str = "--password-stdin") -> str:
@@ -35,14 +44,14 @@ def password(question: str = "Password", option: str = "--password-stdin") -> st
     return answer
 
 
-def new_password(option: str = "--new-password-stdin") -> str:
-    """A new password, twice the same.
+def new_password(option: str = "--new-password-stdin", *, what: str = "password") -> str:
+    """A new password (or what it is called), twice the same.
 
     Raises:
         InvalidInput: nobody can be asked.
     """
     _somebody(option)
-    answer: str = typer.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
+    answer: str = typer.prompt(f"New {what}", hide_input=True, confirmation_prompt=True, err=True)
     return answer
 
 

@@ -80,7 +80,9 @@ def make(
     from andon.releases.ceremony import holders
 
     passphrase = (
-        asking.line_of_stdin("passphrase") if passphrase_stdin else asking.new_password("--passphrase-stdin")
+        asking.line_of_stdin("passphrase")
+        if passphrase_stdin
+        else asking.new_password("--passphrase-stdin", what="passphrase")
     )
     made = holders.make(folder, holder, passphrase)
     if as_json:

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from andon.api.model import Check, Checks
-from andon.cli import exits
+from andon.cli import asking, exits
 from andon.cli.client import Client
 from andon.cli.context import Json, client_of, out, print_json, server_of, settings_of
 from andon.cli.needs import Need, needs
@@ -96,6 +96,7 @@ def down(
 
     settings = settings_of(context)
     if everything and not yes:
+        asking.somebody("whether all traffic may end", "--yes")
         typer.confirm("This ends all traffic to the units of this home. Go on?", abort=True, err=True)
     was_up = asyncio.run(composition.stop(settings, everything=everything))
     if as_json:
@@ -123,7 +124,8 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
             sign = "[green]●[/]" if each.is_good else "[red]■[/]"
             out.print(f"{sign} [bold]{escape(each.name)}[/]  {escape(each.detail)}")
             if each.hint:
-                out.print(f"    [dim]try:[/] {escape(each.hint)}")
+                word = "next" if each.is_good else "try"  # nothing is broken that has to be tried out
+                out.print(f"    [dim]{word}:[/] {escape(each.hint)}")
     if not all(each.is_good for each in findings):
         raise typer.Exit(exits.BAD)
 

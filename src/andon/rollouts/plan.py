@@ -144,7 +144,7 @@ def _census(where: Environment, environment: EnvironmentName, current: Current) 
         raise InvalidInput(
             "no-stations",
             f"no station of {environment} may get a release: none is enrolled there that is not pinned",
-            hint="andon fleet list; andon fleet token makes a token by which a station enrols",
+            hint="andon fleet list; andon fleet enrol-token makes a token by which a station enrols",
         )
     return current.census
 

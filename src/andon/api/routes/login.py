@@ -169,7 +169,7 @@ async def _changed(services: Services, user: User, password: str, body: inputs.S
         raise Forbidden(
             "password-change-required",
             "this password is known to somebody else, or too old: choose another",
-            hint="send new_password along; andon login asks for it",
+            hint="send new_password along; andon login asks for it, or reads it with --new-password-stdin",
         )
     await services.people.change_password(user.id, old=password, new=body.new_password.get_secret_value())
     return await services.people.get(user.id)

@@ -16,7 +16,7 @@ from andon.access.model import Permission
 from andon.cli import needs
 from andon.cli.main import app
 from andon.cli.needs import Need
-from andon.kernel.errors import Damaged
+from andon.kernel.errors import Damaged, InvalidInput
 
 RUN = "run-0kz3v1q8x"
 LOG = "wheel built\n"
@@ -150,6 +150,12 @@ def test_what_was_given_up_is_tried_again_with_a_reason(andon) -> None:
 
 def test_stopping_what_does_not_run_is_json_too(tmp_path) -> None:
     assert said("--home", str(tmp_path), "down", "--json") == {"was_running": False, "everything": False}
+
+
+def test_traffic_ends_unasked_only_where_that_was_said(tmp_path) -> None:
+    result = CliRunner().invoke(app, ["--home", str(tmp_path), "down", "--all"])
+    assert isinstance(result.exception, InvalidInput)
+    assert "--yes" in result.exception.hint
 
 
 @pytest.mark.asvs("6.3.2")

@@ -36,7 +36,12 @@ def known(path: Path) -> frozenset[str]:
         InvalidInput: it is neither. NotFound, Unavailable: it cannot be read.
     """
     if not path.is_file():
-        raise NotFound("no-such-file", f"there is no file {path}", hint="andon bundle receipt --output FILE")
+        raise NotFound(
+            "no-such-file",
+            f"there is no file {path}",
+            hint="a receipt comes from inside the closed network (andon bundle receipt --output FILE there); "
+            "the first bundle is made without --since",
+        )
     with path.open("rb") as stream:
         begin = stream.read(len(form.MAGIC))
     if begin == form.MAGIC:
