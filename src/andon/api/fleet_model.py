@@ -35,6 +35,8 @@ class UnitOnStation(View):
     is_drifted: bool
     differs: bool
     pinned: str | None = Field(description="Why it stays where it is; null: it is not pinned")
+    pinned_by: str | None = None
+    pinned_until: datetime | None = Field(None, description="When the pin runs out; null: never by itself")
 
 
 class StationView(View):

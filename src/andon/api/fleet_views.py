@@ -109,6 +109,8 @@ def _unit(name: str, state: UnitState, told: WantedUnit | None, held: Pin | None
         is_drifted=state.is_drifted,
         differs=told is not None and state.running != wanted.version,
         pinned=None if held is None else held.reason,
+        pinned_by=None if held is None else held.actor,
+        pinned_until=None if held is None else held.expires_at,
     )
 
 

@@ -1,7 +1,7 @@
 """Reads what a page or an answer needs from the services, and hands it to the pure views."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -13,6 +13,7 @@ from andon.api import floor, model, places, views
 from andon.api.callers import Caller
 from andon.api.rates import UNKNOWN, Window
 from andon.api.services import Services
+from andon.fleet.model import Recall
 from andon.kernel.errors import AndonError, NotFound
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.pipelines.model import Run
@@ -76,6 +77,15 @@ def _with_hold(tile: model.UnitStatus, held: Mapping[str, Hold]) -> model.UnitSt
     return tile if hold is None else tile.model_copy(update={"hold": views.hold(hold)})
 
 
+def _with_recalls(tile: model.UnitStatus, recalls: Iterable[Recall]) -> model.UnitStatus:
+    said = [
+        f"{each.version} is recalled by {each.actor}: {each.reason}; stations go to {each.to}"
+        for each in recalls
+        if (each.unit, each.environment) == (tile.unit, tile.environment)
+    ]
+    return tile.model_copy(update={"recalls": said}) if said else tile
+
+
 class _Looks:
     """Looks as they were read: `views` thinned; `seq` is the last one's."""
 
@@ -104,11 +114,12 @@ class Gather:
         cords = await self.cords(caller)
         tiles = await asyncio.gather(*(self._tile(each, cords) for each in desired))
         held = {f"{each.environment}/{each.unit}": each for each in await self.holds(caller)}
+        recalls = (await self.services.fleet.commands.said()).recalls
         return model.Status(
             at=self.services.clock.now(),
             version=self.services.version,
             cords=[views.cord(each) for each in cords],
-            units=[_with_hold(each, held) for each in tiles],
+            units=[_with_recalls(_with_hold(each, held), recalls) for each in tiles],
             sets=[views.set_rollout(each) for each in await self.set_rollouts(caller, only_active=True)],
         )
 

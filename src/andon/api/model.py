@@ -513,6 +513,7 @@ class UnitStatus(View):
     rollout: RolloutSummary | None
     last_rollout: RolloutSummary | None
     hold: HoldView | None = None
+    recalls: list[str] = Field(default_factory=list, description="What must not run there, by whom and why")
 
 
 class Status(View):

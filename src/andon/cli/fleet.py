@@ -115,11 +115,21 @@ def list_(
     )
     with client_of(context) as client:
         found = client.get("/fleet/stations", **wanted)
+        if not found and not as_json:
+            _say_strangers(client, wanted)
     if as_json:
         print_json(found)
         return
     out.print(tables.stations(found))
     out.print(f"[dim]{tables.summary(found)}[/]")
+
+
+def _say_strangers(client: Client, wanted: dict[str, Any]) -> bool:
+    """Say which named environment, line or ring there is not; whether there was one."""
+    said = list(tables.strangers(wanted, client.get("/fleet/stations"), client.get("/fleet/rings")))
+    for each in said:
+        out.print(each)
+    return bool(said)
 
 
 @needs(Permission.FLEET_VIEW)
@@ -148,9 +158,13 @@ def drift(
 ) -> None:
     """Show drift."""
     with client_of(context) as client:
-        found = client.get("/fleet/stations", **filters(environment, ring, line, drifted=True))
+        wanted = filters(environment, ring, line)
+        found = client.get("/fleet/stations", **wanted, drifted=True)
+        is_strange = not found and not as_json and _say_strangers(client, wanted)
     if as_json:
         print_json(found)
+    elif is_strange:
+        return
     elif not found:
         out.print("[green]●[/] every station runs what is wanted")
     else:

@@ -1,6 +1,6 @@
 """What the fleet shows at the terminal: stations, versions, windows as Rich tables."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -64,12 +64,32 @@ def station(view: View) -> RenderableType:
     )
     units = table("unit", "runs", "wanted", "phase", "restarts", "crashes", "why")
     for each in view["units"]:
-        why = each["pinned"] or each["reason"] or each["wanted_reason"]
+        why = "\n".join(filter(None, (_pinned(each), each["reason"] or each["wanted_reason"])))
         units.add_row(
             f"[bold]{escape(each['unit'])}[/]", escape(each["running"] or "-"), escape(each["wanted"] or "-"),
             _phase(each["phase"]), str(each["restarts"]), str(each["crashes"]), escape(why),
         )  # fmt: skip
     return Group(Text.from_markup(head), units)
+
+
+def _pinned(unit: View) -> str:
+    if unit["pinned"] is None:
+        return ""
+    until = at(unit["pinned_until"]) if unit["pinned_until"] else "it is taken off"
+    return f"pinned: {unit['pinned']}, by {unit['pinned_by']}, until {until}"
+
+
+def strangers(
+    named: Mapping[str, str | None], every: Sequence[View], rings: Sequence[View]
+) -> Iterator[RenderableType]:
+    """What was asked for and is nowhere. named: by `environment`, `line`, `ring`; every: all stations."""
+    known = {key: sorted({each[key] for each in every} - {""}) for key in ("environment", "line")}
+    known["ring"] = [each["name"] for each in rings]
+    for key, names in known.items():
+        asked = named.get(key)
+        if asked is not None and asked not in names:
+            there = ", ".join(names) or "none"
+            yield Text(f"no station is in {key} {asked}; {key}s are: {there}", style="yellow")
 
 
 def versions(found: Sequence[View]) -> RenderableType:

@@ -84,6 +84,8 @@ def _add_unit(branch: Tree, unit: UnitStatus) -> None:
     node = branch.add(f"{head}\n  [dim]{escape(unit.light.reason)}[/]")
     if unit.hold is not None:
         node.add(f"[yellow]■ held[/] by {escape(unit.hold.actor)}: {escape(unit.hold.reason)}")
+    for recall in unit.recalls:
+        node.add(f"[red]■ recalled[/] {escape(recall)}")
     for release in unit.releases:
         node.add(_release(release))
     if unit.rollout is not None:

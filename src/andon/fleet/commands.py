@@ -17,7 +17,7 @@ from andon.fleet.roster import Roster
 from andon.fleet.stations import store as rows
 from andon.fleet.stations.store import StationStore, no_station
 from andon.fleet.tokens.enrolling import no_ring
-from andon.fleet.updates import Files
+from andon.fleet.updates import Files, Makes
 from andon.fleet.wanting.store import Said, WantingStore
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, InvalidInput, NotFound
@@ -51,7 +51,7 @@ class Fared(Protocol):
 class FleetCommands:
     """Changes of the fleet. changed: called after each, so that what follows comes at once.
 
-    files: of a release that may be installed.
+    files: of a release that may be installed. makes: whether a unit is made for a platform at all.
     """
 
     def __init__(  # noqa: PLR0913  the parts it is made of
@@ -63,6 +63,7 @@ class FleetCommands:
         *,
         sealed: Sealed,
         files: Files,
+        makes: Makes,
         fared: Fared,
     ) -> None:
         self._stations = stations
@@ -71,6 +72,7 @@ class FleetCommands:
         self._clock = clock
         self._sealed = sealed
         self._files = files
+        self._makes = makes
         self._fared = fared
         self.changed: Callable[[], None] = _nobody
 
@@ -180,13 +182,20 @@ class FleetCommands:
         """Keep a unit on a station where it is, or at `version`.
 
         Raises:
-            NotFound: there is no such station, or no release that may be installed. Conflict: it is retired.
+            NotFound: there is no such station, no release that may be installed, or a unit that no station
+                has and of which nothing is made for this one. Conflict: it is retired.
             InvalidInput: no reason, or the pin would have run out.
         """
         station, now = self._present(name), self._clock.now()
         _needs_reason(reason)
         if version is not None:
             await self._files(unit, version)
+        elif not self._is_anywhere(unit) and not await self._makes(unit, station.machine.platform):
+            raise NotFound(
+                "no-such-unit",
+                f"no station has {unit}, and no release of it is made for {name}",
+                hint="andon fleet list; andon releases",
+            )
         if until is not None and until <= now:
             raise InvalidInput("bad-expiry", "the pin would have run out already", hint="--for 7d")
         made = Pin(station.name, unit, version, reason, actor, now, until)
@@ -343,6 +352,10 @@ class FleetCommands:
         if found.standing is Standing.RETIRED:
             raise Conflict("station-retired", f"{name} was retired", hint="enrol its machine again")
         return found
+
+    def _is_anywhere(self, unit: UnitName) -> bool:
+        is_told = any(unit in each.content.units for each in self._roster.told.values())
+        return is_told or any(unit in each.units for each in self._roster.seen.values())
 
     def _is_stuck(self, station: Station, unit: UnitName) -> bool:
         state = self._roster.seen_of(station.name).units.get(unit)

@@ -92,6 +92,7 @@ def put_together(stores: FleetStores, around: Around) -> Fleet:
             clock,
             sealed=around.sealed,
             files=around.files,
+            makes=around.makes,
             fared=around.fared,
         ),
         inbox=inbox,

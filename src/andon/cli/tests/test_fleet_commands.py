@@ -1,5 +1,6 @@
 """The commands of the fleet speak to the real API, over a fleet whose rows are in memory."""
 
+import io
 import json
 import os
 import subprocess
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from andon.cli import fleet_tables as tables
 from andon.cli.main import app
 from andon.cli.tests.test_against_api import Served
+from andon.fleet.model import Recall
 from andon.fleet.reports.model import Tally
 from andon.fleet.roster import Told
 from andon.fleet.wanting.render import Content
@@ -112,6 +115,50 @@ def test_a_station_is_moved_pinned_and_retired_with_a_reason(plant: FakePlant) -
         "station.retired",
     ]  # fmt: skip
     assert {(each.actor, each.reason) for each in plant.stations.told} == {("admin", "a test")}
+
+
+def test_a_pin_says_why_by_whom_and_until_when_beside_the_stations_own_reason(plant: FakePlant) -> None:
+    name = StationName("press-2")
+    state = plant.fleet.roster.seen[name].units["screen"].model_copy(update={"reason": "the disk is full"})
+    plant.fleet.roster.seen[name].units["screen"] = state  # type: ignore[index]
+    run("fleet", "pin", "press-2", "screen", *BECAUSE)
+    (unit,) = told("fleet", "show", "press-2")["units"]
+    assert (unit["pinned"], unit["pinned_by"], unit["pinned_until"]) == ("a test", "admin", None)
+    shown = tables.station(told("fleet", "show", "press-2"))
+    console = Console(width=300, record=True, file=io.StringIO())
+    console.print(shown)
+    text = console.export_text()
+    assert "pinned: a test, by admin, until it is taken off" in text
+    assert "the disk is full" in text
+
+
+def test_a_unit_that_nobody_has_or_makes_is_not_pinned(plant: FakePlant) -> None:
+    refused = run("fleet", "pin", "press-2", "scren", *BECAUSE).exception
+    assert isinstance(refused, errors.NotFound)
+    assert "no station has scren" in refused.message
+    assert plant.stations.pins == {}
+
+
+def test_a_list_says_of_a_name_that_nothing_has_it(plant: FakePlant) -> None:
+    assert (
+        "no station is in line line-7; lines are: line-1, line-2"
+        in run("fleet", "list", "--line", "line-7").output
+    )
+    assert "no station is in ring labb" in run("fleet", "drift", "--ring", "labb").output
+    assert "no station is in environment prod" in run("fleet", "list", "-e", "prod").output
+    assert "no station is in" not in run("fleet", "list", "--ring", "pilot").output, "a ring may be empty"
+    assert told("fleet", "list", "--line", "line-7") == []
+
+
+def test_status_says_that_a_recall_holds(plant: FakePlant) -> None:
+    made = Recall(
+        UnitName("mes"), EnvironmentName("production"), Version("1.2.0"), Version("1.1.0"), False,
+        "it loses serials", "jiwoo", plant.clock.now(),
+    )  # fmt: skip
+    assert "recalled" not in run("status", "mes").output
+    plant.stations.recalls[made.unit, made.environment, made.version] = made
+    shown = " ".join(run("status", "mes").output.split())
+    assert "1.2.0 is recalled by jiwoo: it loses serials" in shown
 
 
 def test_what_failed_is_tried_again(plant: FakePlant) -> None:
