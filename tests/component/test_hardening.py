@@ -47,7 +47,7 @@ _IN_PATH = {
     "unit": "mes", "environment": "production", "version": "1.1.0", "rollout": scenes.UNDER_WAY,
     "run": scenes.SHIPPED, "stage": "test", "instance": "mes-production-1.1.0-0", "number": "3",
     "user": "viewer", "user_code": "BCDF-GHJK", "signature": "sg-none", "name": "board.js", "login": "viewer",
-    "task": "labels",
+    "task": "labels", "station": "press-1", "path:path": "metadata/timestamp.json",
 }  # fmt: skip
 _STREAMS = {"/api/v1/events", "/api/v1/runs/{run}/events"}
 _COMMON = {
@@ -484,6 +484,7 @@ def test_the_modules_that_call_other_addresses_are_these():
         "src/andon/targets/checks.py",  # health of our own instances
         "src/andon/timeline/offline.py",  # the witness that an auditor names
         "src/andon/timeline/witnesses.py",  # witnesses of the settings
+        "src/andon_wire/sources.py",  # registries that a person names, or that a station was told
     }
 
 

@@ -25,13 +25,13 @@ _OPCODES = (
     rb"\x8d\xaf-\xb1\xb6\xb7\xbe-\xc1\xc6\xc7\xd6\xdb\xeb\xef\xf6\xfa\xfe\xff"
 )
 _RIP = rb"[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]"
-_REFERENCES = {  # what ends with an operand; literal bytes come first, as those are found much faster
-    CALLS: [rb"\xe8...[\x00-\x03\xfc-\xff]"],
-    RIP: [_RIP + rb"(?<=[" + _OPCODES + rb"]" + _RIP + rb")...[\x00-\x03\xfc-\xff]"],
-    FAR: [each + rb"..[^\x00\xff][\x00-\x03\xfc-\xff]" for each in (rb"\xe9", rb"\x0f[\x80-\x8f]")],
-    NEAR: [each + rb"..(?:\x00\x00|\xff\xff)" for each in (rb"\xe9", rb"\x0f[\x80-\x8f]")],
+_FAR, _NEAR = rb"..[^\x00\xff][\x00-\x03\xfc-\xff]", rb"..(?:\x00\x00|\xff\xff)"
+_PATTERNS = {  # what ends with an operand; literal bytes come first, as those are found much faster
+    CALLS: [re.compile(rb"\xe8...[\x00-\x03\xfc-\xff]", re.DOTALL)],
+    RIP: [re.compile(_RIP + rb"(?<=[" + _OPCODES + rb"]" + _RIP + rb")...[\x00-\x03\xfc-\xff]", re.DOTALL)],
+    FAR: [re.compile(rb"\xe9" + _FAR, re.DOTALL), re.compile(rb"\x0f[\x80-\x8f]" + _FAR, re.DOTALL)],
+    NEAR: [re.compile(rb"\xe9" + _NEAR, re.DOTALL), re.compile(rb"\x0f[\x80-\x8f]" + _NEAR, re.DOTALL)],
 }
-_PATTERNS = {which: [re.compile(each, re.DOTALL) for each in found] for which, found in _REFERENCES.items()}
 _LEA = re.compile(rb"\x8d(?<=[\x48\x4c]\x8d)" + _RIP + rb"....", re.DOTALL)
 FORMATS = {4: struct.Struct("<i"), 8: struct.Struct("<q")}
 _WIDTHS_OF_RELOCATIONS = {3: 4, 10: 8}  # PE: HIGHLOW, DIR64
