@@ -19,9 +19,9 @@ from andon.pipelines.stages.test import install_into
 from andon.pipelines.tree import unpack
 from andon.releases.deltas.make import make
 from andon.releases.model import Role
+from andon.units.applications import Bundle
 from andon.units.load import FILE_NAME, load
 from andon_wire import application, platforms, tree
-from andon_wire.scan import scan
 
 
 def run(job: Job, cache: Cache) -> StageResult:
@@ -34,12 +34,12 @@ def run(job: Job, cache: Cache) -> StageResult:
     manifest = load(source / FILE_NAME)
     if manifest.bundle is None:
         raise InvalidInput("no-bundle", "the manifest has no [bundle]", hint="a wheel has no bundle stage")
-    frozen = _frozen(job, cache, source)
+    frozen = _frozen(job, cache, source, manifest.unit.name, manifest.bundle)
     gone = bundle.remove(manifest.bundle.remove, frozen)
-    found, platform = scan(frozen), platforms.own()
     packed = job.work / "bundle.andon"
     with packed.open("w+b") as out:
-        make(None, frozen, out, scratch=job.work)
+        made = make(None, frozen, out, scratch=job.work)
+    found, size, platform = made.new, made.size_bytes, platforms.own()
     version = job.facts[StageName.SOURCE]["version"]
     files = {
         Role.TREE.value: cache.add_bytes(tree.encode(found)),
@@ -48,19 +48,16 @@ def run(job: Job, cache: Cache) -> StageResult:
             application.encode(bundle.application_of(manifest, version, platform))
         ),
     }
-    size = packed.stat().st_size
     told = f"{len(found.files)} files, {found.size / 1e6:.1f} MB, packed {size / 1e6:.1f} MB for {platform}"
     facts = {"platform": platform, "size_bytes": size, "tree_bytes": found.size, "removed": gone}
     return StageResult(True, told, files, facts)
 
 
-def _frozen(job: Job, cache: Cache, source: Path) -> Path:
-    manifest = load(source / FILE_NAME)
-    assert manifest.bundle is not None
+def _frozen(job: Job, cache: Cache, source: Path, name: str, wanted: Bundle) -> Path:
     virtual = job.work / "venv"
     install_into(virtual, job, cache, (WHEELS, FREEZER_WHEELS))
     outcome = tools.run(
-        bundle.command(manifest.unit.name, manifest.bundle, source, job.work),
+        bundle.command(name, wanted, source, job.work),
         cwd=source,
         environment={
             **environment_of(environment.of_unit(environment.own()), virtual),
@@ -68,7 +65,7 @@ def _frozen(job: Job, cache: Cache, source: Path) -> Path:
             "PYINSTALLER_CONFIG_DIR": str(job.work / "freezer"),
         },
     )
-    made = job.work / bundle.FROZEN / manifest.unit.name
+    made = job.work / bundle.FROZEN / name
     if outcome.code or not made.is_dir():
         raise InvalidInput(
             "not-frozen",
