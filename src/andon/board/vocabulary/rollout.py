@@ -79,7 +79,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "wave.stations": ("{n} stations", "스테이션 {n}대"),
     "wave.confirmed": ("{n} of {asked} confirmed", "{asked}대 중 {n}대 확인"),
     "stations": ("Stations", "스테이션"),
-    "stations.map": ("Show them on the map", "작업대 현황에서 보기"),
+    "stations.map": ("Show them on the map", "스테이션 현황에서 보기"),
     "stations.wave": ("This wave", "이번 차수"),
     "stations.everybody": ("So far", "지금까지 전체"),
     "stations.asked": ("Asked", "요청"),
