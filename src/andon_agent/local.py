@@ -122,7 +122,12 @@ class Desk:
     def views(self) -> dict[str, Any]:
         """All of them."""
         with self._changed:
-            return {"station": self._station, "units": {name: self._view(name) for name in self._units}}
+            return {
+                "station": self._station,
+                "is_online": self._is_online,
+                "problem": self._problem,
+                "units": {name: self._view(name) for name in self._units},
+            }
 
     def wait(self, unit: str, after: int, seconds: float) -> dict[str, Any]:
         """How it stands once its number is another than `after`, or that time is over."""
@@ -190,6 +195,8 @@ class Desk:
             "wanted": state.wanted,
             "progress": state.progress,
             "reason": state.reason,
+            "has_process": state.pid is not None,
+            "is_drifted": state.is_drifted,
             "is_ending": shown.is_ending,
             "is_paused": self._flow.is_paused,
             "is_online": self._is_online,

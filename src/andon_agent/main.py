@@ -20,13 +20,18 @@ from andon_wire.disk import RealDisk
 from andon_wire.errors import Malformed, WireError
 
 GOOD, BAD, INPUT = 0, 1, 2
+_EXIT_CODES = (
+    "Exit codes: 0 all is well; 1 a person has to look: no station, no agent, a unit that failed, is held, "
+    "was changed, or should run and does not; 3 a change is under way or waits, or the control plane does "
+    "not answer."
+)
 _HOME = "ANDON_AGENT_HOME"
 _SLOT, _VERSION = "ANDON_AGENT_SLOT", "ANDON_AGENT_VERSION"
 _WINDOWS_HOME = r"C:\ProgramData\Andon\agent"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; gives the exit code: 0 good, 1 bad, 2 wrong input."""
+    """Do what the command line says; gives the exit code: 0 good, 1 bad, 2 wrong input, 3 inconclusive."""
     given = _parser().parse_args(arguments)
     logging.basicConfig(
         level=logging.DEBUG if given.verbose else logging.INFO,
@@ -140,7 +145,7 @@ def _status(given: argparse.Namespace, home: Home) -> int:
     found = status.status(home, RealDisk())
     text = json.dumps(found, indent=1, ensure_ascii=False) if given.json else "\n".join(status.lines(found))
     _tell(text)
-    return GOOD if found["is_running"] and not found["problem"] else BAD
+    return status.exit_code(found)
 
 
 def _inventory(given: argparse.Namespace, home: Home) -> int:
@@ -185,7 +190,12 @@ def _parser() -> argparse.ArgumentParser:
     enrol.add_argument("--key", type=Path, help="of that certificate")
     enrol.add_argument("--again", action="store_true", help="although it is a station already")
     enrol.set_defaults(command=_enrol)
-    shown = commands.add_parser("status", help="who this machine is, and how its units stand")
+    shown = commands.add_parser(
+        "status",
+        help="who this machine is, and how its units stand",
+        description="Who this machine is, and how its units stand.",
+        epilog=_EXIT_CODES,
+    )
     shown.add_argument("--json", action="store_true", help="for programs")
     shown.set_defaults(command=_status)
     commands.add_parser("inventory", help="what is told of this machine").set_defaults(command=_inventory)

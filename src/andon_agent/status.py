@@ -2,14 +2,19 @@
 
 import http.client
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from andon_agent import enrolling, local_place
 from andon_agent.home import Home
+from andon_wire.application import AGENT_UNIT
 from andon_wire.disk import Disk
 from andon_wire.errors import Unreachable, WireError
+from andon_wire.protocol import Phase
 
+GOOD, BAD, INCONCLUSIVE = 0, 1, 3  # exit codes, as those of `andon`
+_STUCK = (Phase.FAILED, Phase.HELD)
 _MOST_BYTES = 1 << 20
 _PATIENCE_S = 5.0
 
@@ -20,6 +25,7 @@ def status(home: Home, disk: Disk) -> dict[str, Any]:
         "home": str(home.folder),
         "station": None,
         "is_running": home.is_held(),
+        "is_online": False,
         "units": {},
         "problem": "",
     }
@@ -28,13 +34,39 @@ def status(home: Home, disk: Disk) -> dict[str, Any]:
         found |= {"station": identity.station.name, "line": identity.line, "ring": identity.ring}
         found |= {"environment": identity.environment}
         if found["is_running"]:
-            found["units"] = ask(home, disk, "/v1/units")["units"]
+            heard = ask(home, disk, "/v1/units")
+            found |= {"units": heard["units"], "is_online": heard.get("is_online", True)}
+            found["offline"] = heard.get("problem", "")
         else:
             found["problem"] = "the agent does not run"
     except WireError as error:
         found["problem"] = error.message
         found["hint"] = error.hint
     return found
+
+
+def exit_code(found: Mapping[str, Any]) -> int:
+    """Whether all is well here: GOOD, BAD where a person has to look, INCONCLUSIVE where it may still pass.
+
+    Bad is: no station, no agent, a unit that failed or is held, whose files were changed, or that should run
+    and does not at this moment. Inconclusive is: a change is under way or waits, or nobody hears the station.
+    """
+    units: Mapping[str, Mapping[str, Any]] = found["units"]
+    if found["problem"] or not found["is_running"]:
+        return BAD
+    if any(_is_bad(name, each) for name, each in units.items()):
+        return BAD
+    is_settled = all(
+        each["phase"] == Phase.IDLE and each["wanted"] in {None, each["running"]} for each in units.values()
+    )
+    return GOOD if is_settled and found["is_online"] else INCONCLUSIVE
+
+
+def _is_bad(name: str, unit: Mapping[str, Any]) -> bool:
+    """The agent notes no process of its own; one of an older release says less, and is believed."""
+    has_process = unit.get("has_process", True) or name == AGENT_UNIT
+    is_dead = unit["phase"] == Phase.IDLE and unit["running"] is not None and not has_process
+    return unit["phase"] in _STUCK or unit.get("is_drifted", False) or is_dead
 
 
 def ask(home: Home, disk: Disk, path: str) -> dict[str, Any]:
@@ -69,6 +101,8 @@ def lines(found: dict[str, Any]) -> list[str]:
     for name, each in sorted(found["units"].items()):
         told.append(f"  {name}: {each['running'] or 'nothing'}, {each['phase']}. {each['sentence']['en']}")
         told += [f"    {line}" for line in _why(each)]
+    if not found["units"] and found.get("offline"):
+        told.append(f"  {found['offline']}")
     if found["problem"]:
         told.append(f"  {found['problem']}")
     if found.get("hint"):
@@ -80,6 +114,8 @@ def _why(unit: dict[str, Any]) -> list[str]:
     """Why it waits or was given up, and why nothing new is heard."""
     reason, is_settled = unit["reason"], unit["phase"] == "idle" and unit["wanted"] in {None, unit["running"]}
     told = [f"why: {reason}"] if reason and not is_settled and reason not in unit["sentence"]["en"] else []
+    if unit.get("is_drifted"):
+        told.append("its files are not what was installed")
     if not unit["is_online"]:
         told.append(f"{unit.get('problem') or 'the control plane does not answer'}; what runs goes on")
     return told

@@ -3,11 +3,12 @@
 from typing import Annotated, Any
 
 import typer
-from rich.console import Group
+from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
 
 from andon.access.model import Permission
+from andon.cli import exits
 from andon.cli import fleet_tables as tables
 from andon.cli.client import Client, poll
 from andon.cli.context import (
@@ -16,6 +17,7 @@ from andon.cli.context import (
     Reason,
     asked,
     client_of,
+    err,
     out,
     print_json,
     print_json_line,
@@ -50,8 +52,9 @@ def _looks(group: typer.Typer) -> None:
         help="Show what runs where, and what happened to each release.\n\nExample: andon fleet versions"
     )(versions)
     group.command(
-        help="Show stations that run something else than is wanted, or whose files were changed."
-        "\n\nExample: andon fleet drift -e production"
+        help="Show stations that run something else than is wanted, or whose files were changed. Exit "
+        "code 0: there are none; 1: one was changed, failed or is held; 2: no station is in what was named; "
+        "3: all of them are on their way.\n\nExample: andon fleet drift -e production"
     )(drift)
     group.command(
         help="Follow the fleet until Ctrl-C. With --json each station is one line, and one more line "
@@ -116,7 +119,7 @@ def list_(
     with client_of(context) as client:
         found = client.get("/fleet/stations", **wanted)
         if not found and not as_json:
-            _say_strangers(client, wanted)
+            _say_strangers(client, wanted, out)
     if as_json:
         print_json(found)
         return
@@ -124,11 +127,11 @@ def list_(
     out.print(f"[dim]{tables.summary(found)}[/]")
 
 
-def _say_strangers(client: Client, wanted: dict[str, Any]) -> bool:
+def _say_strangers(client: Client, wanted: dict[str, Any], where: Console) -> bool:
     """Say which named environment, line or ring there is not; whether there was one."""
     said = list(tables.strangers(wanted, client.get("/fleet/stations"), client.get("/fleet/rings")))
     for each in said:
-        out.print(each)
+        where.print(each)
     return bool(said)
 
 
@@ -160,15 +163,17 @@ def drift(
     with client_of(context) as client:
         wanted = filters(environment, ring, line)
         found = client.get("/fleet/stations", **wanted, drifted=True)
-        is_strange = not found and not as_json and _say_strangers(client, wanted)
+        is_strange = not found and _say_strangers(client, wanted, err if as_json else out)
     if as_json:
         print_json(found)
-    elif is_strange:
-        return
-    elif not found:
-        out.print("[green]●[/] every station runs what is wanted")
-    else:
+    elif found:
         out.print(tables.drift(found))
+    elif not is_strange:
+        out.print("[green]●[/] every station runs what is wanted")
+    if is_strange:
+        raise typer.Exit(exits.INPUT)
+    if found:
+        raise typer.Exit(exits.BAD if tables.is_stuck(found) else exits.INCONCLUSIVE)
 
 
 @needs(Permission.FLEET_VIEW)

@@ -16,6 +16,7 @@ _PHASE = {
     "returning": "[yellow]returning[/]",
 }
 _STANDING = {"active": "", "waiting": "[yellow]waits to be let in[/]", "retired": "[dim]retired[/]"}
+_STUCK = {"failed", "held"}
 _MIB = 1 << 20
 _SHOWN = 20  # stations that are named in one line
 
@@ -121,6 +122,12 @@ def _bad(count: int) -> str:
     return f"[red]{count}[/]" if count else "0"
 
 
+def is_stuck(found: Iterable[View]) -> bool:
+    """Whether one of them does not come to what is wanted by itself."""
+    units = (one for each in found for one in each["units"])
+    return any(one["is_drifted"] or (one["differs"] and one["phase"] in _STUCK) for one in units)
+
+
 def drift(found: Sequence[View]) -> RenderableType:
     """Stations that run something else than is wanted, and why as far as it is known."""
     shown = table("station", "unit", "runs", "wanted", "phase", "why")
@@ -197,7 +204,7 @@ def summary(found: Sequence[View]) -> str:
     units = [one for each in found for one in each["units"]]
     return (
         f"{len(found)} stations, {sum(each['is_reachable'] for each in found)} reachable, "
-        f"{sum(one['phase'] not in {'idle', 'failed', 'held'} for one in units)} under way, "
-        f"{sum(one['phase'] in {'failed', 'held'} for one in units)} failed, "
+        f"{sum(one['phase'] not in {'idle', *_STUCK} for one in units)} under way, "
+        f"{sum(one['phase'] in _STUCK for one in units)} failed, "
         f"{sum(one['differs'] for one in units)} not yet at what is wanted"
     )

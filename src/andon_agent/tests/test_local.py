@@ -294,3 +294,47 @@ def test_status_says_why_a_unit_waits_and_that_its_station_was_retired(place: Pl
     assert sum(each.startswith("    this station was retired: ") for each in told) == 2
     place.desk.set_online(is_online=True, problem="")
     assert not any("retired" in each for each in status.lines({**found, **place.desk.views()}))
+
+
+RUNS = UnitState(running="1.0.0", wanted="1.0.0", pid=7)
+
+
+@pytest.mark.parametrize(
+    ("state", "is_online", "code"),
+    [
+        (RUNS, True, status.GOOD),
+        (RUNS, False, status.INCONCLUSIVE),
+        (RUNS.model_copy(update={"wanted": "1.1.0", "phase": Phase.READY}), True, status.INCONCLUSIVE),
+        (RUNS.model_copy(update={"wanted": "1.1.0"}), True, status.INCONCLUSIVE),
+        (RUNS.model_copy(update={"phase": Phase.WATCHING}), True, status.INCONCLUSIVE),
+        (RUNS.model_copy(update={"wanted": "1.1.0", "phase": Phase.FAILED}), True, status.BAD),
+        (RUNS.model_copy(update={"phase": Phase.HELD}), True, status.BAD),
+        (RUNS.model_copy(update={"is_drifted": True}), True, status.BAD),
+        (RUNS.model_copy(update={"pid": None}), True, status.BAD),
+        (RUNS.model_copy(update={"pid": None}), False, status.BAD),
+        (UnitState(), True, status.GOOD),
+    ],
+)
+def test_status_ends_with_what_a_person_has_to_do(
+    place: Place, state: UnitState, is_online: bool, code: int
+) -> None:
+    for unit in ("station", "viewer"):
+        place.desk.show(unit, RUNS, is_ending=False)
+    place.desk.show("viewer", state, is_ending=False)
+    place.desk.set_online(is_online=is_online, problem="" if is_online else "nobody answers")
+    there = {"home": "/h", "station": "line-1-test", "is_running": True, "problem": ""}
+    found = {**there, **place.ask("GET", "/v1/units", token=OWN)[1]}
+    assert status.exit_code({**found, "problem": ""}) == code
+    assert status.exit_code({**found, "problem": "the agent does not run", "is_running": False}) == status.BAD
+
+
+def test_status_of_an_agent_alone_says_that_nobody_hears_it_and_is_good_once_one_does() -> None:
+    there = {"home": "/h", "station": "line-1-test", "is_running": True, "problem": "", "units": {}}
+    away = {**there, "is_online": False, "offline": "the control plane did not answer"}
+    assert status.exit_code(away) == status.INCONCLUSIVE
+    assert "  the control plane did not answer" in status.lines(away)
+    assert status.exit_code({**there, "is_online": True, "offline": ""}) == status.GOOD
+    own = {"phase": "idle", "running": "0.1.0", "wanted": "0.1.0", "has_process": False, "is_drifted": False}
+    assert status.exit_code({**there, "is_online": True, "units": {"agent": own}}) == status.GOOD
+    older = {"phase": "idle", "running": "1.0.0", "wanted": "1.0.0"}
+    assert status.exit_code({**there, "is_online": True, "units": {"station": older}}) == status.GOOD

@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from andon.cli import exits
 from andon.cli import fleet_tables as tables
 from andon.cli.main import app
 from andon.cli.tests.test_against_api import Served
@@ -144,7 +145,11 @@ def test_a_list_says_of_a_name_that_nothing_has_it(plant: FakePlant) -> None:
         "no station is in line line-7; lines are: line-1, line-2"
         in run("fleet", "list", "--line", "line-7").output
     )
-    assert "no station is in ring labb" in run("fleet", "drift", "--ring", "labb").output
+    strange = run("fleet", "drift", "--ring", "labb")
+    assert ("no station is in ring labb" in strange.output, strange.exit_code) == (True, exits.INPUT)
+    machine = run("fleet", "drift", "--ring", "labb", "--json")
+    assert (json.loads(machine.stdout), machine.exit_code) == ([], exits.INPUT)
+    assert "no station is in ring labb" in machine.stderr
     assert "no station is in environment prod" in run("fleet", "list", "-e", "prod").output
     assert "no station is in" not in run("fleet", "list", "--ring", "pilot").output, "a ring may be empty"
     assert told("fleet", "list", "--line", "line-7") == []
@@ -259,6 +264,27 @@ def test_versions_and_drift_say_what_runs_where(plant: FakePlant) -> None:
     name = StationName("press-1")
     other = Content(name, {UnitName("screen"): WantedUnit(version="2.1.0")})
     plant.fleet.roster.tell(name, Told(1, "signed", other))
-    (drifted,) = told("fleet", "drift")
+    result = run("fleet", "drift", "--json")
+    (drifted,) = json.loads(result.output)
     assert (drifted["name"], drifted["units"][0]["wanted"]) == ("press-1", "2.1.0")
     assert "2.1.0" in run("fleet", "drift").output
+    assert result.exit_code == exits.INCONCLUSIVE, "it is on its way"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({}, exits.GOOD),
+        ({"is_drifted": True}, exits.BAD),
+        ({"running": "1.9.0", "phase": Phase.DOWNLOADING}, exits.INCONCLUSIVE),
+        ({"running": "1.9.0", "phase": Phase.FAILED}, exits.BAD),
+        ({"running": "1.9.0", "phase": Phase.HELD}, exits.BAD),
+    ],
+)
+def test_drift_ends_with_what_a_person_has_to_do(plant: FakePlant, change: dict[str, Any], code: int) -> None:
+    roster, name = plant.fleet.roster, StationName("press-1")
+    seen = roster.seen_of(name)
+    wanted = Content(name, {UnitName("screen"): WantedUnit(version="2.0.0")})
+    roster.tell(name, Told(1, "signed", wanted))
+    roster.reported(name, replace(seen, units={"screen": seen.units["screen"].model_copy(update=change)}))
+    assert run("fleet", "drift").exit_code == code
