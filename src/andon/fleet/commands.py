@@ -1,18 +1,17 @@
-"""What people ask of the fleet: where a station stands, who is let in, what stays, tries again or goes back.
+"""What people ask of stations: where one stands, who is let in, what stays or tries again.
 
 Each change is durable with its record before the roster knows it; the loop then works out what follows. The
-right to ask is looked at by the edge.
+right to ask is looked at by the edge. What must not run any more is in recalls.py.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from andon.access.policies.calendar import Calendar
-from andon.access.signatures.model import Action, Document, Signature
 from andon.fleet import model
-from andon.fleet.model import Pin, Recall, Ring, Scope, Standing, Station, Window
+from andon.fleet.model import Pin, Ring, Scope, Standing, Station, Window, needs_reason
 from andon.fleet.roster import Roster
 from andon.fleet.stations import store as rows
 from andon.fleet.stations.store import StationStore, no_station
@@ -22,30 +21,11 @@ from andon.fleet.wanting.store import Said, WantingStore
 from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, InvalidInput, NotFound
 from andon.kernel.ids import EnvironmentName, StationName, UnitName, Version
-from andon.timeline.records import Event, Severity
+from andon.timeline.records import Event
 from andon_wire.protocol import Phase
 
 _STUCK = {Phase.FAILED, Phase.HELD}
-_ANOTHER = "--to another version that ran there well; andon fleet versions, andon fleet recalls"
 MOST_RINGS = 20
-
-
-class Sealed(Protocol):
-    """Sees that what was signed is what is asked (`fleet_parts.py`)."""
-
-    async def __call__(
-        self, action: Action, environment: EnvironmentName, signature: Signature | None, present: Document
-    ) -> None:
-        """Raises Forbidden where the policy wants a signature, Untrusted, Conflict."""
-        ...
-
-
-class Fared(Protocol):
-    """Knows how releases fared (`fleet_parts.py`)."""
-
-    async def __call__(self, unit: UnitName, environment: EnvironmentName, version: Version) -> str:
-        """That it was taken back or failed there, as a sentence; empty where nothing speaks against it."""
-        ...
 
 
 class FleetCommands:
@@ -54,26 +34,22 @@ class FleetCommands:
     files: of a release that may be installed. makes: whether a unit is made for a platform at all.
     """
 
-    def __init__(  # noqa: PLR0913  the parts it is made of
+    def __init__(
         self,
         stations: StationStore,
         wanting: WantingStore,
         roster: Roster,
         clock: Clock,
         *,
-        sealed: Sealed,
         files: Files,
         makes: Makes,
-        fared: Fared,
     ) -> None:
         self._stations = stations
         self._wanting = wanting
         self._roster = roster
         self._clock = clock
-        self._sealed = sealed
         self._files = files
         self._makes = makes
-        self._fared = fared
         self.changed: Callable[[], None] = _nobody
 
     def get(self, name: str) -> Station:
@@ -108,7 +84,7 @@ class FleetCommands:
             Conflict: it is retired.
         """
         before = self._present(name)
-        _needs_reason(reason)
+        needs_reason(reason)
         rings = [each.name for each in await self._stations.rings()]
         if ring is not None and ring not in rings:
             raise no_ring(ring, rings)
@@ -127,7 +103,7 @@ class FleetCommands:
     async def approve(self, name: str, actor: str, reason: str) -> Station:
         """Let a station in that waits; raises NotFound, Conflict."""
         before = self._present(name)
-        _needs_reason(reason)
+        needs_reason(reason)
         if before.standing is not Standing.WAITING:
             raise Conflict("not-waiting", f"{name} does not wait to be let in", hint="andon fleet list")
         after = replace(before, standing=Standing.ACTIVE)
@@ -140,7 +116,7 @@ class FleetCommands:
             NotFound: there is none. Conflict: it is retired. InvalidInput: no reason.
         """
         before = self._present(name)
-        _needs_reason(reason)
+        needs_reason(reason)
         after = rows.retired(before, self._clock.now())
         return await self._change("station.retired", before, after, actor, reason)
 
@@ -151,7 +127,7 @@ class FleetCommands:
             InvalidInput: a name is none or stands twice, or there are too many.
             Conflict: a station stands in a ring that would be gone.
         """
-        _needs_reason(reason)
+        needs_reason(reason)
         if not 0 < len(names) <= MOST_RINGS or len(set(names)) != len(names):
             raise InvalidInput("bad-rings", f"name 1 to {MOST_RINGS} rings, each once")
         for each in names:
@@ -187,7 +163,7 @@ class FleetCommands:
             InvalidInput: no reason, or the pin would have run out.
         """
         station, now = self._present(name), self._clock.now()
-        _needs_reason(reason)
+        needs_reason(reason)
         if version is not None:
             await self._files(unit, version)
         elif not self._is_anywhere(unit) and not await self._makes(unit, station.machine.platform):
@@ -209,7 +185,7 @@ class FleetCommands:
     async def unpin(self, name: str, unit: UnitName, actor: str, reason: str) -> None:
         """Let a unit on a station move again; raises NotFound where it is not pinned."""
         station = self.get(name)
-        _needs_reason(reason)
+        needs_reason(reason)
         told = _event("station.unpinned", station, actor, reason, unit=unit)
         if not await self._wanting.unpin(station.name, unit, told, self._clock.now()):
             raise NotFound("no-pin", f"{unit} is not pinned on {name}", hint="andon fleet show STATION")
@@ -223,7 +199,7 @@ class FleetCommands:
         Raises:
             NotFound: there is no such station, or nothing failed there. InvalidInput: no reason.
         """
-        _needs_reason(reason)
+        needs_reason(reason)
         unit, environment = place
         named = [self._present(each) for each in names] or [*self._roster.active()]
         wanted = [each for each in named if each.environment == environment]
@@ -255,7 +231,7 @@ class FleetCommands:
         Raises:
             InvalidInput: no reason, or no name. NotFound: there is no such station or window.
         """
-        _needs_reason(reason)
+        needs_reason(reason)
         if scope is Scope.STATION:
             self._present(name)
         model.station_name(name)
@@ -276,75 +252,6 @@ class FleetCommands:
             before=_window(before), after=_window(made),
         )  # fmt: skip
         await self._wanting.set_window((scope, name), made, told, self._clock.now())
-        self._said()
-
-    def document_of_recall(
-        self, unit: UnitName, environment: EnvironmentName, versions: tuple[Version, Version], *, direct: bool
-    ) -> Document:
-        """What `recall` wants signed. versions: the one that is recalled, and the one to go to."""
-        values = {
-            "unit": unit, "environment": environment, "recalls": versions[0], "to": versions[1],
-            "direct": direct,
-        }  # fmt: skip
-        return Document(Action.ROLLBACK, _recalled(unit, environment, versions[0]), values)
-
-    async def recall(  # noqa: PLR0913  what, where, who, why and by whose word
-        self,
-        unit: UnitName,
-        environment: EnvironmentName,
-        versions: tuple[Version, Version],
-        actor: str,
-        reason: str,
-        *,
-        direct: bool = False,
-        signature: Signature | None = None,
-    ) -> Recall:
-        """A release must not run there any more: whoever has it goes to the other one.
-
-        Raises:
-            InvalidInput: no reason, or it would go to itself.
-            Conflict: the other one is recalled as well, was taken back there, or failed in the field.
-            NotFound: the other one may not be installed: there is none, or it was revoked.
-            Forbidden, Untrusted: the signature.
-        """
-        _needs_reason(reason)
-        version, to = versions
-        if version == to:
-            raise InvalidInput("bad-recall", f"{version} cannot take its own place", hint="--to VERSION")
-        recalls = (await self._wanting.said()).recalls
-        here = [each for each in recalls if (each.unit, each.environment) == (unit, environment)]
-        if any(each.version == to for each in here):
-            raise Conflict("recalled-too", f"{to} was recalled as well", hint=_ANOTHER)
-        await self._files(unit, to)
-        if why := await self._fared(unit, environment, to):
-            raise Conflict("recalled-to-bad", f"no fleet is sent to it: {why}", hint=_ANOTHER)
-        await self._sealed(
-            Action.ROLLBACK,
-            environment,
-            signature,
-            self.document_of_recall(unit, environment, versions, direct=direct),
-        )
-        made = Recall(unit, environment, version, to, direct, reason, actor, self._clock.now())
-        told = Event(
-            "fleet.recalled", _recalled(unit, environment, version), actor, reason, unit=unit,
-            environment=environment, severity=Severity.WARNING,
-            after={"version": version, "to": to, "direct": direct},
-        )  # fmt: skip
-        await self._wanting.recall(made, told, signature)
-        self._said()
-        return made
-
-    async def lift(
-        self, unit: UnitName, environment: EnvironmentName, version: Version, actor: str, reason: str
-    ) -> None:
-        """The release may run there again; raises NotFound where it was not recalled."""
-        _needs_reason(reason)
-        told = Event(
-            "fleet.recall-lifted", _recalled(unit, environment, version), actor, reason, unit=unit,
-            environment=environment, before={"version": version},
-        )  # fmt: skip
-        if not await self._wanting.lift((unit, environment, version), told, self._clock.now()):
-            raise NotFound("no-recall", f"{unit} {version} is not recalled there", hint="andon fleet recalls")
         self._said()
 
     def _present(self, name: str) -> Station:
@@ -383,11 +290,6 @@ def _nobody() -> None:
     """Before it is wired to a loop, nobody is woken."""
 
 
-def _needs_reason(reason: str) -> None:
-    if not reason.strip():
-        raise InvalidInput("no-reason", "a change of the fleet needs a reason", hint="--reason TEXT")
-
-
 def _place(station: Station) -> dict[str, Any]:
     return {
         "ring": station.ring,
@@ -402,10 +304,6 @@ def _window(window: Window | None) -> dict[str, Any]:
         return {}
     calendar = window.calendar
     return {"zone": calendar.zone, "open": list(calendar.open), "closed": list(calendar.closed)}
-
-
-def _recalled(unit: UnitName, environment: EnvironmentName, version: Version) -> str:
-    return f"recall/{environment}/{unit}@{version}"
 
 
 def _event(  # noqa: PLR0913  the parts of a record

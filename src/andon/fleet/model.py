@@ -190,3 +190,9 @@ def derived_name(hostname: str) -> str:
     """A name of a station made of its host's name; empty where nothing of it can be used."""
     text = re.sub(r"[^a-z0-9]+", "-", hostname.partition(".")[0].lower()).strip("-")
     return text[:50].strip("-")
+
+
+def needs_reason(reason: str) -> None:
+    """Nobody changes the fleet without saying why; raises InvalidInput."""
+    if not reason.strip():
+        raise InvalidInput("no-reason", "a change of the fleet needs a reason", hint="--reason TEXT")

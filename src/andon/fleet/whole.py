@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from andon.fleet.commands import Fared, FleetCommands, Sealed
+from andon.fleet.commands import FleetCommands
 from andon.fleet.controller import PATIENCE, FleetController, Sources
+from andon.fleet.recalls import Fared, Recalls, Sealed
 from andon.fleet.reports.inbox import Inbox
 from andon.fleet.reports.store import ReportStore
 from andon.fleet.roster import Roster
@@ -31,13 +32,15 @@ class Fleet:
     checking: Checking
     enrolling: Enrolling
     commands: FleetCommands
+    recalls: Recalls
     inbox: Inbox
     reports: ReportStore
     updates: Updates
 
     def wake_by(self, work_out: Callable[[], None], reports: Callable[[], None]) -> None:
         """Let changes be followed at once. work_out, reports: wake what runs the controller, the inbox."""
-        self.commands.changed = self.enrolling.changed = self.updates.changed = work_out
+        self.commands.changed = self.recalls.changed = work_out
+        self.enrolling.changed = self.updates.changed = work_out
         self.inbox.wake = reports
 
 
@@ -86,14 +89,10 @@ def put_together(stores: FleetStores, around: Around) -> Fleet:
             stores.tokens, stores.stations, roster, around.plant, clock, publish=around.publish
         ),
         commands=FleetCommands(
-            stores.stations,
-            stores.wanting,
-            roster,
-            clock,
-            sealed=around.sealed,
-            files=around.files,
-            makes=around.makes,
-            fared=around.fared,
+            stores.stations, stores.wanting, roster, clock, makes=around.makes, files=around.files
+        ),
+        recalls=Recalls(
+            stores.wanting, roster, clock, sealed=around.sealed, files=around.files, fared=around.fared
         ),
         inbox=inbox,
         reports=stores.reports,

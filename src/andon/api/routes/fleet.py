@@ -259,11 +259,10 @@ def recalls(gather: Gather) -> APIRouter:
         body: given.RecallIt,
         caller: Current,
     ) -> model.RecallView:
-        commands = services.fleet.commands
         place = inputs.unit(unit), inputs.environment(environment)
         versions = inputs.version(version), inputs.version(body.to)
         await services.releases.get(place[0], versions[1])
-        document = commands.document_of_recall(*place, versions, direct=body.direct)
+        document = services.fleet.recalls.document(*place, versions, direct=body.direct)
 
         signature = await signing.sign(
             services,
@@ -271,7 +270,7 @@ def recalls(gather: Gather) -> APIRouter:
             signing.Wanted(Action.ROLLBACK, place[1], body.reason, body.signature),
             lambda: _as_is(document),
         )
-        made = await commands.recall(
+        made = await services.fleet.recalls.recall(
             *place, versions, caller.name, body.reason, direct=body.direct, signature=signature
         )
         return views.recall(made)
@@ -290,7 +289,7 @@ def recalls(gather: Gather) -> APIRouter:
         caller: Current,
     ) -> list[model.RecallView]:
         place = inputs.unit(unit), inputs.environment(environment)
-        await services.fleet.commands.lift(*place, inputs.version(version), caller.name, body.reason)
+        await services.fleet.recalls.lift(*place, inputs.version(version), caller.name, body.reason)
         return await some(caller)
 
     return api

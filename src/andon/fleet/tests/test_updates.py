@@ -119,7 +119,7 @@ async def test_a_release_that_is_not_made_for_it_leaves_a_client_as_it_is(fleet:
 
 async def test_a_recall_takes_it_back(fleet: Fleet) -> None:
     fleet.controller.want((UNIT, HERE), Wish(NEW))
-    await fleet.commands.recall(UNIT, HERE, (NEW, OLD), "jiwoo", "it loses serials")
+    await fleet.recalls.recall(UNIT, HERE, (NEW, OLD), "jiwoo", "it loses serials")
     answer = await asked(fleet, current=NEW)
     assert (answer.version, answer.is_return) == (OLD, True)
 
@@ -155,7 +155,7 @@ async def test_stations_are_sent_back_or_pinned_to_nothing_that_cannot_be_instal
     await asked(fleet)
     del rows.files[UNIT, OLD]
     with pytest.raises(NotFound, match="there is no release"):
-        await fleet.commands.recall(UNIT, HERE, (NEW, OLD), "jiwoo", "it loses serials")
+        await fleet.recalls.recall(UNIT, HERE, (NEW, OLD), "jiwoo", "it loses serials")
     with pytest.raises(NotFound, match="there is no release"):
         await fleet.commands.pin("kiosk-7", UNIT, "jiwoo", "qualified with it", version=OLD)
     said = await fleet.commands.said()
