@@ -23,7 +23,7 @@ from andon.api import callers, model, views
 from andon.api.feed import Feed
 from andon.api.gather import Gather
 from andon.api.services import Services
-from andon.board import assets, words
+from andon.board import assets, reasons, words
 from andon.board.viewer import Viewer, local, roles_with
 from andon.kernel.errors import AndonError, NotFound
 
@@ -183,6 +183,7 @@ class Frame:
             .render_async(
                 say=lambda key, **filled: words.say(language, key, **filled),
                 say_or=lambda key, otherwise: words.say_or(language, key, otherwise),
+                told=lambda text: reasons.told(language, text),
                 why_not=why_not,
                 language=language,
                 seen=seen,

@@ -1,6 +1,7 @@
 """Words of the board: which language a person wants, and what stands under a key.
 
-The words themselves are in `vocabulary/`. What the engine says on the timeline stays as it said it.
+The words themselves are in `vocabulary/`. What the engine says on the timeline stays as it said it; elsewhere
+its sentences are said in Korean by `reasons.py`.
 """
 
 from typing import Any, Literal

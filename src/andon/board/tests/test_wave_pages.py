@@ -11,6 +11,7 @@ from andon.rollouts.model import Phase
 from andon.testing import scenes, waves
 from andon.testing.access import client_as
 from andon.testing.services import FakePlant
+from andon_wire.protocol import Phase as UnitPhase
 from andon_wire.protocol import Sample
 
 
@@ -89,3 +90,18 @@ async def test_when_it_is_over_the_page_leads_to_the_map_and_counts_nobody():
     assert 'href="/fleet?unit=screen"' in page
     assert "stations-asked" not in page
     assert "No station was asked yet" not in page
+
+
+async def test_in_korean_the_engine_and_the_agents_speak_korean_and_a_person_as_they_wrote():
+    plant = await waves.a_second_wave(scenes.a_busy_morning(FakePlant()))
+    page = await shown(plant, f"/rollouts/{waves.WAVE}", "ko")
+    assert "비중 100.0%의 스테이션에 요청함" in page
+    assert "the stations of share" not in page
+    name = StationName("press-2")
+    state = plant.stations.seen[name].units["screen"]
+    said = "2.1.0 was not healthy within 60 s: its process is gone; it printed: no such port"
+    ill = state.model_copy(update={"phase": UnitPhase.FAILED, "reason": said})
+    plant.fleet.roster.reported(name, replace(plant.stations.seen[name], units={"screen": ill}))
+    for address in ("/stations/press-2", "/fleet"):
+        station = await shown(plant, address, "ko")
+        assert "2.1.0이(가) 60초 안에 정상이 되지 않음: 프로세스가 사라짐; 출력: no such port" in station
