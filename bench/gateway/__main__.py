@@ -7,12 +7,16 @@ import tempfile
 from pathlib import Path
 
 from bench.gateway.cost import cost
-from bench.gateway.faults import crashed_envoy, killed_candidate, killed_control
+from bench.gateway.faults import crashed_envoy, killed_candidate, killed_control, killed_instances
 from bench.gateway.figures import FULL, QUICK, Figure, Size
 from bench.gateway.rig import rig
 from bench.gateway.switching import many_services, streams_survive, switches_under_load
 
-_PARTS = (switches_under_load, streams_survive, killed_candidate, killed_control, crashed_envoy, cost)
+_PARTS = (
+    *(switches_under_load, streams_survive),
+    *(killed_candidate, killed_instances, killed_control, crashed_envoy),
+    cost,
+)
 
 
 async def measure(size: Size, only: str) -> list[Figure]:

@@ -38,6 +38,30 @@ async def killed_candidate(made: Rig, size: Size) -> list[Figure]:
     ]
 
 
+async def killed_instances(made: Rig, size: Size) -> list[Figure]:
+    """kill -9 of one of two instances of the stable release, again and again; the next has another port.
+
+    Andon is told some time later, so that the gateway meets the dead one first.
+    """
+    spare = await Instance.start("stable")
+    try:
+        await made.instances([made.stable.port, spare.port])
+        async with Load(made.port, size.connections) as tally:
+            for _ in range(size.deaths):
+                await settle(tally, size.between)
+                await made.stable.kill()
+                await asyncio.sleep(random.choice((0, 0.05, 0.2)))
+                await made.instances([spare.port])
+                made.stable, spare = spare, await Instance.start("stable")
+                await made.instances([made.stable.port, spare.port])
+            await settle(tally, size.between)
+        await made.instances([made.stable.port])
+    finally:
+        await spare.kill()
+    await made.share(0)
+    return [none_failed(f"one of two instances killed {size.deaths} times", tally)]
+
+
 async def killed_control(made: Rig, size: Size) -> list[Figure]:
     """kill -9 of processes that move the weights without pause, and others that take over."""
     await made.share(0)

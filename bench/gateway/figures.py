@@ -25,6 +25,7 @@ class Size:
     switches: int
     between: int  # requests between two switches
     requests: int  # with one kill among them
+    deaths: int
     kills: int
     crashes: int
     services: tuple[int, ...]
@@ -39,6 +40,7 @@ QUICK = Size(
     switches=200,
     between=40,
     requests=4000,
+    deaths=20,
     kills=2,
     crashes=2,
     services=(1, 10),
@@ -51,6 +53,7 @@ FULL = Size(
     switches=1000,
     between=200,
     requests=10_000,
+    deaths=300,
     kills=5,
     crashes=10,
     services=(1, 10, 100),

@@ -70,7 +70,8 @@ class Control:
         ports: Sequence[int],
         features: Features = PLAIN,
     ) -> None:
-        self.instances = instances
+        stable, candidate = instances
+        self.ports = {STABLE: [stable.port], CANDIDATE: [candidate.port]}
         clock = SystemClock()
         self.envoy = Envoy(EnvoyOptions(folder, concurrency=1), clock)
         self._services = {
@@ -104,6 +105,11 @@ class Control:
         """Take the candidate away."""
         await self._move(lambda unit, revision: _desired(unit, revision, None))
 
+    async def instances(self, ports: Sequence[int]) -> None:
+        """These are the stable release's from now on, alone; returns when it is in force."""
+        self.ports[STABLE] = list(ports)
+        await self.only_stable()
+
     async def _move(self, wanted: Callable[[UnitName, int], Desired]) -> None:
         first = next(iter(self._services))
         revision = time.monotonic_ns()  # above that of any control process before
@@ -131,8 +137,7 @@ class Control:
     async def _read_endpoints(
         self, _unit: UnitName, _environment: EnvironmentName, version: Version
     ) -> list[Endpoint]:
-        stable, candidate = self.instances
-        return [Endpoint("127.0.0.1", (stable if version == STABLE else candidate).port)]
+        return [Endpoint("127.0.0.1", each) for each in self.ports[version]]
 
     async def _read_service(self, unit: UnitName, _environment: EnvironmentName) -> Service:
         return self._services[unit]
@@ -168,7 +173,7 @@ class Rig:
     @candidate.setter
     def candidate(self, instance: Instance) -> None:
         self._candidate = instance
-        self._control.instances = (self.stable, instance)
+        self._control.ports[CANDIDATE] = [instance.port]
 
     async def share(self, share: int) -> None:
         """Bring the candidate's share, of 1000, into force."""
@@ -177,6 +182,10 @@ class Rig:
     async def only_stable(self) -> None:
         """Take the candidate away."""
         await self._control.only_stable()
+
+    async def instances(self, ports: Sequence[int]) -> None:
+        """These are the stable release's from now on, alone."""
+        await self._control.instances(ports)
 
     async def take_over(self) -> None:
         """A control process begins."""

@@ -233,6 +233,8 @@ def _outliers(outliers: Outliers) -> Json:
         "interval": "1s",
         "base_ejection_time": duration(outliers.rest.total_seconds()),
         "max_ejection_percent": int(outliers.most * 100),
+        # Or its rest ended at its next good health check, and it cost its next failures at once.
+        "successful_active_health_check_uneject_host": False,
     }
 
 

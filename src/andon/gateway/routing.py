@@ -26,6 +26,9 @@ _SAFE_METHOD = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET
 _KEYED = {"name": "idempotency-key", "present_match": True}
 _EVENTS = {"name": "accept", "string_match": {"contains": "text/event-stream"}}
 _UPGRADE = {"name": "upgrade", "present_match": True}
+# A dead instance has nothing in flight, so of two hosts the least busy is it three times in four: with only 3
+# draws more, as is usual, a retry met it again in a third of all cases. Two dead of three: 8/9 a draw.
+_HOST_DRAWS = 128
 _HAS_COOKIE = {"name": "cookie", "string_match": {"safe_regex": {"regex": rf"(?:.*[; ])?{COOKIE}=[^;]+.*"}}}
 
 _TYPE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
@@ -211,7 +214,7 @@ def _sessions(route: Route) -> list[_Session]:
 
 
 def _retry_policy(conditions: str, features: Features) -> Json:
-    """A few more attempts: another priority (the stable release), another host."""
+    """A few more attempts: another priority (the stable release), another host while there is one."""
     return {
         "retry_on": conditions,
         "num_retries": features.retries,
@@ -222,6 +225,6 @@ def _retry_policy(conditions: str, features: Features) -> Json:
         "retry_host_predicate": [
             {"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": {"@type": _HOSTS}}
         ],
-        "host_selection_retry_max_attempts": 3,
+        "host_selection_retry_max_attempts": _HOST_DRAWS,
         "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.050s"},
     }

@@ -9,7 +9,16 @@ from datetime import timedelta
 import pytest
 
 from andon.gateway.model import Backend, Features, Limit, Outliers
-from tests.component.gateway.world import NEW, OLD, QUICK_HEALTH, Client, Load, Upstream, until
+from tests.component.gateway.world import (
+    NEW,
+    OLD,
+    PATIENCE_SECONDS,
+    QUICK_HEALTH,
+    Client,
+    Load,
+    Upstream,
+    until,
+)
 
 TEXT = ("Content-Type: text/html",)
 
@@ -123,23 +132,46 @@ async def test_a_failed_request_is_tried_again_as_often_as_the_manifest_says(pla
 
 
 async def test_an_instance_of_the_stable_release_that_cannot_serve_gets_a_rest(plant):
-    sick = await Upstream("old").start()
-    sick.status = 503
-    endpoints = (plant.old.endpoint, sick.endpoint)
-    stable = Backend(OLD, 1000, endpoints, health=QUICK_HEALTH)
-    features = Features(retries=0, outliers=Outliers(failures=3, rest=timedelta(seconds=1), most=0.5))
-    await plant.share(0, backends=(stable,), features=features)
-    client = Client(plant.port)
-    answers = [(await client.ask("POST", "/", "Content-Length: 0"))[0] for _ in range(60)]
-    assert answers.count(503) == 3
-    assert answers[-40:] == [200] * 40
+    sick = await _at_rest(plant, timedelta(minutes=10))
+    client, good = Client(plant.port), 0
+    async with asyncio.timeout(PATIENCE_SECONDS):  # Envoy's threads learn of it one after another
+        while good < 20:
+            good = good + 1 if (await client.ask("POST", "/", "Content-Length: 0"))[0] == 200 else 0
+    before, probes = sick.requests, sick.probes
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while sick.probes < probes + 15:  # that its health page is good ends no rest
+            assert await client.ask("POST", "/", "Content-Length: 0") == (200, "old")
+            await asyncio.sleep(0.01)
+    assert sick.requests == before
+    sick.kill()
+
+
+async def test_an_instance_that_had_its_rest_serves_again(plant):
+    sick = await _at_rest(plant, timedelta(seconds=1))
     sick.status = 200
-    before = sick.requests
-    async with asyncio.timeout(10):
-        while sick.requests == before:
+    client, before = Client(plant.port), sick.requests
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while sick.requests < before + 10:
             await client.ask()
             await asyncio.sleep(0.02)
     sick.kill()
+
+
+async def _at_rest(plant, rest: timedelta) -> Upstream:
+    """The second of two instances, which Envoy has sent to rest: never before its third failure in a row."""
+    sick = await Upstream("old").start()
+    sick.status = 503
+    stable = Backend(OLD, 1000, (plant.old.endpoint, sick.endpoint), health=QUICK_HEALTH)
+    features = Features(retries=0, outliers=Outliers(failures=3, rest=rest, most=0.5))
+    await plant.share(0, backends=(stable,), features=features)
+    client = Client(plant.port)
+    for _ in range(300):
+        assert (await client.ask("POST", "/", "Content-Length: 0"))[0] in {200, 503}
+        # Since when it was counted: one that rests no longer has rested all the same.
+        if any((await plant.envoy.admin.numbers(r"ejections_enforced_total$", used_only=True)).values()):
+            assert sick.requests >= 3
+            return sick
+    raise AssertionError(f"no rest after {sick.requests} failures")
 
 
 async def test_a_sick_instance_of_the_candidate_is_never_hidden_from_the_judge(plant):

@@ -5,6 +5,8 @@ import base64
 import contextlib
 import os
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -76,6 +78,21 @@ async def test_an_instance_that_moves_to_another_port_costs_no_request(plant):
             await plant.share(500)
             await until(lambda: plant.new.requests > 20)
             before.kill()
+    assert load.failed == []
+
+
+@pytest.mark.parametrize("sticky", [False, True])
+async def test_an_instance_that_died_costs_no_request_while_the_gateway_still_has_it(plant, sticky):
+    """Andon may be away, and Envoy's own checks take seconds; here they never notice."""
+    second = await Upstream("second").start()
+    unaware = replace(QUICK_HEALTH, interval=timedelta(minutes=10))
+    stable = Backend(OLD, 1000, (plant.old.endpoint, second.endpoint), health=unaware)
+    await plant.share(0, backends=(stable,), sticky=sticky)
+    async with Load(plant.port, clients=64) as load:
+        await until(lambda: second.requests > 100)
+        second.kill()
+        died = load.sent
+        await until(lambda: load.sent > died + 2000)
     assert load.failed == []
 
 

@@ -216,8 +216,11 @@ def free_port() -> int:
         return port
 
 
-async def until(condition: Callable[[], bool], within: float = 10) -> None:
-    async with asyncio.timeout(within):
+PATIENCE_SECONDS = 60  # generous: the machine may be busy with other tests
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():
             await asyncio.sleep(0.01)
 
