@@ -56,6 +56,13 @@ class Shelf:
         make(old, new, into, scratch=self._scratch)
         return into.getvalue()
 
+    def another(self) -> bytes:
+        """A container of a tree that is no release's, smaller than any of them, so that it is chosen."""
+        folder = self._scratch / "another"
+        folder.mkdir()
+        (folder / "app").write_text("another")
+        return self._container(None, folder)
+
     def names(self, unit: str, version: str) -> Mapping[str, Named]:
         if self.is_away:
             raise Unreachable("no-network", unit)
@@ -132,7 +139,7 @@ def test_on_a_chain_the_trees_between_come_out_of_their_containers_too(station: 
 def test_a_container_that_says_another_tree_than_was_signed_is_not_believed(station: Station) -> None:
     station.put("1", "a")
     station.shelf.had()
-    station.shelf.content["2"][delta_of(P, "1")] = station.shelf.content["1"][bundle_of(P)]
+    station.shelf.content["2"][delta_of(P, "1")] = station.shelf.another()
     target = Target("2", "b")
     station.installer.download(target, _nobody)
     assert station.shelf.had() == [f"2/{contract_of(P)}", f"2/{delta_of(P, '1')}", f"2/{tree_of(P)}"]
