@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from andon_agent.flow import Flow
-from andon_wire.disk import Disk, write_durably
+from andon_wire.disk import SPARE_BYTES, Disk, no_room, write_durably
 from andon_wire.errors import Unreachable, Untrusted, WireError
 from andon_wire.verify import hopeful
 
 MARK_BYTES = 8 << 20
-SPARE_BYTES = 64 << 20  # of the disk, left to everything else
 _PIECE_BYTES = 1 << 20
 _TRIES, _GAIN_BYTES = 3, 64 << 10  # so many tries in a row of a registry that give less than so much
 
@@ -207,11 +206,7 @@ class _Fetch:
         needs = self._wanted.size - self._done + SPARE_BYTES
         free = self._disk.free_bytes(self._into.parent)
         if free < needs:
-            raise Unreachable(
-                "disk-full",
-                f"{needs >> 20} MiB have to be free for {self._into.name}, and {free >> 20} are",
-                hint=f"free space on the disk of {self._into.parent}; it goes on by itself",
-            )
+            raise no_room("what is downloaded", needs, free)
 
     def _look(self) -> None:
         if self._flow.dropped != self._dropped:

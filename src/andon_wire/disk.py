@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
+from andon_wire.errors import Unreachable
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -29,6 +31,9 @@ class Status:
     size: int = 0
     is_executable: bool | None = None
     target: str = ""
+
+
+SPARE_BYTES = 64 << 20  # of the disk, left to everything else
 
 
 class Disk(Protocol):
@@ -205,6 +210,22 @@ class RealDisk:
     def free_bytes(self, folder: Path) -> int:
         """See `Disk`."""
         return shutil.disk_usage(folder).free
+
+
+def no_room(what: str, needed: int, free: int) -> Unreachable:
+    """That the disk is too full, with how much is missing. needed, free: bytes; what: it is for."""
+    return Unreachable(
+        "disk-full",
+        f"{_size(needed - free)} are missing on the disk for {what}: {_size(needed)} have to be free, "
+        f"{_size(free)} are free",
+        hint="free space on the station; it goes on by itself",
+    )
+
+
+def _size(count: int) -> str:
+    """Rounded up where it is told what to free."""
+    unit, name = (1 << 20, "MiB") if count >= 1 << 20 else (1 << 10, "KiB")
+    return f"{-(-max(count, 0) // unit)} {name}"
 
 
 def write_durably(disk: Disk, path: Path, content: bytes, *, mode: int = 0o644) -> None:

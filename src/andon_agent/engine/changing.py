@@ -65,9 +65,17 @@ def _backing_up(case: Case) -> Decision:
             step = Step.RESTORE if case.state.returns else Step.POINT
             return Decision(Advance(step, backup=work.detail), "its data is backed up")
         case WorkState.FAILED | WorkState.REFUSED | WorkState.HOPELESS:
-            return back_or_stay(case, f"its data could not be backed up: {work.detail}")
+            return _without_copy(case, f"its data could not be backed up: {work.detail}")
         case _ as never:
             assert_never(never)
+
+
+def _without_copy(case: Case, why: str) -> Decision:
+    """No room for the copy is no fault of what comes: it comes once there is (`pursuing.closed_gate`)."""
+    back = case.state.confirmed
+    if case.seen.short and back is not None and case.seen.has(back):
+        return Decision(Return(back, is_failure=False), why)
+    return back_or_stay(case, why)
 
 
 def returning(case: Case) -> Decision:

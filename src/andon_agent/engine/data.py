@@ -5,16 +5,16 @@ a killed program left in its journal; folders are copied file by file. What a re
 not thrown away. Each function may be called again after a crash, and then goes on or does nothing.
 """
 
-import errno
+import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from andon_wire.application import Application, Data
-from andon_wire.disk import Disk, write_durably
+from andon_wire.disk import SPARE_BYTES, Disk, no_room, write_durably
 from andon_wire.errors import Malformed
 
 _COMPLETE = "complete.json"
@@ -36,7 +36,8 @@ class Keeper:
         """Copy all that `contract` declares to the backup `name`, durably; gives its name.
 
         Raises:
-            OSError: the disk does not do it, or has no room. Malformed: a path leads out of the data folder.
+            OSError: the disk does not do it. Unreachable: it has no room. Malformed: a path leads out of the
+                data folder.
         """
         folder = self.backups / name
         if self.disk.exists(folder / _COMPLETE):
@@ -47,9 +48,20 @@ class Keeper:
         total = sum(self._size(each) for each in declared.values())
         self.disk.remove_tree(folder)
         self.disk.make_folder(folder)
-        if total > self.disk.free_bytes(folder):
-            raise OSError(errno.ENOSPC, f"the copy of its data needs {total} bytes")
-        count = _Count(total, progress)
+        if total > (free := self.disk.free_bytes(folder)):
+            raise no_room("the copy of its data", total, free)
+        try:
+            self._copy_all(contract, name, declared, _Count(total, progress))
+        except OSError:  # what came of it takes the room that is missing
+            with contextlib.suppress(OSError):
+                self.disk.remove_tree(folder)
+            raise
+        return name
+
+    def _copy_all(
+        self, contract: Application, name: str, declared: Mapping[str, Path], count: "_Count"
+    ) -> None:
+        folder = self.backups / name
         there = [key for key, each in sorted(declared.items()) if self.disk.exists(each)]
         for key in there:
             self._copy(contract.data[key], declared[key], folder / key, count)
@@ -58,7 +70,11 @@ class Keeper:
         self.disk.sync_folder(self.backups.parent)
         complete = {"version": contract.version, "there": there}
         write_durably(self.disk, folder / _COMPLETE, json.dumps(complete).encode())
-        return name
+
+    def short(self, contract: Application) -> int:
+        """Bytes that are missing on the disk for a copy of what `contract` declares; raises as back_up."""
+        total = sum(self._size(self._path(each)) for each in contract.data.values())
+        return max(0, total + SPARE_BYTES - self.disk.free_bytes(self.data.parent)) if total else 0
 
     def restore(self, contract: Application, name: str, progress: Progress) -> str:
         """Bring back what `contract` wants back of the backup `name`; says what came back.

@@ -1,5 +1,6 @@
 """What may take long, in threads of its own, so that a tick never waits for it."""
 
+import errno
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from andon_wire.errors import Doubtful, Malformed, Untrusted, WireError
 
 Doing = Callable[[Progress], str]  # gives what it found, or how what it made is called
 
-_ON_DISK = {"disk-full", "disk-failed"}  # trying for ever would not end
+# What a disk says of names that it never takes: the release's fault, whatever room there is.
+_OF_ITS_FILES = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ELOOP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +125,24 @@ class Threads:
 
 
 def outcome(error: Exception | None, found: str | None, failures: int, uptime: float, rules: Rules) -> Work:
-    """What became of a job, from what it raised or gave; neither is a fault of ours."""
+    """What became of a job, from what it raised or gave; neither is a fault of ours.
+
+    A network, a registry or a disk that does not do it says nothing of the release: that is tried again for
+    as long as it is wanted, ever more seldom. A full disk is one that has room later.
+    """
     if error is None and found is not None:
         return Work(WorkState.DONE, found)
     if error is None:
         return Work(WorkState.HOPELESS, "the agent failed at it in a way that it does not know; see its log")
     detail = error.message if isinstance(error, WireError) else str(error)
-    code = error.code if isinstance(error, WireError) else "disk-failed"
     if isinstance(error, Untrusted) and not isinstance(error, Doubtful):  # that is of a place
         return Work(WorkState.REFUSED, detail)
-    is_disk = code in _ON_DISK or not isinstance(error, WireError)
-    if isinstance(error, Malformed) or (is_disk and failures >= rules.disk_tries):
+    if isinstance(error, Malformed) or (_is_of_its_files(error) and failures >= rules.disk_tries):
         return Work(WorkState.HOPELESS, detail)
     pause_s = min(rules.retry_s * 2 ** min(failures - 1, 16), rules.longest_retry_s)
     return Work(WorkState.FAILED, detail, failures=failures, retry_at=uptime + pause_s)
+
+
+def _is_of_its_files(error: Exception) -> bool:
+    cause = error.__cause__ if isinstance(error, WireError) else error
+    return isinstance(cause, OSError) and cause.errno in _OF_ITS_FILES

@@ -249,6 +249,7 @@ class Seen:
     pointer: the slot that it names; held: releases in the slots, of those that were installed whole;
     contract, standby: of the active and the target's release. own_slot: the slot that this agent runs from.
     said: of what the last start of the active release printed, the line that says most likely what is wrong.
+    short: bytes that are missing on the disk for the copy of the active release's data, which a switch makes.
     others_busy: whether other units are on their way. is_drift_due: time to look at the active files again.
     """
 
@@ -263,6 +264,7 @@ class Seen:
     jobs: Mapping[Job, Work] = field(default_factory=dict)
     is_window_open: bool = True
     has_rubbish: bool = False
+    short: int = 0
     others_busy: bool = False
     own_slot: SlotName | None = None
     trial: Trial | None = None
@@ -285,7 +287,7 @@ class Rules:
     """How patient the engine is. Seconds.
 
     recent_s: how long after a switch a crash loop still leads back; most_boots: starts of the machine while
-    a version is watched; disk_tries: of a job that fails for the disk.
+    a version is watched; disk_tries: of a job whose files the disk does not take.
     """
 
     first_backoff_s: float = 0.5

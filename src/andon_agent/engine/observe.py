@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from andon_agent.engine import starting
+from andon_agent.engine.data import Keeper
 from andon_agent.engine.jobs import Key
 from andon_agent.engine.model import (
     SLOTS,
@@ -15,6 +16,7 @@ from andon_agent.engine.model import (
     Safe,
     Seen,
     State,
+    Step,
     Trial,
     Wanting,
     Work,
@@ -31,6 +33,7 @@ from andon_wire.errors import WireError
 from andon_wire.protocol import Phase
 
 _UNMARKED_S = 10.0
+_SHORT_S = 30.0  # between two looks at how much room there is
 _RESTING = (Phase.IDLE, Phase.FAILED, Phase.HELD)
 
 
@@ -41,6 +44,7 @@ class Observer:
         self._unit, self._place, self._slots, self._parts = unit, place, slots, parts
         self._own_since: float | None = None
         self._starting_since: float | None = None
+        self._short_at: tuple[float, int] | None = None  # uptime of that look, and what it found
         self.looked_at: float | None = None  # uptime of the last look for drift
 
     def observe(self, state: State, wanting: Wanting, now: Now, *, others_busy: bool) -> Seen:
@@ -60,6 +64,7 @@ class Observer:
             jobs=self._jobs(state),
             is_window_open=_is_open(wanting, now),
             has_rubbish=bool(self.rubbish(state)),
+            short=self._short(state, contract, now),
             others_busy=others_busy,
             own_slot=self._parts.own_slot if is_own else None,
             trial=self._trial() if is_own else None,
@@ -160,6 +165,20 @@ class Observer:
         if state.active is None or not running.is_alive or not is_asked or state.is_agent:
             return Safe(is_safe=False)
         return self._parts.doctor.safe(state, contract, self.words(state))
+
+    def _short(self, state: State, contract: Application | None, now: Now) -> int:
+        """Looked at before something is ended for a change, and where the copy failed all the same."""
+        is_copying = state.phase is Phase.SWITCHING and state.step is Step.BACK_UP
+        if state.target is None or contract is None or not (is_copying or state.phase is Phase.READY):
+            self._short_at = None
+            return 0
+        if self._short_at is None or is_copying or now.uptime - self._short_at[0] >= _SHORT_S:
+            keeper = Keeper(self._place.data, self._place.backups, self._parts.disk)
+            try:
+                self._short_at = now.uptime, keeper.short(contract)
+            except (OSError, WireError):  # the copy itself says what is wrong
+                self._short_at = now.uptime, 0
+        return self._short_at[1]
 
     def _trial(self) -> Trial | None:
         found = trials.read(self._parts.disk, self._place.trial)

@@ -21,6 +21,8 @@ from andon_agent.engine.versions import is_older
 from andon_wire.application import Application
 from andon_wire.protocol import Phase, WantedUnit
 
+_COPIED = " on the disk for the copy of its data that a change makes"
+
 
 def pursue(case: Case) -> Decision:
     """What is wanted, step by step, while what runs goes on to run."""
@@ -107,6 +109,8 @@ def closed_gate(case: Case, wanted: WantedUnit) -> Decision | None:
         return Decision(Wait(), "waits until it may: enough stations of its line are under way")
     if state.is_agent and seen.others_busy:
         return Decision(Wait(), "waits until the applications are settled")
+    if state.target is not None and seen.short:
+        return Decision(Wait(), f"waits for room: {_mebibytes(seen.short)} MiB more have to be free{_COPIED}")
     if wanted.direct:
         return None
     if not seen.is_window_open:
@@ -116,6 +120,10 @@ def closed_gate(case: Case, wanted: WantedUnit) -> Decision | None:
     return Decision(
         Wait(), f"waits for a safe point: {seen.safe.why}" if seen.safe.why else "waits for a safe point"
     )
+
+
+def _mebibytes(count: int) -> int:
+    return -(-count // (1 << 20))
 
 
 def _is_past_safe_point(case: Case, contract: Application | None) -> bool:

@@ -174,7 +174,8 @@ def _launching(state: State, now: Now, why: str) -> State:
             return tell(after, EventKind.SWITCHED, now, why, _of_active(after, former))
         case Phase.RETURNING:
             left = state.target
-            is_failure = left is not None and state.failed_as(left.version) is not None
+            failed = None if left is None else state.failed_as(left.version)
+            is_failure = left is not None and failed is not None and failed.attempt >= left.attempt
             after = after.entered(Phase.FAILED if is_failure else Phase.IDLE, now.at, why)
             after = replace(after, target=None, back=None, backup="", switched_at=None, boots=0)
             after = replace(after, restarts=0, crashes=0, deaths=())

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -11,11 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andon_agent import download
 from andon_agent.download import Wanted, fetch
 from andon_agent.flow import Flow
 from andon_agent.tests.servers import Asked, Stage, answer, serving
-from andon_wire.disk import RealDisk
+from andon_wire.disk import SPARE_BYTES, RealDisk
 from andon_wire.errors import Missing, Unreachable, Untrusted
 from andon_wire.protocol import Pace
 from andon_wire.sources import FolderSource, HttpSource
@@ -283,11 +283,12 @@ def test_a_cancel_drops_what_came(tmp_path: Path) -> None:
 def test_a_disk_without_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
     class Small(RealDisk):
         def free_bytes(self, folder: Path) -> int:
-            return download.SPARE_BYTES
+            return SPARE_BYTES
 
     with pytest.raises(Unreachable) as caught:
         fetch(WANTED, [Part(whole)], tmp_path / "bundle", disk=Small(), flow=a_flow(), progress=nothing)
     assert caught.value.code == "disk-full"
+    assert re.match(r"\d+ [KM]iB are missing on the disk for what is downloaded: ", caught.value.message)
     assert not list(tmp_path.iterdir())
 
 

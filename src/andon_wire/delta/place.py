@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from andon_wire import scan
-from andon_wire.disk import Disk, Status
-from andon_wire.errors import Unreachable
+from andon_wire.disk import Disk, Status, no_room
 from andon_wire.tree import Entry, File, Folder, Link, Tree
 
 
@@ -37,9 +36,7 @@ class Place:
         needed = sum(each.size for each in new if not self._is_sized(each))
         free = self.disk.free_bytes(self._into)
         if needed > free:
-            raise Unreachable(
-                "disk-full", f"{needed} bytes are needed, {free} are free", hint="free space on the station"
-            )
+            raise no_room("its files", needed, free)
 
     def may_link(self, file: File, source: Status) -> bool:
         """Whether a file may be another name of its source: a link has the mode of its source."""

@@ -173,9 +173,11 @@ def _seens(state: State, held: Mapping[SlotName, Held], running: Running) -> Ite
     if job is not None:
         for work in _ALL:
             yield replace(base, jobs={job: work})
+        yield replace(base, jobs={job: Work(WorkState.FAILED, "full", retry_at=0.0)}, short=1)
     elif state.phase is Phase.READY:
         for is_open, is_safe in product((True, False), (True, False)):
             yield replace(base, is_window_open=is_open, safe=Safe(is_safe))
+        yield replace(base, safe=Safe(is_safe=True), short=1)
     else:
         for healthy_for in (None, 60.0):
             yield replace(base, health=Health(healthy_for, "it starts"), has_rubbish=healthy_for is None)
@@ -187,7 +189,7 @@ class ObedientWorld:
 
     def __init__(self, case: Case) -> None:
         self.case = replace(
-            case, seen=replace(case.seen, jobs={}, is_window_open=True, safe=Safe(is_safe=True))
+            case, seen=replace(case.seen, jobs={}, is_window_open=True, safe=Safe(is_safe=True), short=0)
         )
         self.trail: list[str] = []
 

@@ -1,5 +1,6 @@
 """Declared data on a real disk: copied before a switch, back with its version, and nothing thrown away."""
 
+import errno
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -8,8 +9,8 @@ import pytest
 
 from andon_agent.engine.data import Keeper
 from andon_wire.application import Application, Data
-from andon_wire.disk import RealDisk
-from andon_wire.errors import Malformed
+from andon_wire.disk import SPARE_BYTES, RealDisk
+from andon_wire.errors import Malformed, Unreachable
 
 pytestmark = pytest.mark.unit
 
@@ -155,3 +156,43 @@ def test_progress_counts_up_to_all_of_it(keeper: Keeper) -> None:
         pass
     keeper.back_up(DATABASE, "1.0-3", lambda done, total: seen.append((done, total)))
     assert seen[-1][0] == seen[-1][1] > 0
+
+
+class Small(RealDisk):
+    """A disk with so much room as it is told."""
+
+    free = 0
+
+    def free_bytes(self, folder: Path) -> int:
+        return self.free
+
+
+def test_what_is_missing_for_a_copy_is_known_before_it_and_a_copy_says_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "db").write_bytes(b"x" * (2 << 20))
+    disk = Small()
+    small = Keeper(tmp_path / "data", tmp_path / "backups", disk)
+    assert small.short(DATABASE) == (2 << 20) + SPARE_BYTES
+    assert small.short(a_contract()) == 0, "nothing is copied"
+    disk.free = (2 << 20) + SPARE_BYTES
+    assert small.short(DATABASE) == 0
+    disk.free = 1 << 20
+    with pytest.raises(Unreachable, match="1 MiB are missing on the disk for the copy of its data: 2 MiB"):
+        small.back_up(DATABASE, "1.0-3", nobody)
+
+
+def test_a_copy_that_the_disk_cuts_short_leaves_nothing_that_takes_room(tmp_path: Path) -> None:
+    class Full(Small):
+        free = 1 << 30
+
+        def sync_folder(self, folder: Path) -> None:
+            if (tmp_path / "backups" / "1.0-3" / "db").exists():
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "db").write_bytes(b"x" * 100)
+    with pytest.raises(OSError, match="No space"):
+        Keeper(tmp_path / "data", tmp_path / "backups", Full()).back_up(DATABASE, "1.0-3", nobody)
+    assert not (tmp_path / "backups" / "1.0-3").exists()

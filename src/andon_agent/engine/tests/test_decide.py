@@ -113,6 +113,7 @@ def _check_switch(case: Case) -> None:
     assert wanting is not None
     assert wanting.may_switch, case
     assert wanting.direct or seen.is_window_open, case
+    assert state.target is None or not seen.short, case
     assert wanting.direct or seen.safe.is_safe or not seen.running.is_alive, case
     if state.target is not None:
         held = seen.held.get(state.target.slot)

@@ -1,5 +1,6 @@
 """Jobs in real threads, and what becomes of them."""
 
+import errno
 import threading
 from collections.abc import Iterator
 
@@ -101,6 +102,13 @@ def _unreachable(_: Progress) -> str:
     raise Unreachable("no-network", "no registry answers")
 
 
+def _wrapped(error: OSError) -> Unreachable:
+    """As a disk's failure comes out of a download or a delta."""
+    outer = Unreachable("disk-failed", "the disk failed")
+    outer.__cause__ = error
+    return outer
+
+
 @pytest.mark.parametrize(
     ("error", "failures", "state"),
     [
@@ -110,10 +118,14 @@ def _unreachable(_: Progress) -> str:
         (Malformed("bad-container", "x"), 1, WorkState.HOPELESS),
         (Missing("no-release", "x"), 99, WorkState.FAILED),
         (Unreachable("no-network", "x"), 99, WorkState.FAILED),
-        (Unreachable("disk-full", "x"), 2, WorkState.FAILED),
-        (Unreachable("disk-full", "x"), 3, WorkState.HOPELESS),
-        (OSError("no space"), 2, WorkState.FAILED),
-        (OSError("no space"), 3, WorkState.HOPELESS),
+        (Unreachable("disk-full", "x"), 99, WorkState.FAILED),
+        (Unreachable("disk-failed", "x"), 99, WorkState.FAILED),
+        (OSError(errno.ENOSPC, "no space"), 99, WorkState.FAILED),
+        (OSError(errno.EIO, "x"), 99, WorkState.FAILED),
+        (OSError(errno.ENAMETOOLONG, "x"), 2, WorkState.FAILED),
+        (OSError(errno.ENAMETOOLONG, "x"), 3, WorkState.HOPELESS),
+        (_wrapped(OSError(errno.EINVAL, "x")), 3, WorkState.HOPELESS),
+        (_wrapped(OSError(errno.ENOSPC, "x")), 99, WorkState.FAILED),
     ],
 )
 def test_what_raised_says_whether_trying_again_helps(
