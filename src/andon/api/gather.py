@@ -187,11 +187,12 @@ class Gather:
     async def _fleet(self, rollout: Rollout) -> model.FleetView | None:
         """Its stations, counted as the engine counts them; None of a service, or before the first look."""
         place, stations = (rollout.unit, rollout.environment), self.services.fleet.controller
-        wish = stations.worked_out(place) if rollout.plan.fleet is not None else None
-        if wish is None or rollout.phase.is_over:
+        plan = rollout.plan.fleet
+        wish = stations.worked_out(place) if plan is not None else None
+        if plan is None or wish is None or rollout.phase.is_over:
             return None
         members = await stations.members(place)
-        return views.fleet(count(wish, members, stations.opened(place), rollout.candidate))
+        return views.fleet(count(wish, members, stations.opened(place), rollout.candidate), plan)
 
     async def _gate(self, rollout: Rollout, caller: Caller) -> model.GateView | None:
         answered = await self.services.commands.gate(rollout.id)

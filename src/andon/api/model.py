@@ -280,6 +280,7 @@ class FleetView(View):
     pinned: int
     everybody: HeadsView = Field(description="All that were asked so far")
     wave: HeadsView = Field(description="Those that were asked last")
+    needed: int = Field(0, description="Of the wave, how many have to confirm it before the next one opens")
     answering: int = Field(description="Of those that confirmed it, the ones heard of lately")
     remaining: int = Field(description="Heard of lately, and running it or on their way to or from it")
     remaining_silent: int

@@ -15,6 +15,7 @@ from andon.judge.replay import Settled
 from andon.kernel.ids import UnitName, Version
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
+from andon.rollouts import waves
 from andon.rollouts.gates import Answered
 from andon.rollouts.group import Turn
 from andon.rollouts.history import Entry
@@ -22,7 +23,7 @@ from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import Cord, Phase, Rollout, Stage
 from andon.rollouts.replays import Replayed
 from andon.rollouts.sets.model import SetRollout
-from andon.rollouts.steps import Plan
+from andon.rollouts.steps import FleetPlan, Plan
 from andon.targets.model import Instance
 from andon.targets.stations import FleetSeen, Heads
 from andon.timeline.records import Record
@@ -384,13 +385,14 @@ def rollout(
     )
 
 
-def fleet(seen: FleetSeen) -> model.FleetView:
-    """The stations of a rollout's fleet, counted."""
+def fleet(seen: FleetSeen, plan: FleetPlan) -> model.FleetView:
+    """The stations of a rollout's fleet, counted. plan: what fills its waves."""
     return model.FleetView(
         stations=seen.stations,
         pinned=seen.pinned,
         everybody=_heads(seen.everybody),
         wave=_heads(seen.wave),
+        needed=waves.needed_now(plan, seen),
         answering=seen.answering,
         remaining=seen.remaining,
         remaining_silent=seen.remaining_silent,

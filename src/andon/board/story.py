@@ -46,11 +46,14 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class Headcount:
-    """Stations that stand alike, in the present wave and of everybody. tone: of a light, where some are."""
+    """Stations that stand alike, in the present wave and of everybody. tone: of a light, where some are.
+
+    everybody: None where it is said of a wave alone.
+    """
 
     name: str
     wave: int
-    everybody: int
+    everybody: int | None
     tone: str = ""
 
 
@@ -147,6 +150,7 @@ def stations(fleet: FleetView) -> list[Headcount]:
     return [
         Headcount("asked", wave.asked, everybody.asked),
         Headcount("confirmed", wave.confirmed, everybody.confirmed, "green"),
+        Headcount("needed", fleet.needed, None),
         Headcount("under_way", wave.under_way, everybody.under_way, "amber"),
         Headcount("failed", wave.failed, everybody.failed, "red"),
         Headcount("away", wave.lost + wave.silent, everybody.lost + everybody.silent, "grey"),

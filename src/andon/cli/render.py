@@ -163,7 +163,7 @@ def _plan_of(root: Tree, view: RolloutView) -> None:
     for each in view.plan.steps:
         node = plan.add(_step(each, is_fleet=view.plan.strategy == "waves"))
         if stations is not None and each.state == "current":
-            node.add(_heads(stations.wave))
+            node.add(f"{_heads(stations.wave)}; {stations.needed} needed")
     if stations is not None:
         root.add(f"[bold]stations[/] {_heads(stations.everybody)}; {stations.pinned} pinned")
         if stations.detail:

@@ -38,7 +38,9 @@ def _waves(made: Plan) -> tuple[str, ...]:
     for number, each in enumerate(made.steps, 1):
         ring = f" (up to ring {each.ring})" if each.ring else ""
         asked = f"{each.candidate_instances} of {fleet.stations} stations"
-        found.append(f"Wave {number}{ring}: {asked}, {each.candidate_instances - before} more.")
+        more = each.candidate_instances - before
+        proof = f"of these {fleet.least_of(more)} or more must confirm it" if more else "nobody new"
+        found.append(f"Wave {number}{ring}: {asked}, {more} more; {proof}.")
         before = each.candidate_instances
     if fleet.left_out:
         found.append(f"No further station stands in ring {', '.join(fleet.left_out)}: no wave of its own.")
@@ -51,10 +53,14 @@ def _waves(made: Plan) -> tuple[str, ...]:
 def _thresholds(fleet: FleetPlan) -> str:
     hours = fleet.deadline.total_seconds() / 3600
     return (
-        f"A wave is full when {fleet.success:.0%} of its stations that can be reached confirmed it, at "
-        f"least one; after {hours:g} h without that it comes back. More than {fleet.errors:.1%} of those "
-        f"asked that failed take it back. Stations that are switched off catch up."
+        f"A wave is full when {fleet.success:.0%} of its stations that can be reached confirmed it, and "
+        f"{_least(fleet)}; after {hours:g} h without that it comes back. More than {fleet.errors:.1%} of "
+        f"those asked that failed take it back. Stations that are switched off catch up."
     )
+
+
+def _least(fleet: FleetPlan) -> str:
+    return f"{fleet.least:.0%} of all of them, switched off or not" if fleet.least else "at least one"
 
 
 def _returns(made: Plan, stable: Version | None) -> str:

@@ -104,6 +104,8 @@ def plan_rollback(
     )
     strategy = where.strategy if where.strategy in _ONE_STEP_BACK else StrategyName.BLUE_GREEN
     made = _frame(manifest, where, current, (step,))
+    if made.fleet is not None:
+        made = replace(made, fleet=replace(made.fleet, least=0.0))
     whole = replace(made, strategy=strategy, needs_gap=needs_gap, is_rollback=True, gate=gate)
     return _sealed(whole, current)
 
@@ -191,6 +193,7 @@ def _fleet(where: Environment, census: Census | None) -> FleetPlan | None:
         success=asked.success,
         errors=asked.errors,
         deadline=asked.deadline,
+        least=asked.least,
     )
 
 

@@ -4,6 +4,7 @@ How a manifest says it is in `units/model.py`, how it becomes a plan in `plan.py
 values are hashed and signed: a field that is added here is marked `LATER`.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,6 +14,8 @@ from andon.judge.model import JudgePolicy
 from andon.kernel.later import LATER
 from andon.units.desired import NO_ROUTING, Routing
 from andon.units.model import StrategyName
+
+_ROUNDING = 1e-9
 
 
 class GateKind(StrEnum):
@@ -119,6 +122,8 @@ class FleetPlan:
     left_out: rings that the manifest names and that ask nobody further, so that they have no wave.
     success: part of a wave's stations that can be reached which must have confirmed it. errors: part of the
     stations asked so far that may fail; one more takes it back. deadline: longest until a wave is full.
+    least: part of all of a wave's stations, switched off or not, that must have confirmed it; 0 in plans of
+    before there was such a limit, and in a rollback, which has no other way to go.
     """
 
     stations: int
@@ -127,6 +132,11 @@ class FleetPlan:
     errors: float
     deadline: timedelta
     left_out: tuple[str, ...] = ()
+    least: float = field(default=0.0, metadata=LATER)
+
+    def least_of(self, asked: int) -> int:
+        """How many of so many stations must confirm it, whoever is switched off; never none."""
+        return max(1, math.ceil(self.least * asked - _ROUNDING))
 
 
 class Migration(StrEnum):

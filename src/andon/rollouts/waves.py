@@ -11,7 +11,7 @@ from andon.rollouts.actions import ConfirmStep, Decision, Finish, SetShare, Star
 from andon.rollouts.guards import back
 from andon.rollouts.model import Observation, Phase, Rollout, Trigger
 from andon.rollouts.steps import FleetPlan
-from andon.targets.stations import Heads
+from andon.targets.stations import FleetSeen, Heads
 
 _ROUNDING = 1e-9
 
@@ -79,14 +79,24 @@ def promoted(rollout: Rollout, seen: Observation, reason: str = "") -> Decision:
 
 
 def is_full(fleet: FleetPlan, seen: Observation) -> bool:
-    """Whether enough of the wave's stations that can be reached confirmed it, and at least one."""
+    """Whether enough of the wave's stations confirmed it: of those that can be reached, and of all."""
     wave = _wave(seen)
     return wave.confirmed >= needed(fleet, wave)
 
 
 def needed(fleet: FleetPlan, wave: Heads) -> int:
-    """How many have to confirm it, of those that can be reached; never none."""
-    return max(1, math.ceil(fleet.success * wave.reachable - _ROUNDING))
+    """How many have to confirm it: enough of those that can be reached, and of all that were asked."""
+    return max(math.ceil(fleet.success * wave.reachable - _ROUNDING), fleet.least_of(wave.asked))
+
+
+def needed_now(fleet: FleetPlan, seen: FleetSeen) -> int:
+    """How many stations of the present wave have to confirm it before the next one opens."""
+    return needed(fleet, wave_of(seen))
+
+
+def wave_of(seen: FleetSeen) -> Heads:
+    """Of those that were asked last; of all, where nobody was new."""
+    return seen.wave if seen.wave.asked else seen.everybody
 
 
 def heads(counted: Heads) -> str:
@@ -110,12 +120,18 @@ def going_back(rollout: Rollout, seen: Observation) -> str:
 
 
 def _wave(seen: Observation) -> Heads:
-    """Of those that were asked last; of all, where nobody was new."""
-    return seen.fleet.wave if seen.fleet.wave.asked else seen.fleet.everybody
+    return wave_of(seen.fleet)
 
 
 def _missing(fleet: FleetPlan, seen: Observation) -> str:
-    return f"{needed(fleet, _wave(seen))} are needed"
+    """How many are needed, and where few can be reached, how many more have to be switched on."""
+    wave = _wave(seen)
+    count = needed(fleet, wave)
+    said = f"{count} {'is' if count == 1 else 'are'} needed"
+    if count <= wave.reachable:
+        return said
+    of_all = f" ({fleet.least:.0%} of all that were asked)" if fleet.least else ""
+    return f"{said}{of_all}: at least {_stations(count - wave.reachable)} more must be switched on"
 
 
 def _not_asked(rollout: Rollout, seen: Observation) -> str:

@@ -23,6 +23,14 @@ class Waves(Section):
         description="Part of a wave's stations that must have confirmed the release before the wave is full; "
         "of those that can be reached",
     )
+    least: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="Part of all of a wave's stations that must have confirmed the release before the next "
+        "wave opens, however many are switched off: a wave of which few answer proves little. 0: one station "
+        "is enough",
+    )
     errors: float = Field(
         0.02,
         ge=0,

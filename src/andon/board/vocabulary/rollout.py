@@ -84,6 +84,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "stations.everybody": ("So far", "지금까지 전체"),
     "stations.asked": ("Asked", "요청"),
     "stations.confirmed": ("Confirmed", "확인"),
+    "stations.needed": ("Needed for the next wave", "다음 차수에 필요"),
     "stations.under_way": ("Under way", "진행 중"),
     "stations.failed": ("Failed", "실패"),
     "stations.away": ("Unreachable", "연락 없음"),

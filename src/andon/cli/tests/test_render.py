@@ -272,11 +272,12 @@ def test_exit_codes_tell_good_bad_and_inconclusive(changes: dict[str, Any], code
 def test_a_fleets_rollout_shows_its_waves_in_stations_and_who_is_missing() -> None:
     rollout = rolling.a_rollout(rolling.a_fleet_plan(), phase=Phase.STEPPING, stage=Stage.FILLING, step=1)
     seen = FleetSeen(100, 3, Heads(12, 5, 1, 0, 2), Heads(10, 3, 1, 0, 2), detail="press-2: does not start")
-    shown = views.rollout(rollout, ()).model_copy(update={"fleet": views.fleet(seen)})
+    assert rollout.plan.fleet is not None
+    shown = views.rollout(rollout, ()).model_copy(update={"fleet": views.fleet(seen, rollout.plan.fleet)})
     text = text_of(render.rollout(shown))
     assert "2.0 %  2 stations, up to ring lab" in text
     assert "12.0 %  12 stations, up to ring pilot" in text
-    assert "3 of 10 confirmed, 4 under way, 1 failed, 2 switched off" in text
+    assert "3 of 10 confirmed, 4 under way, 1 failed, 2 switched off; 8 needed" in text
     assert "stations 5 of 12 confirmed, 4 under way, 1 failed, 2 switched off; 3 pinned" in text
     assert "press-2: does not start" in text
     assert "up to ring pilot" in text_of(render.plan(views.plan(rolling.a_fleet_plan(), None), "station"))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from andon.kernel.errors import InvalidInput
+from andon.rollouts import codec
 from andon.rollouts.actions import ConfirmStep, Decision, Finish, Hold, RollBack, StopCandidate, Verify, Wait
 from andon.rollouts.census import Census
 from andon.rollouts.decide import decide
@@ -49,7 +50,12 @@ def said(rollout: Rollout, wave: Heads, everybody: Heads | None = None, **change
         (Heads(10, 9), False),
         (Heads(10, 10), True),
         (Heads(10, 6, silent=4), True),
-        (Heads(10, 1, silent=9), True),
+        (Heads(10, 2, silent=8), False),
+        (Heads(10, 3, silent=7), True),
+        (Heads(40, 2, silent=38), False),
+        (Heads(40, 9, silent=31), False),
+        (Heads(40, 10, silent=30), True),
+        (Heads(2, 1, silent=1), True),
         (Heads(10, silent=10), False),
         (Heads(10, 9, lost=1), False),
         (Heads(60, 57), True),
@@ -68,8 +74,39 @@ def test_a_wave_is_full_when_enough_of_those_who_can_be_reached_confirmed_it(
 def test_earlier_waves_do_not_stand_in_for_one_of_which_nobody_answers() -> None:
     decision = said(filling(), Heads(10, silent=10), Heads(12, 2, silent=10))
     assert decision == Decision(
-        Wait(), "wave 2 fills: 0 of 10 stations (10 switched off) confirmed 1.1.0, 1 are needed"
+        Wait(),
+        "wave 2 fills: 0 of 10 stations (10 switched off) confirmed 1.1.0, 3 are needed (25% of all "
+        "that were asked): at least 3 stations more must be switched on",
     )
+
+
+def test_a_wave_of_which_few_answer_says_how_many_more_must_be_switched_on() -> None:
+    few = Heads(40, 2, silent=38)
+    assert said(filling(), few).reason == (
+        "wave 2 fills: 2 of 40 stations (38 switched off) confirmed 1.1.0, 10 are needed (25% of all "
+        "that were asked): at least 8 stations more must be switched on"
+    )
+    assert said(filling(deadline_at=AT), few).action == RollBack(Trigger.NOT_READY)
+    heard = said(filling(), Heads(40, 2, silent=30)).reason
+    assert heard.endswith("confirmed 1.1.0, 10 are needed")
+
+
+def test_the_least_part_of_a_wave_is_the_manifests_and_a_plan_of_before_has_none() -> None:
+    half = a_fleet_plan(waves={"least": 0.5})
+    assert half.fleet is not None
+    assert [half.fleet.least_of(count) for count in (1, 2, 10, 41)] == [1, 1, 5, 21]
+    before = replace(half, fleet=replace(half.fleet, least=0.0))
+    assert isinstance(said(filling(plan=before), Heads(40, 1, silent=39)).action, ConfirmStep)
+    assert "least" not in str(codec.encode(before))
+    assert any("of these 5 or more must confirm it" in each for each in half.notes)
+    assert any("and 50% of all of them, switched off or not;" in each for each in half.notes)
+
+
+def test_a_rollback_is_not_kept_up_by_who_is_switched_off() -> None:
+    back = plan_rollback(a_fleet_manifest(), PRODUCTION, Current(NEW, 1, census=CENSUS))
+    assert back.fleet is not None
+    assert back.fleet.least == 0
+    assert isinstance(said(filling(plan=back, step=0), Heads(100, 1, silent=99)).action, ConfirmStep)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +196,10 @@ def test_a_plan_over_rings_counts_the_stations_of_each_wave() -> None:
     assert [(each.ring, each.candidate_instances) for each in made.steps] == [
         ("lab", 2), ("pilot", 12), ("line", 40), ("", 100),
     ]  # fmt: skip
-    assert "Wave 2 (up to ring pilot): 12 of 100 stations, 10 more." in made.notes
+    assert (
+        "Wave 2 (up to ring pilot): 12 of 100 stations, 10 more; of these 3 or more must confirm it."
+        in made.notes
+    )
     assert "3 pinned stations stay where they are." in made.notes
 
 

@@ -58,6 +58,7 @@ FLEETS: list[tuple[Heads, Heads, int, int]] = [  # everybody, the wave, answerin
     (Heads(12, 11, lost=1), Heads(10, 9, lost=1), 11, 11),
     (Heads(12, 11, failed=1), Heads(10, 9, failed=1), 11, 11),
     (Heads(12, 10, silent=2), Heads(10, 8, silent=2), 10, 10),
+    (Heads(12, 4, silent=8), Heads(10, 2, silent=8), 4, 4),
     (Heads(12, 12), Heads(10, 10), 0, 0),
     (Heads(12, 12), Heads(10, 10), 12, 12),
 ]
@@ -92,9 +93,9 @@ def situations() -> Iterator[tuple[Rollout, Observation]]:
 
 
 def is_full_enough(wave: Heads) -> bool:
-    """In other words than the engine's: somebody confirmed it, and at most 5 % of who is there did not."""
+    """In other words than the engine's: a quarter of all did, and of who is there at most 5 % did not."""
     others = wave.asked - wave.silent - wave.confirmed
-    return wave.confirmed > 0 and others <= 0.05 * (wave.asked - wave.silent)
+    return 4 * wave.confirmed >= wave.asked > 0 and others <= 0.05 * (wave.asked - wave.silent)
 
 
 def breaks(rollout: Rollout, seen: Observation) -> str:

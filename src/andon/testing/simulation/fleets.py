@@ -392,7 +392,7 @@ class FleetWorld:
             for n, s in said.items()
             if n not in done and (s is None or s.at is None or s.at < limit) and not self._was_switching(n)
         ]
-        return len(done) >= max(1, 0.95 * (len(newest) - len(off)) - 1e-9)
+        return len(done) >= max(1, 0.95 * (len(newest) - len(off)) - 1e-9, 0.25 * len(newest) - 1e-9)
 
     def _was_switching(self, name: StationName) -> bool:
         seen = self.rows.seen.get(name)
