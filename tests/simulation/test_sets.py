@@ -6,7 +6,7 @@ import random
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from andon.judge import sequential
 from andon.judge.model import Outcome
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound, Untrusted
-from andon.kernel.ids import RolloutId, UnitName, Version
+from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
 from andon.rollouts import decide as rules
 from andon.rollouts.actions import Decision as RolloutDecision
 from andon.rollouts.actions import Finish, Wait
+from andon.rollouts.census import Census
 from andon.rollouts.commands import Commands
 from andon.rollouts.controller import Holder
 from andon.rollouts.looks.store import Change
@@ -39,9 +40,11 @@ from andon.rollouts.transitions import apply
 from andon.store.engine import Database
 from andon.store.leases import LeaseStore
 from andon.store.schema import metadata
-from andon.testing.rolling import AT, NEW, OLD, PRODUCTION, a_manifest, obeyed, said
+from andon.targets.stations import FleetSeen, Heads
+from andon.testing.rolling import AT, CENSUS, NEW, OLD, PRODUCTION, a_fleet_manifest, a_manifest, obeyed, said
 from andon.testing.shelf import Shelf, an_authority
 from andon.testing.signing import Hand
+from andon.units.model import Manifest
 
 UNITS = tuple(UnitName(each) for each in ("database", "mes", "station"))
 ONE = Version("1.0.0")
@@ -81,7 +84,14 @@ class ShakySets(SetStore):
 
 
 class Registry(Shelf):
-    """Signs by putting a word before it."""
+    """Signs by putting a word before it. fleet: the units that go to stations."""
+
+    fleet: frozenset[str] = frozenset()
+
+    async def manifest(self, unit: UnitName, version: Version) -> Manifest:
+        if unit not in self.fleet:
+            return await super().manifest(unit, version)
+        return a_fleet_manifest(steps=[{"ring": "pilot"}, 1], soak="0s", warm="2s")
 
     def sign_envelope(self, payload_type: str, payload: bytes) -> bytes:
         return f"{payload_type}:".encode() + payload
@@ -93,9 +103,23 @@ class Registry(Shelf):
         return envelope.removeprefix(start)
 
 
+@dataclass(frozen=True)
+class Stations:
+    """A plant of a hundred stations, of which nothing is recalled."""
+
+    async def census(self, _unit: UnitName, _environment: EnvironmentName, _version: Version) -> Census:
+        return CENSUS
+
+    async def recalled(self, _unit: UnitName, _environment: EnvironmentName, _version: Version) -> str:
+        return ""
+
+
 @dataclass
 class Site:
-    """An obedient world in which each member has a fate: what its verdict is at the given share."""
+    """An obedient world in which each member has a fate: what its verdict is at the given share.
+
+    fleet: the units that go to stations; heads: how their stations stand, other than that all obey.
+    """
 
     database: Database
     fates: Mapping[str, Callable[[Rollout], Outcome]] = field(default_factory=dict)
@@ -103,6 +127,8 @@ class Site:
     policies: tuple[Policy, ...] = ()
     hand: Hand = field(default_factory=Hand)
     bytes_of: str = "a"
+    fleet: frozenset[str] = frozenset()
+    heads: Callable[[Rollout, FleetSeen], FleetSeen] = lambda _rollout, seen: seen
 
     def __post_init__(self) -> None:
         self.clock = ManualClock(AT)
@@ -111,14 +137,16 @@ class Site:
 
     @property
     def shelf(self) -> Registry:
-        return Registry(
+        made = Registry(
             a_manifest(instances=1, soak="0s", warm="2s", steps=[0.5, 1.0]), bytes_of=self.bytes_of
         )
+        object.__setattr__(made, "fleet", self.fleet)
+        return made
 
     @property
     def commands(self) -> Commands:
         authority = an_authority(self.database, self.shelf, self.hand, *self.policies)
-        return Commands(self.store, self.shelf, sequential, self.clock, authority)
+        return Commands(self.store, self.shelf, sequential, self.clock, authority, stations=Stations())
 
     @property
     def people(self) -> SetCommands:
@@ -164,6 +192,8 @@ class Site:
             seen: Observation = obeyed(
                 before.rollout, now=now, verdict=self._verdict(before.rollout), gates=gates, is_corded=corded
             )
+            if before.rollout.plan.fleet is not None:
+                seen = replace(seen, now=now, fleet=self.heads(before.rollout, seen.fleet))
             decision: RolloutDecision = rules.decide(before.rollout, seen)
             if isinstance(decision.action, Wait):
                 return
@@ -432,3 +462,96 @@ async def _disturb(site: Site, set_: SetRollout, act: str, dice: random.Random) 
             await site.commands.request(dice.choice(begun), kind, "kim", "so")
     except Conflict:
         pass
+
+
+FLEETS = [frozenset({each}) for each in UNITS] + [frozenset(UNITS)]
+
+
+@pytest.mark.parametrize("fleet", FLEETS, ids=lambda each: "+".join(sorted(each)))
+async def test_a_set_with_a_fleet_is_promoted_whole_and_waits_for_its_waves(
+    fresh: Callable[[], Awaitable[Database]], fleet: frozenset[str]
+) -> None:
+    site = Site(await fresh(), fleet=fleet)
+    set_ = await site.begun()
+    for _ in range(80):
+        await site.turn()
+        now = await site.sets.get(set_.id)
+        rollouts = [await site.store.get(RolloutId(each.rollout)) for each in now.parts if each.rollout]
+        if not now.is_open:
+            assert not any(each.phase in {Phase.FINISHING, Phase.PROMOTED} for each in rollouts)
+        if now.phase.is_over:
+            break
+    assert (now.phase, await site.stable()) == (SetPhase.PROMOTED, [NEW] * 3)
+    walked = [each for each in rollouts if each.unit in fleet]
+    assert [each.plan.steps[0].ring for each in walked] == ["pilot"] * len(fleet)
+
+
+@pytest.mark.parametrize("fate", ["first step", "warm"])
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("fleet", FLEETS[::2], ids=lambda each: "+".join(sorted(each)))
+async def test_a_set_with_a_fleet_comes_back_whole(
+    fresh: Callable[[], Awaitable[Database]], fleet: frozenset[str], unit: UnitName, fate: str
+) -> None:
+    site = Site(await fresh(), {unit: FATES[fate]}, fleet=fleet)
+    now = await site.run(await site.begun())
+    assert (now.phase, await site.stable()) == (SetPhase.RETURNED, [OLD] * 3), await site.waits(now)
+
+
+def _one_fails(rollout: Rollout, seen: FleetSeen) -> FleetSeen:
+    if rollout.candidate == OLD or not seen.everybody.asked or rollout.phase is Phase.RETURNING:
+        return seen
+    everybody = replace(seen.everybody, confirmed=seen.everybody.confirmed - 3, failed=3)
+    return replace(seen, everybody=everybody, detail="press-2: does not start")
+
+
+def _few_answer(rollout: Rollout, seen: FleetSeen) -> FleetSeen:
+    if rollout.candidate == OLD or rollout.phase is Phase.RETURNING:
+        return seen
+    return replace(seen, wave=Heads(seen.wave.asked, 1, silent=max(0, seen.wave.asked - 1)))
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("heads", [_one_fails, _few_answer])
+async def test_stations_that_fail_or_stay_silent_take_the_whole_set_back(
+    fresh: Callable[[], Awaitable[Database]], unit: UnitName, heads: Callable[[Rollout, FleetSeen], FleetSeen]
+) -> None:
+    site = Site(await fresh(), fleet=frozenset({unit}), heads=heads)
+    set_ = await site.begun()
+    for _ in range(20):
+        await site.turn()
+    if heads is _few_answer:
+        waiting = await site.waits(set_)
+        assert waiting == f"{unit} is not ready yet: the stations of share 12.0% are asked"
+        site.clock.advance(timedelta(hours=25))
+    now = await site.run(set_)
+    assert (now.phase, await site.stable()) == (SetPhase.RETURNED, [OLD] * 3), await site.waits(now)
+    assert f"{unit} {NEW} comes back" in now.reason or "as it was before the set" in now.reason
+
+
+async def test_a_set_with_a_fleet_that_was_promoted_goes_back_with_it(
+    fresh: Callable[[], Awaitable[Database]],
+) -> None:
+    site = Site(await fresh(), fleet=frozenset({UNITS[2]}))
+    assert (await site.run(await site.begun())).phase is SetPhase.PROMOTED
+    await site.people.rollback("line", PRODUCTION, actor="kim", reason="no")
+    (back,) = [each for each in await site.sets.list() if each.phase is not SetPhase.PROMOTED]
+    now = await site.run(back)
+    assert (now.phase, await site.stable()) == (SetPhase.RETURNED, [OLD] * 3), await site.waits(now)
+
+
+@pytest.mark.parametrize("fate", [None, "last step"])
+async def test_a_crash_of_a_set_with_a_fleet_changes_no_outcome(
+    fresh: Callable[[], Awaitable[Database]], fate: str | None
+) -> None:
+    """Every twenty-third point."""
+    fates, fleet = ({} if fate is None else {UNITS[2]: FATES[fate]}), frozenset({UNITS[2]})
+    expected = [NEW if fate is None else OLD] * 3
+    for number in itertools.count(5, 23):
+        point = AtPoint(number)
+        shaky = Site(await fresh(), fates, fleet=fleet)
+        set_ = await shaky.begun()
+        shaky.fault = point
+        now = await shaky.run(set_)
+        assert (now.phase.is_over, await shaky.stable()) == (True, expected), number
+        if point.seen < number:
+            return
