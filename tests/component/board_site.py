@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 import uvicorn
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from andon.access.policies.commands import Policies
 from andon.access.policies.store import PolicyStore
@@ -38,7 +39,11 @@ from andon.testing.signing import Hand
 from andon.timeline.store import TimelineStore
 from andon.units.store import DesiredStore
 
-PATIENCE_MS = 20_000
+# How long every action and expectation may take, said here alone: a machine under load is slow, never wrong.
+_PATIENCE_MS = 60_000
+# How many times slower the browser and its line are made; 10 shows what a page or a test takes for granted.
+_SLOWED = int(os.environ.get("ANDON_SLOW_PAGES", "1"))
+_LATENCY_MS = 20
 _CHROMIUM = Path("/usr/bin/chromium")
 _CSP_SEEN = "addEventListener('securitypolicyviolation', (e) => console.error('CSP ' + e.violatedDirective))"
 
@@ -51,15 +56,38 @@ class Seen:
     complaints: list[str] = field(default_factory=list)
 
 
+class Held:
+    """What a page asks for is answered as ever, only not before `let_go`: `page.route(address, Held())`.
+
+    is_late: it does not reach the server before either.
+    """
+
+    def __init__(self, *, is_late: bool = False) -> None:
+        self.is_asked = asyncio.Event()
+        self._is_late = is_late
+        self._is_free = asyncio.Event()
+
+    async def __call__(self, route: Route) -> None:
+        if self._is_late:
+            self.is_asked.set()
+            await self._is_free.wait()
+        answer = await route.fetch(timeout=_PATIENCE_MS)
+        self.is_asked.set()
+        await self._is_free.wait()
+        await route.fulfill(response=answer)
+
+    def let_go(self) -> None:
+        self._is_free.set()
+
+
 class Site:
     """The application behind a real server, which can be stopped and started on its port."""
 
     def __init__(self, services: Services, plant: FakePlant) -> None:
         self.plant = plant
         self._services = services
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self._kept = _bound(0)  # never listens: it keeps the port while nobody serves there
+        self.port: int = self._kept.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._task: asyncio.Task[None] | None = None
 
@@ -70,8 +98,8 @@ class Site:
             app, port=self.port, log_config=None, access_log=False, timeout_graceful_shutdown=1
         )
         self._server = uvicorn.Server(config)
-        self._task = asyncio.create_task(self._server._serve())
-        async with asyncio.timeout(20):
+        self._task = asyncio.create_task(self._server._serve([_bound(self.port)]))
+        async with asyncio.timeout(_PATIENCE_MS / 1000):
             while not self._server.started:
                 await asyncio.sleep(0.01)
 
@@ -80,6 +108,11 @@ class Site:
             self._server.should_exit = True
             await self._task
             self._task = None
+
+    async def end(self) -> None:
+        """Stop for good, and give the port back."""
+        await self.stop()
+        self._kept.close()
 
 
 @dataclass
@@ -97,13 +130,31 @@ class Real:
     rollout: str
 
 
+def _bound(port: int) -> socket.socket:
+    """A socket on `port` of loopback, or on a free one for 0, beside another of ours."""
+    made = socket.socket()
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        made.setsockopt(socket.SOL_SOCKET, option, 1)
+    made.bind(("127.0.0.1", port))
+    return made
+
+
+async def _slow_down(page: Page) -> None:
+    if _SLOWED > 1:
+        wire = await page.context.new_cdp_session(page)
+        await wire.send("Emulation.setCPUThrottlingRate", {"rate": _SLOWED})
+        line = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
+        await wire.send("Network.emulateNetworkConditions", line | {"latency": _SLOWED * _LATENCY_MS})
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     if not _CHROMIUM.exists():
         pytest.fail("Chromium is missing: apt-get install chromium fonts-noto-cjk")
+    expect.set_options(timeout=_PATIENCE_MS)
     async with async_playwright() as playwright:
         opened = await playwright.chromium.launch(
-            executable_path=str(_CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
+            executable_path=str(_CHROMIUM), args=["--no-sandbox", "--disable-gpu"], timeout=_PATIENCE_MS
         )
         yield opened
         await opened.close()
@@ -119,7 +170,7 @@ async def site(plant: FakePlant) -> AsyncIterator[Site]:
     opened = Site(plant.services(), plant)
     await opened.start()
     yield opened
-    await opened.stop()
+    await opened.end()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -159,7 +210,7 @@ async def real(tmp_path: Path, plant: FakePlant) -> AsyncIterator[Real]:
     site = Site(services, plant)
     await site.start()
     yield Real(site, rollouts, timeline, signing, policies, begun.id)
-    await site.stop()
+    await site.end()
     await database.close()
 
 
@@ -188,12 +239,13 @@ def opener(browser: Browser) -> Opener:
             java_script_enabled=has_script,
             accept_downloads=True,
         )
-        context.set_default_timeout(PATIENCE_MS)
+        context.set_default_timeout(_PATIENCE_MS)
         if who:
             secret = site.plant.access.sign_in(who).secret
             await context.add_cookies([{"name": "andon_session", "value": secret, "url": site.url}])
         await context.add_init_script(_CSP_SEEN)
         page, seen = await context.new_page(), Seen()
+        await _slow_down(page)
         page.on("request", lambda request: seen.requests.append(request.url))
         page.on("pageerror", lambda error: seen.complaints.append(str(error)))
         page.on(
@@ -202,7 +254,7 @@ def opener(browser: Browser) -> Opener:
         )
         await page.goto(site.url + path)
         if who and has_script:
-            await expect(page.locator("#heard")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
+            await expect(page.locator("#heard")).to_have_attribute("data-state", "live")
         yield page, seen
         await context.close()
 

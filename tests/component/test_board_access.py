@@ -13,7 +13,7 @@ from andon.kernel.errors import AndonError, Forbidden, Unavailable
 from andon.testing.access import PASSWORD, FakeLogin
 from andon.testing.services import FakePlant
 from andon.timeline.records import Event
-from tests.component.board_site import PATIENCE_MS, Site
+from tests.component.board_site import Site
 
 pytest_plugins = ["tests.component.board_site"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -88,7 +88,7 @@ async def test_what_keeps_one_out_is_said_in_words(plant, opener, language, erro
             await expect(page.get_by_role("alert")).to_contain_text(words)
             assert "{time}" not in await page.get_by_role("alert").inner_text()
     finally:
-        await site.stop()
+        await site.end()
 
 
 async def test_a_password_that_somebody_else_knows_is_changed_before_one_gets_in(site, opener, plant):
@@ -143,7 +143,7 @@ async def test_a_session_that_ends_leads_to_signing_in_and_back(site, opener, pl
         plant.access.sessions.clear()
         with contextlib.suppress(Error):  # the page's own stream may hear of it first, and leave
             await page.evaluate("Andon.refresh()")
-        await expect(page).to_have_url(site.url + "/login?next=%2Ftimeline", timeout=PATIENCE_MS)
+        await expect(page).to_have_url(site.url + "/login?next=%2Ftimeline")
         await sign_in(page, "viewer", PASSWORD)
         await expect(page).to_have_url(site.url + "/timeline")
 
@@ -155,16 +155,16 @@ async def test_what_is_being_typed_outlives_a_refresh_and_the_end_of_the_session
         number = len(plant.access.users)
         plant.access.add("someone-else")
         plant.tell(Event("access.user-created", "user/someone-else", "admin", "new"))
-        await expect(page.locator("tbody tr")).to_have_count(number + 1, timeout=PATIENCE_MS)
+        await expect(page.locator("tbody tr")).to_have_count(number + 1)
         await expect(page.locator("main [name=login]")).to_have_value("dohyun")
         plant.access.sessions.clear()
         await page.evaluate("Andon.refresh()")
-        await expect(page.locator("#old")).to_contain_text("Your session has ended", timeout=PATIENCE_MS)
+        await expect(page.locator("#old")).to_contain_text("Your session has ended")
         await expect(page.locator("main [name=login]")).to_have_value("dohyun")
         fresh = plant.access.sign_in("admin")
         await page.context.add_cookies([{"name": "andon_session", "value": fresh.secret, "url": site.url}])
         await page.evaluate("dispatchEvent(new Event('focus'))")
-        await expect(page.locator("#old")).to_be_hidden(timeout=PATIENCE_MS)
+        await expect(page.locator("#old")).to_be_hidden()
         await page.locator("[name=display_name]").fill("이도현")
         await page.locator("form[data-api] [name=reason]").fill("joins line 2")
         await page.get_by_role("button", name="Create", exact=True).click()
@@ -195,7 +195,7 @@ async def test_a_person_is_made_with_roles_on_a_scope_and_the_password_is_shown_
         await expect(page.locator("#once-for")).to_contain_text("sora")
         await page.get_by_role("button", name="Close").last.click()
         await expect(page.locator("#once-dialog")).to_be_hidden()
-        await expect(page.locator(f"#user-{user.id}")).to_contain_text("박소라", timeout=PATIENCE_MS)
+        await expect(page.locator(f"#user-{user.id}")).to_contain_text("박소라")
         assert shown not in await page.content()
         await expect(page.locator("main [name=login]")).to_have_value("")
         assert seen.complaints == []
@@ -207,7 +207,7 @@ async def test_a_person_is_changed_disabled_and_given_a_new_password(site, opene
         await page.locator("[name=display_name]").fill("Operator of line 3")
         await page.locator("form[data-api] [name=reason]").fill("moved")
         await page.get_by_role("button", name="Save").click()
-        await expect(page.locator("h1")).to_contain_text("Operator of line 3", timeout=PATIENCE_MS)
+        await expect(page.locator("h1")).to_contain_text("Operator of line 3")
         await page.get_by_role("button", name="Reset password").click()
         await page.locator("#act-dialog [name=reason]").fill("forgotten")
         await page.locator("#act-dialog button[type=submit]").click()
@@ -216,7 +216,7 @@ async def test_a_person_is_changed_disabled_and_given_a_new_password(site, opene
         await page.get_by_role("button", name="Disable").click()
         await page.locator("#act-dialog [name=reason]").fill("left the plant")
         await page.locator("#act-dialog button[type=submit]").click()
-        await expect(page.get_by_role("button", name="Enable")).to_be_visible(timeout=PATIENCE_MS)
+        await expect(page.get_by_role("button", name="Enable")).to_be_visible()
         assert plant.access.users["us-operator"].is_disabled
 
 
@@ -228,7 +228,7 @@ async def test_a_role_is_made_edited_and_deleted(site, opener, plant):
         await form.locator("[data-key='rollouts.deploy']").select_option("outside-production")
         await form.locator("[name=reason]").fill("leads of lines")
         await form.get_by_role("button", name="Save").click()
-        await expect(page.locator("#role-line-lead")).to_be_visible(timeout=PATIENCE_MS)
+        await expect(page.locator("#role-line-lead")).to_be_visible()
         given = plant.access.roles["line-lead"].permissions
         assert given == {"cord.pull": "anywhere", "rollouts.deploy": "outside-production"}
         await page.locator("#role-line-lead").get_by_role("link", name="Edit").click()
@@ -237,7 +237,7 @@ async def test_a_role_is_made_edited_and_deleted(site, opener, plant):
         await page.locator("#role-line-lead").get_by_role("button", name="Delete").click()
         await page.locator("#act-dialog [name=reason]").fill("nobody has it")
         await page.locator("#act-dialog button[type=submit]").click()
-        await expect(page.locator("#role-line-lead")).to_have_count(0, timeout=PATIENCE_MS)
+        await expect(page.locator("#role-line-lead")).to_have_count(0)
 
 
 @pytest.mark.asvs("10.4.9")
@@ -255,10 +255,10 @@ async def test_a_token_is_shown_once_and_revoked(site, opener, plant, path, owne
         assert plant.access.tokens[shown].owner_id == owner
         await page.keyboard.press("Escape")
         row = page.locator("tr", has_text="metrics")
-        await row.get_by_role("button", name="Revoke").click(timeout=PATIENCE_MS)
+        await row.get_by_role("button", name="Revoke").click()
         await page.locator("#act-dialog [name=reason]").fill("no longer used")
         await page.locator("#act-dialog button[type=submit]").click()
-        await expect(row).to_contain_text("revoked", timeout=PATIENCE_MS)
+        await expect(row).to_contain_text("revoked")
         assert plant.access.tokens[shown].revoked_at is not None
 
 
@@ -269,7 +269,7 @@ async def test_ones_own_session_elsewhere_is_ended_without_a_reason(site, opener
         await page.locator(f"#session-{other.id}").get_by_role("button", name="End").click()
         await expect(page.locator("#act-reason")).to_be_hidden()
         await page.locator("#act-dialog button[type=submit]").click()
-        await expect(page.locator(f"#session-{other.id}")).to_have_count(0, timeout=PATIENCE_MS)
+        await expect(page.locator(f"#session-{other.id}")).to_have_count(0)
         assert other.secret not in plant.access.sessions
 
 
@@ -303,7 +303,7 @@ async def test_a_terminal_is_confirmed_with_where_it_comes_from(plant, opener):
         opened = await services.devices.poll(begun.device_code, source="10.0.0.7")
         assert opened.user_id == "us-engineer"
     finally:
-        await site.stop()
+        await site.end()
 
 
 async def test_a_directory_person_changes_the_password_elsewhere(site, opener, plant: FakePlant):

@@ -6,7 +6,6 @@ from playwright.async_api import expect
 from andon.testing import scenes
 from andon.testing.access import PASSWORD
 from andon.timeline.records import Event, Severity
-from tests.component.board_site import PATIENCE_MS
 
 pytest_plugins = ["tests.component.board_site"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -34,7 +33,7 @@ async def test_an_approver_signs_at_the_gate_and_the_signature_is_shown_with_the
         await dialog.locator("[name=password]").fill(PASSWORD)
         await dialog.locator("[name=meaning]").select_option("reviewed")
         await dialog.locator("button[type=submit]").click()
-        await expect(gate.locator(".signature")).to_contain_text("검토", timeout=PATIENCE_MS)
+        await expect(gate.locator(".signature")).to_contain_text("검토")
         await expect(gate.locator(".signature")).to_contain_text("유효")
         await expect(gate).to_contain_text("승인 1건 중 1건")
         [(signature, standing)] = await real.signing.list(f"rollout/{real.rollout}")
@@ -83,9 +82,7 @@ async def test_a_rejection_is_signed_and_shown_as_one(real, opener):
         await dialog.locator("[name=login]").fill("approver")
         await dialog.locator("[name=password]").fill(PASSWORD)
         await dialog.locator("button[type=submit]").click()
-        await expect(page.locator("#gate .signature")).to_contain_text(
-            "reject at a gate", timeout=PATIENCE_MS
-        )
+        await expect(page.locator("#gate .signature")).to_contain_text("reject at a gate")
         await expect(page.locator("#gate")).to_contain_text("0 of 1 approvals")
 
 
@@ -105,7 +102,7 @@ async def test_an_abort_in_production_asks_a_reason_and_a_signature_and_the_time
         await dialog.locator("[name=password]").fill(PASSWORD)
         await dialog.get_by_role("button", name="Abort").click()
         await expect(dialog).to_be_hidden()
-        await expect(page.locator(".head .verbs")).to_contain_text("asked for: Abort", timeout=PATIENCE_MS)
+        await expect(page.locator(".head .verbs")).to_contain_text("asked for: Abort")
         await expect(page.locator(".records")).to_contain_text("wrong torque at LMA")
         await expect(page.locator("[aria-labelledby=h-signatures] .signature")).to_contain_text(
             "abort a rollout"
@@ -121,6 +118,7 @@ async def test_a_dialog_that_was_closed_keeps_no_password(real, opener):
         await page.keyboard.press("Escape")
         await expect(page.locator("#act-dialog [name=password]")).to_have_value("")
         await page.locator("#verb-abort").click()
+        await expect(page.locator("#act-dialog")).to_be_visible()
         await expect(page.locator("#act-signing")).to_be_hidden()
 
 
@@ -137,7 +135,7 @@ async def test_a_policy_is_changed_with_a_signature_and_its_history_says_what(re
         await dialog.locator("[name=login]").fill("admin")
         await dialog.locator("[name=password]").fill(PASSWORD)
         await dialog.locator("button[type=submit]").click()
-        await expect(panel).to_contain_text("Version 1", timeout=PATIENCE_MS)
+        await expect(panel).to_contain_text("Version 1")
         await expect(panel.locator(".versions")).to_contain_text("two pairs of eyes")
         await expect(panel.locator(".signature")).to_contain_text("valid")
         assert (await real.policies.get("production")).approvals == 2
@@ -174,12 +172,10 @@ async def test_the_timeline_is_filtered_expanded_and_linked(site, opener, plant)
 async def test_the_timeline_is_verified_and_exported_with_its_filter(site, opener, plant):
     async with opener(site, "/timeline?unit=mes&environment=production", who="auditor") as (page, _seen):
         await page.locator("#verify-now").click()
-        await expect(page.locator("#verify-result")).to_have_attribute(
-            "data-tone", "good", timeout=PATIENCE_MS
-        )
+        await expect(page.locator("#verify-result")).to_have_attribute("data-tone", "good")
         await expect(page.locator("#verify-result")).to_contain_text(f"{len(plant.records)} records verified")
         plant.tell(Event("rollout.paused", "unit/mes", "jiwoo", "a refresh", "mes", "production"))
-        await expect(page.locator(f"#r{plant.records[-1].number}")).to_be_visible(timeout=PATIENCE_MS)
+        await expect(page.locator(f"#r{plant.records[-1].number}")).to_be_visible()
         await expect(page.locator("#verify-result")).to_have_attribute("data-tone", "good")
         for name, end in (
             ("JSON lines", "jsonl"),

@@ -9,9 +9,10 @@ import jinja2
 from andon.board import charts, diff, gauges
 from andon.board import format as shown
 
+EARLY = "early.js"
 SCRIPTS = ("board.js", "acting.js", "forms.js")
 SHEETS = ("board.css", "floor.css", "records.css", "fleet.css", "print.css")
-_STATIC = (*SCRIPTS, *SHEETS, "icon.svg")
+_STATIC = (EARLY, *SCRIPTS, *SHEETS, "icon.svg")
 _FILTERS = ("percent", "share", "number", "ratio", "milliseconds", "duration", "size")
 
 
@@ -33,6 +34,7 @@ def templates() -> jinja2.Environment:
     environment.filters["shown"] = diff.shown
     environment.globals["chart_size"] = charts
     environment.globals["gauge_size"] = gauges
+    environment.globals["early"] = EARLY
     environment.globals["scripts"] = SCRIPTS
     environment.globals["sheets"] = SHEETS
     for name in environment.list_templates():

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -14,9 +15,13 @@ import pytest_asyncio
 import uvicorn
 from andon_mes.app import create_app
 from andon_mes.settings import Settings
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
-PATIENCE_MS = 20_000
+# How long every action and expectation may take, said here alone: a machine under load is slow, never wrong.
+_PATIENCE_MS = 60_000
+# How many times slower the browser and its line are made; 10 shows what a page or a test takes for granted.
+_SLOWED = int(os.environ.get("ANDON_SLOW_PAGES", "1"))
+_LATENCY_MS = 20
 _CHROMIUM = Path("/usr/bin/chromium")
 _CSP_SEEN = "addEventListener('securitypolicyviolation', (e) => console.error('CSP ' + e.violatedDirective))"
 
@@ -29,14 +34,37 @@ class Seen:
     complaints: list[str] = field(default_factory=list)
 
 
+class Held:
+    """What a page asks for is answered as ever, only not before `let_go`: `page.route(address, Held())`.
+
+    is_late: it does not reach the server before either.
+    """
+
+    def __init__(self, *, is_late: bool = False) -> None:
+        self.is_asked = asyncio.Event()
+        self._is_late = is_late
+        self._is_free = asyncio.Event()
+
+    async def __call__(self, route: Route) -> None:
+        if self._is_late:
+            self.is_asked.set()
+            await self._is_free.wait()
+        answer = await route.fetch(timeout=_PATIENCE_MS)
+        self.is_asked.set()
+        await self._is_free.wait()
+        await route.fulfill(response=answer)
+
+    def let_go(self) -> None:
+        self._is_free.set()
+
+
 class Site:
     """One instance on a port of its own, which can be ended and begun again as another release."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self._kept = _bound(0)  # never listens: it keeps the port while nobody serves there
+        self.port: int = self._kept.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._task: asyncio.Task[None] | None = None
 
@@ -44,8 +72,8 @@ class Site:
         self._app = create_app(Settings(database=str(self._path), release=release, durability="NORMAL"))
         config = uvicorn.Config(self._app, port=self.port, log_config=None, access_log=False)
         self._server = uvicorn.Server(config)
-        self._task = asyncio.create_task(self._server._serve())
-        async with asyncio.timeout(20):
+        self._task = asyncio.create_task(self._server._serve([_bound(self.port)]))
+        async with asyncio.timeout(_PATIENCE_MS / 1000):
             while not self._server.started:
                 await asyncio.sleep(0.01)
 
@@ -55,6 +83,11 @@ class Site:
             self._server.should_exit = True
             await self._task
             self._task = None
+
+    async def end(self) -> None:
+        """Stop for good, and give the port back."""
+        await self.stop()
+        self._kept.close()
 
 
 @dataclass
@@ -85,13 +118,31 @@ class Line:
         return await self.post(f"/api/v1/process/{what}", body)
 
 
+def _bound(port: int) -> socket.socket:
+    """A socket on `port` of loopback, or on a free one for 0, beside another of ours."""
+    made = socket.socket()
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        made.setsockopt(socket.SOL_SOCKET, option, 1)
+    made.bind(("127.0.0.1", port))
+    return made
+
+
+async def _slow_down(page: Page) -> None:
+    if _SLOWED > 1:
+        wire = await page.context.new_cdp_session(page)
+        await wire.send("Emulation.setCPUThrottlingRate", {"rate": _SLOWED})
+        line = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
+        await wire.send("Network.emulateNetworkConditions", line | {"latency": _SLOWED * _LATENCY_MS})
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     if not _CHROMIUM.exists():
         pytest.fail("Chromium is missing: apt-get install chromium fonts-noto-cjk")
+    expect.set_options(timeout=_PATIENCE_MS)
     async with async_playwright() as playwright:
         opened = await playwright.chromium.launch(
-            executable_path=str(_CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
+            executable_path=str(_CHROMIUM), args=["--no-sandbox", "--disable-gpu"], timeout=_PATIENCE_MS
         )
         yield opened
         await opened.close()
@@ -102,7 +153,7 @@ async def site(database_path: Path) -> AsyncIterator[Site]:
     opened = Site(database_path)
     await opened.start()
     yield opened
-    await opened.stop()
+    await opened.end()
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +172,7 @@ def headers_of(role: str | None, credentials: dict[str, str]) -> dict[str, str]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def line(site: Site, tokens: dict[str, str]) -> AsyncIterator[Line]:
     headers = headers_of("admin", tokens)
-    async with httpx.AsyncClient(base_url=site.url, headers=headers, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=site.url, headers=headers, timeout=_PATIENCE_MS / 1000) as client:
         yield Line(client)
 
 
@@ -148,9 +199,10 @@ def opener(browser: Browser, tokens: dict[str, str]) -> Opener:
             color_scheme=theme,
             extra_http_headers=headers_of(role, tokens),
         )
-        context.set_default_timeout(PATIENCE_MS)
+        context.set_default_timeout(_PATIENCE_MS)
         await context.add_init_script(_CSP_SEEN)
         page, seen = await context.new_page(), Seen()
+        await _slow_down(page)
         page.on("request", lambda request: seen.requests.append(request.url))
         page.on("pageerror", lambda error: seen.complaints.append(str(error)))
         page.on(
@@ -159,7 +211,7 @@ def opener(browser: Browser, tokens: dict[str, str]) -> Opener:
         )
         await page.goto(site.url + path)
         if role:
-            await expect(page.locator("#heard")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
+            await expect(page.locator("#heard")).to_have_attribute("data-state", "live")
         yield page, seen
         await context.close()
 

@@ -6,7 +6,7 @@ import pytest
 from andon_mes.dashboard.pages import PAGES
 from playwright.async_api import expect
 
-from apps.mes.tests.component.dashboard_site import PATIENCE_MS
+from apps.mes.tests.component.dashboard_site import Held
 
 pytest_plugins = ["apps.mes.tests.component.dashboard_site"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -67,7 +67,7 @@ async def test_every_page_can_be_read_by_everybody(site, line, opener, language,
     async with opener(site, language=language, width=width, theme=theme) as (page, seen):
         for path in paths:
             await page.goto(site.url + path)
-            await expect(page.locator("#heard")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
+            await expect(page.locator("#heard")).to_have_attribute("data-state", "live")
             assert await page.evaluate(_TOO_WIDE) <= 0, path
             assert await page.evaluate(_UNLABELLED) == [], path
             outline = await page.evaluate(_OUTLINE)
@@ -109,7 +109,7 @@ async def test_what_a_station_does_appears_without_a_reload(site, line, opener):
         cell = page.locator("#process-SPRING td").nth(1)
         await expect(cell).to_have_text("0")
         await line.scan("start", numbers[0], "SPRING")
-        await expect(cell).to_contain_text("1", timeout=PATIENCE_MS)
+        await expect(cell).to_contain_text("1")
         assert await page.evaluate("window.same && document.activeElement.id === 'scan'")
         assert seen.complaints == []
 
@@ -149,9 +149,10 @@ async def test_language_and_theme_change_by_keyboard_and_stay(site, line, opener
         await expect(page.locator("html")).to_have_attribute("lang", "ko")
         await page.keyboard.press("l")
         await expect(page.locator("html")).to_have_attribute("lang", "en")
+        await page.wait_for_load_state()
         light = await page.evaluate("getComputedStyle(document.body).backgroundColor")
         await page.keyboard.press("t")
-        assert await page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+        await expect(page.locator("body")).not_to_have_css("background-color", light)
         await page.goto(site.url + "/lots")
         await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
         await expect(page.locator("html")).to_have_attribute("lang", "en")
@@ -164,13 +165,11 @@ async def test_a_page_outlives_a_switch_of_releases_and_says_which_serves(site, 
     async with opener(site) as (page, _seen):
         await expect(page.locator("#release")).to_have_text("1.0.0")
         await site.stop()
-        await expect(page.locator("#heard")).to_have_attribute(
-            "data-state", re.compile("connecting|stale"), timeout=PATIENCE_MS
-        )
+        await expect(page.locator("#heard")).to_have_attribute("data-state", re.compile("connecting|stale"))
         await site.start("1.1.0")
-        await expect(page.locator("#release")).to_have_text("1.1.0", timeout=PATIENCE_MS)
+        await expect(page.locator("#release")).to_have_text("1.1.0")
         await line.scan("start", numbers[0], "SPRING")
-        await expect(page.locator("#process-SPRING td").nth(1)).to_contain_text("1", timeout=PATIENCE_MS)
+        await expect(page.locator("#process-SPRING td").nth(1)).to_contain_text("1")
 
 
 async def test_a_person_signs_in_comes_back_to_the_page_and_out_again(site, line, opener):
@@ -189,13 +188,13 @@ async def test_a_person_signs_in_comes_back_to_the_page_and_out_again(site, line
         await page.get_by_label("New password again").fill(SECRET)
         await page.get_by_role("button", name="Sign in").click()
         await page.wait_for_url("**/defects")
-        await expect(page.locator("#heard")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
+        await expect(page.locator("#heard")).to_have_attribute("data-state", "live")
         cookies = {each["name"]: each for each in await page.context.cookies()}
         assert cookies["mes_session"]["httpOnly"]
         assert await page.evaluate("document.cookie.includes('mes_session')") is False
         await page.goto(site.url + "/static/icon.svg")
         await page.context.clear_cookies(name="mes_session")  # as when it is too old: it is renewed unseen
-        await page.goto(site.url + "/defects")
+        await page.goto(site.url + "/defects", wait_until="commit")  # the sign-in page goes on by itself
         await page.wait_for_url("**/defects")
         await expect(page.locator("h1")).to_have_text("Defects")
         await page.locator("#person summary").click()
@@ -203,6 +202,37 @@ async def test_a_person_signs_in_comes_back_to_the_page_and_out_again(site, line
         await page.wait_for_url("**/login")
         await page.goto(site.url + "/lots")
         await page.wait_for_url("**/login?next=*")
+
+
+async def test_who_signs_out_is_not_led_to_their_own_page_again(site, line, opener):
+    async with opener(site, "/login", role=None) as (page, _seen):
+        await sign_in(page, line, "quality")
+        await page.goto(site.url + "/lots")
+        await expect(page.locator("#heard")).to_have_attribute("data-state", "live")
+        refreshed, out = Held(is_late=True), Held()
+        await page.route("**/lots?fragment=true", refreshed)
+        await page.route("**/api/v1/auth/logout", out)
+        await line.released_lot(1)
+        await refreshed.is_asked.wait()
+        await page.locator("#person summary").click()
+        await page.get_by_role("button", name="Sign out").click()
+        await out.is_asked.wait()
+        async with page.expect_response(lambda each: each.url.endswith("/refresh") and not each.ok):
+            refreshed.let_go()
+        out.let_go()
+        await page.wait_for_url("**/login")
+
+
+async def test_a_click_before_the_script_is_there_is_done_then(site, line, opener):
+    async with opener(site, "/lots") as (page, seen):
+        script = Held()
+        await page.route("**/static/mes.js*", script)
+        await page.goto(site.url + "/lots", wait_until="commit")
+        await page.get_by_role("button", name="Create a lot").click()
+        await expect(page.locator("#act-dialog")).to_be_hidden()
+        script.let_go()
+        await expect(page.locator("#act-dialog")).to_be_visible()
+        assert seen.complaints == []
 
 
 async def test_a_concession_is_signed_with_ones_own_password_and_is_refused_without(site, line, opener):
@@ -237,7 +267,7 @@ async def test_a_call_is_answered_from_the_floor(site, line, opener):
     async with opener(site) as (page, _seen):
         call = await line.post("/api/v1/calls", {"kind": "MATERIAL", "process_code": "LMA"})
         row = page.locator(f"#call-{call['id']}")
-        await expect(row).to_contain_text("Material · LMA", timeout=PATIENCE_MS)
+        await expect(row).to_contain_text("Material · LMA")
         await row.get_by_role("button", name="Acknowledge").click()
         await page.locator("#act-dialog button[type=submit]").click()
         await expect(row).to_contain_text("has taken it")

@@ -1,7 +1,7 @@
 // Sends what a person asks for: a reason always, a signature where the policy wants one, the session's proof.
 "use strict";
 (() => {
-  const { $, refresh, signIn, open } = Andon, body = document.body;
+  const { $, refresh, signIn, leaving, open } = Andon, body = document.body;
   const act = $("#act-dialog"), cord = $("#cord-dialog"), once = $("#once-dialog");
   const CREDENTIALS = ["bad-credentials", "signature-login-required", "locked-out", "not-the-signer"];
 
@@ -129,16 +129,29 @@
   }
 
   // --- buttons that act at once ----------------------------------------------------------------------
-  async function sendNow(button) {
-    const panel = button.closest("section, div"), at = $("#device-problem");
-    const { ok, said } = await request(button.dataset.send, "POST", {});
-    if (button.dataset.go) { location.href = button.dataset.go; return; }
-    if (ok && button.dataset.done) {
-      const done = $("#device-done");
-      done.textContent = button.dataset.done; done.hidden = false;
-      $("#device-verbs").hidden = true; at.hidden = true;
-    } else if (!ok && at) { at.textContent = words(said); at.hidden = false; }
-    else if (!ok && panel) problem(panel, words(said));
+  async function signOut(button) {
+    leaving(true);
+    let text = "";
+    try {
+      const { ok, status, said } = await request(button.dataset.send, "POST", {});
+      if (ok || status === 401) { location.href = button.dataset.go; return; }
+      text = words(said);
+    } catch (error) { text = body.dataset.failed + ": " + error.message; }
+    leaving(false);
+    problem(button.parentElement, text); // nobody walks away from a session that goes on
+  }
+  async function answer(button) { // the question stays, though at the server it is gone as soon as it is answered
+    const panel = button.closest("section"), failed = $("#device-problem"), done = $("#device-done");
+    panel.dataset.keep = "";
+    let text = "";
+    try {
+      const { ok, said } = await request(button.dataset.send, "POST", {});
+      if (!ok) text = words(said);
+    } catch (error) { text = body.dataset.failed + ": " + error.message; }
+    failed.textContent = text; failed.hidden = !text;
+    if (text) { delete panel.dataset.keep; return; }
+    done.textContent = button.dataset.done; done.hidden = false;
+    $("#device-verbs").hidden = true;
   }
 
   document.addEventListener("click", (event) => {
@@ -147,7 +160,8 @@
     if (button.getAttribute("aria-disabled") === "true") { event.preventDefault(); return; }
     if (button.id === "cord") { problem(cord, ""); open(cord); }
     else if (button.dataset.act) begin(button);
-    else if (button.dataset.send) sendNow(button);
+    else if (button.dataset.go) signOut(button);
+    else if (button.dataset.send) answer(button);
   });
   if (act) {
     $("form", act).addEventListener("submit", (event) => { event.preventDefault(); locked(act, () => perform(act.task)); });

@@ -1,7 +1,7 @@
 // Keeps the living part fresh, and is honest when it hears nothing. `acting.js` sends, `forms.js` fills in.
 "use strict";
 const Andon = (() => {
-  const STALE_MS = 15000, CALM_MS = 700, POLL_MS = 1000;
+  const STALE_MS = 15000, CALM_MS = 700, POLL_MS = 1000, LONGEST_PRESS_MS = 30000;
   const UNATTENDED = { "X-Andon-Unattended": "1" }; // what nobody asked for must not keep a session alive
   const $ = (selector, within = document) => within.querySelector(selector);
   const body = document.body, lang = document.documentElement.lang, isSignedIn = body.hasAttribute("data-signed-in");
@@ -77,6 +77,11 @@ const Andon = (() => {
   async function check() { // a stream that is refused may mean that nobody is signed in any more
     try { if ((await fetch("/api/v1/me", { headers: UNATTENDED })).status === 401) signIn(); } catch { /* silence is said elsewhere */ }
   }
+  function leaving(isLeaving) { // whoever signs out is not also led to signing in again: that would keep their page for the next
+    isOver = isLeaving;
+    if (!isLeaving) listen();
+    else if (source) { source.close(); source = null; isOpen = false; }
+  }
   function isBusyTyping() {
     return document.querySelector("form[data-dirty]") !== null || document.querySelector("dialog[open] form") !== null;
   }
@@ -113,7 +118,9 @@ const Andon = (() => {
     setTimeout(load, Math.max(0, CALM_MS - (Date.now() - last)) + Math.random() * 200);
   }
   async function load() {
-    isWaiting = false; isBusy = true; isDirty = false; last = Date.now();
+    isWaiting = false;
+    if (document.hidden) return; // it catches up with the stream's hello once it is seen
+    isBusy = true; isDirty = false; last = Date.now();
     try {
       const asked = new URLSearchParams(location.search);
       asked.delete("lang"); asked.set("fragment", "true");
@@ -122,12 +129,26 @@ const Andon = (() => {
       if (answer.ok) {
         const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
         const fresh = parsed.getElementById("live");
-        if (fresh) { morph($("#live"), fresh); tickTimes(); logs(); }
+        while (press) await press.done;
+        if (fresh && !document.hidden) { morph($("#live"), fresh); tickTimes(); logs(); }
       }
     } catch { /* the line of "last heard" says so */ }
     isBusy = false;
     if (isDirty) refresh();
   }
+  // What is pressed is not taken from under the finger: a button that moves between down and up gets no click.
+  let press = null;
+  function down(event) {
+    if (press || event.button > 0 || (event.type === "keydown" && event.key !== " ")) return;
+    const begun = { end: null };
+    begun.done = new Promise((done) => { begun.end = () => { if (press === begun) press = null; done(); }; });
+    press = begun;
+    setTimeout(begun.end, LONGEST_PRESS_MS);
+  }
+  function up(event) { if (press && (event.type !== "blur" || event.target === window)) setTimeout(press.end); } // after the click
+  for (const name of ["pointerdown", "keydown"]) addEventListener(name, down, true);
+  for (const name of ["pointerup", "pointercancel", "keyup", "blur"]) addEventListener(name, up, true);
+
   // Change `own` into `want` in place, so that focus, scroll, open details and selections stay.
   function morph(own, want) {
     if (own.hasAttribute("data-keep") || own.hasAttribute("data-dirty")) return;
@@ -224,5 +245,5 @@ const Andon = (() => {
 
   tickTimes(); tickHeard(); logs(); listen();
   setInterval(() => { tickTimes(); tickHeard(); logs(); }, 1000);
-  return { $, refresh, signIn, open };
+  return { $, refresh, signIn, leaving, open };
 })();

@@ -170,4 +170,5 @@
       row.hidden = text === undefined || text === "";
     }
   }
+  Early.release(); // this is the last script
 })();

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import jinja2
 
 SHEETS = ("mes.css", "print.css")
-_STATIC = ("mes.js", *SHEETS, "icon.svg")
+_STATIC = ("early.js", "mes.js", *SHEETS, "icon.svg")
 _FILTERS = ("percent", "number", "figure", "seconds")
 
 

@@ -2,7 +2,7 @@
 // asks for to the API and shows the API's own words; theme, keys, printing, signing in.
 "use strict";
 (() => {
-  const STALE_MS = 15000, CALM_MS = 2000;
+  const STALE_MS = 15000, CALM_MS = 2000, LONGEST_PRESS_MS = 30000;
   const $ = (selector, within = document) => within.querySelector(selector);
   const body = document.body, root = document.documentElement, lang = root.lang, isSignedIn = body.hasAttribute("data-signed-in");
   function set(element, text) { if (element && element.textContent !== text) element.textContent = text; }
@@ -96,14 +96,17 @@
   }
 
   // --- the living part -------------------------------------------------------------------------------
-  let isWaiting = false, isBusy = false, isDirty = false, last = 0, tag = "";
+  let isWaiting = false, isBusy = false, isDirty = false, last = 0, tag = "", turn = 0;
   function refresh() {
     if (isWaiting || isBusy) { isDirty = isBusy || isDirty; return; }
     isWaiting = true;
     setTimeout(load, Math.max(0, CALM_MS - (Date.now() - last)) + Math.random() * 300);
   }
   async function load(isOwn = false) {
-    isWaiting = false; isBusy = true; isDirty = false; last = Date.now();
+    isWaiting = false;
+    if (document.hidden) return; // it catches up with the stream's hello once it is seen
+    const own = ++turn; // an answer that was asked for before another's is not shown after it
+    isBusy = true; isDirty = false; last = Date.now();
     try {
       const asked = new URLSearchParams(location.search), headers = { Accept: "text/html", "If-None-Match": tag };
       asked.delete("lang"); asked.set("fragment", "true");
@@ -111,14 +114,28 @@
       const answer = await known(() => fetch(location.pathname + "?" + asked, { headers, cache: "no-store" }));
       if (answer.status === 401) signIn();
       if (answer.ok) {
-        tag = answer.headers.get("ETag") || "";
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
-        if (fresh) { morph($("#live"), fresh); tickTimes(); }
+        while (press) await press.done;
+        if (fresh && own === turn && !document.hidden) { tag = answer.headers.get("ETag") || ""; morph($("#live"), fresh); tickTimes(); }
       }
     } catch { /* the line of "last heard" says so */ }
+    if (own !== turn) return;
     isBusy = false;
     if (isDirty) refresh();
   }
+  // What is pressed is not taken from under the finger: a button that moves between down and up gets no click.
+  let press = null;
+  function down(event) {
+    if (press || event.button > 0 || (event.type === "keydown" && event.key !== " ")) return;
+    const begun = { end: null };
+    begun.done = new Promise((done) => { begun.end = () => { if (press === begun) press = null; done(); }; });
+    press = begun;
+    setTimeout(begun.end, LONGEST_PRESS_MS);
+  }
+  function up(event) { if (press && (event.type !== "blur" || event.target === window)) setTimeout(press.end); } // after the click
+  for (const name of ["pointerdown", "keydown"]) addEventListener(name, down, true);
+  for (const name of ["pointerup", "pointercancel", "keyup", "blur"]) addEventListener(name, up, true);
+
   // Change `own` into `want` in place, so that focus, scroll, open details and selections stay.
   function morph(own, want) {
     if (own.hasAttribute("data-keep")) return;
@@ -282,9 +299,12 @@
     if (text) setTimeout(() => { if (at.textContent === text) at.hidden = true; }, isRefusal ? 12000 : 6000);
   }
   async function signOut() {
-    await request({ url: "/api/v1/auth/logout", key: key(), isEntry: true }, {}).catch(() => null);
-    localStorage.removeItem("mes-signed-in");
-    location.href = "/login";
+    if (source) { source.close(); source = null; isOpen = false; }
+    isOver = true; // who signs out is not also led to signing in again: that would keep their page for the next
+    const failed = { ok: false, said: {} }, { ok, status, said } = await request({ url: "/api/v1/auth/logout", key: key(), isEntry: true }, {}).catch(() => failed);
+    if (ok || status === 401) { localStorage.removeItem("mes-signed-in"); location.href = "/login"; return; }
+    isOver = false; listen();
+    say(words(said), true); // nobody walks away from a session that goes on
   }
   async function login(form) {
     const values = {};
@@ -347,4 +367,5 @@
 
   tickTimes(); tickHeard(); listen();
   setInterval(() => { tickTimes(); tickHeard(); }, 1000);
+  Early.release();
 })();
