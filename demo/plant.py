@@ -176,7 +176,7 @@ class Plant:
 
     async def _until_ready(self) -> None:
         assert self._process is not None
-        async with asyncio.timeout(60), self._client() as http:
+        async with asyncio.timeout(180), self._client(timeout=30) as http:
             while True:
                 if self._process.returncode is not None:
                     raise DemoError("Andon ended while it started", self.log())

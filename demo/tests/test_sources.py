@@ -12,6 +12,7 @@ from andon.pipelines.stages.security import secrets_in
 from andon.units.load import load
 from demo.sources import MES, STATION, ChangeError, Source
 
+pytestmark = pytest.mark.timeout(900)
 VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"]
 
 
@@ -30,7 +31,7 @@ def run_in(tree: Path, *command: str) -> subprocess.CompletedProcess[str]:
         env={"PYTHONPATH": str(tree / "src"), "PATH": "", "ANDON_MES_RELEASE": tree.name},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=800,
         check=False,
     )
 
@@ -103,7 +104,7 @@ def test_the_tests_of_each_release_of_the_station_are_green(version, tmp_path):
         env={"PYTHONPATH": str(tree / "src"), "PATH": "", "QT_QPA_PLATFORM": "offscreen"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=800,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:]

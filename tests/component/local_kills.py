@@ -47,7 +47,7 @@ async def towards(target: LocalTarget, count: int) -> None:
     wanted = Assignment(
         Desired(TINY, PRODUCTION, 1, ONE, (release,) if count else ()), {ONE: tiny_unit.manifest()}
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(150):
         while True:
             await target.reconcile(wanted)
             seen = await target.observe(TINY, PRODUCTION)

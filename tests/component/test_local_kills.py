@@ -13,6 +13,7 @@ from andon.kernel import processes
 from andon.kernel.ids import InstanceId
 from andon.targets.detached import MARK
 
+pytestmark = pytest.mark.timeout(1000)
 DRIVER = Path(__file__).with_name("local_kills.py")
 
 
@@ -28,7 +29,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 def run(home: Path, mode: str, seed: int = 0) -> list[dict]:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     line = [sys.executable, str(DRIVER), str(home), str(29000 + 100 * (worker % 9)), mode, str(seed)]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(each) for each in done.stdout.splitlines()]
 

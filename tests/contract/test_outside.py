@@ -11,7 +11,7 @@ from andon.rollouts.outside.controller import Speaker
 from andon.rollouts.outside.fetch import Http, check_origin, origin
 from andon.testing.outside import FakeOutside, OutsideServer, Play
 
-PATIENCE = timedelta(seconds=0.3)
+PATIENCE = timedelta(seconds=60)  # generous: the machine may be busy with other tests
 
 
 class World:
@@ -21,9 +21,9 @@ class World:
     async def document(self, path: str, **query: str) -> object:
         return await self.speaker.document(self.base, path, query, PATIENCE)
 
-    async def post(self, path: str, content: bytes = b"{}") -> bytes:
+    async def post(self, path: str, content: bytes = b"{}", patience: timedelta = PATIENCE) -> bytes:
         return await self.speaker.post(
-            f"{self.base}{path}", {"Idempotency-Key": "ro-1/board"}, content, PATIENCE
+            f"{self.base}{path}", {"Idempotency-Key": "ro-1/board"}, content, patience
         )
 
 
@@ -74,8 +74,8 @@ async def test_who_does_not_answer_in_time_is_not_waited_for(world: World) -> No
     world.play.hangs.add("/gate")
     before = time.monotonic()
     with pytest.raises(Unavailable, match=r"did not answer within 0\.3 s"):
-        await world.post("/gate")
-    assert time.monotonic() - before < 5
+        await world.post("/gate", patience=timedelta(seconds=0.3))
+    assert time.monotonic() - before < PATIENCE.total_seconds()
 
 
 async def test_nobody_there_is_no_answer(world: World) -> None:
@@ -87,7 +87,7 @@ async def test_an_answer_without_end_is_cut_off() -> None:
     server, http = OutsideServer(), Http()
     server.play.says("/production", b" " * ((1 << 20) + 1))
     with pytest.raises(Unavailable, match="more than 1,048,576 bytes"):
-        await http.document(server.base, "/production", {}, timedelta(seconds=5))
+        await http.document(server.base, "/production", {}, PATIENCE)
     await http.close()
     await server.stop()
 

@@ -124,7 +124,7 @@ def wanting(environment: EnvironmentName = PRODUCTION, **counts: int) -> Assignm
 async def until(
     world: World, wanted: Assignment, condition: Callable[[Sequence[Instance]], bool]
 ) -> Sequence[Instance]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(150):
         for _ in range(10_000):
             await world.target.reconcile(wanted)
             seen = await world.target.observe(TINY, wanted.desired.environment)

@@ -15,7 +15,7 @@ from tests.system.load import Load
 from tests.system.small_unit import Place
 
 View = dict[str, Any]
-PATIENCE_SECONDS = 150  # generous: the machine may be busy with other tests
+PATIENCE_SECONDS = 300  # generous: the machine may be busy with other tests
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class Load:
             stop.set()
             await asyncio.gather(*tasks)
 
-    async def until(self, claim: Callable[[], bool], *, seconds: float = 60) -> None:
+    async def until(self, claim: Callable[[], bool], *, seconds: float = 300) -> None:
         """Wait until `claim` is true of what was counted."""
         async with asyncio.timeout(seconds):
             while not claim():
@@ -59,7 +59,7 @@ class Load:
                     reader, writer = await asyncio.open_connection(self.host, self.port)
                 sent = time.time()
                 writer.write(request)
-                status, body = await asyncio.wait_for(self._read(reader), 30)
+                status, body = await asyncio.wait_for(self._read(reader), 60)
                 self.answers[status] += 1
                 self.bodies[body] += 1
                 self.last_sent[body] = max(sent, self.last_sent.get(body, sent))

@@ -22,7 +22,7 @@ class Place:
     name: str = "production"
     port: int = 0
     strategy: str = "canary"
-    max_wait: str = "120s"
+    max_wait: str = "10m"
     steps: str = "[0.3, 1.0]"
     tables: str = ""
 

@@ -12,7 +12,7 @@ from andon.testing.ports import free_port
 from tests.system.floor import Floor, floor
 from tests.system.small_unit import Place
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.timeout(1500), pytest.mark.asyncio(loop_scope="module")]
 
 ENGINEER, APPROVER, BOTH, VIEWER = "kim", "park", "han", "lee"
 SECRET = "the-password-of-the-mail-server"

@@ -23,9 +23,9 @@ from andon_agent.hosts.linux import Linux
 from andon_wire import application, platforms, scan, tree
 from andon_wire.application import Application, CrashLoop, Data, Health, SafePoint
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 UNIT = "screen"
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 LINES = range(1, 40) if os.environ.get("ANDON_AGENT_KILLS") == "all" else (3, 6, 9, 12)
 
 # It takes a lock, so that a second one beside it is seen, and turns its data into what 1.0 cannot read.

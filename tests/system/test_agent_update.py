@@ -39,7 +39,7 @@ from tests.system.frozen_agents import BROKEN, frozen
 from tests.system.test_agent import Machine, Plant, Quiet, publish
 
 IS_FROZEN = bool(os.environ.get("ANDON_AGENT_FREEZE"))
-pytestmark = [pytest.mark.system, pytest.mark.timeout(0 if IS_FROZEN else 280)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(0 if IS_FROZEN else 1500)]
 
 ONE, TWO, DEAD = "1.0.0", "1.1.0", "1.2.0"
 SCRIPT = "import sys\n\nfrom andon_agent.main import main\n\nsys.exit(main())\n"

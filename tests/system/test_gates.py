@@ -18,13 +18,13 @@ from andon.testing.ports import free_port
 from tests.system.floor import Floor, floor
 from tests.system.small_unit import Place
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1500)
 
 _STEPS = """[
     {{ gate = "webhook", asks = "board", name = "board" }},
     {{ gate = "production", asks = "quiet", name = "quiet" }},
     {{ smoke = "front" }},
-    {{ command = ["sh", "-c", "{script}"], name = "settings", timeout = "90s" }},
+    {{ command = ["sh", "-c", "{script}"], name = "settings", timeout = "10m" }},
     0.5,
     {{ gate = "webhook", asks = "desk", name = "desk" }},
     1.0,

@@ -9,6 +9,8 @@ from andon.testing.ports import free_port
 from tests.system.floor import Floor, floor
 from tests.system.small_unit import Place
 
+pytestmark = pytest.mark.timeout(1500)
+
 
 @pytest.fixture
 async def plant(tmp_path: Path, postgres: object) -> AsyncIterator[Floor]:

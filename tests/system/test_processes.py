@@ -14,7 +14,7 @@ from tests.system import small_unit
 from tests.system.floor import Floor, floor
 from tests.system.small_unit import Place
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.timeout(1500), pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -52,6 +52,8 @@ async def test_a_killed_gateway_comes_back_with_the_same_routes(plant: Floor) ->
     load = plant.load("production")
     rollout = await plant.begin("1.1.0", "production")
     await plant.serving(rollout)
+    await plant.said("pause", "parts", "--reason", "the share stays")  # or the evidence may promote it
+    await plant.until(f"/rollouts/{rollout}", lambda seen: seen["is_paused"])
     async with load.running(4):
         await load.until(lambda: load.sent > 50)
         os.kill(plant.gateway_pid(), signal.SIGKILL)

@@ -14,7 +14,7 @@ from tests.system.floor import Floor, View, floor
 from tests.system.load import Load
 from tests.system.small_unit import Place
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.timeout(1500), pytest.mark.asyncio(loop_scope="module")]
 
 CLIENTS = 4
 RELEASES = ("1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.5.0", "1.6.0")

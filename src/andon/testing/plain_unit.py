@@ -99,7 +99,7 @@ def write(folder: Path, *, name: str = "plain", version: str = "1.0.0", port: in
     """The sources of a unit in `folder`, which is made; gives `folder`. Its tests need no pytest."""
     source = folder / "src" / name
     source.mkdir(parents=True, exist_ok=True)
-    manifest = _MANIFEST.format(name=name, port=port, test_timeout="1m")
+    manifest = _MANIFEST.format(name=name, port=port, test_timeout="10m")
     (folder / "andon.toml").write_text(manifest)
     (folder / "pyproject.toml").write_text(_PROJECT.format(name=name, version=version))
     (folder / "requirements.lock").write_text("")

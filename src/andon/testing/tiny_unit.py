@@ -79,11 +79,11 @@ command = ["tiny", "{port}"]
 migrate = ["tiny", "migrate"]
 [health]
 interval = "100ms"
-timeout = "1s"
+timeout = "20s"
 [ready]
-deadline = "20s"
+deadline = "2m"
 [drain]
-timeout = "5s"
+timeout = "60s"
 [environments.production]
 port = 18480
 """

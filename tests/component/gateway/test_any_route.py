@@ -10,8 +10,9 @@ import pytest
 from andon.gateway.aside import is_expressible
 from andon.gateway.model import Backend, Endpoint, Features, HealthCheck, Limit, Outliers, Route
 from andon.kernel.ids import UnitName, Version
+from andon.testing.ports import free_port
 from andon.units.desired import Match, MatchKind, Routing
-from tests.component.gateway.world import PRODUCTION, QUICK_HEALTH, Plant, free_port
+from tests.component.gateway.world import PATIENCE_SECONDS, PRODUCTION, QUICK_HEALTH, Plant
 
 ODD = string.punctuation + string.ascii_letters + string.digits + " "
 PATH = "".join(map(chr, range(33, 127)))
@@ -97,7 +98,7 @@ async def test_envoy_takes_any_route(plant, seed):
     chance = Chance(seed)
     served = [chance.served(at, plant) for at in range(10)]
     routes = [*served, *(chance.dark(at) for at in range(10))]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             applied = (await plant.envoy.apply(routes)).check()
             if {each.unit for each in applied.acknowledged if each.revision} == {

@@ -5,7 +5,7 @@ from collections import Counter
 
 from andon.gateway.model import Beside, Count, Features
 from andon.units.desired import Match, MatchKind, Routing
-from tests.component.gateway.world import NEW, OLD, Client, Load, until
+from tests.component.gateway.world import NEW, OLD, PATIENCE_SECONDS, Client, Load, until
 
 GROUP = (Match(MatchKind.HEADER, "X-Group", "b"), Match(MatchKind.COOKIE, "group", "b.1+x"))
 
@@ -78,14 +78,13 @@ async def test_a_mirror_gets_a_part_of_the_stable_releases_reads_and_nobody_sees
         assert await client.ask() == (200, "old")
     for method in ("POST", "PUT", "DELETE"):
         assert await client.ask(method, "/", "Content-Length: 0") == (200, "old")
-    await until(lambda: plant.new.requests > 140)
-    await asyncio.sleep(0.1)
+    counts = await plant.counted(
+        lambda seen: plant.new.requests > 140 and _mirrored(seen).requests == plant.new.requests
+    )
     assert 140 < plant.new.requests < 260
     assert all(head.startswith("get ") and "x-andon-mirrored: true" in head for head in plant.new.heads)
     assert all("host: shop\r\n" in head for head in plant.new.heads), "not shop-shadow"
-    counts = await plant.counts()
-    mirrored = counts[NEW].aside[Beside.MIRRORED]
-    assert mirrored == Count(plant.new.requests, plant.new.requests)
+    assert _mirrored(counts) == Count(plant.new.requests, plant.new.requests)
     assert (counts[NEW].requests, counts[NEW].errors) == (0, 0)
     assert (counts[OLD].requests, counts[OLD].errors) == (403, 0)
 
@@ -98,8 +97,11 @@ async def test_no_request_to_the_candidate_is_mirrored_to_it_again(plant):
     await until(lambda: plant.new.requests >= 200)
     await asyncio.sleep(0.1)
     assert plant.new.requests == 200
-    aside = (await plant.counts())[NEW].aside
-    assert aside[Beside.MIRRORED].requests == answers["old"]
+    await plant.counted(lambda seen: _mirrored(seen).requests == answers["old"])
+
+
+def _mirrored(seen):
+    return seen[NEW].aside[Beside.MIRRORED]
 
 
 async def test_a_mirror_that_is_slow_or_dead_costs_the_users_nothing(plant):
@@ -166,7 +168,7 @@ async def test_an_unhealthy_candidate_gets_neither_matches_nor_mirror_nor_previe
     assert (await client.ask("GET", "/", "x-andon-preview: 1.1.0"))[0] == 404
     assert plant.new.requests == 0
     plant.new.healthy = True
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (await plant.envoy.apply([route])).acknowledged[0].beside:
             await asyncio.sleep(0.05)
     assert await client.ask("GET", "/", "x-group: b") == (200, "new")

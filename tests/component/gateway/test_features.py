@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -24,25 +25,27 @@ TEXT = ("Content-Type: text/html",)
 
 
 async def test_an_address_that_asks_too_often_is_told_so_and_it_is_no_evidence(plant):
-    await plant.share(500, features=Features(limit=Limit(requests=20, per=timedelta(seconds=30))))
+    # The next one is due after three minutes: however slow the machine, the bucket is empty after 20.
+    await plant.share(500, features=Features(limit=Limit(requests=20, per=timedelta(hours=1))))
     clients = [Client(plant.port) for _ in range(4)]
     answers = [await each.answer() for each in clients * 10]
-    assert Counter(each.status for each in answers) in ({200: 20, 429: 20}, {200: 21, 429: 19})
-    assert answers[-1].headers["retry-after"] == "2"
+    assert Counter(each.status for each in answers) == {200: 20, 429: 20}
+    assert answers[-1].headers["retry-after"] == "180"
     counts = await plant.counts()
     assert sum(each.requests for each in counts.values()) == plant.old.requests + plant.new.requests
     assert counts[OLD].errors + counts[NEW].errors == 0
     neighbour = Client(plant.port, source="127.0.0.2")
     assert (await neighbour.ask())[0] == 200, "another address has a bucket of its own"
     spoofed = [(await clients[0].ask("GET", "/", f"X-Forwarded-For: 10.0.0.{each}"))[0] for each in range(5)]
-    assert spoofed.count(429) >= 4
+    assert spoofed == [429] * 5
 
 
 async def test_the_usual_limit_is_100_a_minute(plant):
     await plant.share(0, features=Features(limit=Limit()))
-    client = Client(plant.port)
-    answers = Counter([(await client.ask())[0] for _ in range(110)])
-    assert 100 <= answers[200] <= 101
+    client, answered, began = Client(plant.port), 0, time.monotonic()
+    while (await client.ask())[0] == 200:
+        answered += 1
+    assert 100 <= answered <= 101 + (time.monotonic() - began) * 100 / 60
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,7 @@ async def test_only_listed_sites_may_call(plant):
 
 async def test_a_path_has_its_own_timeout_and_an_event_stream_none(plant):
     features = Features(
-        timeouts=(("/reports/", timedelta(seconds=5)), ("/reports/quick/", timedelta(seconds=0.1)))
+        timeouts=(("/reports/", timedelta(seconds=60)), ("/reports/quick/", timedelta(seconds=0.1)))
     )
     await plant.share(0, timeout=timedelta(seconds=0.2), features=features)
     client = Client(plant.port)
@@ -194,12 +197,13 @@ async def test_an_instance_that_fails_its_own_health_check_gets_nothing(plant):
     stable = Backend(OLD, 1000, (plant.old.endpoint, second.endpoint), health=check)
     await plant.share(0, backends=(stable,))
     client = Client(plant.port)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while second.requests == 0:
             await client.ask()
     second.healthy = False
     probes = second.probes
     await until(lambda: second.probes > probes + 2)
+    await client.ask()  # after it this connection's thread knows what Envoy knows
     before = second.requests
     assert {(await client.ask()) for _ in range(40)} == {(200, "old")}
     assert second.requests == before

@@ -14,17 +14,18 @@ from andon.gateway.program import find_program
 from andon.kernel import processes
 from andon.kernel.errors import Unavailable
 from andon.kernel.ids import UnitName
+from andon.testing.ports import free_port
 from andon.units.desired import Match, MatchKind, Routing
 from tests.component.gateway.world import (
     NEW,
     OLD,
+    PATIENCE_SECONDS,
     PRODUCTION,
     SHOP,
     Client,
     Load,
     Upstream,
     envoy_in,
-    free_port,
     until,
 )
 
@@ -76,7 +77,7 @@ async def test_an_envoy_that_was_killed_has_the_very_same_configuration_afterwar
 
 
 async def until_started(plant):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 return await plant.envoy.ensure()
@@ -111,7 +112,7 @@ async def test_ten_services_share_a_gateway_and_each_moves_alone(plant):
         applied = (await plant.envoy.apply(routes(shares))).check()
         return [each.weights[NEW] for each in applied.acknowledged]
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await served([0] * 10) != [0] * 10:
             pass
         shares = [1000 * (at % 2) for at in range(10)]
@@ -139,7 +140,9 @@ async def main(folder, port, old, new):
     old, new = (Endpoint("127.0.0.1", int(each)) for each in (old, new))
     backends = (Backend("1.0.0", 500, (old,)), Backend("1.1.0", 500, (new,), True))
     route = Route("shop", "production", 7, "127.0.0.1", int(port), backends)
-    print((await envoy.apply([route])).check().acknowledged[0].weights, flush=True)
+    while 500 not in (weights := (await envoy.apply([route])).check().acknowledged[0].weights).values():
+        pass
+    print(weights, flush=True)
     await asyncio.sleep(600)
 
 asyncio.run(main(*sys.argv[1:]))
@@ -156,7 +159,7 @@ async def test_envoy_outlives_the_control_process_and_is_adopted_by_the_next(tmp
     )
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while b"500" not in await process.stdout.readline():
                 assert process.returncode is None
         running = envoy.find_running()

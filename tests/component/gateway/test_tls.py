@@ -15,15 +15,16 @@ from andon.gateway.envoy import Envoy
 from andon.gateway.model import Backend, Route, Tls
 from andon.kernel.clock import SystemClock
 from andon.kernel.ids import UnitName
+from andon.testing.ports import free_port
 from tests.component.gateway.world import (
     OLD,
+    PATIENCE_SECONDS,
     PRODUCTION,
     Client,
     Load,
     Plant,
     Upstream,
     envoy_in,
-    free_port,
 )
 
 
@@ -115,7 +116,7 @@ async def test_a_new_certificate_is_taken_up_and_costs_no_request(secured, plant
         for name in ("second.plant", "third.plant"):
             plants_authority.issue(name)
             await secured.envoy.apply([route])
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
                     client = Client(secured.port, context)
                     assert await client.ask() == (200, "old")

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
@@ -20,11 +19,14 @@ from andon.gateway.model import Acknowledged, Backend, Endpoint, HealthCheck, Re
 from andon.gateway.stats import Scraper
 from andon.kernel.clock import SystemClock
 from andon.kernel.ids import EnvironmentName, UnitName, Version
+from andon.testing.ports import free_port
 
 SHOP, PRODUCTION = UnitName("shop"), EnvironmentName("production")
 OLD, NEW = Version("1.0.0"), Version("1.1.0")
 NOWHERE = Places()
-QUICK_HEALTH = HealthCheck(interval=timedelta(milliseconds=200), timeout=timedelta(seconds=2))
+PATIENCE_SECONDS = 60  # generous: the machine may be busy with other tests
+# Who answers is this process, which a busy machine may keep waiting for seconds; who is gone refuses at once.
+QUICK_HEALTH = HealthCheck(interval=timedelta(milliseconds=200), timeout=timedelta(seconds=20))
 
 
 class Upstream:
@@ -40,6 +42,7 @@ class Upstream:
         self.probes = 0
         self.headers: tuple[str, ...] = ()  # of its answers
         self.heads: list[str] = []  # of the requests it got
+        self.may_end = asyncio.Event()  # its /stream
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> "Upstream":
@@ -94,7 +97,7 @@ class Upstream:
 
     async def _stream(self, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        for _ in range(20):
+        while not self.may_end.is_set():
             writer.write(b"2\r\nhi\r\n")
             await writer.drain()
             await asyncio.sleep(0.1)
@@ -180,6 +183,7 @@ class Load:
         self.answers: Counter[str] = Counter()
         self.failed: list[str] = []
         self._clients = [Client(port, context) for _ in range(clients)]
+        self._each = [0] * clients
         self._over = False
 
     @property
@@ -187,14 +191,19 @@ class Load:
         return sum(self.answers.values()) + len(self.failed)
 
     async def __aenter__(self) -> "Load":
-        self._tasks = [asyncio.create_task(self._ask(each)) for each in self._clients]
+        self._tasks = [asyncio.create_task(self._ask(at, each)) for at, each in enumerate(self._clients)]
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._over = True
         await asyncio.gather(*self._tasks)
 
-    async def _ask(self, client: Client) -> None:
+    async def settle(self) -> None:
+        """Wait until what was on its way is answered: each client has asked anew and heard since."""
+        before = list(self._each)
+        await until(lambda: all(now >= then + 3 for now, then in zip(self._each, before, strict=True)))
+
+    async def _ask(self, at: int, client: Client) -> None:
         while not self._over:
             try:
                 status, body = await client.ask()
@@ -202,21 +211,12 @@ class Load:
                 self.failed.append(repr(error))
                 client.close()
                 continue
+            self._each[at] += 1
             if status == 200:
                 self.answers[body] += 1
             else:
                 self.failed.append(f"{status} {body}")
         client.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-PATIENCE_SECONDS = 60  # generous: the machine may be busy with other tests
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -246,7 +246,7 @@ class Plant:
     async def share(self, share: int, **changes: Any) -> Acknowledged:
         """Bring the candidate's share (of 1000) into force, on a route with these changes."""
         route = self.route(share, **changes)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 applied = (await self.envoy.apply([route])).check()
                 if applied.acknowledged and applied.acknowledged[0].revision == route.revision:
@@ -263,6 +263,17 @@ class Plant:
     async def counts(self) -> dict[str, ReleaseTraffic]:
         return {key[2]: each for key, each in (await self.scraper.scrape()).releases.items()}
 
+    async def counted(self, claim: Callable[[dict[str, ReleaseTraffic]], bool]) -> dict[str, ReleaseTraffic]:
+        """The counts once the claim is true of them: Envoy counts some ends after the client has heard."""
+        seen: dict[str, ReleaseTraffic] = {}
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not claim(seen := await self.counts()):
+                    await asyncio.sleep(0.05)
+        except TimeoutError as error:
+            raise AssertionError(f"it never came to that: {seen}") from error
+        return seen
+
 
 _WHEN = ("last_updated", "version_info")  # a cluster bears the version of the document that brought it
 
@@ -276,6 +287,12 @@ def _timeless(made: object) -> object:
 
 
 def envoy_in(folder: Path, certificates: Places = NOWHERE) -> Envoy:
-    patience = Patience(refused=timedelta(0))
-    options = EnvoyOptions(folder, concurrency=2, patience=patience, certificates=certificates)
+    patience = Patience(acknowledgement=timedelta(seconds=PATIENCE_SECONDS), refused=timedelta(0))
+    options = EnvoyOptions(
+        folder,
+        concurrency=2,
+        start_within=timedelta(seconds=PATIENCE_SECONDS),
+        patience=patience,
+        certificates=certificates,
+    )
     return Envoy(options, SystemClock())
