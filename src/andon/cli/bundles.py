@@ -9,7 +9,7 @@ from rich.markup import escape
 from andon.cli import indexing, render
 from andon.cli.context import Json, out, print_json, settings_of
 from andon.cli.needs import Need, needs
-from andon.cli.progressing import shown
+from andon.cli.progressing import copied_view, shown
 from andon.cli.registry import RootOption
 from andon.kernel import files
 from andon.kernel.clock import SystemClock
@@ -124,16 +124,7 @@ def import_(
     if into is None:
         indexing.index(settings)
     if as_json:
-        print_json(
-            {
-                "into": place.name,
-                "version": done.version,
-                "releases": done.releases,
-                "copied": done.copied,
-                "copied_bytes": done.copied_bytes,
-                "had": done.had,
-            }
-        )
+        print_json(copied_view(place.name, done))
         return
     out.print(
         f"[green]✓[/] {escape(place.name)} shows state {done.version}; {done.copied} files came in, "

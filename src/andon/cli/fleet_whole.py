@@ -10,11 +10,11 @@ from andon.access.model import Permission
 from andon.access.policies import calendar
 from andon.cli import fleet_tables as tables
 from andon.cli.context import EnvironmentOption, Json, Reason, asked, client_of, out, print_json
+from andon.cli.handing import hand_over
 from andon.cli.needs import needs
 from andon.cli.signing import MeaningOption, PasswordStdin, Pen, UserOption
 from andon.cli.tables import at
 from andon.fleet.model import LAST_RING, Scope
-from andon.kernel import files
 from andon.kernel.errors import InvalidInput
 
 _Unit = Annotated[str, typer.Argument(help="Unit, such as station")]
@@ -96,18 +96,8 @@ def enrol_token(
     }
     with client_of(context) as client:
         made = client.post("/fleet/tokens", **body)
-    if output is not None:
-        files.write(output, (made.pop("text") + "\n").encode(), mode=0o600)
-    if as_json:
-        print_json(made)
-        return
-    until = at(made["token"]["expires_at"])
-    out.print(f"[green]✓[/] token {made['token']['id']}, good once until {until}")
-    if output is None:
-        out.print(f"\n    [bold]{escape(made['text'])}[/]\n", soft_wrap=True)
-        out.print("  [dim]It is not shown again. On the station: andon-agent enrol[/]")
-    else:
-        out.print(f"  in {escape(str(output))}")
+    head = f"token {made['token']['id']}, good once until {at(made['token']['expires_at'])}"
+    hand_over(made, output, as_json=as_json, head=head, shown=" On the station: andon-agent enrol")
 
 
 @needs(Permission.FLEET_ENROL)

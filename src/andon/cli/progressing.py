@@ -4,6 +4,7 @@ command answers stays alone on the other."""
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Protocol
 
 from rich.progress import (
     BarColumn,
@@ -76,3 +77,30 @@ def shown() -> Iterator[Told]:
     )
     with Progress(*columns, console=err, transient=True) as progress:
         yield _Bar(progress)
+
+
+class Copied(Protocol):
+    """What came of a copy of a registry."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def releases(self) -> int: ...
+    @property
+    def copied(self) -> int: ...
+    @property
+    def copied_bytes(self) -> int: ...
+    @property
+    def had(self) -> int: ...
+
+
+def copied_view(into: str, done: Copied) -> dict[str, Any]:
+    """The same as a document. into: the place that it was copied to."""
+    return {
+        "into": into,
+        "version": done.version,
+        "releases": done.releases,
+        "copied": done.copied,
+        "copied_bytes": done.copied_bytes,
+        "had": done.had,
+    }

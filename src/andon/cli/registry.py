@@ -52,7 +52,7 @@ def mirror(
 ) -> None:
     """Copy a registry."""
     from andon import registry_parts as parts
-    from andon.cli.progressing import shown
+    from andon.cli.progressing import copied_view, shown
     from andon.releases.mirroring.mirror import Mirror
 
     settings = settings_of(context)
@@ -63,17 +63,7 @@ def mirror(
         done = mirroring.run(parts.source_of(settings, source), place, progress=progress)
     memory.keep()
     if as_json:
-        print_json(
-            {
-                "into": place.name,
-                "version": done.version,
-                "releases": done.releases,
-                "copied": done.copied,
-                "copied_bytes": done.copied_bytes,
-                "had": done.had,
-                "removed": done.removed,
-            }
-        )
+        print_json({**copied_view(place.name, done), "removed": done.removed})
         return
     out.print(
         f"[green]✓[/] {escape(place.name)} shows {done.releases} releases (state {done.version}); "

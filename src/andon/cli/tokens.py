@@ -9,8 +9,8 @@ from rich.markup import escape
 from andon.access.model import Permission
 from andon.cli import grants, tables
 from andon.cli.context import Json, Reason, asked, client_of, out, print_json
+from andon.cli.handing import hand_over
 from andon.cli.needs import Need, needs
-from andon.kernel import files
 
 _Machine = Annotated[
     bool, typer.Option("--machine", help=f"Of machines instead of your own; needs {Permission.USERS_MANAGE}")
@@ -67,19 +67,9 @@ def create(
     }
     with client_of(context) as client:
         answer = client.post(_path(machine), **body)
-    if output is not None:
-        files.write(output, (answer.pop("text") + "\n").encode(), mode=0o600)
-    if as_json:
-        print_json(answer)
-        return
-    out.print(f"[green]✓[/] token [bold]{escape(name)}[/] {answer['token']['id']}")
-    if output is None:
-        out.print(f"\n    [bold]{escape(answer['text'])}[/]\n", soft_wrap=True)
-        out.print("  [dim]It is not shown again.[/]")
-    else:
-        out.print(
-            f"  in {escape(str(output))}; use it: [bold]andon --token-file {escape(str(output))} status[/]"
-        )
+    head = f"token [bold]{escape(name)}[/] {answer['token']['id']}"
+    use = f"; use it: [bold]andon --token-file {escape(str(output))} status[/]"
+    hand_over(answer, output, as_json=as_json, head=head, stored=use)
 
 
 @needs(Need.SIGN_IN)

@@ -15,20 +15,19 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Root, Snapshot, TargetFile, Targets, Timestamp
 
 from andon.kernel import logging
-from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, NotFound, Untrusted
 from andon.kernel.ids import Sha256, UnitName, Version
 from andon.releases import codec, keys, roles, state, write
 from andon.releases.ceremony import pending
 from andon.releases.garbage.model import COLLECTED_FILE
-from andon.releases.layout import Layout, release_folder, stored_path, target_path
+from andon.releases.layout import release_folder, stored_path, target_path
 from andon.releases.locking import exclusive
 from andon.releases.mirroring.model import TargetFile as Named
 from andon.releases.model import INSTALLABLE, Artifact, Release
-from andon.releases.roles import Lifetimes, Roles
+from andon.releases.of_home import OfHome
+from andon.releases.roles import Roles
 from andon.releases.storage import protocol
 from andon.releases.storage.folder import Folder
-from andon.releases.storage.protocol import Storage
 from andon.releases.write import Writing
 from andon_wire.verify import RELEASE_FILE, REVOKED_FILE
 
@@ -49,20 +48,8 @@ class Change:
     notices: Mapping[str, bytes] = field(default_factory=dict)
 
 
-class Publisher:
-    """The one writer of a registry. storage: where it lies; None: the folder of this home."""
-
-    def __init__(
-        self,
-        layout: Layout,
-        clock: Clock,
-        lives: Lifetimes | None = None,
-        storage: Storage | None = None,
-    ) -> None:
-        self._layout = layout
-        self._clock = clock
-        self._lives = lives or Lifetimes()
-        self._storage = storage or Folder(layout.registry)
+class Publisher(OfHome):
+    """The one writer of a registry."""
 
     def publish(self, release: Release, content: Mapping[Artifact, Path]) -> Release:
         """Make `release` part of the signed registry; gives the release as it is published.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from andon_agent.engine.model import Now, Process
 from andon_agent.hosts import marked
-from andon_agent.hosts.host import MARK, Launch
+from andon_agent.hosts.host import Launch
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -33,19 +33,13 @@ class Linux:
 
     def start(self, launch: Launch) -> Process:
         """See `Host`."""
-        launch.folder.mkdir(parents=True, exist_ok=True)
-        launch.output.parent.mkdir(parents=True, exist_ok=True)
-        marked.rotate(launch.output)
+        marked.prepare(launch)
         with launch.lock.open("a") as lock, launch.output.open("ab", buffering=0) as output:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            marked.begin(output, launch.mark)
-            child = subprocess.Popen(
-                list(launch.command),
-                cwd=launch.folder,
-                env={**launch.environment, MARK: marked.signed(self._owner, launch.mark)},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+            child = marked.spawn(
+                launch,
+                self._owner,
+                output,
                 start_new_session=True,
                 pass_fds=(lock.fileno(),),
             )

@@ -1,16 +1,18 @@
 """What both systems have in common: processes told apart, found by their mark, ended by force. By psutil."""
 
 import contextlib
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from io import RawIOBase
+from io import FileIO, RawIOBase
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from andon_agent.engine import said
 from andon_agent.engine.model import Process
-from andon_agent.hosts.host import MARK, unit_of
+from andon_agent.hosts.host import MARK, Launch, unit_of
 
 _PASSES = 20
 _OUTPUT_BYTES = 8 << 20
@@ -73,6 +75,31 @@ def rotate(output: Path) -> None:
     with contextlib.suppress(OSError):
         if output.stat().st_size > _OUTPUT_BYTES:
             output.replace(output.with_suffix(".1"))
+
+
+def prepare(launch: Launch) -> None:
+    """The folders of a start, and room for what it prints."""
+    launch.folder.mkdir(parents=True, exist_ok=True)
+    launch.output.parent.mkdir(parents=True, exist_ok=True)
+    rotate(launch.output)
+
+
+def spawn(launch: Launch, owner: str, output: FileIO, **how: Any) -> "subprocess.Popen[bytes]":
+    """Start it under its mark, printing into `output`. how: what the system needs beside that.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    begin(output, launch.mark)
+    return subprocess.Popen(
+        list(launch.command),
+        cwd=launch.folder,
+        env={**launch.environment, MARK: signed(owner, launch.mark)},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        **how,
+    )
 
 
 def begin(output: RawIOBase, mark: str) -> None:

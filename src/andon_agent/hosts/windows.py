@@ -15,7 +15,7 @@ import psutil
 
 from andon_agent.engine.model import Now, Process
 from andon_agent.hosts import marked
-from andon_agent.hosts.host import MARK, Launch
+from andon_agent.hosts.host import Launch
 
 _NEW_GROUP, _NO_WINDOW, _OUT_OF_JOB = 0x200, 0x8000000, 0x1000000
 _PREFETCH = r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters"
@@ -36,18 +36,12 @@ class Windows:
 
     def start(self, launch: Launch) -> Process:
         """See `Host`."""
-        launch.folder.mkdir(parents=True, exist_ok=True)
-        launch.output.parent.mkdir(parents=True, exist_ok=True)
-        marked.rotate(launch.output)
+        marked.prepare(launch)
         with launch.output.open("ab", buffering=0) as output:
-            marked.begin(output, launch.mark)
-            child = subprocess.Popen(
-                list(launch.command),
-                cwd=launch.folder,
-                env={**launch.environment, MARK: marked.signed(self._owner, launch.mark)},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+            child = marked.spawn(
+                launch,
+                self._owner,
+                output,
                 creationflags=_NEW_GROUP | _NO_WINDOW | _OUT_OF_JOB,
             )
         self._children[child.pid] = child

@@ -15,7 +15,6 @@ from securesystemslib.signer import CryptoSigner, Key
 from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 
 from andon.kernel import files
-from andon.kernel.clock import Clock
 from andon.kernel.errors import Conflict, InvalidInput
 from andon.releases import keys, roles, state, write
 from andon.releases.ceremony import pending
@@ -24,9 +23,9 @@ from andon.releases.ceremony.holders import holder_of
 from andon.releases.ceremony.request import Missing, Request, Signatures
 from andon.releases.layout import Layout, make_folder
 from andon.releases.locking import exclusive
-from andon.releases.roles import Lifetimes, Roles
-from andon.releases.storage.folder import Folder
-from andon.releases.storage.protocol import METADATA, Storage
+from andon.releases.of_home import OfHome
+from andon.releases.roles import Roles
+from andon.releases.storage.protocol import METADATA
 from andon.releases.write import Writing
 
 HERE = "here"  # stands for every key of a role whose private half is on this machine
@@ -57,20 +56,8 @@ class Outcome:
     refused: list[Signatures] = field(default_factory=list)
 
 
-class Ceremonies:
+class Ceremonies(OfHome):
     """What the registry of one home asks of holders."""
-
-    def __init__(
-        self,
-        layout: Layout,
-        clock: Clock,
-        lives: Lifetimes | None = None,
-        storage: Storage | None = None,
-    ) -> None:
-        self._layout = layout
-        self._clock = clock
-        self._lives = lives or Lifetimes()
-        self._storage = storage or Folder(layout.registry)
 
     def propose(self, change: Change, *, reason: str, by: str) -> Outcome:
         """Ask for a next root; it is published at once where all keys that it needs are here.
