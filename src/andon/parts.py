@@ -46,6 +46,8 @@ from andon.rollouts.noises.recorder import NoiseRecorder, Noises
 from andon.rollouts.noises.recorder import Sources as NoiseSources
 from andon.rollouts.noises.store import NoiseStore
 from andon.rollouts.observer import Observer, Views
+from andon.rollouts.sets.answers import SetAnswers
+from andon.rollouts.sets.approving import SetApproving
 from andon.rollouts.sets.barrier import SetGates
 from andon.rollouts.sets.commands import SetCommands
 from andon.rollouts.sets.controller import SetController
@@ -252,7 +254,11 @@ def _wired(
     settings, clock = base.settings, base.clock
     seen, outside, fleet = looking
     rollouts, access = RolloutStore(base.database), base.access
-    gates = Approvals(access.signatures, access.sealer, base.releases, access.tokens.maker_of)
+    sets = SetStore(base.database)
+    together = SetAnswers(sets, rollouts, access.signatures, access.sealer, base.releases)
+    gates = Approvals(
+        access.signatures, access.sealer, base.releases, access.tokens.maker_of, together=together
+    )
     target = seen.target
     gateway = GatewayReconciler(
         envoy,
@@ -264,7 +270,6 @@ def _wired(
     waves = wave_parts.waves_of(base, fleet, rollouts)
     holder = Holder(f"{base.place}{os.getpid()}", settings.rollouts.lease)
     tasks = _tasks(base, wakes, seen, holder)
-    sets = SetStore(base.database)
     noises = NoiseStore(base.database)
     recorder = NoiseRecorder(
         noises, LeaseStore(base.database), clock, holder, NoiseSources(base.desired.list, seen.last_readings)
@@ -325,12 +330,13 @@ def _wired(
         loop("witnesses", access.witnesses.tick, settings.timeline.checkpoint)
     if access.directory is not None:
         loop("directory", access.login.recheck, settings.directory.recheck)
+    authority = Authority(access.policies, access.sealer, gates)
     commands = Commands(
         rollouts,
         base.releases,
         base.judges,
         clock,
-        Authority(access.policies, access.sealer, gates),
+        authority,
         noises=Noises(noises, rollouts, clock),
         stations=waves.censuses,
     )
@@ -356,6 +362,7 @@ def _wired(
         rollouts=rollouts,
         commands=commands,
         sets=SetCommands(sets, commands, base.releases, clock),
+        approving=SetApproving(sets, together, authority, clock),
         before=Before(outside, tasks),
         judges=base.judges,
         desired=base.desired,

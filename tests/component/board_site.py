@@ -34,6 +34,7 @@ from andon.store.schema import metadata
 from andon.testing import scenes
 from andon.testing.access import FakeLogin
 from andon.testing.services import FakePlant
+from andon.testing.sets import a_set_under_way
 from andon.testing.shelf import Shelf, maker_of
 from andon.testing.signing import Hand
 from andon.timeline.store import TimelineStore
@@ -162,7 +163,9 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def plant() -> FakePlant:
-    return scenes.a_busy_morning(FakePlant())
+    made = scenes.a_busy_morning(FakePlant())
+    made.set_rollouts.append(a_set_under_way(made.clock.now()))
+    return made
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -15,6 +15,7 @@ _PAGES = (
     f"/rollouts/{scenes.UNDER_WAY}",
     f"/rollouts/{scenes.TAKEN_BACK}",
     "/units/mes/production",
+    "/sets/line/production",
     f"/runs/{scenes.SHIPPING}",
     "/me",
     "/device",

@@ -24,6 +24,7 @@ from andon.rollouts.group import Turn
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import Cord, GateSeen, RequestKind, Rollout
 from andon.rollouts.sets.model import Member, SetRelease, SetRollout
+from andon.rollouts.sets.signing import Together
 from andon.rollouts.stables.store import Stable
 from andon.rollouts.steps import Plan
 from andon.rollouts.tasks.model import Try
@@ -270,6 +271,19 @@ class Sets(Protocol):
     async def document_of_rollback(self, name: str, environment: EnvironmentName) -> Document: ...
 
 
+class Approving(Protocol):
+    """A yes to a whole set (`rollouts/sets/approving.py`)."""
+
+    async def look(self, name: str, environment: EnvironmentName) -> Together: ...
+    async def document(self, name: str, environment: EnvironmentName) -> Document: ...
+    async def check_role(
+        self, name: str, environment: EnvironmentName, login: str, roles: Collection[str]
+    ) -> None: ...
+    async def approve(
+        self, name: str, environment: EnvironmentName, signature: Signature, roles: Collection[str]
+    ) -> SetRollout: ...
+
+
 class Retry(Protocol):
     """What people ask of targets (`targets/retries.py`)."""
 
@@ -329,6 +343,7 @@ class Services:
     rollouts: Rollouts
     commands: Commands
     sets: Sets
+    approving: Approving
     before: Before
     judges: Judges
     desired: DesiredState

@@ -33,8 +33,7 @@ class Shown:
     @property
     def yes(self) -> dict[str, Any]:
         """What the dialog of an approval is opened with."""
-        offer = _offer({**self.document, "SHA-256": self.hash}, Meaning.APPROVED)
-        return {**offer, "document_hash": self.hash}
+        return yes(self.document, self.hash)
 
     @property
     def no(self) -> dict[str, Any]:
@@ -62,6 +61,12 @@ def look(view: RolloutView, viewer: Viewer, signatures: Sequence[signed.Shown]) 
         document=found.document or {},
         hash=found.document_hash,
     )
+
+
+def yes(document: Mapping[str, Any], sha256: str) -> dict[str, Any]:
+    """What the dialog of an approval is opened with. sha256: of the document, which is what is signed."""
+    offer = _offer({**document, "SHA-256": sha256}, Meaning.APPROVED)
+    return {**offer, "document_hash": sha256}
 
 
 def _answers(found: GateView, signatures: Sequence[signed.Shown]) -> Sequence[signed.Shown]:

@@ -25,6 +25,7 @@ from andon.board import (
     deploy_pages,
     fleet_pages,
     gate,
+    set_pages,
     signed,
     standing,
     story,
@@ -56,6 +57,7 @@ def install(app: FastAPI, services: Services) -> None:
         account_pages.router(services, frame),
         access_pages.router(services, gather, frame),
         deploy_pages.router(gather, frame),
+        set_pages.router(gather, frame),
         compare_pages.router(gather, frame),
         timeline_pages.router(gather, frame),
         fleet_pages.router(gather, frame),
@@ -135,7 +137,8 @@ def _rollout(gather: Gather, rollout: RolloutId) -> Build:
         looks = await gather.looks(rollout)
         findings = {each.metric: each for each in (view.verdict.findings if view.verdict else ())}
         is_corded = any(each.environment in {None, view.environment} for each in seen.cords)
-        tiles = (await gather.status(caller)).units
+        status = await gather.status(caller)
+        tiles = status.units
         place = (view.unit, view.environment)
         subject = f"rollout/{rollout}"
         signatures = await signed.of_subject(gather, caller, subject)
@@ -143,6 +146,9 @@ def _rollout(gather: Gather, rollout: RolloutId) -> Build:
             "view": view,
             "gate": gate.look(view, seen.viewer, await signed.of_gate(gather, view)),
             "signatures": signatures,
+            "of_set": next(
+                (each for each in status.sets if any(part.rollout == view.id for part in each.parts)), None
+            ),
             "before": await _before(gather, rollout),
             "tile": next((each for each in tiles if (each.unit, each.environment) == place), None),
             "banner": story.banner(view),

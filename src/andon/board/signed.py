@@ -68,7 +68,11 @@ async def of_gate(gather: Gather, view: RolloutView) -> Sequence[Shown]:
     if not answers:
         return []
     found = await gather.services.signing.list(f"rollout/{view.id}", _MOST)
-    return [shown(*each) for each in found if each[0].id in answers]
+    own = [shown(*each) for each in found if each[0].id in answers]
+    known = {each.id for each in own}
+    # What was signed over its whole set is filed under that.
+    others = [await gather.services.signing.get(each) for each in sorted(answers - known)]
+    return [*own, *(shown(*each) for each in others)]
 
 
 def named_by(after: Mapping[str, Any], kind: str) -> str:

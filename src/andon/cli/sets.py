@@ -10,8 +10,9 @@ import typer
 from andon.access.model import Permission
 from andon.api.model import PlanView
 from andon.cli import render, tables
-from andon.cli.context import Json, client_of, out, print_json
+from andon.cli.context import EnvironmentOption, Json, Reason, asked, client_of, out, print_json
 from andon.cli.needs import needs
+from andon.cli.signing import MeaningOption, PasswordStdin, Pen, UserOption
 from andon.kernel.errors import InvalidInput, NotFound
 
 
@@ -25,6 +26,12 @@ def register(app: typer.Typer) -> None:
         help="Sign the set that a file declares: a name, a version, and members in the order in which they "
         "begin.\n\nExample: andon sets publish andon-set.toml"
     )(publish)
+    group.command(
+        help="Sign a whole set, once, instead of each of its members: it shows each member's plan and bytes, "
+        "and your signature binds them all. A no is andon reject, at the member that waits."
+        "\n\nExamples:\n\n  andon sets approve line --meaning approved --reason 'tests seen'\n\n"
+        "  andon sets approve line --show"
+    )(approve)
     app.add_typer(group, name="sets")
 
 
@@ -55,6 +62,39 @@ def publish(
     members = ", then ".join(f"{each['unit']} {each['version']}" for each in made["members"])
     out.print(f"[green]●[/] set {made['name']}@{made['version']} is signed: {members}")
     out.print(f"  next: [bold]andon deploy --set {made['name']} --environment ENVIRONMENT[/]")
+
+
+@needs(Permission.APPROVE)
+def approve(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of the set")],
+    environment: EnvironmentOption = "production",
+    show: Annotated[bool, typer.Option("--show", help="Show what would be signed, and sign nothing")] = False,
+    meaning: MeaningOption = None,
+    user: UserOption = None,
+    password_stdin: PasswordStdin = False,
+    reason: Reason = "",
+    as_json: Json = False,
+) -> None:
+    """Sign a set."""
+    path = f"/sets/{name}/environments/{environment}"
+    with client_of(context) as client:
+        seen = client.get(f"{path}/approval")
+        if show:
+            print_json(seen) if as_json else out.print(tables.set_approval(seen))
+            return
+        if not as_json:
+            out.print(tables.set_approval(seen))
+        why = asked(reason, f"Why approve all of {name}?")
+        pen = Pen(user, password_stdin, meaning)
+        done = pen.signed(lambda signature: client.post(f"{path}/approve", reason=why, signature=signature))
+    if as_json:
+        print_json(done)
+        return
+    out.print(f"[green]●[/] set {done['name']}@{done['version']} is signed as a whole")
+    for each in done["members"]:
+        left = "" if each["is_behind"] else f"  {each['approvals']} of {done['approvals_needed']} approvals"
+        out.print(f"  {each['unit']} {each['candidate']}{left}")
 
 
 def declared(file: Path) -> dict[str, Any]:

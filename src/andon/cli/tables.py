@@ -316,6 +316,29 @@ def history(found: Sequence[View]) -> RenderableType:
     return Group(shown, Text.from_markup("[dim]↶ andon rollback --to brings it back without a gate[/]"))
 
 
+def set_approval(seen: View) -> RenderableType:
+    """A set as people sign it: a row for each member, and why it cannot be signed where it cannot."""
+    shown = table("unit", "from", "to", "steps", "plan", "artifacts", "approvals")
+    for each in seen["members"]:
+        steps = (each["plan"] or {}).get("steps", ())
+        shares = ", ".join(f"{step['share']:.0%}" for step in steps)
+        signed = "done" if each["is_behind"] else f"{each['approvals']} of {seen['approvals_needed']}"
+        shown.add_row(
+            f"[bold]{escape(each['unit'])}[/]",
+            escape(each["stable"] or "-"),
+            escape(each["candidate"]),
+            shares,
+            ((each["plan"] or {}).get("hash") or "-")[:12],
+            "\n".join(f"{escape(name)} {sha256[:12]}" for name, sha256 in each["artifacts"].items()) or "-",
+            signed,
+        )
+    said = f"set {escape(seen['name'])}@{escape(seen['version'])} in {escape(seen['environment'])}"
+    lines: list[RenderableType] = [Text.from_markup(f"[bold]{said}[/]  {escape(seen['reason'])}"), shown]
+    if seen["why_not"]:
+        lines.append(Text.from_markup(f"[yellow]![/] you cannot sign it: {escape(seen['why_not'])}"))
+    return Group(*lines)
+
+
 def sets(found: Sequence[View], moving: Sequence[View]) -> RenderableType:
     """Published sets, and those on their way."""
     if not found:

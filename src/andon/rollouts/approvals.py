@@ -48,6 +48,31 @@ class Seals(Protocol):
     def standing(self, signature: Signature, present: Document | None = None) -> Standing: ...
 
 
+class Together(Protocol):
+    """Signatures over whole sets (`sets/answers.py`)."""
+
+    async def of(self, rollout: Rollout, gate: Gate) -> Sequence[tuple[Signature, Standing]]:
+        """Each yes to the rollout's set that is one at this gate, with what it is worth."""
+        ...
+
+    async def today(self, signed: Document) -> Document:
+        """What was signed about a set, as it would be today; raises NotFound, Untrusted, Damaged."""
+        ...
+
+
+class Alone:
+    """Where there are no sets."""
+
+    async def of(self, _rollout: Rollout, _gate: Gate) -> Sequence[tuple[Signature, Standing]]:
+        """None."""
+        return ()
+
+    async def today(self, signed: Document) -> Document:
+        """It was of none: raises NotFound."""
+        raise NotFound("no-such-set", f"there is no set {signed.subject}", hint="andon sets list")
+
+
+_ALONE = Alone()
 # Login of who made the machine token of this name, also of one that ended (`access/tokens/tokens.py`).
 MakerOf = Callable[[str], Awaitable[str | None]]
 
@@ -55,11 +80,20 @@ MakerOf = Callable[[str], Awaitable[str | None]]
 class Approvals:
     """Reads the answers at gates."""
 
-    def __init__(self, written: Written, seals: Seals, shipped: Shipped, maker_of: MakerOf) -> None:
+    def __init__(
+        self,
+        written: Written,
+        seals: Seals,
+        shipped: Shipped,
+        maker_of: MakerOf,
+        *,
+        together: Together = _ALONE,
+    ) -> None:
         self._written = written
         self._seals = seals
         self._shipped = shipped
         self._maker_of = maker_of
+        self._together = together
 
     async def answers(self, rollout: Rollout) -> Answers:
         """What counts at the rollout's gate now; nothing where it waits at none.
@@ -85,8 +119,9 @@ class Approvals:
             for each in await self._written.list(f"rollout/{rollout.id}", _MOST)
             if each.document.action is Action.APPROVE and documents.gate_of(rollout, each.document) == gate
         ]
-        involved = await self._involved(rollout)
+        involved = await self.involved((rollout.unit, rollout.candidate), rollout.actor, rollout.proposer_id)
         signatures, problem = await self._weighed(rollout, made) if made else ((), "")
+        signatures = (*signatures, *await self._together.of(rollout, gate))
         answers = gates.counted(signatures, involved, problem)
         return Answered(gate, rollout.approval is not None, answers, signatures, involved)
 
@@ -99,15 +134,26 @@ class Approvals:
         release = await self._shipped.signed(rollout.unit, rollout.candidate)
         return documents.answer(rollout, release, gate or gates.shown(rollout), is_yes=is_yes)
 
-    async def _involved(self, rollout: Rollout) -> frozenset[str]:
-        """Who shipped the release and who proposed the rollout; behind a machine its maker, too."""
-        shipper = await self._shipped.shipper(rollout.unit, rollout.candidate)
+    async def present(self, rollout: Rollout, signed: Document) -> Document:
+        """What was signed at the rollout's gate, as it would be today. Raises like `document`."""
+        is_yes, gate = signed.values.get("answer") == YES, documents.gate_of(rollout, signed)
+        return await self.document(rollout, is_yes=is_yes, gate=gate)
+
+    async def present_of_set(self, signed: Document) -> Document:
+        """What was signed about a whole set, as it would be today. Raises like `document`."""
+        return await self._together.today(signed)
+
+    async def involved(
+        self, release: tuple[UnitName, Version], actor: str, proposer_id: str
+    ) -> frozenset[str]:
+        """Who shipped a release and who proposed to roll it out; behind a machine its maker, too."""
+        shipper = await self._shipped.shipper(*release)
         makers = [
             await self._maker_of(each.removeprefix(MACHINE_ACTOR)) or ""
-            for each in (rollout.actor, shipper)
+            for each in (actor, shipper)
             if each.startswith(MACHINE_ACTOR)
         ]
-        return gates.involved(rollout, shipper, *makers)
+        return gates.involved(proposer_id, actor, shipper, *makers)
 
     async def _weighed(
         self, rollout: Rollout, made: Sequence[Signature]

@@ -168,12 +168,11 @@ def counting(signatures: Sequence[tuple[Signature, Standing]]) -> tuple[Signatur
     return tuple(by_person.values())
 
 
-def involved(rollout: Rollout, shipper: str, *makers: str) -> frozenset[str]:
+def involved(*names: str) -> frozenset[str]:
     """User ids and logins, in lower case, of who shipped the release and who proposed the rollout.
 
-    makers: logins of who made the machine tokens among them.
+    names: theirs, and the logins of who made the machine tokens among them; empty ones are nobody's.
     """
-    names = (rollout.proposer_id, rollout.actor, shipper, *makers)
     return frozenset(each.casefold() for each in names if each)
 
 

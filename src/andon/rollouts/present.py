@@ -5,9 +5,10 @@ from typing import Protocol
 from andon.access.signatures.model import Action, Document, Signature
 from andon.kernel.errors import Damaged, NotFound, Untrusted
 from andon.kernel.ids import RolloutId
-from andon.rollouts import documents, gates
+from andon.rollouts import documents
 from andon.rollouts.approvals import Approvals
 from andon.rollouts.model import Rollout
+from andon.rollouts.sets.signing import set_of
 
 _KINDS = {action: kind for kind, action in documents.SIGNED.items()}
 
@@ -28,6 +29,8 @@ async def present(signature: Signature, rollouts: Rollouts, approvals: Approvals
         Unavailable: the registry or the database does not answer.
     """
     document = signature.document
+    if set_of(document):
+        return await _of_set(document, approvals)
     own = _rollout_of(document)
     if own is None or document.values.get("is_damaged"):
         return None
@@ -40,13 +43,19 @@ async def present(signature: Signature, rollouts: Rollouts, approvals: Approvals
 
 async def _today(document: Document, rollout: Rollout, approvals: Approvals) -> Document:
     if document.action is Action.APPROVE:
-        is_yes, gate = document.values.get("answer") == gates.YES, documents.gate_of(rollout, document)
-        return await approvals.document(rollout, is_yes=is_yes, gate=gate)
+        return await approvals.present(rollout, document)
     if document.action is Action.ROLLBACK:
         return documents.rollback(
             rollout.unit, rollout.environment, rollout.candidate, rollout.stable, rollout.id
         )
     return documents.as_signed(document, documents.request(rollout, _KINDS[document.action]))
+
+
+async def _of_set(document: Document, approvals: Approvals) -> Document:
+    try:
+        return await approvals.present_of_set(document)
+    except (NotFound, Untrusted, Damaged):
+        return Document(document.action, document.subject, {"is_damaged": True})
 
 
 def _rollout_of(document: Document) -> RolloutId | None:

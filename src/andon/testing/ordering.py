@@ -136,7 +136,7 @@ class FakeCommands(Part):
             for each in self._plant.access.signatures
             if (each.document.subject, each.document.action) == (f"rollout/{rollout}", Action.APPROVE)
         ]
-        involved = involved_in(found, "")
+        involved = involved_in(found.proposer_id, found.actor)
         return Answered(found.plan.gate, found.is_gated, counted(signed, involved), tuple(signed), involved)
 
     def _gate(self, environment: EnvironmentName, needs_approval: bool) -> Gate | None:

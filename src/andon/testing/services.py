@@ -43,7 +43,7 @@ from andon.testing.ordering import FakeCommands
 from andon.testing.outside import Answers
 from andon.testing.pledges import FakePolicies, FakeSigning, policy_of
 from andon.testing.registry_files import FakeFiles
-from andon.testing.sets import FakeSets, FakeStoredSet
+from andon.testing.sets import FakeApproving, FakeSets, FakeStoredSet
 from andon.testing.shelves import FakeLook, FakeReleases, FakeRollouts, Part
 from andon.timeline import origin
 from andon.timeline.records import Event, Record
@@ -130,6 +130,7 @@ class FakePlant:
             rollouts=FakeRollouts(self),
             commands=FakeCommands(self),
             sets=FakeSets(self),
+            approving=FakeApproving(self),
             before=_Before(self),
             judges=Judges(),
             desired=_Desired(self),

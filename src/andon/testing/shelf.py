@@ -10,6 +10,9 @@ from andon.kernel.ids import RunId, Sha256, UnitName, Version
 from andon.releases.model import Artifact, Release, Role
 from andon.rollouts.approvals import Approvals
 from andon.rollouts.authority import Authority
+from andon.rollouts.sets.answers import SetAnswers
+from andon.rollouts.sets.store import SetStore
+from andon.rollouts.store import RolloutStore
 from andon.store.engine import Database
 from andon.testing.signing import Hand, Set
 from andon.units.model import Manifest
@@ -51,7 +54,9 @@ def an_authority(database: Database, shelf: Shelf, hand: Hand | None = None, *po
     """Real approvals over the database; environments demand nothing but what `policies` say."""
     sealer = (hand or Hand()).sealer
     demands = Set({each.environment: each for each in policies})
-    return Authority(demands, sealer, Approvals(SignatureStore(database), sealer, shelf, maker_of))
+    written = SignatureStore(database)
+    together = SetAnswers(SetStore(database), RolloutStore(database), written, sealer, shelf)
+    return Authority(demands, sealer, Approvals(written, sealer, shelf, maker_of, together=together))
 
 
 async def maker_of(name: str) -> str | None:

@@ -5,9 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from andon.access import rights
 from andon.access.model import EVERYWHERE, Permission, Place
 from andon.access.signatures.model import Action
-from andon.api import inputs, places, signing, viewing, views
+from andon.api import inputs, places, set_approval, signing, viewing, views
 from andon.api.callers import Current
 from andon.api.declared import needs
 from andon.api.gather import Gather
@@ -115,4 +116,42 @@ def router(gather: Gather) -> APIRouter:
         )
         return [views.turn(each) for each in done]
 
+    _approval(api, gather)
     return api
+
+
+def _approval(api: APIRouter, gather: Gather) -> None:
+    services = gather.services
+
+    @api.get(
+        f"{_HERE}/approval",
+        summary="A set as people sign it: each member's plan and bytes, and who has signed",
+        responses=documented(404),
+        dependencies=[needs(_P.FLOOR_VIEW, places.whole_environment)],
+    )
+    async def approval(
+        name: _Name, environment: inputs.EnvironmentPath, caller: Current
+    ) -> set_approval.SetApprovalView:
+        own, there = ids.name(name, what="set"), inputs.environment(environment)
+        return await set_approval.look(gather, caller, own, there)
+
+    @api.post(
+        f"{_HERE}/approve",
+        status_code=202,
+        summary="Say yes to all members of a set, with one signature",
+        responses=documented(404, 409, 422),
+        dependencies=[needs(_P.APPROVE, places.whole_environment)],
+    )
+    async def approve(
+        name: _Name, environment: inputs.EnvironmentPath, body: inputs.Signed, caller: Current
+    ) -> set_approval.SetApprovalView:
+        own, there = ids.name(name, what="set"), inputs.environment(environment)
+        roles = rights.roles_at(caller.principal, set_approval.everywhere(there))
+        # Before anything is sealed: a signature in a role that the person lacks must not exist.
+        if caller.principal.may_sign:
+            await services.approving.check_role(own, there, caller.name, roles)
+        wanted = signing.Wanted(Action.APPROVE, there, body.reason, body.signature)
+        document = await services.approving.document(own, there)
+        signature = await signing.must_sign(services, caller, wanted, document)
+        await services.approving.approve(own, there, signature, roles)
+        return await set_approval.look(gather, caller, own, there)

@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
+
 from andon.access.model import Grant, Scope
-from andon.access.policies.model import Bounds
+from andon.access.policies.model import Bounds, Policy
 from andon.testing import scenes
 from andon.testing.access import client_as
 from andon.testing.services import FakePlant
@@ -43,6 +45,79 @@ async def test_who_sees_not_all_units_of_a_set_does_not_see_it():
         assert (await client.get("/api/v1/sets")).json() == []
         assert (await client.get("/api/v1/set-rollouts")).json() == []
         assert (await client.get("/api/v1/status")).json()["sets"] == []
+
+
+_HERE = "/api/v1/sets/line/environments/production"
+_SIGNED = {"password": "open the gate slowly", "meaning": "approved"}
+
+
+async def _a_set_to_approve(plant: FakePlant) -> None:
+    plant.access.policies["production"] = Policy("production", approvals=1)
+    async with client_as(plant, "admin") as client:
+        await client.post("/api/v1/sets", json=_SET)
+        begun = await client.post(f"{_HERE}/deploy", json={"reason": "new torque"})
+        assert begun.status_code == 201, begun.text
+
+
+async def test_a_set_is_seen_whole_and_signed_once():
+    plant = _plant()
+    await _a_set_to_approve(plant)
+    async with client_as(plant, "approver") as client:
+        seen = (await client.get(f"{_HERE}/approval")).json()
+        assert (seen["may_approve"], seen["why_not"], seen["approvals"]) == (True, "", [])
+        assert [each["unit"] for each in seen["members"]] == ["mes", "roastery"]
+        assert all(each["plan"]["steps"] and each["artifacts"] for each in seen["members"])
+        said = {"reason": "tests seen"}
+        asks = (await client.post(f"{_HERE}/approve", json=said)).json()
+        assert (asks["code"], asks["needs"]["document"]) == ("signature-required", seen["document"])
+        signature = _SIGNED | {"login": "approver", "document_hash": seen["document_hash"]}
+        stale = await client.post(
+            f"{_HERE}/approve", json=said | {"signature": signature | {"document_hash": "0" * 64}}
+        )
+        assert stale.json()["code"] == "signature-stale"
+        done = await client.post(f"{_HERE}/approve", json=said | {"signature": signature})
+        assert done.status_code == 202, done.text
+        assert [each["approvals"] for each in done.json()["members"]] == [1, 1]
+        (made,) = done.json()["approvals"]
+        assert (made["signer"], made["standing"], made["document_hash"]) == (
+            "approver",
+            "valid",
+            seen["document_hash"],
+        )
+        assert done.json()["why_not"] == "approver has approved it already"
+
+
+@pytest.mark.parametrize(("who", "why"), [("viewer", "not-permitted"), ("engineer", "not-permitted")])
+async def test_who_may_not_approve_all_units_signs_no_set(who: str, why: str):
+    plant = _plant()
+    await _a_set_to_approve(plant)
+    async with client_as(plant, who) as client:
+        refused = await client.post(f"{_HERE}/approve", json={"reason": "so", "signature": _SIGNED})
+        assert (refused.status_code, refused.json()["code"]) == (403, why)
+        seen = (await client.get(f"{_HERE}/approval")).json()
+        assert not seen["may_approve"]
+        assert seen["why_not"]
+    plant.access.add("half", Grant("approver", Scope(unit="mes")))
+    async with client_as(plant, "half") as client:
+        for answer in (
+            await client.get(f"{_HERE}/approval"),
+            await client.post(f"{_HERE}/approve", json={"reason": "so", "signature": _SIGNED}),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (403, "not-permitted")
+    assert plant.access.signatures == []
+
+
+async def test_a_set_that_nobody_has_to_approve_says_so():
+    plant = _plant()
+    async with client_as(plant, "admin") as client:
+        await client.post("/api/v1/sets", json=_SET)
+        await client.post("/api/v1/sets/line/environments/staging/deploy", json={"reason": "so"})
+        path = "/api/v1/sets/line/environments/staging"
+        seen = (await client.get(f"{path}/approval")).json()
+        assert (seen["document"], seen["why_not"]) == (None, "nobody has to approve it")
+        refused = await client.post(f"{path}/approve", json={"reason": "so"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "set-not-signable")
+        assert (await client.get("/api/v1/sets/none/environments/staging/approval")).status_code == 404
 
 
 async def test_a_hold_is_made_shown_and_released_by_who_may_deploy_there():

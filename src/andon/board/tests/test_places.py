@@ -24,6 +24,7 @@ from andon.testing import scenes
 from andon.testing.access import client_as
 from andon.testing.pledges import FakeStoredPolicy
 from andon.testing.services import FakePlant
+from andon.testing.sets import a_set_under_way
 from andon.testing.shelves import a_rollout
 from andon.timeline.records import Event, Record
 
@@ -66,6 +67,9 @@ class Scene:
         access.policies["staging"] = version
         access.policy_history["staging"] = [FakeStoredPolicy(version, changed, plant.clock.now(), "admin")]
         self.signature("cord", MARK)
+        plant.set_rollouts.append(a_set_under_way(plant.clock.now(), scenes.STAGING))
+        hidden = a_set_under_way(plant.clock.now(), hall, id="rs-2", name="canaries", reason=MARK, actor=MARK)
+        plant.set_rollouts.append(hidden)
         self.own, self.following = self.tell(SHOWN, "staging", elsewhere), self.tell(MARK, "production", "")
         self.app = board(plant)
 
@@ -159,6 +163,10 @@ def _pages(scene: Scene) -> list[tuple[str, Decision]]:
         ("/me", _by("/me/sessions")),
         ("/fleet", _by("/fleet/stations")),
         *((f"/stations/{each}", _by(f"/fleet/stations/{each}")) for each in ("press-1", "oven-1", "none")),
+        *(
+            (f"/sets/{name}/{place}", _by(f"/sets/{name}/environments/{place}/approval"))
+            for name, place in (("line", "staging"), ("canaries", ELSEWHERE), ("none", "staging"))
+        ),
         ("/device", _by("/me/sessions")),
         *((each, _by(each)) for each in same),
         *((f"/units/{unit}/{place}", _by_tile(unit, place)) for unit, place in units),

@@ -30,6 +30,7 @@ _SPEAKERS = (
     "andon/rollouts/forward.py",
     "andon/rollouts/refusals.py",
     "andon/rollouts/gates.py",
+    "andon/rollouts/sets/signing.py",
     "andon/rollouts/notes.py",
     "andon/rollouts/tasks/decide.py",
     "andon_agent/engine/decide.py",

@@ -321,6 +321,23 @@ PHRASES: tuple[tuple[str, str], ...] = (
         "{actor} 님에게 없는 {role} 역할이 필요합니다",
     ),
     ("it does not wait for an approval", "승인을 기다리는 상태가 아닙니다"),
+    ("set {name}@{version} is {phase}", "세트 {name}@{version}의 상태: {phase}"),
+    (
+        "it began before sets could be signed as a whole; approve each of its units",
+        "세트 전체 승인이 생기기 전에 시작되었습니다. 유닛마다 승인하세요",
+    ),
+    (
+        "its units ask for different approvals; approve each of them",
+        "유닛마다 필요한 승인이 다릅니다. 유닛마다 승인하세요",
+    ),
+    ("nobody has to approve it", "승인이 필요하지 않습니다"),
+    ("each of its units is behind its gate already", "모든 유닛이 이미 게이트를 통과했습니다"),
+    ("{unit} cannot be answered: {why}", "{unit}은(는) 지금 승인할 수 없음: {why}"),
+    ("a release does not verify: {text}", "릴리스를 검증할 수 없음: {text}"),
+    (
+        "{actor} shipped or proposed {unit} {version}, so the last approval must be somebody else's",
+        "{unit} {version}은(는) {actor} 님이 내거나 제안했으므로 마지막 승인은 다른 사람이 해야 합니다",
+    ),
     ("{actor} has approved it already", "{actor} 님은 이미 승인했습니다"),
     (
         "{actor} shipped or proposed it, so the last approval must be somebody else's",

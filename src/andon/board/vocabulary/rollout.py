@@ -210,6 +210,20 @@ WORDS: dict[str, tuple[str, str]] = {
         "{unit} {candidate} does not go to {environment}; the rollout ends.",
         "{unit} {candidate}의 {environment} 배포를 반려하며, 롤아웃이 종료됩니다.",
     ),
+    "set.gate": ("One signature for all of it", "전체에 대한 한 번의 서명"),
+    "set.binds": (
+        "It names every unit's plan and bytes. It does not count any more once one of them changes.",
+        "모든 유닛의 계획과 파일 해시가 서명에 포함됩니다. 하나라도 바뀌면 서명은 효력을 잃습니다.",
+    ),
+    "set.all": ("Approve all of the set {name} with one signature", "세트 {name} 전체를 한 번에 승인"),
+    "set.sign": ("Approve all of it", "전체 승인"),
+    "set.sign.say": (
+        "All units of {name} {version} go on to {environment}.",
+        "{name} {version}의 모든 유닛을 {environment}에 배포하는 것을 승인합니다.",
+    ),
+    "set.behind": ("behind its gate", "게이트 통과"),
+    "set.counted": ("{n} of {needed} approvals", "승인 {needed}건 중 {n}건"),
+    "set.bytes": ("Its bytes", "파일 해시"),
     "stage.gated": ("waits for approval", "승인 대기"),
     "next.gate.approval": ("It waits for an approval with a signature", "전자서명 승인을 기다립니다"),
     "next.gate.window": (

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from andon.cli.tests.test_against_api import BECAUSE, Served, run, shown, sign_in, told
+from andon.access.policies.model import Policy
+from andon.cli.tests.test_against_api import BECAUSE, Served, run, shown, sign_in, signing, told
 from andon.kernel import errors
+from andon.testing.access import PASSWORD
 from andon.testing.scenes import a_busy_morning
 from andon.testing.services import FakePlant
 
@@ -43,6 +45,23 @@ def test_a_set_is_shown_before_it_moves_and_no_word_is_passed_over(andon: FakePl
     assert andon.set_rollouts == []
     assert isinstance(run("deploy", "--set", "nothing", "--dry-run").exception, errors.NotFound)
     assert told("deploy", "--set", "line")["phase"] == "going"
+
+
+def test_a_set_is_shown_whole_and_signed_once(andon: FakePlant, tmp_path: Path) -> None:
+    (tmp_path / "andon-set.toml").write_text(SET)
+    told("sets", "publish", str(tmp_path / "andon-set.toml"))
+    andon.access.policies["production"] = Policy("production", approvals=1)
+    told("deploy", "--set", "line")
+    before = shown("sets", "approve", "line", "--show")
+    assert "roastery" in before
+    assert "0 of 1" in before
+    assert andon.access.signatures == []
+    sign_in("approver")
+    said = ("sets", "approve", "line", *signing("approver"), *BECAUSE)
+    assert "is signed as a whole" in shown(*said, stdin=PASSWORD + "\n")
+    (made,) = andon.access.signatures
+    assert [each["unit"] for each in made.document.values["members"]] == ["mes", "roastery"]
+    assert told("sets", "approve", "line", "--show")["why_not"] == "approver has approved it already"
 
 
 @pytest.mark.parametrize("what", [("mes",), ("--set", "line")])

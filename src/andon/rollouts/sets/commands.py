@@ -15,6 +15,7 @@ from andon.rollouts.changing import NO_CHANGES
 from andon.rollouts.commands import Commands
 from andon.rollouts.holds.rules import is_automatic
 from andon.rollouts.holds.store import on_hold
+from andon.rollouts.sets.barrier import with_barrier
 from andon.rollouts.sets.model import Member, Part, SetPhase, SetRelease, SetRollout
 from andon.rollouts.sets.store import SetStore, StoredSet
 
@@ -90,11 +91,12 @@ class SetCommands:
                 the environment before, or all of it is stable there already.
         """
         release = await self.verified(name, version)
-        parts = await self._parts(release, environment, needs_approval=needs_approval)
-        await self._check_holds(parts, environment, actor)
         now = self._clock.now()
+        own = new_id("rs", now)
+        parts = await self._parts(release, environment, own, needs_approval=needs_approval)
+        await self._check_holds(parts, environment, actor)
         begun = SetRollout(
-            id=new_id("rs", now),
+            id=own,
             name=release.name,
             version=release.version,
             environment=environment,
@@ -165,20 +167,24 @@ class SetCommands:
                 )
 
     async def _parts(
-        self, release: SetRelease, environment: EnvironmentName, *, needs_approval: bool
+        self, release: SetRelease, environment: EnvironmentName, own: str, *, needs_approval: bool
     ) -> tuple[Part, ...]:
-        """The members that have to move; planned once, so that what cannot run there is refused now."""
+        """The members that have to move; planned now, so that what cannot run there is refused at once.
+
+        own: id of the set's rollout.
+        """
         parts = []
         for each in release.members:
             what = (each.unit, environment, each.version)
             await self._commands.check_recalled(*what)
-            current, _plan = await self._commands.planned(
+            current, made = await self._commands.planned(
                 what, None, NO_CHANGES, needs_approval=needs_approval
             )
             if current.stable == each.version:
                 continue
             await self._commands.check_source(what)
-            parts.append(Part(each.unit, each.version))
+            plan = with_barrier(made, own, release.id)
+            parts.append(Part(each.unit, each.version, plan=plan, stable=current.stable))
         if not parts:
             raise Conflict("already-stable", f"all of set {release.id} is stable in {environment} already")
         return tuple(parts)

@@ -6,7 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from andon.kernel.ids import EnvironmentName, UnitName, Version
+from andon.kernel.later import LATER
 from andon.rollouts.model import Rollout
+from andon.rollouts.steps import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,18 @@ class SetPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A member on its way. rollout, back: ids of its rollout and of what takes it back; empty: none."""
+    """A member on its way. rollout, back: ids of its rollout and of what takes it back; empty: none.
+
+    plan, stable: what was planned when the set began, so that people can sign before the member itself
+    begins; None of a set from before sets were signed as a whole. Its rollout has a plan of its own.
+    """
 
     unit: UnitName
     version: Version
     rollout: str = ""
     back: str = ""
+    plan: Plan | None = field(default=None, metadata=LATER)
+    stable: Version | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

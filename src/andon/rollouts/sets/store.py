@@ -5,7 +5,7 @@ the timeline's event, guarded by the row's revision and by the lease.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -213,6 +213,16 @@ class SetStore:
                 await signatures.append(tx, signature, at)
             event = _event("set.returning", after, after.returned_by, after.reason)
             await timeline.append(tx, event, at)
+
+    async def approve(self, before: LoadedSet, signature: Signature, at: datetime) -> None:
+        """A person's yes to all members. Raises Conflict where it moved, or the signature was used before."""
+        set_ = before.set_
+        async with self._database.transaction() as tx:
+            await _write(tx, set_, before.revision)
+            await signatures.append(tx, signature, at)
+            event = _event("set.approved", set_, signature.signer, signature.reason)
+            told = replace(event, after={**event.after, "signature": signature.id})
+            await timeline.append(tx, told, at)
 
 
 async def _find_release(connection: AsyncConnection, name: str, version: Version) -> StoredSet | None:
