@@ -44,8 +44,8 @@ VENDORS = {
         "andon_mes.dashboard.*",
     ),
     "httpx": (
-        "andon.cli.*", "andon.evidence.*", "andon.gateway.*", "andon.rollouts.outside.*",
-        "andon.rollouts.tasks.*", "andon.targets.*", "andon.timeline.*", "andon_agent.*",
+        "andon.cli.*", "andon.gateway.*", "andon.kernel.fetching", "andon.targets.*", "andon.timeline.*",
+        "andon_agent.*",
     ),
     "hdiffpatch": ("andon.releases.deltas.*", "andon_wire.delta.*"),
     "jinja2": ("andon.board.*", "andon_mes.dashboard.*"),

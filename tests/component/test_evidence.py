@@ -212,7 +212,7 @@ async def test_an_endless_page_is_a_problem(pages):
     asker = Asker(pages, patience=timedelta(seconds=20))
     for page in pages:
         page.padding = 3_000_000
-    assert "larger than" in (await asker.ask(BY_INSTANCE)).problem
+    assert "more than 2,000,000 bytes" in (await asker.ask(BY_INSTANCE)).problem
     await asker.http.close()
 
 

@@ -471,7 +471,8 @@ def test_the_modules_that_call_other_addresses_are_these():
     callers = {
         path
         for path, tree in trees()
-        if {"httpx", "urllib.request", "http.client", "ldap3", "smtplib"} & imported(tree)
+        if {"andon.kernel.fetching", "httpx", "urllib.request", "http.client", "ldap3", "smtplib"}
+        & imported(tree)
     }
     assert callers == {
         "src/andon/access/directory/link.py",  # the directory of the settings
@@ -479,6 +480,7 @@ def test_the_modules_that_call_other_addresses_are_these():
         "src/andon/evidence/http.py",  # metrics pages of our own instances, on this machine
         "src/andon/evidence/prometheus.py",  # the Prometheus of the settings
         "src/andon/gateway/admin.py",  # Envoy's socket
+        "src/andon/kernel/fetching.py",  # what others here tell it to ask
         "src/andon/rollouts/outside/fetch.py",  # our own units, and webhooks whose origins the settings name
         "src/andon/rollouts/tasks/worker.py",  # smoke tests of our own instances
         "src/andon/targets/checks.py",  # health of our own instances

@@ -9,15 +9,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import httpx
-
 from andon.evidence import page, rows
 from andon.evidence.increments import Baseline, add, advance
 from andon.evidence.model import ONE_SERIES, Reading, Tally
 from andon.kernel.clock import Clock
 from andon.kernel.errors import AndonError, Unavailable
+from andon.kernel.fetching import Fetcher, Question
 from andon.kernel.ids import EnvironmentName, UnitName, Version, new_id
-from andon.kernel.tls import TRUSTS_NOBODY
 from andon.units.evidence import Evidence
 
 _LARGEST_PAGE_BYTES = 2_000_000
@@ -75,7 +73,7 @@ class HttpEvidence:
         self._epoch = new_id("ev", clock.now())
         self._answered: dict[Key, _Answered] = {}
         self._summed: dict[Key, _Summed] = {}
-        self._client: httpx.AsyncClient | None = None
+        self._fetcher = Fetcher(code="no-page", most_bytes=_LARGEST_PAGE_BYTES)
 
     async def read(
         self, unit: UnitName, environment: EnvironmentName, metric: str, wanted: Evidence
@@ -95,9 +93,7 @@ class HttpEvidence:
 
     async def close(self) -> None:
         """Let go of connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        await self._fetcher.close()
 
     async def _of_one(self, key: Key, places: Sequence[Place], wanted: Evidence) -> Reading:
         last = self._answered.get(key)
@@ -145,31 +141,13 @@ class HttpEvidence:
             return error
 
     async def _ask(self, place: Place, wanted: Evidence) -> Tallies:
-        text = await self._fetch(f"{place.url}{wanted.path}")
+        question = Question(f"{place.url}{wanted.path}", self._patience)
+        text = (await self._fetcher.content(question)).decode(errors="replace")
         if wanted.source == "json":
             return rows.read_json(text, wanted)
         if wanted.kind == "latency":
             return page.read_histogram(text, wanted.histogram, wanted.upper_edges, wanted.release_label)
         return page.read(text, exposure=wanted.exposure, bad=wanted.bad, release_label=wanted.release_label)
-
-    async def _fetch(self, url: str) -> str:
-        if self._client is None:
-            self._client = httpx.AsyncClient(trust_env=False, verify=TRUSTS_NOBODY)
-        seconds = self._patience.total_seconds()
-        content = bytearray()
-        try:
-            async with asyncio.timeout(seconds), self._client.stream("GET", url, timeout=seconds) as answer:
-                if not answer.is_success:
-                    raise Unavailable("no-page", f"{url} answered {answer.status_code}")
-                async for piece in answer.aiter_bytes():
-                    content += piece
-                    if len(content) > _LARGEST_PAGE_BYTES:
-                        raise Unavailable("no-page", f"{url} is larger than {_LARGEST_PAGE_BYTES:,} bytes")
-        except TimeoutError as error:
-            raise Unavailable("no-page", f"{url} did not answer within {seconds:g} s") from error
-        except httpx.HTTPError as error:
-            raise Unavailable("no-page", f"{url} did not answer: {error or type(error).__name__}") from error
-        return content.decode(errors="replace")
 
 
 def _refuse_behind(place: Place, tallies: Tallies, last: _Answered) -> None:

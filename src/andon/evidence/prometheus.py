@@ -15,15 +15,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
-
 from andon.evidence import page
 from andon.evidence.increments import Baseline, add, advance
 from andon.evidence.model import Reading, Tally
 from andon.kernel.clock import Clock
 from andon.kernel.errors import AndonError, Unavailable
+from andon.kernel.fetching import Fetcher, Question
 from andon.kernel.ids import EnvironmentName, UnitName, Version, new_id
-from andon.kernel.tls import TRUSTS_NOBODY
 from andon.units.evidence import Evidence
 
 _LARGEST_BYTES = 4_000_000
@@ -62,7 +60,10 @@ class PrometheusEvidence:
         self._patience = patience
         self._epoch = new_id("ev", clock.now())
         self._counted: dict[tuple[UnitName, EnvironmentName, str], _Counted] = {}
-        self._client: httpx.AsyncClient | None = None
+        headers = {"Authorization": f"Bearer {server.token}"} if server.token else {}
+        self._fetcher = Fetcher(
+            code="no-prometheus", most_bytes=_LARGEST_BYTES, tls=server.tls, headers=headers
+        )
 
     async def read(
         self, unit: UnitName, environment: EnvironmentName, metric: str, wanted: Evidence
@@ -81,9 +82,7 @@ class PrometheusEvidence:
 
     async def close(self) -> None:
         """Let go of connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        await self._fetcher.close()
 
     async def _ask(self, wanted: Evidence, releases: dict[Series, Version]) -> dict[Series, Tally]:
         if wanted.kind == "latency":
@@ -98,37 +97,9 @@ class PrometheusEvidence:
     async def _query(self, query: str) -> list[dict[str, Any]]:
         if not self._server.url:
             raise Unavailable("no-prometheus", "no Prometheus is named in ANDON_EVIDENCE__PROMETHEUS")
-        url, seconds = f"{self._server.url.rstrip('/')}/api/v1/query", self._patience.total_seconds()
-        try:
-            async with (
-                asyncio.timeout(seconds),
-                self._connected().stream("POST", url, data={"query": query}) as answer,
-            ):
-                content = bytearray()
-                async for piece in answer.aiter_bytes():
-                    content += piece
-                    if len(content) > _LARGEST_BYTES:
-                        raise Unavailable(
-                            "no-prometheus", f"the answer is larger than {_LARGEST_BYTES:,} bytes"
-                        )
-        except TimeoutError as error:
-            raise Unavailable("no-prometheus", f"{url} did not answer within {seconds:g} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unavailable(
-                "no-prometheus", f"{url} did not answer: {error or type(error).__name__}"
-            ) from error
-        return vector(answer.status_code, content.decode(errors="replace"), query)
-
-    def _connected(self) -> httpx.AsyncClient:
-        if self._client is None:
-            headers = {"Authorization": f"Bearer {self._server.token}"} if self._server.token else {}
-            self._client = httpx.AsyncClient(
-                trust_env=False,
-                verify=self._server.tls or TRUSTS_NOBODY,
-                headers=headers,
-                timeout=self._patience.total_seconds(),
-            )
-        return self._client
+        url = f"{self._server.url.rstrip('/')}/api/v1/query"
+        answer = await self._fetcher.ask(Question(url, self._patience, method="POST", form={"query": query}))
+        return vector(answer.status, answer.content.decode(errors="replace"), query)
 
 
 def vector(status: int, text: str, query: str) -> list[dict[str, Any]]:
