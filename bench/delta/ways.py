@@ -149,7 +149,7 @@ def _full_apply(_: Path, delta: Path, into: Path) -> None:
 
 
 WAYS: Mapping[str, tuple[Make, Apply]] = {
-    "andon: hdiff and rebase": _container(("hdiff", "rebase")),
+    "andon: hdiff and rebase": _container(("hdiff", "rebase", "absolute")),
     "andon: hdiff": _container(("hdiff",)),
     "andon: zdict": _container(("zdict",)),
     "andon: full package": _container((), full=True),

@@ -7,7 +7,7 @@ says. What comes out is checked by its hash, so a decoder need not be able to te
 
 from collections.abc import Callable, Mapping
 
-from andon_wire.delta import hdiff, rebase, zdict
+from andon_wire.delta import absolute, hdiff, rebase, zdict
 from andon_wire.errors import Malformed, Missing
 
 Decoder = Callable[[bytes, bytes, int], bytes]
@@ -15,6 +15,7 @@ Decoder = Callable[[bytes, bytes, int], bytes]
 DECODERS: Mapping[str, Decoder] = {
     hdiff.NAME: hdiff.decode,
     rebase.NAME: rebase.decode,
+    absolute.NAME: absolute.decode,
     zdict.NAME: zdict.decode,
 }
 

@@ -62,18 +62,19 @@ Write = Callable[[memoryview, int, int], object]
 def decode(base: bytes, payload: bytes, makes: int) -> bytes:
     """See `forms.Decoder`."""
     numbers = Numbers(payload)
-    length = numbers.take()
-    begin = numbers.at
-    if length > len(payload) - begin:
-        raise Malformed("bad-patch", "a patch that is shorter than its guide")
-    predicted = predict(base, payload[begin : begin + length])
-    return hdiff.decode(predicted, payload[begin + length :], makes)
+    return hdiff.decode(predict(base, numbers.part()), payload[numbers.at :], makes)
 
 
 def predict(old: bytes, guide: bytes) -> bytes:
-    """The old file with its references led to where the guide says that their targets are now.
+    """The old file with its references led to where the guide says that their targets are now."""
+    return predict_by(old, guide)[0]
 
-    As long as `old`. Takes room for one more copy of it and about 20 MiB, and time in proportion to it.
+
+def predict_by(old: bytes, guide: bytes) -> "tuple[bytes, Shifts]":
+    """That, and the shifts that the guide says.
+
+    The prediction is as long as `old`. It takes room for one more copy of it and about 20 MiB, and time in
+    proportion to it.
 
     Raises:
         Malformed: not a guide, or not one for a file of this length.
@@ -89,9 +90,8 @@ def predict(old: bytes, guide: bytes) -> bytes:
                 _rewrite(content, shifts, each)
         except (struct.error, OverflowError) as error:
             raise Malformed("bad-patch", "a guide that moves more than a field can say") from error
-    if numbers.at != len(guide):
-        raise Malformed("bad-patch", "a guide that goes on after its end")
-    return copy.getvalue()
+    numbers.end()
+    return copy.getvalue(), shifts
 
 
 @dataclass(frozen=True, slots=True)

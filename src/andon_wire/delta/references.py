@@ -20,19 +20,24 @@ MOST_REGIONS, MOST_STEPS, MOST_SECTIONS = 1 << 18, 256, 96
 MOST_WORK = 4  # how often, on average, a guide may name each byte of the old file
 AT_ONCE = 1 << 15  # fields, which bounds memory
 _CHUNK_BYTES = 1 << 18  # of code
-_OPCODES = (
+OPCODES = (
     rb"\x03\x10-\x12\x14\x16\x28\x29\x2b\x2e\x2f\x38\x39\x3b\x51\x54\x57-\x5f\x63\x6e\x6f\x7e-\x81\x83-\x8b"
     rb"\x8d\xaf-\xb1\xb6\xb7\xbe-\xc1\xc6\xc7\xd6\xdb\xeb\xef\xf6\xfa\xfe\xff"
 )
-_RIP = rb"[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]"
+RIP_BYTES = rb"[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]"
+_WITHIN = rb"...[\x00-\x03\xfc-\xff]"
 _FAR, _NEAR = rb"..[^\x00\xff][\x00-\x03\xfc-\xff]", rb"..(?:\x00\x00|\xff\xff)"
 _PATTERNS = {  # what ends with an operand; literal bytes come first, as those are found much faster
-    CALLS: [re.compile(rb"\xe8...[\x00-\x03\xfc-\xff]", re.DOTALL)],
-    RIP: [re.compile(_RIP + rb"(?<=[" + _OPCODES + rb"]" + _RIP + rb")...[\x00-\x03\xfc-\xff]", re.DOTALL)],
+    CALLS: [re.compile(rb"\xe8" + _WITHIN, re.DOTALL)],
+    RIP: [
+        re.compile(
+            RIP_BYTES + rb"(?<=[" + OPCODES + rb"]" + RIP_BYTES + rb")...[\x00-\x03\xfc-\xff]", re.DOTALL
+        )
+    ],
     FAR: [re.compile(rb"\xe9" + _FAR, re.DOTALL), re.compile(rb"\x0f[\x80-\x8f]" + _FAR, re.DOTALL)],
     NEAR: [re.compile(rb"\xe9" + _NEAR, re.DOTALL), re.compile(rb"\x0f[\x80-\x8f]" + _NEAR, re.DOTALL)],
 }
-_LEA = re.compile(rb"\x8d(?<=[\x48\x4c]\x8d)" + _RIP + rb"....", re.DOTALL)
+_LEA = re.compile(rb"\x8d(?<=[\x48\x4c]\x8d)" + RIP_BYTES + rb"....", re.DOTALL)
 FORMATS = {4: struct.Struct("<i"), 8: struct.Struct("<q")}
 _WIDTHS_OF_RELOCATIONS = {3: 4, 10: 8}  # PE: HIGHLOW, DIR64
 
@@ -46,6 +51,9 @@ class Numbers:
 
     def take(self, most: int = MOST_ADDRESSES) -> int:
         """The next number; Malformed where it is none, or more than `most`."""
+        if self.at < len(self._content) and (number := self._content[self.at]) < 0x80 and number <= most:
+            self.at += 1  # most are of one byte
+            return number
         number = 0
         for shift in range(0, 63, 7):
             if self.at >= len(self._content):
@@ -60,6 +68,19 @@ class Numbers:
         if number > most:
             raise Malformed("bad-patch", "a guide with a number that is too large")
         return number
+
+    def part(self) -> bytes:
+        """A length, and so many bytes."""
+        length = self.take()
+        begin, self.at = self.at, self.at + length
+        if self.at > len(self._content):
+            raise Malformed("bad-patch", "a patch that is shorter than its guide")
+        return self._content[begin : self.at]
+
+    def end(self) -> None:
+        """See that nothing follows."""
+        if self.at != len(self._content):
+            raise Malformed("bad-patch", "a guide that goes on after its end")
 
     def signed(self, count: int) -> list[int]:
         """The next numbers, which may be below zero."""

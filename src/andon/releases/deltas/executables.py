@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from andon_wire.delta.absolute import DIFFERENCES, RELATIVE, TARGETS
 from andon_wire.delta.references import (
     CALLS,
     CODE,
@@ -27,6 +28,7 @@ from andon_wire.delta.references import (
 EVERYTHING = CALLS | RIP | FAR | NEAR
 _MOST_MEMORY = 1 << 40  # bytes of addresses
 _X86_64_OF_ELF, _X86_64_OF_PE = 62, 0x8664
+_RELATIVE = 8  # of relocations
 _LOAD, _SYMTAB, _RELA, _NOBITS, _DYNSYM = 1, 2, 4, 8, 11
 _EXECUTABLE_OF_ELF, _EXECUTABLE_OF_PE = 4, 0x20000000
 _POINTERS_OF_ELF = frozenset({".got", ".got.plt", ".init_array", ".fini_array", ".data", ".data.rel.ro"})
@@ -76,6 +78,42 @@ def read(content: bytes) -> Executable | None:
     except (struct.error, IndexError, ValueError, OverflowError):
         pass  # a file that only begins like one
     return None
+
+
+def shape(found: Executable, content: bytes) -> tuple[Step, ...]:
+    """The steps of the form `absolute` (`andon_wire.delta.absolute`) that flatten it."""
+    code = [(TARGETS, *step[1:4]) for step in found.steps if step[0] == CODE]
+    return (*code, *(_columns(content) if content[:4] == b"\x7fELF" else ()))
+
+
+def _columns(content: bytes) -> Iterator[Step]:
+    """Addends that stand in the data too, then the relocations and the table of begins of functions."""
+    sections = list(_sections_of_elf(content))
+    for rows in (each.part for each in sections if each.kind == _RELA and each.part.length >= 24):
+        count = rows.length // 24
+        yield from (
+            (RELATIVE, rows.offset, count, data.offset, data.offset + data.length, data.base)
+            for data in (each.part for each in sections if each.name == ".data.rel.ro")
+            if _repeats(content, rows, data)
+        )
+        yield DIFFERENCES, rows.offset, count, 24, 8
+        yield DIFFERENCES, rows.offset + 16, count, 24, 8
+    for step in _frames(content, {each.name: each.part for each in sections}):
+        if step[0] == FRAMES and step[2] > 0:
+            yield DIFFERENCES, step[1], step[2], 8, 4
+            yield DIFFERENCES, step[1] + 4, step[2], 8, 4
+
+
+def _repeats(content: bytes, rows: Part, data: Part) -> bool:
+    """Whether most relocations without a symbol say what stands at their place too."""
+    found: list[bool] = [
+        addend == struct.unpack_from("<Q", content, address - data.base)[0]
+        for address, kind, addend in struct.iter_unpack(
+            "<QQQ", content[rows.offset : rows.offset + rows.length // 24 * 24]
+        )
+        if kind == _RELATIVE and data.address <= address <= data.address + data.length - 8
+    ]
+    return 2 * sum(found) > len(found)
 
 
 def _sane(found: Executable | None) -> Executable | None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import zstandard
 
-from andon_wire.delta import hdiff, rebase, zdict
+from andon_wire.delta import absolute, hdiff, rebase, zdict
 
 Encoder = Callable[[bytes, bytes], bytes | None]
 
@@ -23,9 +23,10 @@ def _hdiff(base: bytes, new: bytes) -> bytes | None:
         return None
     import hdiffpatch
 
-    return hdiffpatch.diff(base, new, validate=False)
+    return hdiffpatch.diff(base, new, validate=False, big_cache_match=True)
 
 
+@lru_cache(maxsize=1)  # and one of the form absolute is made with its guide
 def _rebase(base: bytes, new: bytes) -> bytes | None:
     patch = _hdiff(base, new)
     if patch is None:
@@ -33,6 +34,15 @@ def _rebase(base: bytes, new: bytes) -> bytes | None:
     from andon.releases.deltas import rebasing
 
     return rebasing.encode(base, new, patch)
+
+
+def _absolute(base: bytes, new: bytes) -> bytes | None:
+    based = _rebase(base, new)
+    if based is None:
+        return None
+    from andon.releases.deltas import flattening
+
+    return flattening.encode(base, new, based)
 
 
 def _zdict(base: bytes, new: bytes) -> bytes | None:
@@ -44,11 +54,14 @@ def _zdict(base: bytes, new: bytes) -> bytes | None:
     return zstandard.ZstdCompressor(dict_data=known, compression_params=parameters).compress(new)
 
 
-ENCODERS: Mapping[str, Encoder] = {hdiff.NAME: _hdiff, rebase.NAME: _rebase, zdict.NAME: _zdict}
-EVERYWHERE = (
-    hdiff.NAME,
-    rebase.NAME,
-)  # the forms that stations with HDiffPatch can read; its wheels are for these:
+ENCODERS: Mapping[str, Encoder] = {
+    hdiff.NAME: _hdiff,
+    rebase.NAME: _rebase,
+    absolute.NAME: _absolute,
+    zdict.NAME: _zdict,
+}
+# The forms that stations with HDiffPatch can read; its wheels are for the machines below.
+EVERYWHERE = (hdiff.NAME, rebase.NAME, absolute.NAME)
 _WITH_HDIFFPATCH = ("x86_64", "amd64", "aarch64", "arm64")
 
 

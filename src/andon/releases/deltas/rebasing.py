@@ -45,12 +45,12 @@ def encode(old: bytes, new: bytes, patch: bytes | None = None) -> bytes | None:
     before, after = executables.read(old), executables.read(new)
     if before is None or after is None or not before.steps:
         return None
-    patch = hdiffpatch.diff(old, new, validate=False) if patch is None else patch
+    patch = hdiffpatch.diff(old, new, validate=False, big_cache_match=True) if patch is None else patch
     try:
         payloads = [_payload(Pair(old, new, each, after), patch) for each in _variants(before)]
     except Malformed:  # tables that lead out of the file: it only begins like an executable
         return None
-    return min(payloads, key=_cost)
+    return min(payloads, key=cost)
 
 
 def _variants(before: Executable) -> Sequence[Executable]:
@@ -58,7 +58,8 @@ def _variants(before: Executable) -> Sequence[Executable]:
     return [before, replace(before, steps=before.steps + before.doubtful)][: 2 if before.doubtful else 1]
 
 
-def _cost(payload: bytes) -> int:
+def cost(payload: bytes) -> int:
+    """About how many bytes of a container a payload is."""
     return len(zstandard.ZstdCompressor(level=_QUICK_LEVEL).compress(payload))
 
 
@@ -66,18 +67,19 @@ def _payload(pair: Pair, patch: bytes) -> bytes:
     guide = b""
     for _ in range(_ROUNDS):
         moved = _regions(pair, patch)
-        before = _worth(pair, moved)
+        before = worth(pair, moved)
         guide = encode_guide(before, moved)
-        patch = hdiffpatch.diff(predict(pair.old, guide), pair.new, validate=False)
-    return _number(len(guide)) + guide + patch
+        patch = hdiffpatch.diff(predict(pair.old, guide), pair.new, validate=False, big_cache_match=True)
+    return number(len(guide)) + guide + patch
 
 
-def _worth(pair: Pair, moved: Sequence[Region]) -> Executable:
+def worth(pair: Pair, moved: Sequence[Region]) -> Executable:
     """Without looking for what hardly ever changes, as looking is most of what a station does."""
     steps = []
     for step in pair.before.steps:
         if step[0] == CODE:
-            kinds = [each for each in (CALLS, RIP, FAR, NEAR) if _changes(pair, moved, (*step[:4], each))]
+            asked = [each for each in (CALLS, RIP, FAR, NEAR) if each & step[4]]
+            kinds = [each for each in asked if _changes(pair, moved, (*step[:4], each))]
             steps += [(*step[:4], sum(kinds))] if kinds else []
         else:
             steps.append(step)
@@ -112,16 +114,28 @@ def _regions(pair: Pair, patch: bytes) -> list[Region]:
 def encode_guide(before: Executable, moved: Sequence[Region]) -> bytes:
     """The guide for these regions and the steps of the old file (see `andon_wire.delta.rebase`)."""
     moved = moved[:MOST_REGIONS]
-    parts = [_number(VERSION), _number(before.limit), _number(len(moved))]
+    parts = [number(VERSION), number(before.limit), number(len(moved))]
     last = (0, 0)
     for each in moved:
-        parts += [_number(each[0] - last[0]), _signed(each[1] - last[1])]
+        parts += [number(each[0] - last[0]), signed(each[1] - last[1])]
         last = each
     return b"".join(parts) + _steps(before)
 
 
+def regions_in(guide: bytes) -> list[Region]:
+    """Those that a guide names."""
+    numbers = Numbers(guide)
+    numbers.take(), numbers.take()  # version, limit
+    found, at, shift = [], 0, 0
+    for _ in range(numbers.take(MOST_REGIONS)):
+        at += numbers.take()
+        shift += numbers.signed(1)[0]
+        found.append((at, shift))
+    return found
+
+
 def _steps(before: Executable) -> bytes:
-    parts = [_number(len(before.steps))]
+    parts = [number(len(before.steps))]
     for each in before.steps:
         parts += _step(each)
     return b"".join(parts)
@@ -129,21 +143,21 @@ def _steps(before: Executable) -> bytes:
 
 def _step(step: Sequence[int]) -> Iterator[bytes]:
     code, *rest = step
-    yield _number(code)
+    yield number(code)
     for n, each in enumerate(rest):
-        yield _number(each) if code == POINTERS and n == _ROWS_OF_POINTERS else _signed(each)
+        yield number(each) if code == POINTERS and n == _ROWS_OF_POINTERS else signed(each)
 
 
-def _signed(number: int) -> bytes:
+def signed(value: int) -> bytes:
     """In zigzag: what is below zero is odd."""
-    return _number(-2 * number - 1 if number < 0 else 2 * number)
+    return number(-2 * value - 1 if value < 0 else 2 * value)
 
 
-def _number(number: int) -> bytes:
+def number(value: int) -> bytes:
     """In LEB128."""
     parts = bytearray()
-    while number >= 0x80:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    parts.append(number)
+    while value >= 0x80:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    parts.append(value)
     return bytes(parts)

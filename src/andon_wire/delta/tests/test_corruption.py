@@ -157,6 +157,7 @@ def hdiff_that_claims(new: int) -> bytes:
         bomb("zdict", 1 << 40, b"payload"),
         bomb("hdiff", 1 << 40, b"payload"),
         bomb("rebase", 1000, bytes(200)),
+        bomb("absolute", 1000, bytes(200)),
         bomb("a form of tomorrow", 1000, b"payload"),
     ],
     ids=lambda each: each.new.entries[0].size if isinstance(each, Small) else None,

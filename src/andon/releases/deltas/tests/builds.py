@@ -32,19 +32,23 @@ def _code(written: Sequence[tuple[bytes, list[int]]], begin: int) -> tuple[bytes
     return b"".join(parts), addresses
 
 
-def an_elf(written: Sequence[tuple[bytes, list[int]]]) -> bytes:
-    """A shared library: code, a table of all its functions with relocations, and frames."""
+def an_elf(written: Sequence[tuple[bytes, list[int]]], *, table: str = "", filled: bool = False) -> bytes:
+    """A shared library: code, a table of all its functions, and relocations.
+
+    table: the name of its section; filled: whether its content is what the relocations say, too.
+    """
     code, addresses = _code(written, PAGE)
     data_at = -(-(PAGE + len(code)) // PAGE) * PAGE
     rela = b"".join(struct.pack("<QQq", data_at + 8 * n, 8, each) for n, each in enumerate(addresses))
     rela_at = data_at + 8 * len(addresses)
-    names = b"\0.text\0.data\0.rela.dyn\0.shstrtab\0"
+    pointers = struct.pack(f"<{len(addresses)}Q", *addresses) if filled else bytes(8 * len(addresses))
+    names = b"\0.text\0.data\0.rela.dyn\0.shstrtab\0" + (table.encode() + b"\0" if table else b"")
     names_at = rela_at + len(rela)
     table_at = names_at + len(names)
     rows = [
         (0, 0, 0, 0, 0, 0),
         (1, 1, 6, PAGE, PAGE, len(code)),
-        (7, 1, 3, data_at, data_at, 8 * len(addresses)),
+        (33 if table else 7, 1, 3, data_at, data_at, 8 * len(addresses)),
         (13, 4, 2, rela_at, rela_at, len(rela)),
         (23, 3, 0, 0, names_at, len(names)),
     ]
@@ -53,7 +57,7 @@ def an_elf(written: Sequence[tuple[bytes, list[int]]]) -> bytes:
     head += struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, table_at, 0, 64, 56, 1, 64, len(rows), 4)
     head += struct.pack("<IIQQQQQQ", 1, 7, 0, 0, 0, end, end + 64, PAGE)
     content = head.ljust(PAGE, b"\0") + code
-    content = content.ljust(data_at, b"\0") + bytes(8 * len(addresses)) + rela + names
+    content = content.ljust(data_at, b"\0") + pointers + rela + names
     return content + b"".join(struct.pack("<IIQQQQIIQQ", *row, 0, 0, 8, 0) for row in rows)
 
 
