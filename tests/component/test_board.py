@@ -25,6 +25,7 @@ _PAGES = (
     "/tokens",
     "/policies",
     "/fleet",
+    "/fleet/settings",
     "/stations/press-1",
     "/timeline",
     "/timeline/1",

@@ -106,11 +106,15 @@ def of_station(found: Station) -> Place:
 
 
 async def window(request: Request, services: Services) -> Place:
+    """Where the maintenance window in the path acts."""
+    return of_window(services, str(request.path_params["scope"]), str(request.path_params["name"]))
+
+
+def of_window(services: Services, scope: str, name: str) -> Place:
     """The environment that a maintenance window is for; one of a ring or a line may touch all of them.
 
     It holds for all units.
     """
-    scope, name = request.path_params["scope"], str(request.path_params["name"])
     if scope == Scope.ENVIRONMENT:
         return Place(environment=inputs.environment(name), unit=EVERYWHERE)
     if scope == Scope.STATION:

@@ -24,6 +24,7 @@ from andon.board import (
     compare_pages,
     deploy_pages,
     fleet_pages,
+    fleet_settings_pages,
     gate,
     set_pages,
     signed,
@@ -61,6 +62,7 @@ def install(app: FastAPI, services: Services) -> None:
         compare_pages.router(gather, frame),
         timeline_pages.router(gather, frame),
         fleet_pages.router(gather, frame),
+        fleet_settings_pages.router(gather, frame),
     ):
         add(app, router)
     frame.install(app)

@@ -6,14 +6,24 @@ its sentences are said in Korean by `reasons.py`.
 
 from typing import Any, Literal
 
-from andon.board.vocabulary import account, deploy, fleet, floor, frame, people, records, rollout
+from andon.board.vocabulary import (
+    account,
+    deploy,
+    fleet,
+    fleet_settings,
+    floor,
+    frame,
+    people,
+    records,
+    rollout,
+)
 
 Language = Literal["en", "ko"]
 LANGUAGES: tuple[Language, ...] = ("en", "ko")
 
 WORDS: dict[str, tuple[str, str]] = {
     key: both
-    for group in (frame, floor, fleet, rollout, deploy, account, people, records)
+    for group in (frame, floor, fleet, fleet_settings, rollout, deploy, account, people, records)
     for key, both in group.WORDS.items()
 }
 

@@ -32,6 +32,19 @@ from andon_wire.protocol import Sample
 ROOT = '{"signed": {"_type": "root"}}'
 
 
+class Telling(list[Event]):
+    """Records that are also told to somebody, as a page that is open waits for them."""
+
+    def __init__(self, tell: Callable[[Event], object]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def append(self, event: Event) -> None:
+        """Keep and tell it."""
+        super().append(event)
+        self._tell(event)
+
+
 class Rows:
     """What the tables would hold. told: the records, in their order."""
 

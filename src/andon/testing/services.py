@@ -37,7 +37,7 @@ from andon.rollouts.tasks.model import Try
 from andon.targets.model import Instance, InstanceState
 from andon.targets.retries import Retries
 from andon.testing.access import FakeAccess, FakeDevices, FakeLogin, FakePeople, FakeSessions, FakeTokens
-from andon.testing.fleet import Rows, fleet_of
+from andon.testing.fleet import Rows, Telling, fleet_of
 from andon.testing.keeping import FakeAudit, FakeSecrets, matches
 from andon.testing.ordering import FakeCommands
 from andon.testing.outside import Answers
@@ -89,6 +89,7 @@ class FakePlant:
     def __post_init__(self) -> None:
         """Everybody of `testing.access.PEOPLE` may sign in."""
         self.access = FakeAccess(self.clock)
+        self.stations.told = Telling(self.tell)
         self.fleet = fleet_of(self.stations, self.clock)
 
     def note(self, kind: str, subject: str, actor: str, reason: str) -> None:

@@ -18,6 +18,7 @@ from andon.api.declared import everywhere, needs
 from andon.api.declared import stations as in_reach
 from andon.api.fleet_gather import look as look_of
 from andon.api.fleet_gather import visible
+from andon.api.fleet_gather import windows as windows_of
 from andon.api.gather import Gather
 from andon.api.inputs import V1
 from andon.api.problems import documented
@@ -188,8 +189,8 @@ def whole(gather: Gather) -> APIRouter:
         ]
 
     @api.get("/fleet/windows", summary="Maintenance windows", dependencies=[needs(_P.FLEET_VIEW, in_reach)])
-    async def windows() -> list[model.WindowView]:
-        return [views.window(each) for each in (await services.fleet.commands.said()).windows]
+    async def windows(caller: Current) -> list[model.WindowView]:
+        return [views.window(each) for each in await windows_of(services, caller)]
 
     @api.put(
         "/fleet/windows/{scope}/{name}",
@@ -202,7 +203,7 @@ def whole(gather: Gather) -> APIRouter:
     ) -> list[model.WindowView]:
         wanted = calendar.from_values(body.calendar.model_dump())
         await services.fleet.commands.set_window(scope, name, wanted, caller.name, body.reason)
-        return await windows()
+        return await windows(caller)
 
     @api.delete(
         "/fleet/windows/{scope}/{name}",
@@ -214,7 +215,7 @@ def whole(gather: Gather) -> APIRouter:
         scope: given.ScopePath, name: inputs.IdPath, body: inputs.Because, caller: Current
     ) -> list[model.WindowView]:
         await services.fleet.commands.set_window(scope, name, None, caller.name, body.reason)
-        return await windows()
+        return await windows(caller)
 
     @api.post(
         "/units/{unit}/environments/{environment}/stations/retry",

@@ -26,15 +26,17 @@
     try { return await work(); } catch (error) { problem(within, body.dataset.failed + ": " + error.message); return null; }
     finally { buttons.forEach((each) => { each.disabled = false; }); }
   }
-  function show(secret, about) { // a secret that the server shows once
+  function show(secret, about, command) { // a secret that the server shows once, and what is typed where it goes
     $("#once-for").textContent = about || "";
     $("#once-text").value = secret;
+    $("#once-command").value = command || "";
+    $("#once-then").hidden = !command;
     open(once);
     $("#once-text").select();
   }
   function proceed(task, said) {
     if (task.once && said[task.once]) {
-      show(said[task.once], task.about);
+      show(said[task.once], task.about, task.command);
       once.addEventListener("close", () => { $("#once-text").value = ""; refresh(); }, { once: true });
     } else if (task.goto) location.href = task.goto.replace("{id}", encodeURIComponent(said.id || ""));
     refresh();

@@ -4,12 +4,23 @@
   const { $, request, words, problem, locked, proceed, ask, signIn } = Andon;
 
   // --- from fields to JSON ---------------------------------------------------------------------------
+  const split = (text, by) => text.split(by).map((each) => each.trim()).filter(Boolean);
+  function valueOf(field) { // an empty number is left out
+    const has = (name) => field.hasAttribute("data-" + name), text = field.value;
+    if (has("bool")) return field.checked;
+    if (has("number")) return text === "" ? undefined : Number(text);
+    if (has("json")) return JSON.parse(text);
+    return has("words") ? split(text, /[\s,]+/) : has("lines") ? split(text, "\n") : text;
+  }
+  function put(values, name, value) { // `calendar.zone` is within `calendar`
+    const [first, rest] = name.split(/\.(.*)/);
+    if (rest) put(values[first] ??= {}, rest, value); else values[first] = value;
+  }
   function valuesOf(form) {
     const values = {}, renamed = Object.fromEntries((form.dataset.rename || "").split(" ").filter(Boolean).map((each) => each.split(":")));
     for (const field of form.elements) {
       if (!field.name || field.disabled || field.name === "again" || field.hasAttribute("data-path")) continue;
-      const value = field.hasAttribute("data-bool") ? field.checked : field.hasAttribute("data-number") ? Number(field.value) : field.value;
-      values[renamed[field.name] || field.name] = value;
+      put(values, renamed[field.name] || field.name, valueOf(field));
     }
     for (const part of form.querySelectorAll("[data-grants]")) {
       values[part.dataset.grants] = [...part.querySelectorAll("li")].map((row) =>
@@ -22,7 +33,10 @@
     }
     return values;
   }
-  const addressOf = (form) => form.dataset.api.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(form.elements[name].value));
+  const filled = (form, text, said) => text.replace(/\{(\w+)\}/g, (_, name) => said(form.elements[name]));
+  const encoded = ({ value, dataset: { path } }) => (path ? value.split(path) : [value]).map(encodeURIComponent).join(path); // data-path="/": of parts
+  const addressOf = (form) => filled(form, form.dataset.api, encoded);
+  const labelOf = (field) => (field.selectedOptions ? field.selectedOptions[0].textContent.trim() : field.value);
   function over(form) { // sent: empty again, and refreshed like everything else
     delete form.dataset.dirty;
     if (!form.hasAttribute("data-reload")) form.reset();
@@ -36,9 +50,15 @@
     const task = { url: addressOf(form), method: form.dataset.method || "POST", values: valuesOf(form), once: form.dataset.once,
                    goto: form.dataset.goto, title: form.dataset.title, verb: $("button[type=submit]", form).textContent };
     task.about = (form.dataset.onceFor || "").replace("{login}", task.values.login || "");
+    task.command = (form.dataset.command || "").replace("{origin}", location.origin);
     task.done = () => over(form);
     const again = form.elements.again;
     if (again && again.value !== form.elements.new_password.value) { problem(form, again.dataset.differ); again.focus(); return; }
+    if (form.dataset.ask) { // what it will do, and a reason, before anything is sent
+      problem(form, "");
+      ask({ ...task, say: filled(form, form.dataset.ask, labelOf), needsReason: true, tone: form.dataset.tone });
+      return;
+    }
     const { ok, status, said } = await request(task.url, task.method, task.values);
     if (ok) { problem(form, ""); proceed(task, said); }
     else if (status === 401) { signIn(); problem(form, words(said)); }

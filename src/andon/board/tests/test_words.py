@@ -12,7 +12,17 @@ from andon.access.model import Permission, Source, Where
 from andon.access.rights import BUILTIN
 from andon.access.signatures.model import Action, Meaning, Standing
 from andon.board.heat import Heat
-from andon.board.vocabulary import account, deploy, fleet, floor, frame, people, records, rollout
+from andon.board.vocabulary import (
+    account,
+    deploy,
+    fleet,
+    fleet_settings,
+    floor,
+    frame,
+    people,
+    records,
+    rollout,
+)
 from andon.board.words import WORDS, choose, say, say_or
 from andon.fleet.model import Standing as StationStanding
 from andon.judge.model import Outcome
@@ -110,7 +120,7 @@ def test_every_kind_that_the_fleet_tells_has_a_word():
 
 
 def test_no_key_stands_in_two_groups():
-    groups = (account, deploy, fleet, floor, frame, people, records, rollout)
+    groups = (account, deploy, fleet, fleet_settings, floor, frame, people, records, rollout)
     assert sum(len(each.WORDS) for each in groups) == len(WORDS)
 
 

@@ -37,6 +37,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "지금 복사해 안전하게 전달하세요. Andon은 해시만 보관하므로 다시 보여 줄 수 없습니다.",
     ),
     "once.label": ("Secret", "비밀 값"),
+    "once.command": ("Type this on the station, as its administrator", "스테이션에서 관리자로 실행할 명령"),
+    "once.command.say": (
+        "It asks for the text above. With a certificate authority of the plant's own, add --ca and its file.",
+        "실행하면 위의 값을 묻습니다. 공장 자체 인증 기관을 쓴다면 --ca와 그 파일을 덧붙이세요.",
+    ),
     # who is signed in, and where one may go
     "nav.fleet": ("Fleet", "스테이션"),
     "nav.timeline": ("Timeline", "타임라인"),
