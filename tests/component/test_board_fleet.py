@@ -1,5 +1,6 @@
 """What is set for a fleet on the board, in a real Chromium: asked first, refused where it may not be."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,12 +8,15 @@ from playwright.async_api import Page, expect
 
 from andon.access.policies.calendar import Calendar
 from andon.fleet.model import Scope, Window
+from andon.kernel.ids import UnitName, Version
+from andon.testing.access import PASSWORD
 from andon.testing.services import FakePlant
 from tests.component.board_site import PATIENCE_MS
 
 pytest_plugins = ["tests.component.board_site"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+SCREEN = UnitName("screen")
 NIGHTS = Calendar("Asia/Seoul", ("Mon-Fri 22:00-05:00",), ("2026-12-24..2027-01-02 stock-taking",))
 
 
@@ -21,11 +25,31 @@ def a_window(plant: FakePlant, scope: Scope, name: str, calendar: Calendar = NIG
     plant.fleet.roster.is_stale = True
 
 
+def releases(plant: FakePlant, *versions: str) -> None:
+    """Make releases of the stations' unit."""
+    like = next(iter(plant.releases.values()))
+    for version in map(Version, versions):
+        plant.releases[SCREEN, version] = replace(like, unit=SCREEN, version=version)
+
+
 async def confirmed(page: Page, reason: str, says: str) -> None:
     """Answer the question that is asked before anything is done."""
     dialog = page.locator("#act-dialog")
     await expect(dialog).to_contain_text(says, timeout=PATIENCE_MS)
     await dialog.locator("[name=reason]").fill(reason)
+    await dialog.locator("button[type=submit]").click()
+    await expect(dialog).not_to_be_visible(timeout=PATIENCE_MS)
+
+
+async def signed(page: Page, reason: str, says: str) -> None:
+    """As `confirmed`, where the policy wants it signed as well."""
+    dialog = page.locator("#act-dialog")
+    await expect(dialog).to_contain_text(says, timeout=PATIENCE_MS)
+    await dialog.locator("[name=reason]").fill(reason)
+    await dialog.locator("button[type=submit]").click()
+    await expect(dialog.locator("#act-signing")).to_be_visible(timeout=PATIENCE_MS)
+    await dialog.locator("[name=login]").fill("admin")
+    await dialog.locator("[name=password]").fill(PASSWORD)
     await dialog.locator("button[type=submit]").click()
     await expect(dialog).not_to_be_visible(timeout=PATIENCE_MS)
 
@@ -129,3 +153,51 @@ async def test_who_may_only_look_finds_no_button(site, plant, opener):
         await expect(page.locator("#window-environment-production")).to_contain_text("stock-taking")
         await expect(page.locator("#enrolment")).to_have_count(0)
         await expect(page.locator("main button, main form, main details")).to_have_count(0)
+
+
+async def test_a_release_is_recalled_after_a_question_and_the_recall_lifted(site, plant, opener):
+    releases(plant, "1.1.0", "2.0.0")
+    async with opener(site, "/fleet?unit=screen", who="admin") as (page, seen):
+        form = page.locator("#recall-production")
+        await form.locator("summary").click()
+        await form.locator("[name=version]").select_option("2.0.0")
+        await form.locator("[name=to]").select_option("1.1.0")
+        await form.locator("button[type=submit]").click()
+        await signed(page, "it loses serials", "2.0.0 (3 stations) must not run in production")
+        lift = page.locator("#verb-lift-production-2\\.0\\.0")
+        await expect(lift).to_be_visible(timeout=PATIENCE_MS)
+        [recall] = plant.stations.recalls.values()
+        assert (recall.version, recall.to, recall.direct) == ("2.0.0", "1.1.0", False)
+        await lift.click()
+        await confirmed(page, "it was the scanner", "may run in production again")
+        await expect(lift).to_have_count(0, timeout=PATIENCE_MS)
+        assert plant.stations.recalls == {}
+        assert [each for each in seen.complaints if "403" not in each] == []
+
+
+async def test_a_unit_is_pinned_at_a_release_for_days_and_its_station_moved(site, plant, opener):
+    releases(plant, "1.1.0", "2.0.0")
+    async with opener(site, "/stations/press-1", who="admin") as (page, seen):
+        form = page.locator("#pin-at-screen")
+        await form.locator("summary").click()
+        await form.locator("[name=version]").select_option("1.1.0")
+        await form.locator("[name=days]").fill("7")
+        await form.locator("button[type=submit]").click()
+        await confirmed(page, "customer audit", "1.1.0")
+        await expect(page.locator("#u-screen")).to_contain_text("customer audit", timeout=PATIENCE_MS)
+        [pin] = plant.stations.pins.values()
+        assert pin.version == "1.1.0"
+        assert round((pin.expires_at - pin.at) / timedelta(days=1)) == 7
+        await page.locator("#move summary").click()
+        await page.locator("#move [name=ring]").select_option("plant")
+        await page.locator("#move button[type=submit]").click()
+        await confirmed(page, "it has no spare any more", "ring plant")
+        await expect(page.locator("h1")).to_contain_text("plant", timeout=PATIENCE_MS)
+        assert seen.complaints == []
+
+
+async def test_who_may_only_look_sees_no_form_on_the_map(site, plant, opener):
+    releases(plant, "1.1.0", "2.0.0")
+    async with opener(site, "/fleet?unit=screen", who="viewer") as (page, _seen):
+        await expect(page.locator("#versions")).to_contain_text("screen 2.0.0")
+        await expect(page.locator("main form")).to_have_count(0)

@@ -223,4 +223,6 @@ def _topics(record: Record) -> set[Topic]:
         topics.add((f"unit/{event.unit}", place))
     if event.kind.startswith("cord."):
         topics.add(("cord", Place(environment=event.environment or None)))
+    if event.kind.startswith(("fleet.", "station.")):
+        topics.add(("fleet", place))
     return topics

@@ -1,5 +1,6 @@
 """Pages of the fleet: the heat map, and a station whole. Nothing here changes anything."""
 
+from collections.abc import Container, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -12,14 +13,17 @@ from andon.api import fleet_views as stations_as
 from andon.api.declared import needs
 from andon.api.declared import stations as in_reach
 from andon.api.fleet_inputs import StationPath
+from andon.api.fleet_model import TallyView
 from andon.api.gather import Gather
 from andon.board import gauges, heat
 from andon.board.frame import Build, Frame, Page, Seen
 from andon.fleet.model import Standing
+from andon.kernel.ids import UnitName, Version
 from andon.timeline.store import Filter
 
 _P = Permission
 _RECORDS = 30
+_GIVEN_UP = {"failed", "held"}
 _MEASURED = timedelta(hours=24)
 
 
@@ -65,11 +69,47 @@ def _fleet(gather: Gather, asked: str) -> Build:
             "versions": [each for each in tallies if each.unit == unit],
             "waiting": [each for each in shown if each.standing == "waiting"],
             "wants": [each for each in _cells(halls) if each.heat in {heat.Heat.FAILED, heat.Heat.DRIFTED}],
+            "stuck": _stuck(halls),
+            "pins": [
+                stations_as.pin(each)
+                for each in look.said.pins
+                if each.unit == unit and each.holds(seen.now) and each.station in {one.name for one in there}
+            ],
+            "recallable": _recallable(tallies, unit),
+            "releases": await _releases(gather, unit, revoked),
             "waves": await _waves(gather, seen, set(units)),
             "recalls": [each for each in look.said.recalls if look.may(each.unit, each.environment)],
         }
 
     return build
+
+
+def _stuck(halls: list[heat.Hall]) -> list[tuple[str, list[str]]]:
+    """Environments with the stations on which the unit has failed: those that try again together."""
+    found = [
+        (
+            hall.environment,
+            [each.station.name for each in _cells([hall]) if each.unit and each.unit.phase in _GIVEN_UP],
+        )
+        for hall in halls
+    ]
+    return [(environment, names) for environment, names in found if names]
+
+
+def _recallable(tallies: Sequence[TallyView], unit: str) -> dict[str, list[TallyView]]:
+    """By environment: what stations run of the unit."""
+    found: dict[str, list[TallyView]] = {}
+    for each in tallies:
+        if each.unit == unit and each.stations:
+            found.setdefault(each.environment, []).append(each)
+    return found
+
+
+async def _releases(gather: Gather, unit: str, revoked: Container[tuple[UnitName, Version]]) -> list[str]:
+    """Versions of the unit that can be installed, the newest first."""
+    made = await gather.services.releases.list(UnitName(unit)) if unit else ()
+    newest = sorted(made, key=lambda each: each.created_at, reverse=True)
+    return [each.version for each in newest if (each.unit, each.version) not in revoked]
 
 
 def _cells(halls: list[heat.Hall]) -> list[heat.Cell]:
@@ -97,9 +137,12 @@ def _station(gather: Gather, name: str) -> Build:
             stations_as.sample(each) for each in await services.fleet.reports.samples(found.name, since)
         ]
         station = stations_as.detail(found, look)
+        revoked = await services.releases.revoked()
         return {
             "station": station,
             "cells": [heat.cell(station, each.unit) for each in station.units],
+            "rings": [each.name for each in await services.fleet.commands.rings()],
+            "releases": {each.unit: await _releases(gather, each.unit, revoked) for each in station.units},
             "gauges": gauges.gauges(measured),
             "last": measured[-1] if measured else None,
             "records": await gather.timeline(caller, Filter(subject=f"station/{found.name}"), _RECORDS),

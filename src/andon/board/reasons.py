@@ -56,10 +56,13 @@ def _said(text: str, depth: int) -> str:
                 for name, value in found.groupdict().items()
             }
             return phrase.korean.format(**filled)
+    if depth >= _DEEPEST:
+        return text
     parts = text.split("; ")
-    return (
-        "; ".join(_said(each, depth + 1) for each in parts) if len(parts) > 1 and depth < _DEEPEST else text
-    )
+    if len(parts) > 1:
+        return "; ".join(_said(each, depth + 1) for each in parts)
+    who, _, rest = text.partition(": ")  # a station's name before what it says
+    return f"{who}: {_said(rest, depth + 1)}" if rest and " " not in who else text
 
 
 @lru_cache(maxsize=1)

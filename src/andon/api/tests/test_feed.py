@@ -57,6 +57,14 @@ async def test_a_new_look_names_its_rollout(plant):
     assert _topics(await anext(stream)) == {f"rollout/{scenes.UNDER_WAY}"}
 
 
+async def test_what_people_say_of_stations_wakes_the_page_of_the_fleet(plant):
+    feed = Feed(plant.services(), Window())
+    stream = await _open(feed, plant)
+    plant.tell(Event("fleet.recalled", "recall/production/mes@1.0.0", "jiwoo", "it loses serials", "mes"))
+    await feed.tick()
+    assert {"fleet", "timeline"} <= _topics(await anext(stream))
+
+
 async def test_a_stage_that_moved_names_its_run(plant):
     feed = Feed(plant.services(), Window())
     stream = await _open(feed, plant)

@@ -176,6 +176,7 @@ _PROOF_IN_KOREAN = (
             "2.0.0 is stable; others of its line are under way",
             "2.0.0이(가) 안정 릴리스; 같은 라인의 다른 스테이션이 작업 중입니다",
         ),
+        ("press-2: its process is gone", "press-2: 프로세스가 사라짐"),
         ("paused by jiwoo: look at it", "jiwoo 님이 일시 정지함: look at it"),
     ],
 )

@@ -15,11 +15,11 @@ from andon_wire.protocol import Phase as UnitPhase
 from andon_wire.protocol import Sample
 
 
-async def shown(plant: FakePlant, address: str, language: str = "en") -> str:
+async def shown(plant: FakePlant, address: str, language: str = "en", who: str = "engineer") -> str:
     services = plant.services()
     app = create(services)
     pages.install(app, services)
-    async with client_as(plant, "engineer", app=app) as client:
+    async with client_as(plant, who, app=app) as client:
         answer = await client.get(address, headers={"Accept-Language": language, "Accept": "text/html"})
     assert answer.status_code == 200, answer.text
     return answer.text
@@ -105,3 +105,11 @@ async def test_in_korean_the_engine_and_the_agents_speak_korean_and_a_person_as_
     for address in ("/stations/press-2", "/fleet"):
         station = await shown(plant, address, "ko")
         assert "2.1.0이(가) 60초 안에 정상이 되지 않음: 프로세스가 사라짐; 출력: no such port" in station
+
+
+async def test_who_may_manage_stations_lets_all_that_failed_try_again_and_nobody_else_is_offered_it():
+    plant = await waves.a_second_wave(scenes.a_busy_morning(FakePlant()))
+    page = await shown(plant, "/fleet", who="admin")
+    assert "Let all of production try again (1)" in page
+    assert "try what failed of screen once more: press-2." in page
+    assert "try again" not in await shown(plant, "/fleet", who="engineer"), "production is not theirs"

@@ -6,6 +6,42 @@ WORDS: dict[str, tuple[str, str]] = {
         "Who is let in, in which order waves open, and when stations may switch.",
         "누가 등록되는지, 단계 배포가 어떤 순서로 열리는지, 언제 교체할 수 있는지 정합니다.",
     ),
+    # retries, recalls and pins, on the fleet's page and a station's
+    "fleet.retry": ("Let all of {environment} try again ({n})", "{environment} 모두 다시 시도 ({n}대)"),
+    "fleet.retry.say": (
+        "These stations try what failed of {unit} once more: {names}.",
+        "다음 스테이션에서 실패한 {unit} 설치를 다시 시도합니다: {names}.",
+    ),
+    "fleet.recall": ("Let nobody in {environment} run a release", "{environment}에서 릴리스 실행 금지"),
+    "fleet.recall.version": ("Must not run", "금지할 릴리스"),
+    "fleet.recall.goes": ("Stations go to", "옮겨 갈 릴리스"),
+    "fleet.recall.direct": (
+        "At once, without a safe point: it interrupts work in hand",
+        "안전 시점을 기다리지 않고 즉시: 작업이 중단될 수 있음",
+    ),
+    "fleet.recall.do": ("Recall", "실행 금지"),
+    "fleet.recall.say": (
+        "{unit} {version} must not run in {environment} until lifted: all go to {to}, pinned ones too.",
+        "해제할 때까지 {environment}에서 {unit} {version} 실행 금지: 고정된 것도 {to}(으)로 이동합니다.",
+    ),
+    "fleet.lift": ("Lift", "금지 해제"),
+    "fleet.lift.say": (
+        "{version} may run in {environment} again; no station moves by that alone.",
+        "{environment}에서 {version} 실행을 다시 허용합니다. 이것만으로 이동하지는 않습니다.",
+    ),
+    "fleet.pins": ("Pinned", "고정된 스테이션"),
+    "fleet.pin.there": ("what it runs", "지금 실행 중인 것"),
+    "station.pin.at": ("Pin at a release, or for some days", "릴리스나 기간을 정해 고정"),
+    "station.pin.days": ("For days; empty: until unpinned", "고정 일수, 비우면 해제할 때까지"),
+    "station.pin.say.at": (
+        "{unit} on {station} stays at: {version}, whatever is rolled out.",
+        "{station}의 {unit}은(는) 배포와 관계없이 다음에 고정됩니다: {version}.",
+    ),
+    "station.move": ("Move", "이동"),
+    "station.move.say": (
+        "{station} stands in ring {ring} and line “{line}” from now on; windows and waves follow.",
+        "이제 {station}은(는) {ring} 링, ‘{line}’ 라인에 속합니다. 시간대와 차수도 따라 바뀝니다.",
+    ),
     # letting machines in
     "enrol.title": ("Let machines in", "스테이션 등록"),
     "enrol.say": (

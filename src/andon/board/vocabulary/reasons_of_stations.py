@@ -14,6 +14,7 @@ PHRASES: tuple[tuple[str, str], ...] = (
         "{version} failed in the field: {n} of its installs failed, {m} were confirmed",
         "{version}이(가) 현장에서 실패: 설치 {n}건 실패, {m}건 확인",
     ),
+    ("not heard of lately", "최근 연락 없음"),
     ("nothing is said of it", "지시된 것이 없음"),
     # andon_agent/engine/changing.py
     ("{version} is not whole in its slot any more", "슬롯의 {version}이(가) 온전하지 않음"),
