@@ -1,6 +1,26 @@
 """What is said of a plan before it begins. English and Korean."""
 
 PHRASES: tuple[tuple[str, str], ...] = (
+    ("of these {n} or more must confirm it", "이 중 {n}대 이상이 확인해야 함"),
+    ("nobody new", "새로 요청할 스테이션 없음"),
+    ("at least one", "최소 1대"),
+    ("{n} of all of them, switched off or not", "꺼진 것을 포함한 전체의 {n}"),
+    (
+        "Wave {n} (up to ring {ring}): {what}, {m} more; {rest}.",
+        "{n}차({ring} 링까지): {what}, {m}대 추가; {rest}.",
+    ),
+    ("Wave {n}: {what}, {m} more; {rest}.", "{n}차: {what}, {m}대 추가; {rest}."),
+    (
+        (
+            "A wave is full when {n} of its stations that can be reached confirmed it, and {rest}; "
+            "after {m} h without that it comes back. More than {k} of those asked that failed take it "
+            "back. Stations that are switched off catch up."
+        ),
+        (
+            "연락되는 스테이션의 {n} 및 {rest}가 확인하면 차수가 완료되며, {m}시간 안에 안 되면 되돌립니다. "
+            "요청한 스테이션 중 {k}를 넘게 실패하면 되돌립니다. 꺼진 스테이션은 나중에 따라옵니다."
+        ),
+    ),
     ("Wave {n}: {what}, {m} more.", "{n}차: {what}, {m}대 추가."),
     ("The plan differs from the manifest's: {text}.", "계획이 매니페스트와 다릅니다: {text}."),
     (

@@ -128,6 +128,14 @@ PHRASES: tuple[tuple[str, str], ...] = (
     ("wave {n} fills: {what}, {m} are needed", "{n}차 진행 중: {what}, {m}대 필요"),
     ("wave {n} fills: {what}, {rest}", "{n}차 진행 중: {what}, {rest}"),
     ("{m} are needed", "{m}대 필요"),
+    ("wave {n} fills: {what}, {m} {unit} needed", "{n}차 진행 중: {what}, {m}대 필요"),
+    ("{n} {unit} needed", "{n}대 필요"),
+    ("({n} of all that were asked)", "(요청한 전체의 {n})"),
+    (
+        "{n} {unit} needed ({k} of all that were asked): at least {what} more must be switched on",
+        "{n}대 필요(요청한 전체의 {k}): 적어도 {what} 더 켜져야 함",
+    ),
+    ("{why}: at least {what} more must be switched on", "{why}: 적어도 {what} 더 켜져야 함"),
     ("{n} of {m} stations confirmed {version}", "스테이션 {m}대 중 {n}대가 {version} 확인"),
     ("{n} of {m} station confirmed {version}", "스테이션 {m}대 중 {n}대가 {version} 확인"),
     (

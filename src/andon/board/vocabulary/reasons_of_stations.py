@@ -78,6 +78,18 @@ PHRASES: tuple[tuple[str, str], ...] = (
         "차례를 기다림: 같은 라인에서 이미 충분한 스테이션이 작업 중",
     ),
     ("waits until the applications are settled", "애플리케이션이 안정될 때까지 대기"),
+    (
+        (
+            "waits for room: {n} MiB more have to be free on the disk for the copy of its data that a "
+            "change makes"
+        ),
+        "공간을 기다림: 교체할 때 만드는 데이터 사본을 위해 디스크에 {n} MiB가 더 필요함",
+    ),
+    ("waits for room: {n} MiB more have to be free", "공간을 기다림: {n} MiB가 더 필요함"),
+    (
+        "on the disk for the copy of its data that a change makes",
+        "교체할 때 만드는 데이터 사본을 위한 디스크 공간",
+    ),
     ("waits for its window", "유지보수 시간대를 기다림"),
     ("waits for a safe point", "안전 시점을 기다림"),
     ("waits for a safe point: {why}", "안전 시점을 기다림: {why}"),
