@@ -1,7 +1,6 @@
 """Two hundred viewers on one machine, and each is told. What that costs: `python -m bench.board`."""
 
 import asyncio
-import socket
 
 import pytest
 import uvicorn
@@ -27,30 +26,27 @@ async def _view(port: int, cookie: str) -> tuple[asyncio.StreamReader, asyncio.S
 
 
 @pytest.mark.asvs("15.2.2")
-@pytest.mark.timeout(120)
 async def test_two_hundred_viewers_are_told_of_a_change():
     plant = scenes.a_busy_morning(FakePlant())
     services = plant.services()
     app = create(services)
     pages.install(app, services)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
     running = asyncio.create_task(server._serve())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not server.started:
             await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
     for n in range(_VIEWERS // _SCREENS):
         plant.access.add(f"viewer-{n}", Grant("viewer"))
     cookies = [headers_as(plant, f"viewer-{n // _SCREENS}")["Cookie"] for n in range(_VIEWERS)]
     viewers = [await _view(port, cookie) for cookie in cookies]
     assert app.state.feed.viewers == _VIEWERS
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not app.state.feed.revision:  # from its first look on, the poller knows what is new
             await asyncio.sleep(0.01)
     plant.tell(Event("cord.pulled", "cord", "jiwoo", "smoke", unit="watched"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await asyncio.gather(*(reader.readuntil(b"unit/watched") for reader, _ in viewers))
     for _, writer in viewers:
         writer.close()

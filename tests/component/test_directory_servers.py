@@ -215,7 +215,7 @@ async def test_the_second_server_answers_when_the_first_is_killed(start: Start, 
     first.stop()
     began = clock.monotonic()
     assert (await directory.authenticate("alice", "word")).login == "alice"
-    assert clock.monotonic() - began < 5  # a refused connection costs nothing; measured: 0.1 s
+    assert clock.monotonic() - began < 20  # a refused connection costs nothing; measured: 0.1 s
     with pytest.raises(Unavailable) as caught:
         await directory.probe()
     assert first.tls_url in caught.value.message
@@ -277,7 +277,7 @@ async def test_a_server_that_hangs_costs_its_time_limit_and_no_more(
         with pytest.raises(Unavailable):
             await directory.authenticate("alice", "word")
         took = clock.monotonic() - began
-    assert 0.9 < took < 6  # measured: 1.0 s; the rest is for a busy machine
+    assert 0.9 < took < 20  # measured: 1.0 s; the rest is for a busy machine
     assert (await directory.authenticate("alice", "word")).login == "alice"
 
 
@@ -302,7 +302,7 @@ async def test_a_server_that_drips_does_not_outlast_the_total(opened: Open) -> N
         began = clock.monotonic()
         with pytest.raises(Unavailable):
             await directory.authenticate("alice", "word")
-        assert clock.monotonic() - began < 8
+        assert clock.monotonic() - began < 30
         done.set()
 
 

@@ -41,12 +41,12 @@ def a_try(number: int = 1, **changes: str) -> Try:
     return replace(made, **changes)
 
 
-def command(*parts: str, seconds: float = 20, number: int = 1) -> Job:
+def command(*parts: str, seconds: float = 200, number: int = 1) -> Job:
     mark = a_try(number).mark
     return Job(mark, seconds, command=parts, environment={"PATH": "/usr/bin:/bin", "ANDON_UNIT": "mes"})
 
 
-async def ended(runner: Runner, made: Try, patience: float = 20) -> Result:
+async def ended(runner: Runner, made: Try, patience: float = 60) -> Result:
     ends_at = time.monotonic() + patience
     while (seen := runner.observe(made)).result is None or seen.is_alive:
         assert time.monotonic() < ends_at, "it does not end"
@@ -64,7 +64,7 @@ async def test_a_command_that_ends_with_0_has_passed_and_its_output_is_kept(runn
     runner._on_end = woken.set
     assert await run(runner, command("sh", "-c", "echo one; echo two >&2")) == Result(True, "ended with 0")
     assert runner.log(a_try()) == "$ sh -c echo one; echo two >&2\none\ntwo\nended with 0\n"
-    await asyncio.wait_for(woken.wait(), 5)
+    await asyncio.wait_for(woken.wait(), 60)
 
 
 async def test_one_that_ends_otherwise_says_how_and_what_it_said_last(runner: Runner) -> None:
@@ -91,9 +91,7 @@ async def test_a_command_sees_its_own_few_variables_and_no_shell(runner: Runner)
 
 async def test_its_time_is_up_and_all_that_it_started_is_gone(runner: Runner) -> None:
     script = "setsid sleep 300 & sleep 300 & echo started; wait"
-    assert await run(runner, command("sh", "-c", script, seconds=0.5)) == Result(
-        False, "took longer than 0.5 s"
-    )
+    assert await run(runner, command("sh", "-c", script, seconds=3)) == Result(False, "took longer than 3 s")
     assert processes.marked(MARK, a_try().mark) == []
     assert "started" in runner.log(a_try())
 
@@ -101,7 +99,7 @@ async def test_its_time_is_up_and_all_that_it_started_is_gone(runner: Runner) ->
 async def test_a_child_that_keeps_the_output_open_holds_nothing_up_and_is_ended(runner: Runner) -> None:
     before = time.monotonic()
     assert (await run(runner, command("sh", "-c", "setsid sleep 300 & echo done"))).is_passed
-    assert time.monotonic() - before < 10
+    assert time.monotonic() - before < 100
     assert processes.marked(MARK, a_try().mark) == []
 
 

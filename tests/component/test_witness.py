@@ -82,7 +82,7 @@ def asked(old: int, new: int, *, leaves: list[bytes] = LEAVES, **changes: object
 
 
 def call(running: Running, method: str, path: str, body: str | bytes = b"") -> tuple[int, str, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
     connection.request(method, path, body.encode() if isinstance(body, str) else body)
     answer = connection.getresponse()
     content = answer.read()
@@ -167,7 +167,7 @@ def test_other_requests_are_answered_and_harm_nothing(running: Running) -> None:
     assert call(running, "GET", f"/entries?origin={ORIGIN}&from=-1")[0] == 400
     assert call(running, "GET", "/entries?origin=none")[0] == 404
     assert post(running, "\udcff".encode("utf-8", "surrogateescape").decode("latin-1"))[0] == 400
-    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
     connection.putrequest("POST", "/add-checkpoint")
     connection.putheader("Content-Length", str(1 << 40))
     connection.endheaders()

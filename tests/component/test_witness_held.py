@@ -19,7 +19,7 @@ ORIGIN = "andon/plant"
 LOG = Signer.generate(ORIGIN, LOG_KEY)
 LEAVES = [merkle.leaf_hash(str(n).encode()) for n in range(10)]
 BOUNDS = Bounds(head=30.0, whole=30.0, at_once=12, of_one_address=5)
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 @pytest.fixture

@@ -180,9 +180,9 @@ def _fields(use):
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*b", "(.*a){20}"])
 def test_no_pattern_hangs_the_line(pattern):
-    began = time.perf_counter()
+    began = time.process_time()  # of this process alone: a busy machine adds nothing to it
     assert not matches(pattern, "a" * 99 + "!")
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1
 
 
 @pytest.mark.parametrize("pattern", ["(a", "(?=a)b", r"(a)\1", "a)|(b", "(a{1000}){1000}", "(?x)a #"])

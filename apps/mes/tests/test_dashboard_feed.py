@@ -13,7 +13,7 @@ from andon_mes.store.engine import open_database
 
 @pytest.fixture
 def database(database_path):
-    opened = open_database(database_path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    opened = open_database(database_path, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     yield opened
     opened.close()
 
@@ -42,7 +42,7 @@ async def test_a_page_hears_what_another_instance_changed(database, plant):
     stream = feed.stream("1.0.0", known)
     name, said = await heard(stream)
     assert (name, said["release"]) == ("hello", "1.0.0")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         name, said = await heard(stream)  # the first look: anything may have changed before
         assert "production" in said["topics"]
         before = feed.revision
@@ -57,7 +57,7 @@ async def test_many_pages_cost_one_look_and_none_costs_nothing(database):
     looks = []
     feed = a_feed(database, looks)
     streams = [feed.stream("1.0.0", known) for _ in range(200)]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for each in streams:
             await heard(each)
         start = len(looks)
@@ -93,7 +93,7 @@ async def test_streams_end_with_the_instance(database):
     waiting = asyncio.create_task(anext(stream))
     await asyncio.sleep(0)
     feed.end()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         await waiting
         with pytest.raises(StopAsyncIteration):
             await anext(stream)

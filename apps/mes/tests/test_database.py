@@ -16,7 +16,7 @@ from andon_mes.store.migrate import migrate
 
 @pytest.fixture
 def database(database_path):
-    opened = open_database(database_path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    opened = open_database(database_path, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     yield opened
     opened.close()
 
@@ -79,7 +79,7 @@ async def test_a_database_that_stays_locked_is_unavailable_and_then_works_again(
 
 
 async def test_two_writers_on_one_file_lose_nothing(database_path):
-    pair = [open_database(database_path, busy_timeout=timedelta(seconds=10)) for _ in range(2)]
+    pair = [open_database(database_path, busy_timeout=timedelta(seconds=60)) for _ in range(2)]
     numbers = await asyncio.gather(
         *(database.write(lambda c: counters.next_value(c, "x")) for _ in range(100) for database in pair)
     )
@@ -89,7 +89,7 @@ async def test_two_writers_on_one_file_lose_nothing(database_path):
 
 
 async def test_closing_commits_what_waits(database_path):
-    database = open_database(database_path, busy_timeout=timedelta(seconds=5))
+    database = open_database(database_path, busy_timeout=timedelta(seconds=60))
     waiting = [asyncio.create_task(database.write(lambda c: counters.next_value(c, "x"))) for _ in range(50)]
     await asyncio.sleep(0)
     database.close()
@@ -97,9 +97,9 @@ async def test_closing_commits_what_waits(database_path):
 
 
 async def test_a_closed_database_says_so_instead_of_letting_its_caller_wait(database_path):
-    database = open_database(database_path, busy_timeout=timedelta(seconds=5))
+    database = open_database(database_path, busy_timeout=timedelta(seconds=60))
     database.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         for ask in (database.write, database.read):
             with pytest.raises(Unavailable, match="This instance is ending"):
                 await ask(lambda c: counters.current_value(c, "x"))

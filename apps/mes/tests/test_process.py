@@ -1,6 +1,8 @@
 """The real process: it becomes ready, answers what is in flight when told to stop, and exits with 0."""
 
 import asyncio
+import contextlib
+import random
 import signal
 import socket
 import sys
@@ -10,9 +12,12 @@ import httpx
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that nothing listens on, below those that the kernel gives to connections: one must not take it."""
+    while True:
+        port = random.SystemRandom().randint(10_000, 19_999)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 async def test_sigterm_finishes_requests_in_flight_and_exits_with_0(database_path, credentials):
@@ -25,7 +30,7 @@ async def test_sigterm_finishes_requests_in_flight_and_exits_with_0(database_pat
     try:
         headers = {"Authorization": f"Bearer {credentials['line_lead']}"}
         address = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=address, timeout=20, headers=headers) as client:
+        async with httpx.AsyncClient(base_url=address, timeout=60, headers=headers) as client:
             await until_ready(client, process)
             asked = [
                 asyncio.create_task(client.post("/api/v1/lots", json={"target_quantity": 1}))
@@ -46,7 +51,7 @@ async def test_sigterm_finishes_requests_in_flight_and_exits_with_0(database_pat
 
 
 async def until_ready(client, process):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             assert process.returncode is None, "it ended before it was ready"
             try:

@@ -10,7 +10,7 @@ AT_ONCE = timedelta(0)
 
 
 async def until(condition):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0)
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from andon.kernel.clock import SystemClock
+from andon.testing.ports import free_port
 
 _HINT = "apt-get install slapd ldap-utils"
 SUFFIX = "dc=plant,dc=example"
@@ -167,7 +168,7 @@ class Slapd:
     def __enter__(self) -> Self:
         (self.folder / "data").mkdir(parents=True)
         self.authority.issue(self.folder, self.names, ends_in=self.certificate_ends_in)
-        self.port, self.tls_port = _free_ports(2)
+        self.port, self.tls_port = free_port(), free_port()
         (self.folder / "slapd.conf").write_text(self._configuration())
         try:
             self.start()
@@ -312,14 +313,6 @@ def _program(name: str) -> str:
     if found is None:
         raise FileNotFoundError(f"{name} is missing: {_HINT}")
     return found
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
 
 
 def _wait_until(is_so: Callable[[], bool], *, seconds: float = 30) -> None:

@@ -182,7 +182,7 @@ def test_whoever_waits_hears_of_a_change_at_once(place: Place) -> None:
     )
     waiting.start()
     place.desk.show("station", DOWNLOADING, is_ending=False)
-    waiting.join(20)
+    waiting.join(60)
     assert heard
     assert heard[0]["phase"] == "downloading"
     assert heard[0]["number"] > number

@@ -18,7 +18,7 @@ from andon.timeline.keys import KeyFiles
 from andon.timeline.records import Event
 from andon.timeline.store import TimelineStore
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class Opening:

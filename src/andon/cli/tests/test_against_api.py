@@ -43,7 +43,7 @@ class Served(uvicorn.Server):
 
     def __enter__(self) -> int:
         self._thread.start()
-        assert self._is_up.wait(30)
+        assert self._is_up.wait(60)
         port: int = self.servers[0].sockets[0].getsockname()[1]
         return port
 

@@ -57,7 +57,7 @@ def serving(tmp_path: Path) -> Iterator[tuple[str, Key]]:
 def posted(url: str, body: str) -> tuple[int, str]:
     request = urllib.request.Request(f"{url}/add-checkpoint", data=body.encode())
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

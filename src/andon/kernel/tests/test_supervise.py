@@ -24,7 +24,7 @@ async def running(loop: Loop) -> AsyncIterator[None]:
 
 
 async def until(claim: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not claim():
             await asyncio.sleep(0.001)
 

@@ -39,7 +39,7 @@ async def test_an_end_is_heard_at_once_and_once(sleepers):
     await asyncio.sleep(0.05)
     assert heard.times == 0, "it is not watched any more"
     one.kill()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await heard.news.wait()
     await asyncio.sleep(0.05)
     assert heard.times == 1
@@ -51,7 +51,7 @@ async def test_an_end_that_was_before_is_heard_too(sleepers):
     one.kill()
     one.wait()
     Watch(heard).over(process)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await heard.news.wait()
     assert heard.times == 1
 
