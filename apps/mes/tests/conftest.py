@@ -57,7 +57,7 @@ def template(tmp_path_factory):
 
 def enrol_in(database):
     """Let a device of each role in, at the path or URL of a migrated database."""
-    engine = make_engine(database, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    engine = make_engine(database, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     with engine.connect() as connection:  # each statement is committed by itself
         for role, token in CREDENTIALS.items():
             devices.issue(connection, NewDevice(f"{role}-device", Role(role)), token, "tests", NOON)
@@ -208,6 +208,7 @@ class Plant:
 async def running(path, *, release: str = "1.0.0", at: datetime = NOON, **more: Any) -> AsyncIterator[Plant]:
     """An instance of `release` on the database at `path`; `more` are settings."""
     clock = ManualClock(at)
+    more.setdefault("busy_timeout", timedelta(seconds=60))  # on a busy machine others write for long
     settings = Settings(database=path, release=release, durability="NORMAL", secret_file=SECRET, **more)
     app = create_app(settings, clock)
     to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -234,7 +235,7 @@ def exported(template, tmp_path_factory):
 
     engine = make_engine(
         shutil.copy(template, tmp_path_factory.mktemp("exported") / "mes.db"),
-        busy_timeout=timedelta(seconds=5),
+        busy_timeout=timedelta(seconds=60),
         durability="NORMAL",
     )
     with engine.connect() as opened:
@@ -247,7 +248,7 @@ def exported(template, tmp_path_factory):
 @pytest.fixture
 def connection(database_path):
     """A connection to this test's own database; each statement is committed by itself."""
-    engine = make_engine(database_path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    engine = make_engine(database_path, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     with engine.connect() as opened:
         yield opened
     engine.dispose()

@@ -26,7 +26,7 @@ from andon_mes.store.engine import make_engine, open_database
 from andon_mes.verify.controller import verify
 from test_process import free_port
 
-PATIENCE = timedelta(seconds=10)
+PATIENCE = timedelta(seconds=60)
 _SERVE = """
 import random, sys
 from datetime import timedelta

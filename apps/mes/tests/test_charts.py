@@ -27,7 +27,7 @@ OUT = 60.0
 
 @pytest.fixture
 def database(database_path):
-    opened = open_database(database_path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    opened = open_database(database_path, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     yield opened
     opened.close()
 
@@ -141,7 +141,7 @@ async def test_when_the_loop_looks_changes_neither_points_nor_signals(
     found = []
     for at in ([], sorted(set(cuts))):
         path = shutil.copy(template, tmp_path_factory.mktemp("cuts") / "mes.db")
-        database = open_database(path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+        database = open_database(path, busy_timeout=timedelta(seconds=60), durability="NORMAL")
         watch, measuring = Watch(database, ManualClock(T0)), None
         await set_up(database, rules="nelson")
         for start, end in zip([0, *at], [*at, len(values)], strict=True):

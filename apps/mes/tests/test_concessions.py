@@ -22,7 +22,7 @@ CONCESSION = Choice(Disposition.USE_AS_IS, KIM, may_grant=True)
 
 @pytest.fixture
 def database(database_path):
-    opened = open_database(database_path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    opened = open_database(database_path, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     yield opened
     opened.close()
 

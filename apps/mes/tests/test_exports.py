@@ -173,7 +173,7 @@ def connection(template, tmp_path_factory):
     """A migrated database; what a test writes into it is rolled back."""
     path = tmp_path_factory.mktemp("exports") / "mes.db"
     path.write_bytes(template.read_bytes())
-    engine = make_engine(path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    engine = make_engine(path, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     with engine.connect() as opened:
         yield opened
     engine.dispose()

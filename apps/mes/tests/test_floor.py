@@ -14,7 +14,7 @@ from floor import ROUTE, Floor, check_laws, configure
 from machine import run_machine
 from storm import Storm
 
-PATIENCE = timedelta(seconds=15)
+PATIENCE = timedelta(seconds=60)
 
 
 @pytest.fixture

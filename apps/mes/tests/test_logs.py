@@ -72,7 +72,7 @@ def a_request(at=NOW):
 
 @pytest.fixture
 def database(database_path):
-    opened = open_database(database_path, busy_timeout=timedelta(seconds=1), durability="NORMAL")
+    opened = open_database(database_path, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     yield opened
     opened.close()
 

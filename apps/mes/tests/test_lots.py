@@ -23,7 +23,7 @@ async def test_lots_are_numbered_by_plant_date_and_shift(plant):
 async def test_a_thousand_at_once_on_two_instances_get_different_numbers_without_gaps(database_path):
     new = NewLot("KR", "NH-F2X-001", date(2025, 11, 10), "D", 1, Priority.NORMAL, None, None)
     pair = [
-        open_database(database_path, busy_timeout=timedelta(seconds=30), durability="NORMAL")
+        open_database(database_path, busy_timeout=timedelta(seconds=60), durability="NORMAL")
         for _ in range(2)
     ]
 

@@ -183,7 +183,7 @@ def add_a_day(path):
         ledger.MODELS[0], DAY, "IN_PROGRESS", 5, (ledger.Unit("WAITING", "LMA", False, tuple(tries)),)
     )
     common = {"process_id": 1, "is_active": True, "created_at": BEGINS, "updated_at": BEGINS}
-    engine = make_engine(path, busy_timeout=timedelta(seconds=5))
+    engine = make_engine(path, busy_timeout=timedelta(seconds=60))
     with engine.connect() as connection:
         ledger.write(connection, [past])
         rows = [{"code": "E-1", "name": "Press", **common}, {"code": "E-2", "name": "Other", **common}]

@@ -13,7 +13,7 @@ from quality_floor import machine
 
 
 def test_no_sequence_of_failures_and_decisions_breaks_the_laws(database_path):
-    database = open_database(database_path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    database = open_database(database_path, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     sample = settings(max_examples=5, stateful_step_count=20, deadline=None, derandomize=True)
     run_state_machine_as_test(machine(database), settings=sample)
     database.close()

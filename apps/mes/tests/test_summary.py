@@ -29,7 +29,7 @@ def connection(template, tmp_path_factory):
     """A migrated database; what a test writes into it is rolled back."""
     path = tmp_path_factory.mktemp("summary") / "mes.db"
     path.write_bytes(template.read_bytes())
-    engine = make_engine(path, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    engine = make_engine(path, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     with engine.connect() as opened:
         yield opened
     engine.dispose()
@@ -152,7 +152,7 @@ async def test_the_floor_shows_who_works_on_what_where_and_since_when(plant, dat
 
 
 def add_equipment_and_call(path):
-    engine = make_engine(path, busy_timeout=timedelta(seconds=5))
+    engine = make_engine(path, busy_timeout=timedelta(seconds=60))
     common = {"is_active": True, "created_at": NOW, "updated_at": NOW}
     call = {"kind": "MATERIAL", "status": "OPEN", "raised_by": "OP-1", "raised_at": NOW}
     with engine.connect() as connection:

@@ -13,7 +13,7 @@ from andon_mes.store.migrate import migrate
 from andon_mes.store.schema import audit_log, devices, lots, plant_settings, users
 
 KIM = Actor("kim", "10.0.0.7", "a browser")
-PATIENCE = timedelta(seconds=5)
+PATIENCE = timedelta(seconds=60)
 NOW = sa.func.now()
 
 

@@ -17,7 +17,7 @@ from andon_mes.store.migrate import downgrade, migrate
 from andon_mes.store.sqlite import SqliteDatabase
 
 NOON = datetime(2025, 11, 10, 3, tzinfo=UTC)
-PATIENCE = timedelta(seconds=5)
+PATIENCE = timedelta(seconds=60)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from floor import configure
 from machine import run_machine
 from storm import Storm
 
-PATIENCE = timedelta(seconds=30)
+PATIENCE = timedelta(seconds=60)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ BOM = [
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=genealogies.units)
 def test_a_recall_finds_what_going_through_all_units_finds(postgres_url, drawn):
-    engine = make_engine(postgres_url, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    engine = make_engine(postgres_url, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN")
         genealogies.check_recall(connection, drawn)
@@ -36,7 +36,7 @@ def test_a_recall_finds_what_going_through_all_units_finds(postgres_url, drawn):
 
 
 async def test_every_held_unit_has_an_audit_record_of_who_held_it(any_database):
-    database = open_database(any_database, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    database = open_database(any_database, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     drawn = [
         ("WAITING", [], [("A", False)]),
         ("COMPLETED", [0], []),
@@ -61,7 +61,7 @@ async def test_every_held_unit_has_an_audit_record_of_who_held_it(any_database):
 
 async def test_parts_certificates_and_recalls_are_the_same_on_both(any_plant, any_database):
     plant = any_plant
-    engine = make_engine(any_database, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    engine = make_engine(any_database, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN")
         connection.execute(sa.update(product_models).values(bom=BOM))
@@ -99,7 +99,7 @@ async def test_a_part_is_in_one_product_also_when_two_stations_scan_it_at_once(
 ):
     import asyncio
 
-    engine = make_engine(any_database, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    engine = make_engine(any_database, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     bom = [{"component": "BATTERY", "process": "SPRING", "kind": "SERIAL", "quantity": quantity}]
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN")

@@ -53,7 +53,7 @@ async def test_of_many_who_make_the_same_row_on_two_instances_one_does(any_datab
 
 
 async def test_the_demonstrated_plant_runs_and_its_files_come_back_as_the_same_bytes(any_database):
-    database = open_database(any_database, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    database = open_database(any_database, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     wanted = Wanted(2, 1, NOON, "KR", "1.0.0")
     calendar = await database.write(lambda each: set_up(each, wanted))
     doing = Doing(wanted, calendar)

@@ -23,7 +23,7 @@ from quality_floor import machine
 
 @pytest.fixture
 def database(any_database):
-    opened = open_database(any_database, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    opened = open_database(any_database, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     yield opened
     opened.close()
 
@@ -39,7 +39,7 @@ async def test_several_instances_chart_the_same_points_once(any_database, databa
         Measuring(connection).complete(connection, [*STABLE, *STABLE, *STABLE[:5], 60.0, *STABLE])
 
     await database.write(work)
-    others = [open_database(any_database, busy_timeout=timedelta(seconds=5)) for _ in range(3)]
+    others = [open_database(any_database, busy_timeout=timedelta(seconds=60)) for _ in range(3)]
     clock = ManualClock(T0 + timedelta(hours=1))
     for _ in range(2):
         await asyncio.gather(*(Watch(each, clock).tick() for each in (database, *others)))

@@ -26,7 +26,7 @@ ON_BOTH = settings(max_examples=12, suppress_health_check=[HealthCheck.function_
 @pytest.fixture
 def connection(any_database):
     """What a test writes is rolled back."""
-    engine = make_engine(any_database, busy_timeout=timedelta(seconds=5), durability="NORMAL")
+    engine = make_engine(any_database, busy_timeout=timedelta(seconds=60), durability="NORMAL")
     with engine.connect() as opened:
         yield opened
     engine.dispose()

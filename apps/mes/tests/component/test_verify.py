@@ -17,7 +17,7 @@ from andon_mes.kernel.clock import SystemClock
 from andon_mes.store.engine import is_postgresql, make_engine, open_database
 from andon_mes.verify.controller import verify
 
-PATIENCE = timedelta(seconds=5)
+PATIENCE = timedelta(seconds=60)
 
 
 async def a_shift(plant):
