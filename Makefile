@@ -29,7 +29,8 @@ test: setup-system check ## the linters and every test (WORKERS=n, ARGS for pyte
 test-quick: setup ## the unit tier: needs nothing outside the process
 	$(PYTEST) -q -n $(WORKERS) -m unit $(ARGS)
 
-campaign: setup ## tell STORIES rollouts, forge timeline and bundles MUTATIONS times, kill Andon KILLS times, and a station in every operation, CUTS times an installation; let a frozen agent update itself; throw EVENTS at the MES, CRASHES of each fault
+campaign: setup ## draw other examples for every property; tell STORIES rollouts, forge timeline and bundles MUTATIONS times, kill Andon KILLS times, and a station in every operation, CUTS times an installation; let a frozen agent update itself; throw EVENTS at the MES, CRASHES of each fault
+	ANDON_CHANCE=1 $(PYTEST) -q -n $(WORKERS) --dist worksteal -m "unit or simulation" $(ARGS)
 	$(PY) -m bench.simulation --stories $(STORIES)
 	$(PY) -m bench.agent crashes
 	ANDON_AGENT_FREEZE=1 $(PYTEST) --timeout 0 -q -n 0 -rP tests/system/test_agent_update.py $(ARGS)
