@@ -1,6 +1,7 @@
 """One signature over all of a set: it opens every member's gate, and any change of a member unsigns it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -9,7 +10,7 @@ from andon.access.policies.model import Policy
 from andon.access.signatures.model import Document, Signature, Standing
 from andon.access.signatures.store import SignatureStore
 from andon.kernel.errors import Conflict, Forbidden, NotFound, Untrusted
-from andon.kernel.ids import RolloutId, Version
+from andon.kernel.ids import EnvironmentName, RolloutId, Version
 from andon.rollouts import codec
 from andon.rollouts.model import RequestKind
 from andon.rollouts.rows import store as rows
@@ -273,3 +274,19 @@ async def test_a_rollout_that_only_says_it_is_of_a_set_gets_nothing_of_its_signa
     other = replace(mine, id=RolloutId("ro-other"), candidate=Version("9.9.9"))
     assert (await site.authority.approvals.answers(mine)).approvals == 1
     assert (await site.authority.approvals.answers(other)).approvals == 0
+
+
+@pytest.mark.parametrize(
+    "other", [{"candidate": Version("9.9.9")}, {"environment": EnvironmentName("staging")}], ids=str
+)
+async def test_a_member_whose_row_names_another_release_or_place_gets_nothing(
+    site: Site, other: dict[str, Any]
+) -> None:
+    set_ = await begun(site, TWO_YES)
+    await sign(site)
+    await site.turn()
+    own = RolloutId((await site.sets.get(set_.id)).parts[0].rollout)
+    edited = replace(await site.store.get(own), **other)
+    async with site.database.transaction() as tx:
+        await tx.execute(update(rows.rollouts).where(rows.rollouts.c.id == own).values(rows.values(edited)))
+    assert (await site.authority.approvals.answers(await site.store.get(own))).approvals == 0

@@ -85,7 +85,9 @@ class SetAnswers:
         Raises:
             NotFound, Untrusted, Damaged, Unavailable: a release cannot be read, so nobody can sign it.
         """
-        releases = [await self._shipped.signed(each.unit, each.version) for each in whole.set_.parts]
+        releases = [
+            await self._shipped.signed(each.unit, each.version) for each, _stable, _plan in whole.plans
+        ]
         return signing.document(whole, releases)
 
     async def today(self, signed: Document) -> Document:

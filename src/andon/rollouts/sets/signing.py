@@ -6,11 +6,11 @@ asks between its steps wants to see the steps before.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from andon.access.signatures.model import Action, Document, Signature, Standing
-from andon.kernel.ids import UnitName, Version
+from andon.kernel.ids import Version
 from andon.releases.model import Release
 from andon.rollouts import codec, gates
 from andon.rollouts.gates import Answered
@@ -29,9 +29,9 @@ class Whole:
 
     @property
     def plans(self) -> Sequence[tuple[Part, Version | None, Plan | None]]:
-        """Each part with what it comes from and its plan: its rollout's own, else the one made beforehand."""
+        """Each part with what it comes from and its plan: its rollout's own, else those made before."""
         return [
-            (part, part.stable, part.plan) if own is None else (part, own.stable, own.plan)
+            (part, part.stable, part.plan) if own is None else (_as_it_is(part, own), own.stable, own.plan)
             for part, own in zip(self.set_.parts, self.rollouts, strict=True)
         ]
 
@@ -145,5 +145,12 @@ def document(whole: Whole, releases: Sequence[Release]) -> Document:
 
 def covers(whole: Whole, rollout: Rollout, gate: Gate) -> bool:
     """Whether a yes to the set is one to this rollout at this gate: it is a member's own, at its policy's."""
-    mine = {each.rollout: UnitName(each.unit) for each in whole.set_.parts if each.rollout}
-    return mine.get(rollout.id) == rollout.unit and gate == rollout.plan.gate
+    mine = {each.rollout: each for each in whole.set_.parts if each.rollout}
+    part = mine.get(rollout.id)
+    is_member = part is not None and _as_it_is(part, rollout) == part
+    return is_member and rollout.environment == whole.set_.environment and gate == rollout.plan.gate
+
+
+def _as_it_is(part: Part, own: Rollout) -> Part:
+    """A part with what its rollout really brings, whatever the set says of it."""
+    return replace(part, unit=own.unit, version=own.candidate)
