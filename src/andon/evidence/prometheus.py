@@ -52,16 +52,23 @@ class _Counted:
 
 
 class PrometheusEvidence:
-    """Asks one Prometheus server."""
+    """Asks one Prometheus server. fetcher: what asks it, where it shall not be a client of its own."""
 
-    def __init__(self, server: Server, clock: Clock, *, patience: timedelta = timedelta(seconds=2)) -> None:
+    def __init__(
+        self,
+        server: Server,
+        clock: Clock,
+        *,
+        patience: timedelta = timedelta(seconds=2),
+        fetcher: Fetcher | None = None,
+    ) -> None:
         self._server = server
         self._clock = clock
         self._patience = patience
         self._epoch = new_id("ev", clock.now())
         self._counted: dict[tuple[UnitName, EnvironmentName, str], _Counted] = {}
         headers = {"Authorization": f"Bearer {server.token}"} if server.token else {}
-        self._fetcher = Fetcher(
+        self._fetcher = fetcher or Fetcher(
             code="no-prometheus", most_bytes=_LARGEST_BYTES, tls=server.tls, headers=headers
         )
 

@@ -45,7 +45,8 @@ class Fetcher:
     """A client that keeps its connections. code: of the errors that it raises.
 
     most_bytes: of an answer's body, unpacked. tls: what servers are verified by; without it none is trusted,
-    and only plain addresses can be asked. headers: sent with each question.
+    and only plain addresses can be asked. headers: sent with each question. transport: what carries them,
+    the network unless something else is named.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class Fetcher:
         most_bytes: int,
         tls: ssl.SSLContext | None = None,
         headers: Mapping[str, str] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._code = code
         self._most_bytes = most_bytes
         self._tls = tls or TRUSTS_NOBODY
         self._headers = dict(headers or {})
+        self._transport = transport
         self._client: httpx.AsyncClient | None = None
 
     async def ask(self, question: Question) -> Answer:
@@ -114,6 +117,10 @@ class Fetcher:
     def _connected(self) -> httpx.AsyncClient:
         if self._client is None:
             self._client = httpx.AsyncClient(
-                trust_env=False, follow_redirects=False, verify=self._tls, headers=self._headers
+                trust_env=False,
+                follow_redirects=False,
+                verify=self._tls,
+                headers=self._headers,
+                transport=self._transport,
             )
         return self._client

@@ -11,6 +11,7 @@ from andon.evidence.model import Tally, measured
 from andon.evidence.prometheus import PrometheusEvidence, Server, vector
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import Unavailable
+from andon.kernel.fetching import Fetcher
 from andon.kernel.ids import EnvironmentName, UnitName
 from andon.units.evidence import Evidence
 
@@ -29,8 +30,12 @@ class Asked:
     def __init__(self, patience: timedelta = timedelta(seconds=1)) -> None:
         self.clock = ManualClock()
         self.answers: dict[str, list[dict[str, object]]] = {"parts_total": [], "fails_total": []}
-        self.source = PrometheusEvidence(Server("http://prometheus:9090"), self.clock, patience=patience)
-        self.source._client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        fetcher = Fetcher(
+            code="no-prometheus", most_bytes=4_000_000, transport=httpx.MockTransport(self._answer)
+        )
+        self.source = PrometheusEvidence(
+            Server("http://prometheus:9090"), self.clock, patience=patience, fetcher=fetcher
+        )
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         query = httpx.QueryParams(request.content.decode())["query"]
