@@ -144,6 +144,7 @@
   }
   async function answer(button) { // the question stays, though at the server it is gone as soon as it is answered
     const panel = button.closest("section"), failed = $("#device-problem"), done = $("#device-done");
+    if (panel.hasAttribute("data-keep")) return; // one answer, however often it is pressed
     panel.dataset.keep = "";
     let text = "";
     try {

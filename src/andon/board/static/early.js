@@ -2,29 +2,34 @@
 // It ends with `Early.release()` in the last script. Until then no form but a plain search is sent either.
 "use strict";
 const Early = (() => {
-  const held = [];
-  function hold(event, again) { event.preventDefault(); event.stopImmediatePropagation(); held.push(again); }
+  const held = new Map(); // what was pressed or sent, each once: who presses again because nothing happened means one
+  function keep(what, again) { if (!held.has(what)) held.set(what, again); }
+  function hold(event, what, again) { event.preventDefault(); event.stopImmediatePropagation(); keep(what, again); }
   const hears = {
     click(event) {
       const button = event.target.closest("button[type=button]");
-      if (button) hold(event, () => button.click());
+      if (button) hold(event, button, () => button.click());
     },
     submit(event) { // sent by the browser itself, a password would stand in the address
       const form = event.target, by = event.submitter;
-      if (form.getAttribute("method") !== "get") hold(event, () => form.requestSubmit(by));
+      if (form.getAttribute("method") !== "get") hold(event, form, () => form.requestSubmit(by));
     },
     keydown(event) { // the keys of the help, such as that of the cord
-      const { target, key, ctrlKey, metaKey, altKey } = event;
-      if (key.length === 1) held.push(() => target.dispatchEvent(new KeyboardEvent("keydown", { key, ctrlKey, metaKey, altKey, bubbles: true, cancelable: true })));
+      const { target, key } = event;
+      if (key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (/^(INPUT|TEXTAREA|SELECT)$/.test(target.nodeName)) return; // a password is kept nowhere
+      keep(key, () => target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true })));
     },
     input: typed,
     change: typed,
   };
-  function typed({ target, type }) { held.push(() => target.dispatchEvent(new Event(type, { bubbles: true }))); }
+  function typed({ target, type }) { keep(Symbol(type), () => target.dispatchEvent(new Event(type, { bubbles: true }))); }
   for (const [name, hear] of Object.entries(hears)) addEventListener(name, hear, true);
   function release() {
     for (const [name, hear] of Object.entries(hears)) removeEventListener(name, hear, true);
-    for (const again of held.splice(0)) again();
+    const every = [...held.values()];
+    held.clear();
+    for (const again of every) again();
   }
   return { release };
 })();
