@@ -71,10 +71,15 @@ class Keeper:
         complete = {"version": contract.version, "there": there}
         write_durably(self.disk, folder / _COMPLETE, json.dumps(complete).encode())
 
-    def short(self, contract: Application) -> int:
-        """Bytes that are missing on the disk for a copy of what `contract` declares; raises as back_up."""
+    def short(self, contract: Application, further: int = 0) -> int:
+        """Bytes that are missing on the disk for a copy of what `contract` declares; raises as back_up.
+
+        further: bytes that have to be free beside it.
+        """
         total = sum(self._size(self._path(each)) for each in contract.data.values())
-        return max(0, total + SPARE_BYTES - self.disk.free_bytes(self.data.parent)) if total else 0
+        if not total:
+            return 0
+        return max(0, total + SPARE_BYTES + further - self.disk.free_bytes(self.data.parent))
 
     def restore(self, contract: Application, name: str, progress: Progress) -> str:
         """Bring back what `contract` wants back of the backup `name`; says what came back.

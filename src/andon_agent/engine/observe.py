@@ -16,13 +16,13 @@ from andon_agent.engine.model import (
     Safe,
     Seen,
     State,
-    Step,
     Trial,
     Wanting,
     Work,
 )
 from andon_agent.engine.parts import Parts
 from andon_agent.engine.places import Place
+from andon_agent.engine.room import Room
 from andon_agent.engine.said import TAIL_BYTES, last_words
 from andon_agent.engine.slots import Slots
 from andon_agent.hosts.host import mark_of
@@ -33,7 +33,6 @@ from andon_wire.errors import WireError
 from andon_wire.protocol import Phase
 
 _UNMARKED_S = 10.0
-_SHORT_S = 30.0  # between two looks at how much room there is
 _RESTING = (Phase.IDLE, Phase.FAILED, Phase.HELD)
 
 
@@ -44,7 +43,7 @@ class Observer:
         self._unit, self._place, self._slots, self._parts = unit, place, slots, parts
         self._own_since: float | None = None
         self._starting_since: float | None = None
-        self._short_at: tuple[float, int] | None = None  # uptime of that look, and what it found
+        self._room = Room(Keeper(self._place.data, self._place.backups, parts.disk))
         self.looked_at: float | None = None  # uptime of the last look for drift
 
     def observe(self, state: State, wanting: Wanting, now: Now, *, others_busy: bool) -> Seen:
@@ -52,6 +51,7 @@ class Observer:
         contract = None if state.active is None else self._slots.contract(state.active.slot)
         is_own = state.is_agent
         running = Running(is_alive=True) if is_own else self._running(state, now)
+        jobs = self._jobs(state)
         return Seen(
             pointer=self._slots.pointer(),
             held=self._slots.held(),
@@ -61,10 +61,10 @@ class Observer:
             health=self._own_health(state, now) if is_own else self._health(state, contract, running, now),
             said=self._said(state, running),
             safe=self._safe(state, wanting, contract, running),
-            jobs=self._jobs(state),
+            jobs=jobs,
             is_window_open=_is_open(wanting, now),
             has_rubbish=bool(self.rubbish(state)),
-            short=self._short(state, contract, now),
+            short=self._room.short(state, contract, jobs[Job.BACK_UP], now.uptime),
             others_busy=others_busy,
             own_slot=self._parts.own_slot if is_own else None,
             trial=self._trial() if is_own else None,
@@ -165,20 +165,6 @@ class Observer:
         if state.active is None or not running.is_alive or not is_asked or state.is_agent:
             return Safe(is_safe=False)
         return self._parts.doctor.safe(state, contract, self.words(state))
-
-    def _short(self, state: State, contract: Application | None, now: Now) -> int:
-        """Looked at before something is ended for a change, and where the copy failed all the same."""
-        is_copying = state.phase is Phase.SWITCHING and state.step is Step.BACK_UP
-        if state.target is None or contract is None or not (is_copying or state.phase is Phase.READY):
-            self._short_at = None
-            return 0
-        if self._short_at is None or is_copying or now.uptime - self._short_at[0] >= _SHORT_S:
-            keeper = Keeper(self._place.data, self._place.backups, self._parts.disk)
-            try:
-                self._short_at = now.uptime, keeper.short(contract)
-            except (OSError, WireError):  # the copy itself says what is wrong
-                self._short_at = now.uptime, 0
-        return self._short_at[1]
 
     def _trial(self) -> Trial | None:
         found = trials.read(self._parts.disk, self._place.trial)
