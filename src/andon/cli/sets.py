@@ -87,7 +87,10 @@ def approve(
             out.print(tables.set_approval(seen))
         why = asked(reason, f"Why approve all of {name}?")
         pen = Pen(user, password_stdin, meaning)
-        done = pen.signed(lambda signature: client.post(f"{path}/approve", reason=why, signature=signature))
+        shown = {"document_hash": seen["document_hash"]} if seen["document_hash"] else {}
+        done = pen.signed(
+            lambda given: client.post(f"{path}/approve", reason=why, signature=given and given | shown)
+        )
     if as_json:
         print_json(done)
         return

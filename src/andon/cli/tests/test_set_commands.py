@@ -1,6 +1,7 @@
 """Sets from the command line, over the real API and a plant in memory: a dry run changes nothing."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,26 @@ def test_a_set_is_shown_whole_and_signed_once(andon: FakePlant, tmp_path: Path) 
     (made,) = andon.access.signatures
     assert [each["unit"] for each in made.document.values["members"]] == ["mes", "roastery"]
     assert told("sets", "approve", "line", "--show")["why_not"] == "approver has approved it already"
+
+
+def test_a_set_that_is_another_than_was_shown_is_not_signed(
+    andon: FakePlant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "andon-set.toml").write_text(SET)
+    told("sets", "publish", str(tmp_path / "andon-set.toml"))
+    andon.access.policies["production"] = Policy("production", approvals=1)
+    told("deploy", "--set", "line")
+    sign_in("approver")
+
+    def another_meanwhile(reason: str, _question: str) -> str:
+        andon.set_rollouts[0] = replace(andon.set_rollouts[0], id="rs-later")
+        return reason
+
+    monkeypatch.setattr("andon.cli.sets.asked", another_meanwhile)
+    refused = run("sets", "approve", "line", *signing("approver"), *BECAUSE, stdin=PASSWORD + "\n")
+    assert isinstance(refused.exception, errors.Conflict)
+    assert refused.exception.code == "signature-stale"
+    assert andon.access.signatures == []
 
 
 @pytest.mark.parametrize("what", [("mes",), ("--set", "line")])
