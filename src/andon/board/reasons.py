@@ -31,7 +31,10 @@ _VERSIONS = frozenset({"version", "other"})
 _WORDS = frozenset({"gate", "unit", "ring", "metric", "role", "path"})
 _FIGURES = frozenset("nmkabcd")
 _BLANK = re.compile(r"\{(\w+)\}")
-_LONGEST, _DEEPEST = 1000, 6
+_LONGEST, _DEEPEST = 1000, 10
+_SURE = (
+    5  # letters: less than that, such as `X is Y`, may be a person's own words, unless it is within others
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def told(language: Language, text: str) -> str:
 @lru_cache(maxsize=4096)
 def _said(text: str, depth: int) -> str:
     for phrase in _phrases() if depth < _DEEPEST else ():
-        found = phrase.fits.fullmatch(text)
+        found = phrase.fits.fullmatch(text) if depth or phrase.weight >= _SURE else None
         if found is not None:
             filled = {
                 name: _said(value, depth + 1) if name in _WITHIN else value

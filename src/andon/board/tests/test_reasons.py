@@ -3,12 +3,18 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from andon.board.reasons import PHRASES, told
+from andon.rollouts import waves
+from andon.rollouts.model import Phase, Rollout, Stage
+from andon.targets.stations import FleetSeen, Heads
+from andon.testing.rolling import AT, a_fleet_plan, a_rollout, obeyed
 
 _ROOT = Path(str(resources.files("andon"))).parent
 _SPEAKERS = (
@@ -185,8 +191,45 @@ def test_a_sentence_is_said_with_its_figures_and_a_quotation_stays(english, kore
     assert told("en", english) == english
 
 
+@pytest.mark.parametrize("end", ["", ", longer than allowed"])
+@pytest.mark.parametrize("least", [0.0, 0.25])
 @pytest.mark.parametrize(
-    "text", ["", "spring torque limits", "왜 그런지 봅니다", "the scanner; and a cable", "x" * 5000]
+    "wave",
+    [
+        Heads(1, silent=1),
+        Heads(4, silent=4),
+        Heads(12, 3, 1),
+        Heads(40, 2, silent=38),
+        Heads(40, 8, silent=31),
+        Heads(40, 2, 1, 1, 30),
+    ],
+)
+def test_nothing_of_what_a_wave_waits_for_stays_english(wave, least, end):
+    rollout, fleet = a_filling_one(least), FleetSeen(100, 0, wave, wave)
+    text = waves.filling(rollout, obeyed(rollout, fleet=fleet)).reason + end
+    assert text.startswith("wave 2 ")
+    assert not re.search(r"[a-z]{2}", told("ko", text)), told("ko", text)
+
+
+def a_filling_one(least: float) -> Rollout:
+    """A rollout whose second wave fills."""
+    made = a_fleet_plan()
+    made = replace(made, fleet=replace(made.fleet, least=least))
+    place = {"phase": Phase.STEPPING, "stage": Stage.FILLING, "step": 1}
+    return a_rollout(made, **place, deadline_at=AT + timedelta(hours=24))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "line is down",
+        "lost",
+        "",
+        "spring torque limits",
+        "왜 그런지 봅니다",
+        "the scanner; and a cable",
+        "x" * 5000,
+    ],
 )
 def test_what_a_person_wrote_stays(text):
     assert told("ko", text) == text

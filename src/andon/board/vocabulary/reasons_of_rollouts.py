@@ -131,6 +131,18 @@ PHRASES: tuple[tuple[str, str], ...] = (
     ("wave {n} fills: {what}, {m} {unit} needed", "{n}차 진행 중: {what}, {m}대 필요"),
     ("{n} {unit} needed", "{n}대 필요"),
     ("({n} of all that were asked)", "(요청한 전체의 {n})"),
+    ("{n} {unit} needed ({k} of all that were asked)", "{n}대 필요(요청한 전체의 {k})"),
+    (
+        (
+            "wave {n} fills: {what}, {m} {unit} needed ({k} of all that were asked): "
+            "at least {how} more must be switched on"
+        ),
+        "{n}차 진행 중: {what}, {m}대 필요(요청한 전체의 {k}): 적어도 {how} 더 켜져야 함",
+    ),
+    (
+        "wave {n} fills: {what}, {m} {unit} needed: at least {how} more must be switched on",
+        "{n}차 진행 중: {what}, {m}대 필요: 적어도 {how} 더 켜져야 함",
+    ),
     (
         "{n} {unit} needed ({k} of all that were asked): at least {what} more must be switched on",
         "{n}대 필요(요청한 전체의 {k}): 적어도 {what} 더 켜져야 함",
