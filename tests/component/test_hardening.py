@@ -462,7 +462,7 @@ def test_no_pattern_is_built_from_input():
                 names = {each.id for each in ast.walk(node.args[0]) if isinstance(each, ast.Name)}
                 if [each for each in names if each != each.upper()]:
                     built.append(f"{path}: {ast.unparse(node.args[0])}")
-    # The one that takes a value escapes it.
+    # Those that take a value escape it.
     assert [each for each in built if "re.escape(" not in each] == []
 
 

@@ -76,8 +76,11 @@ def _phrases() -> Sequence[_Phrase]:
 
 def _phrase(english: str, korean: str) -> _Phrase:
     parts = _BLANK.split(english)
-    shown = [re.escape(each) if number % 2 == 0 else _blank(each) for number, each in enumerate(parts)]
-    return _Phrase(re.compile("".join(shown), re.DOTALL), korean, sum(map(len, parts[::2])))
+    pattern = re.compile(
+        "".join(_blank(each) if number % 2 else re.escape(each) for number, each in enumerate(parts)),
+        re.DOTALL,
+    )
+    return _Phrase(pattern, korean, sum(map(len, parts[::2])))
 
 
 def _blank(name: str) -> str:
