@@ -6,6 +6,7 @@ from playwright.async_api import expect
 from andon.testing import scenes
 from andon.testing.access import PASSWORD
 from andon.timeline.records import Event, Severity
+from tests.component.board_site import Held
 
 pytest_plugins = ["tests.component.board_site"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -71,6 +72,29 @@ async def test_a_viewer_is_told_which_right_an_approval_needs(real, opener):
         await expect(page.locator("#verb-approve")).to_have_attribute(
             "title", "You lack the right “Approve with a signature” for mes · production"
         )
+
+
+async def test_the_dialog_of_what_was_pressed_last_does_not_turn_into_that_of_before(real, opener):
+    async with opener(real.site, f"/rollouts/{real.rollout}", who="approver") as (page, _seen):
+        slow, asked = Held(), 0
+
+        async def first_is_slow(route):
+            nonlocal asked
+            asked += 1
+            await (slow(route) if asked == 1 else route.continue_())
+
+        await page.route("**/api/v1/me", first_is_slow)
+        await page.locator("#verb-approve").click()
+        await slow.is_asked.wait()
+        await page.locator("#verb-reject").click()
+        await expect(page.locator("#act-title")).to_contain_text("Reject")
+        await page.locator("#act-dialog [name=reason]").fill("not this one")
+        async with page.expect_response("**/api/v1/me") as answered:
+            slow.let_go()
+        await (await answered.value).finished()
+        await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        await expect(page.locator("#act-title")).to_contain_text("Reject")
+        await expect(page.locator("#act-dialog [name=reason]")).to_have_value("not this one")
 
 
 async def test_a_rejection_is_signed_and_shown_as_one(real, opener):

@@ -120,10 +120,12 @@
              needsReason: !button.hasAttribute("data-no-reason"), once: data.once, about: data.about, goto: data.goto,
              sign: data.sign ? JSON.parse(data.sign) : null };
   }
+  let begun = 0;
   async function begin(button) { // where a signature is sure to be wanted, ask first whether the login is, too
-    const task = taskOf(button);
+    const task = taskOf(button), own = ++begun;
     if (task.sign) {
       const { ok, said } = await request("/api/v1/me", "GET");
+      if (own !== begun) return; // another was pressed meanwhile: its dialog must not turn into this one
       if (ok && said.signing) task.sign.login = said.signing.needs_login;
       task.document = task.sign.document;
     }
