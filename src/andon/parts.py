@@ -35,7 +35,7 @@ from andon.pipelines.commands import Ship
 from andon.pipelines.log import Logs
 from andon.pipelines.model import StageName
 from andon.probing import probes_of
-from andon.registry_parts import collector_of, storage_of
+from andon.registry_parts import kept_of, storage_of
 from andon.releases.store import ReleaseStore
 from andon.rollouts.advance.controller import AdvanceController
 from andon.rollouts.approvals import Approvals
@@ -320,9 +320,9 @@ def _wired(
     loop("tasks", tasks.controller.tick, settings.rollouts.interval)
     loop("pipelines", pipelines.tick, _PIPELINE_INTERVAL)
     loop("registry", base.releases.refresh, _REGISTRY_INTERVAL)
+    kept = kept_of(settings, base.database, clock, base.releases, tell=base.publish)
     if settings.registry.collect:
-        collector = collector_of(settings, base.database, clock, base.releases)
-        loop("garbage", collector.tick, _COLLECT_INTERVAL)
+        loop("garbage", kept.collector.tick, _COLLECT_INTERVAL)
     loop("checkpoints", access.checkpoints.tick, settings.timeline.checkpoint)
     loop("clock", access.clock_watch.tick, _CLOCK_INTERVAL)
     loop("sign-ins", access.forget, _FORGET_INTERVAL)
@@ -357,6 +357,7 @@ def _wired(
         version=version("andon"),
         releases=base.releases,
         registry=storage_of(settings),
+        upkeep=kept.upkeep,
         runs=runs,
         ship=Ship(runs, clock, lambda: wakes.wake("pipelines"), roots=settings.pipelines.sources),
         rollouts=rollouts,

@@ -20,6 +20,7 @@ from andon.releases.publish import Publisher
 from andon.releases.storage.folder import Folder
 from andon.releases.storage.protocol import Readable, Storage
 from andon.releases.store import ReleaseStore
+from andon.releases.upkeep import Tell, Terms, Upkeep
 from andon.rollouts.sets.store import SetStore
 from andon.rollouts.store import RolloutStore
 from andon.rollouts.uses import RolloutUses
@@ -178,10 +179,36 @@ class FleetUses:
         return found
 
 
-def collector_of(
-    settings: Settings, database: Database, clock: Clock, releases: ReleaseStore | None = None
-) -> Collector:
+def collector_of(settings: Settings, database: Database, clock: Clock) -> Collector:
     """The garbage collection of a home."""
+    return Collector(_collected_of(settings, database, clock), clock, _rules(settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What looks after the registry of a running Andon."""
+
+    collector: Collector
+    upkeep: Upkeep
+
+
+def kept_of(
+    settings: Settings, database: Database, clock: Clock, releases: ReleaseStore, *, tell: Tell
+) -> Kept:
+    """The collection, and the look at the registry that pages show. tell: puts an event on the timeline."""
+    parts = _collected_of(settings, database, clock, releases)
+    collector = Collector(parts, clock, _rules(settings))
+    terms = Terms(_rules(settings), settings.registry.collect)
+    return Kept(collector, Upkeep(parts, collector, clock, terms, tell=tell))
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(settings.registry.keep, settings.registry.grace)
+
+
+def _collected_of(
+    settings: Settings, database: Database, clock: Clock, releases: ReleaseStore | None = None
+) -> Parts:
     home = settings.home.resolve()
     layout, storage = Layout(home), storage_of(settings)
     wanting, desired = WantingStore(database), DesiredStore(database)
@@ -189,11 +216,10 @@ def collector_of(
         RolloutUses(RolloutStore(database), SetStore(database), desired),
         FleetUses(Field(ReportStore(database), wanting, StationStore(database), clock), wanting),
     )
-    parts = Parts(
+    return Parts(
         layout=layout,
         storage=storage,
         releases=releases or ReleaseStore(database, home, clock, storage=storage),
         publisher=Publisher(layout, clock, storage=storage),
         uses=uses,
     )
-    return Collector(parts, clock, Rules(settings.registry.keep, settings.registry.grace))

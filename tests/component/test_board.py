@@ -26,6 +26,7 @@ _PAGES = (
     "/policies",
     "/fleet",
     "/fleet/settings",
+    "/registry",
     "/stations/press-1",
     "/timeline",
     "/timeline/1",

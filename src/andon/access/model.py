@@ -16,7 +16,7 @@ class Permission(StrEnum):
     TIMELINE_VIEW = "timeline.view"
     TIMELINE_EXPORT = "timeline.export"  # also verify, checkpoints and signatures in print
     LOGS_VIEW = "logs.view"
-    SYSTEM_VIEW = "system.view"  # doctor, metrics, settings in force
+    SYSTEM_VIEW = "system.view"  # doctor, metrics, settings in force, the registry's state
     RUN_START = "pipelines.run"
     RUN_CANCEL = "pipelines.cancel"
     PROPOSE = "rollouts.propose"  # begin a rollout; where one lacks `rollouts.deploy` it waits at a gate
@@ -39,6 +39,7 @@ class Permission(StrEnum):
     USERS_VIEW = "users.view"
     USERS_MANAGE = "users.manage"  # also roles, grants, machine tokens, other people's sessions and tokens
     SECRETS_MANAGE = "secrets.manage"
+    REGISTRY_COLLECT = "registry.collect"  # take out of it, for good, what nobody needs
 
 
 class Where(StrEnum):

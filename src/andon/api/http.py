@@ -154,6 +154,7 @@ def _v1(services: Services, gather: Gather, feed: Feed, streams: Streams) -> tup
         pipelines.runs(gather, streams),
         pipelines.releases(services),
         system.doctor(services),
+        registry.upkeep(services),
         registry.router(services),
         updates.router(gather),
         fleet.router(gather),

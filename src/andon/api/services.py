@@ -16,7 +16,9 @@ from andon.kernel.clock import Clock
 from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, UnitName, Version
 from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, StageName
+from andon.releases.garbage.model import Collected
 from andon.releases.model import Release
+from andon.releases.stock import Look as RegistryLook
 from andon.rollouts.changing import NO_CHANGES, Changes
 from andon.rollouts.gates import Answered
 from andon.rollouts.gather import Gained
@@ -72,6 +74,13 @@ class RegistryFiles(Protocol):
     def pieces(self, path: str, *, offset: int = 0) -> Iterator[bytes]:
         """The file's bytes from `offset` on; raises NotFound, Unavailable."""
         ...
+
+
+class Upkeep(Protocol):
+    """How the registry stands, and its garbage collection (`releases/upkeep.py`)."""
+
+    async def look(self) -> RegistryLook: ...
+    async def collect(self, *, actor: str, reason: str) -> Collected: ...
 
 
 class Runs(Protocol):
@@ -367,4 +376,5 @@ class Services:
     secrets: Secrets
     audit: Audit
     registry: RegistryFiles
+    upkeep: Upkeep
     fleet: Fleet

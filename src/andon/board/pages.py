@@ -26,6 +26,7 @@ from andon.board import (
     fleet_pages,
     fleet_settings_pages,
     gate,
+    registry_pages,
     set_pages,
     signed,
     standing,
@@ -63,6 +64,7 @@ def install(app: FastAPI, services: Services) -> None:
         timeline_pages.router(gather, frame),
         fleet_pages.router(gather, frame),
         fleet_settings_pages.router(gather, frame),
+        registry_pages.router(services, frame),
     ):
         add(app, router)
     frame.install(app)

@@ -1,4 +1,4 @@
-"""What engine, judge and agents say of themselves, in Korean. Pure.
+"""What engine, judge, registry and agents say of themselves, in Korean. Pure.
 
 They write English sentences from a closed set with figures in them; those stand in `vocabulary/reasons_*.py`
 as templates. A sentence that fits none is shown as it is: a person's reason, what a program printed, the
@@ -13,6 +13,7 @@ from functools import lru_cache
 from andon.board.vocabulary import (
     reasons_of_judges,
     reasons_of_plans,
+    reasons_of_registry,
     reasons_of_rollouts,
     reasons_of_stations,
 )
@@ -23,6 +24,7 @@ PHRASES = (
     *reasons_of_plans.PHRASES,
     *reasons_of_judges.PHRASES,
     *reasons_of_stations.PHRASES,
+    *reasons_of_registry.PHRASES,
 )
 # A blank of these names holds a phrase of its own, `goal` one of its clause; `version` begins with a digit,
 # `gate` and the like hold one word, `n` and the like a figure, any other whatever stands there.

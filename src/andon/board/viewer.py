@@ -20,6 +20,7 @@ _MENU = (
     ("/signatures", "nav.signatures", Permission.TIMELINE_VIEW, NOWHERE),
     ("/users", "nav.people", Permission.USERS_VIEW, _ALL),
     ("/policies", "nav.policies", Permission.FLOOR_VIEW, NOWHERE),
+    ("/registry", "nav.registry", Permission.SYSTEM_VIEW, _ALL),
 )
 
 

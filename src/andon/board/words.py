@@ -15,6 +15,7 @@ from andon.board.vocabulary import (
     frame,
     people,
     records,
+    registry,
     rollout,
 )
 
@@ -23,7 +24,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "ko")
 
 WORDS: dict[str, tuple[str, str]] = {
     key: both
-    for group in (frame, floor, fleet, fleet_settings, rollout, deploy, account, people, records)
+    for group in (frame, floor, fleet, fleet_settings, rollout, deploy, account, people, records, registry)
     for key, both in group.WORDS.items()
 }
 

@@ -24,6 +24,7 @@ from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, Unit
 from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
+from andon.releases.stock import Look as RegistryLook
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import (
     Cord,
@@ -45,6 +46,7 @@ from andon.testing.pledges import FakePolicies, FakeSigning, policy_of
 from andon.testing.registry_files import FakeFiles
 from andon.testing.sets import FakeApproving, FakeSets, FakeStoredSet
 from andon.testing.shelves import FakeLook, FakeReleases, FakeRollouts, Part
+from andon.testing.upkeep import FakeUpkeep
 from andon.timeline import origin
 from andon.timeline.records import Event, Record
 from andon.timeline.store import Filter
@@ -83,6 +85,7 @@ class FakePlant:
     outside: Answers = field(default_factory=Answers)
     stations: Rows = field(default_factory=Rows)
     registry: FakeFiles = field(default_factory=FakeFiles)
+    stock: RegistryLook | None = None
     fleet: Fleet = field(init=False)
     access: FakeAccess = field(init=False)
 
@@ -126,6 +129,7 @@ class FakePlant:
             version="0.1.0",
             releases=FakeReleases(self),
             registry=self.registry,
+            upkeep=FakeUpkeep(self),
             runs=_Runs(self),
             ship=_Ship(self),
             rollouts=FakeRollouts(self),

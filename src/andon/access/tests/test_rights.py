@@ -38,7 +38,8 @@ APPROVER = ENGINEER.replace("~", "") + " rollouts.approve timeline.export"
 GATEKEEPER = "floor.view gates.answer"
 ALARM = "floor.view rollouts.alert"
 ADMIN = (
-    f"{APPROVER} gates.answer rollouts.alert policies.edit users.view users.manage secrets.manage fleet.check"
+    f"{APPROVER} gates.answer rollouts.alert policies.edit users.view users.manage secrets.manage "
+    "fleet.check registry.collect"
 )
 AUDITOR = f"{VIEWER} logs.view system.view timeline.export users.view"
 TABLE = {

@@ -1,5 +1,6 @@
-"""`/registry/`: the registry's static files, for stations and mirrors. Nothing is listed.
+"""The registry: how it stands, its collection, and `/registry/`, its static files for stations and mirrors.
 
+Of the files nothing is listed.
 Only what the registry's own rules name is given: metadata and targets, never a temporary file or a key. A
 plant with many stations puts a web server before a copy of the folder (docs/operations/registry.md).
 """
@@ -12,8 +13,13 @@ from collections.abc import AsyncIterator, Iterator
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from andon.api import ranges
-from andon.api.declared import open_to_all
+from andon.access.model import Permission
+from andon.api import inputs, ranges
+from andon.api import registry_model as model
+from andon.api import registry_views as views
+from andon.api.callers import Current
+from andon.api.declared import everywhere, needs, open_to_all
+from andon.api.inputs import V1
 from andon.api.problems import documented
 from andon.api.ranges import Part
 from andon.api.services import RegistryFiles, Services
@@ -51,6 +57,31 @@ def router(services: Services) -> APIRouter:
         if size is None:
             raise NotFound("no-such-file", "the registry has no such file")
         return _file(registry, path, size, request)
+
+    return api
+
+
+def upkeep(services: Services) -> APIRouter:
+    """How it stands, and its garbage collection: of all units at once, as one file of metadata names them."""
+    api = APIRouter(prefix=V1, tags=["registry"])
+
+    @api.get(
+        "/registry",
+        summary="What is stored, what a collection would take, who may sign, and until when it holds",
+        responses=documented(404, 409, 503),
+        dependencies=[needs(Permission.SYSTEM_VIEW, everywhere)],
+    )
+    async def look() -> model.RegistryView:
+        return views.registry(await services.upkeep.look())
+
+    @api.post(
+        "/registry/collections",
+        summary="Take out of it what nobody needs, by the rules of the settings. It cannot be taken back",
+        responses=documented(404, 409, 422, 503),
+        dependencies=[needs(Permission.REGISTRY_COLLECT, everywhere)],
+    )
+    async def collect(body: inputs.Because, caller: Current) -> model.CollectedView:
+        return views.collected(await services.upkeep.collect(actor=caller.name, reason=body.reason))
 
     return api
 

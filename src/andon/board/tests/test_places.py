@@ -163,6 +163,7 @@ def _pages(scene: Scene) -> list[tuple[str, Decision]]:
         ("/me", _by("/me/sessions")),
         ("/fleet", _by("/fleet/stations")),
         ("/fleet/settings", _by("/fleet/rings")),
+        ("/registry", _by("/registry")),
         *((f"/stations/{each}", _by(f"/fleet/stations/{each}")) for each in ("press-1", "oven-1", "none")),
         *(
             (f"/sets/{name}/{place}", _by(f"/sets/{name}/environments/{place}/approval"))

@@ -38,7 +38,7 @@ def test_nobody_may_anything_and_has_no_menu():
     ("role", "pages"),
     [
         ("viewer", ["/", "/fleet", "/timeline", "/signatures", "/policies"]),
-        ("auditor", ["/", "/fleet", "/timeline", "/signatures", "/users", "/policies"]),
+        ("auditor", ["/", "/fleet", "/timeline", "/signatures", "/users", "/policies", "/registry"]),
         ("gone", []),
     ],
 )

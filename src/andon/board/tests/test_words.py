@@ -21,12 +21,14 @@ from andon.board.vocabulary import (
     frame,
     people,
     records,
+    registry,
     rollout,
 )
 from andon.board.words import WORDS, choose, say, say_or
 from andon.fleet.model import Standing as StationStanding
 from andon.judge.model import Outcome
 from andon.pipelines.model import RunState, StageName, StageState
+from andon.releases.ceremony.status import Worry
 from andon.rollouts import telling
 from andon.rollouts.model import Phase, RequestKind, Trigger
 from andon.rollouts.sets.model import Abort, Begin, GoBack, SetPhase
@@ -94,6 +96,7 @@ def test_every_key_that_a_page_uses_is_there():
         ("element", GateKind),
         ("element", TaskKind),
         ("next.gate", GateKind),
+        ("registry.worry", Worry),
     ],
 )
 def test_every_value_that_the_domains_have_has_a_word(prefix, values):
@@ -120,7 +123,7 @@ def test_every_kind_that_the_fleet_tells_has_a_word():
 
 
 def test_no_key_stands_in_two_groups():
-    groups = (account, deploy, fleet, fleet_settings, floor, frame, people, records, rollout)
+    groups = (account, deploy, fleet, fleet_settings, floor, frame, people, records, registry, rollout)
     assert sum(len(each.WORDS) for each in groups) == len(WORDS)
 
 

@@ -50,6 +50,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "nav.roles": ("Roles", "역할"),
     "nav.tokens": ("Machine tokens", "장치 토큰"),
     "nav.policies": ("Policies", "정책"),
+    "nav.registry": ("Registry", "레지스트리"),
     "nav.me": ("My account", "내 계정"),
     "nav.device": ("Confirm a terminal", "터미널 승인"),
     "signed_in": ("Signed in as {name}", "{name} 로그인 중"),

@@ -159,6 +159,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "perm.users.view": ("See people and roles", "사용자·역할 보기"),
     "perm.users.manage": ("Manage people, roles and tokens", "사용자·역할·토큰 관리"),
     "perm.secrets.manage": ("Manage secrets", "비밀 값 관리"),
+    "perm.registry.collect": ("Clean up the registry", "레지스트리 정리"),
     # machine tokens
     "tokens.title": ("Machine tokens", "장치 토큰"),
     "tokens.say": (

@@ -33,6 +33,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind.instance.refused": ("Release refused", "릴리스 거부"),
     "kind.release.published": ("Release published", "릴리스 게시"),
     "kind.release.collected": ("Release collected", "릴리스 정리"),
+    "kind.registry.collected": ("Registry collected", "레지스트리 정리"),
     "kind.release.refused": ("Release refused", "릴리스 거부"),
     "kind.release.revoked": ("Release revoked", "릴리스 폐기"),
     "kind.keys.proposed": ("Change of keys asked for", "키 변경 요청"),

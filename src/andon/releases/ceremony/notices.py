@@ -1,9 +1,9 @@
-"""What a request says of the releases that it revokes: who asked for it, and why."""
+"""What is said of releases that are revoked, or are to be: who asked for it, and why."""
 
 import json
 
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Targets
+from tuf.api.metadata import Metadata, TargetFile, Targets
 
 from andon.kernel.errors import Untrusted
 from andon.kernel.ids import Sha256
@@ -30,14 +30,23 @@ def revocations(request: Request, storage: Readable) -> list[dict[str, str]]:
         folder, _, name = path.rpartition("/")
         if name != REVOKED_FILE or path in former:
             continue
-        content = protocol.read(storage, stored_path(path, Sha256(info.hashes["sha256"])))
-        try:
-            info.verify_length_and_hashes(content)
-        except RepositoryError as error:
-            raise Untrusted("hash-mismatch", f"{path} is not what was signed: {error}") from error
         unit, _, version = folder.partition("/")
-        found.append(_notice(content) | {"unit": unit, "version": version})
+        found.append(read(storage, path, info) | {"unit": unit, "version": version})
     return found
+
+
+def read(storage: Readable, path: str, info: TargetFile) -> dict[str, str]:
+    """What the signed notice at the target `path` says: reason, by and at, as far as it does.
+
+    Raises:
+        NotFound: it is missing. Untrusted: it is not what was signed.
+    """
+    content = protocol.read(storage, stored_path(path, Sha256(info.hashes["sha256"])))
+    try:
+        info.verify_length_and_hashes(content)
+    except RepositoryError as error:
+        raise Untrusted("hash-mismatch", f"{path} is not what was signed: {error}") from error
+    return _notice(content)
 
 
 def _notice(content: bytes) -> dict[str, str]:

@@ -87,7 +87,9 @@ def _role(layout: Layout, now: Roles, role: str, lives: Lifetimes, at: datetime)
     wanted, signed = now.root.get_delegated_role(role), now.of(role)
     here = {each.public_key.keyid for each in keys.load(layout, role)}
     is_here = len(here & set(wanted.keyids)) >= wanted.threshold
-    worry = _worry(role, signed.expires - at, lives.of(role), is_here=is_here)
+    is_following = keys.is_following(layout)
+    worry = _worry(role, signed.expires - at, lives.of(role), is_here=is_here or is_following)
+    advice = _to_bring(worry, signed.expires) if is_following else ""
     return RoleStanding(
         role,
         signed.version,
@@ -98,7 +100,7 @@ def _role(layout: Layout, now: Roles, role: str, lives: Lifetimes, at: datetime)
             for each in sorted(wanted.keyids)
         ),
         worry,
-        _advice(role, worry, signed.expires, is_here=is_here),
+        advice or _advice(role, worry, signed.expires, is_here=is_here),
     )
 
 
@@ -110,6 +112,13 @@ def _worry(role: str, left: timedelta, life: timedelta, *, is_here: bool) -> Wor
     if left < life / _LATE:
         return Worry.LATE
     return Worry.SOON if left < life / 4 else Worry.NONE
+
+
+def _to_bring(worry: Worry, until: datetime) -> str:
+    """Of a registry that is signed elsewhere."""
+    if worry is Worry.NONE:
+        return ""
+    return f"before {until:%Y-%m-%d}: bring what is newer, by andon bundle import FILE"
 
 
 def _advice(role: str, worry: Worry, until: datetime, *, is_here: bool) -> str:
