@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from andon import access_parts, parts
+from andon.api import registry_views
 from andon.kernel.clock import ManualClock, SystemClock
 from andon.kernel.errors import Conflict, Untrusted
 from andon.kernel.ids import UnitName, Version
 from andon.releases import keys
+from andon.releases.ceremony import pending, server
+from andon.releases.ceremony.server import Ceremonies
 from andon.releases.ceremony.status import Worry
 from andon.releases.garbage.collector import Collector, Parts
 from andon.releases.garbage.model import Rules
@@ -25,6 +28,7 @@ from andon.releases.upkeep import Terms, Upkeep
 from andon.settings import RegistrySettings, Settings
 from andon.store import migrate
 from andon.store.engine import Database
+from andon.testing.holders import a_holder
 from andon.testing.releases import an_application
 from andon.timeline.records import Event
 from andon.timeline.store import Filter
@@ -152,6 +156,30 @@ async def test_a_collection_is_told_seen_at_once_and_leaves_its_files_for_the_gr
     (told,) = plant.told
     assert (told.kind, told.actor, told.reason) == ("registry.collected", "kim", "the disk is small")
     assert told.after["releases"] == 2
+
+
+async def test_with_offline_keys_a_collection_waits_and_the_page_says_for_whose_signature(
+    plant: Plant, tmp_path: Path
+) -> None:
+    holder = a_holder(tmp_path / "medium", "park")
+    ceremonies = Ceremonies(plant.layout, plant.clock, storage=plant.storage)
+    change = server.Change("targets", add=(holder.public,), remove=(server.HERE,))
+    ceremonies.propose(change, reason="offline", by="kim")
+    ceremonies.assemble([holder.sign(pending.get(plant.layout))])
+    done = await plant.upkeep.collect(actor="kim", reason="the disk is small")
+    assert done.is_pending
+    assert plant.told[0].after["is_pending"] is True
+    view = registry_views.registry(await plant.upkeep.look())
+    assert view.releases == 3
+    assert view.keys is not None
+    targets = next(each for each in view.keys.roles if each.role == "targets")
+    assert (targets.is_offline, targets.threshold) == (True, 1)
+    assert [(each.holder, each.is_here) for each in targets.keys] == [("park", False)]
+    assert view.keys.waiting is not None
+    assert "collect 2 releases" in view.keys.waiting.reason
+    (missing,) = view.keys.waiting.missing
+    assert (missing.part, missing.signed, missing.threshold) == ("targets", 0, 1)
+    assert missing.holders == [f"park ({targets.keys[0].key_id[:8]})"]
 
 
 async def test_those_who_ask_at_once_share_one_look_until_it_is_old(plant: Plant) -> None:

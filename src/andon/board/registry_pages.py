@@ -35,6 +35,7 @@ def _registry(services: Services) -> Build:
             "tones": _TONES,
             "custody": custody(view),
             "takes": takes(view),
+            "is_signed_offline": view.keys is not None and _is_offline(view.keys, "targets"),
             "units": kept_by_unit(view.collection),
         }
 
@@ -47,11 +48,11 @@ def custody(view: RegistryView) -> str:
         return "elsewhere"
     if view.keys.is_development:
         return "development"
-    return "offline" if _is_root_offline(view.keys) else "here"
+    return "offline" if _is_offline(view.keys, "root") else "here"
 
 
-def _is_root_offline(keys: KeysView) -> bool:
-    return any(each.role == "root" and each.is_offline for each in keys.roles)
+def _is_offline(keys: KeysView, role: str) -> bool:
+    return any(each.role == role and each.is_offline for each in keys.roles)
 
 
 def takes(view: RegistryView) -> bool:

@@ -92,6 +92,15 @@ async def test_an_expiry_that_is_near_has_its_tone_and_what_to_do():
     assert 'class="light green"' in rest[: rest.index("</li>")]
 
 
+async def test_where_the_holders_must_sign_it_first_it_says_so_before_anybody_asks_for_it():
+    plant = FakePlant()
+    assert 'id="signed-offline"' not in (await _page(plant)).text
+    root, _targets, *others = a_standing(NOW).roles
+    targets = a_role(NOW, "targets", threshold=2, keys=HOLDERS)
+    plant.stock = a_look(plant.clock.now(), standing=a_standing(NOW, roles=(root, targets, *others)))
+    assert 'id="signed-offline"' in (await _page(plant)).text
+
+
 async def test_it_says_why_nothing_would_be_collected_and_offers_no_button():
     plant = FakePlant()
     refusal = Damaged("artifact-missing", "mes/1.1.0 is not there", hint="andon registry mirror FROM")

@@ -92,6 +92,10 @@ WORDS: dict[str, tuple[str, str]] = {
             "파일은 참조가 없어진 지 {grace} 뒤에 삭제됩니다. 그 사이 사용이 시작된 것은 남습니다."
         ),
     ),
+    "registry.signed_offline": (
+        "The targets' keys are offline: a collection waits until their holders have signed it.",
+        "targets 키가 오프라인이므로 보관자들이 서명할 때까지 정리가 대기합니다.",
+    ),
     "registry.why": ("Why the rest stays ({n})", "나머지가 남는 이유 ({n})"),
     "registry.kept": ("Why it stays", "남는 이유"),
     # what was revoked
