@@ -1,8 +1,8 @@
 """The sources of the demo's releases: units of this repository, and small changes on top of them.
 
 A change is `changes/<unit>/<version>/change.toml`: the version it builds on, and exact texts to replace or
-files to add. A text that is no longer found, or found twice, is an error: a demo that silently shipped the
-same program three times would prove nothing.
+files to add; its summary is the release's notes. A text that is no longer found, or found twice, is an error:
+a demo that silently shipped the same program three times would prove nothing.
 """
 
 import shutil
@@ -13,6 +13,7 @@ from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[1]
 FIRST = "1.0.0"
+_NOTES = "CHANGES.md"  # what the units' manifests name as the release's notes
 
 _NOT_SOURCE = shutil.ignore_patterns(
     "__pycache__", "*.pyc", ".*_cache", ".hypothesis", "dist", "build", "*.db*", ".coverage*", "*.egg-info"
@@ -57,6 +58,7 @@ class Source:
                 raise ChangeError(f"{version}: {each['file']} is there already")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(each["content"], encoding="utf-8")
+        (into / _NOTES).write_text(f"- {change['summary']}\n", encoding="utf-8")
         _replace(into / "pyproject.toml", f'version = "{change["base"]}"', f'version = "{version}"', version)
         return into
 

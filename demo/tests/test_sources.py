@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from andon.kernel.ids import Version
+from andon.pipelines.notes import notes_of
 from andon.pipelines.stages.security import secrets_in
 from andon.units.load import load
-from demo.sources import MES, STATION, ChangeError, Source
+from demo.sources import FIRST, MES, STATION, ChangeError, Source
 
 pytestmark = pytest.mark.timeout(900)
 VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"]
@@ -49,7 +51,10 @@ def test_a_version_is_made_with_its_number_and_without_rubbish(source, version, 
     assert tomllib.loads((tree / "pyproject.toml").read_text())["project"]["version"] == version
     assert (tree / "andon.toml").is_file()
     assert not list(tree.rglob("__pycache__"))
-    assert source.summary_of(version)
+    notes = load(tree / "andon.toml").unit.notes
+    assert notes is not None
+    told = notes_of((tree / notes).read_bytes(), Version(version), file=notes).decode()
+    assert told == f"- {source.summary_of(version)}\n" or version == FIRST
 
 
 @pytest.mark.parametrize("version", VERSIONS[1:])

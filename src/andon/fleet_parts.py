@@ -92,6 +92,7 @@ async def fleet_of(base: Base) -> Fleet:
         files=made.files,
         fared=_Fared(base),
         makes=made.is_for,
+        notes=made.notes,
         publish=base.publish,
         patience=settings.report * _REPORTS_UNTIL_SILENT,
     )

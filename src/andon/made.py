@@ -12,6 +12,7 @@ from andon.kernel.errors import NotFound
 from andon.kernel.ids import UnitName, Version
 from andon.releases.layout import target_path
 from andon.releases.model import Release
+from andon.releases.notes import Notes
 from andon_wire.names import bundle_of
 
 _VERIFIED_FOR_S = 60.0  # how long what is signed of a release is not verified anew
@@ -24,6 +25,7 @@ class Releases(Protocol):
 
     async def installable(self, unit: UnitName, version: Version) -> Release: ...
     async def list(self, unit: UnitName | None = None) -> Sequence[Release]: ...
+    async def notes(self, unit: UnitName, version: Version) -> Notes: ...
 
 
 class Made:
@@ -62,6 +64,10 @@ class Made:
         self._files[key] = (now, found)
         self._missing.pop(key, None)
         return found
+
+    async def notes(self, unit: UnitName, version: Version) -> str:
+        """What is new in a release, for people; empty where it has no notes that can be shown."""
+        return (await self._releases.notes(unit, version)).text
 
     async def is_for(self, unit: UnitName, platform: str) -> bool:
         """Whether any release of the unit, also a former or a revoked one, has something for the platform.

@@ -13,6 +13,7 @@ import pytest
 
 from andon.kernel.clock import SystemClock
 from andon.kernel.errors import AndonError, Conflict, InvalidInput, NotFound, Unavailable, Untrusted
+from andon.kernel.ids import UnitName, Version
 from andon.releases import keys
 from andon.releases.bundles import format as form
 from andon.releases.bundles import importer
@@ -20,9 +21,11 @@ from andon.releases.bundles.known import known, receipt
 from andon.releases.bundles.reader import Bundle
 from andon.releases.bundles.writer import Exported, Exporter
 from andon.releases.ceremony.server import Ceremonies, Change
+from andon.releases.client import Client
 from andon.releases.layout import Layout
 from andon.releases.mirroring import state
 from andon.releases.mirroring.model import Mirrored, Wanted
+from andon.releases.model import Role
 from andon.releases.publish import Publisher
 from andon.releases.storage.folder import Folder
 from andon.releases.storage.protocol import Storage
@@ -90,6 +93,14 @@ def test_what_is_exported_arrives(sides: Sides) -> None:
     assert (done.copied, done.had) == (8, 0)
     assert sides.closed_state() == {"mes@1.0.0": PARTS, "mes@1.1.0": PARTS}
     assert [each.name for each in sides.folder.glob("out*")] == ["out.andon-bundle"]
+
+
+def test_notes_travel_with_their_release(sides: Sides) -> None:
+    sides.publish("1.1.0", notes=b"- scans no longer wait\n")
+    sides.bring(sides.bundle().file)
+    assert sides.closed_state()["mes@1.1.0"] == sorted([*PARTS, "notes.md"])
+    there = Client(sides.layout, sides.closed)
+    assert there.read(UnitName("mes"), Version("1.1.0"), Role.NOTES) == b"- scans no longer wait\n"
 
 
 def test_importing_again_changes_nothing(sides: Sides) -> None:

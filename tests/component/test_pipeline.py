@@ -1,6 +1,7 @@
 """Pipelines with real workers: a tree becomes a release, and nothing is lost with a process."""
 
 import asyncio
+import base64
 import io
 import json
 import os
@@ -148,7 +149,7 @@ async def test_a_tree_becomes_a_release_with_everything_in_it(plant: Plant, unit
     run = await plant.ship(unit)
     assert (run.state, run.reason) == (RunState.DONE, "plain 1.0.0 is published")
     content = plant.publisher.content["plain@1.0.0"]
-    assert set(content) == set(Role) - {Role.TREE, Role.BUNDLE, Role.APPLICATION, Role.DELTA}
+    assert set(content) == set(Role) - {Role.TREE, Role.BUNDLE, Role.APPLICATION, Role.DELTA, Role.NOTES}
     with tarfile.open(fileobj=io.BytesIO(content[Role.WHEELHOUSE])) as tar:
         assert tar.getnames() == ["plain-1.0.0-py3-none-any.whl", "requirements.txt"]
     assert json.loads(content[Role.TEST_REPORT])["passed"] == 1
@@ -159,6 +160,22 @@ async def test_a_tree_becomes_a_release_with_everything_in_it(plant: Plant, unit
     assert plant.logs.read(run.id, StageName.TEST, offset) == ("", offset)
     kinds = [each.event.kind for each in await TimelineStore(plant.database).list(Filter(unit="plain"))]
     assert kinds == ["pipeline.finished", "pipeline.started"]
+
+
+async def test_a_release_carries_the_notes_that_its_manifest_names(plant: Plant, unit: Path) -> None:
+    manifest = unit / "andon.toml"
+    manifest.write_text(manifest.read_text().replace("[unit]\n", '[unit]\nnotes = "CHANGES.md"\n', 1))
+    (unit / "CHANGES.md").write_text("## 1.0.0\n- the first\n")
+    run = await plant.ship(unit)
+    assert (run.state, run.reason) == (RunState.DONE, "plain 1.0.0 is published")
+    assert plant.publisher.content["plain@1.0.0"][Role.NOTES] == b"- the first\n"
+    release = plant.publisher.releases[UnitName("plain"), Version("1.0.0")]
+    named = release.artifact(Role.NOTES)
+    assert named is not None
+    assert (named.name, named.size_bytes) == ("notes.md", 12)
+    envelope = json.loads(plant.publisher.content["plain@1.0.0"][Role.PROVENANCE])
+    statement = json.loads(base64.b64decode(envelope["payload"]))
+    assert named.sha256 in {each["digest"]["sha256"] for each in statement["subject"]}
 
 
 async def test_the_same_version_again_runs_nothing_and_says_so(plant: Plant, unit: Path) -> None:

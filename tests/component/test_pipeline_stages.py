@@ -108,6 +108,59 @@ def test_a_link_out_of_the_unit_is_refused(unit: Path, cache: Cache, tmp_path: P
         snapshot(unit, cache)
 
 
+def with_notes(unit: Path, file: str = "CHANGES.md") -> None:
+    manifest = unit / "andon.toml"
+    manifest.write_text(manifest.read_text().replace("[unit]\n", f"[unit]\nnotes = '{file}'\n", 1))
+
+
+def test_notes_come_from_the_snapshot(unit: Path, cache: Cache) -> None:
+    assert source.NOTES not in snapshot(unit, cache).files
+    (unit / "docs").mkdir()
+    (unit / "docs/CHANGES.md").write_text(
+        "# Changes\n\n## 1.0.0\n- <b>the first</b>\n\n## 0.9.0\n- a trial\n"
+    )
+    with_notes(unit, "./docs/CHANGES.md")
+    result = snapshot(unit, cache)
+    assert cache.path(result.files[source.NOTES]).read_bytes() == b"- <b>the first</b>\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        (None, "CHANGES.md is not in the unit's source"),
+        (b"## 0.9.0\n- a trial\n", "CHANGES.md has no section of 1.0.0"),
+        (b"\xb0\xa1", "CHANGES.md line 1: this is not UTF-8"),
+        (b"\x1b[31mred", "CHANGES.md line 1: U\\+001B is a character that is not shown"),
+        (b"x" * (4 << 20) + b"x", "CHANGES.md has 4194305 bytes"),
+    ],
+)
+def test_notes_that_cannot_be_notes_stop_the_pipeline(
+    unit: Path, cache: Cache, written: bytes | None, sentence: str
+) -> None:
+    with_notes(unit)
+    if written is not None:
+        (unit / "CHANGES.md").write_bytes(written)
+    with pytest.raises(InvalidInput, match=sentence):
+        snapshot(unit, cache)
+
+
+def test_notes_never_come_from_outside_of_the_source(unit: Path, cache: Cache, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("root:x:0:0")
+    with_notes(unit)
+    (unit / "CHANGES.md").symlink_to(tmp_path / "outside")
+    with pytest.raises(InvalidInput, match=r"CHANGES\.md is a link that leaves the unit's folder"):
+        snapshot(unit, cache)
+    (unit / ".gitignore").write_text("CHANGES.md\n")
+    git(unit, "init", "--quiet")
+    with pytest.raises(InvalidInput, match=r"CHANGES\.md is not in the unit's source"):
+        snapshot(unit, cache)
+    (unit / "CHANGES.md").unlink()
+    manifest = unit / "andon.toml"
+    manifest.write_text(manifest.read_text().replace("'CHANGES.md'", "'../outside'"))
+    with pytest.raises(InvalidInput, match=r"write a path below the manifest's folder"):
+        snapshot(unit, cache)
+
+
 @pytest.mark.parametrize(
     ("project", "sentence"),
     [

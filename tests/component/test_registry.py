@@ -14,6 +14,7 @@ from andon.releases import keys
 from andon.releases.describe import describe
 from andon.releases.layout import Layout
 from andon.releases.model import Role
+from andon.releases.notes import Notes
 from andon.releases.publish import Publisher
 from andon.releases.sign import IN_TOTO
 from andon.releases.store import ReleaseStore, releases
@@ -51,6 +52,34 @@ async def test_a_release_is_listed_told_and_fetched(
     (told,) = await TimelineStore(any_database).list(Filter(subject="release/mes@1.0.0"))
     assert (told.event.kind, told.event.actor, told.event.unit) == ("release.published", "kim", "mes")
     assert told.event.severity is Severity.INFO
+
+
+async def test_notes_are_shown_as_they_were_signed_also_of_a_revoked_release(
+    store: ReleaseStore, home: Path, tmp_path: Path
+) -> None:
+    await store.publish(*a_release(tmp_path, notes=b"- <b>the first</b>\n\x1b[2J"), "kim")
+    await store.publish(*a_release(tmp_path, "1.1.0"), "kim")
+    Publisher(Layout(home), SystemClock()).revoke(MES, FIRST, b"{}")
+    assert await store.notes(MES, FIRST) == Notes("- <b>the first</b>\n[2J")
+    assert await store.notes(MES, SECOND) == Notes()
+    assert await store.notes(MES, Version("9.9.9")) == Notes()
+
+
+async def test_notes_that_somebody_changed_are_not_shown_and_an_alert(
+    store: ReleaseStore, any_database: Database, home: Path, tmp_path: Path
+) -> None:
+    await store.publish(*a_release(tmp_path, notes=b"- the first\n"), "kim")
+    (file,) = (home / "registry" / "targets" / "mes" / "1.0.0").glob("*.notes.md")
+    signed = file.read_bytes()
+    file.write_bytes(b"- the worst\n")
+    shown = await store.notes(MES, FIRST)
+    assert (shown.text, bool(shown.fault)) == ("", True)
+    (alert,) = await TimelineStore(any_database).list(Filter(kind="release.refused"))
+    assert alert.event.severity is Severity.ALERT
+    file.unlink()
+    assert (await store.notes(MES, FIRST)).fault != shown.fault
+    file.write_bytes(signed)
+    assert await store.notes(MES, FIRST) == Notes("- the first")
 
 
 async def test_publishing_twice_is_told_once(

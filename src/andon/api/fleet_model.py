@@ -205,6 +205,7 @@ class CheckedUpdate(View):
     full_package_size: int | None
     checksum: str | None
     checksum_algorithm: Literal["sha-256"] = "sha-256"
-    changes: str
+    changes: str = Field(description="Notes of the new version; where there are none, the reason")
+    reason: str = Field(description="Why it should move, or stay")
     rollback_supported: bool
     is_return: bool = Field(description="It goes back on purpose: the new version is the older one")

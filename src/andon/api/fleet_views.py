@@ -203,7 +203,8 @@ def checked(of: Answer, base: str) -> model.CheckedUpdate:
         full_package_url=url(of.full),
         full_package_size=of.full.size if of.full else None,
         checksum=of.full.sha256 if of.full else None,
-        changes=of.reason,
+        changes=of.notes or of.reason,
+        reason=of.reason,
         rollback_supported=of.version is not None,
         is_return=of.is_return,
     )

@@ -497,6 +497,13 @@ class ReleaseView(View):
     is_revoked: bool = Field(default=False, description="It can be installed nowhere any more")
 
 
+class ReleaseDetail(ReleaseView):
+    """A published release with its notes."""
+
+    notes: str = Field(default="", description="What is new in it: text or Markdown; empty: it has no notes")
+    notes_fault: str = Field(default="", description="Why its notes cannot be shown; empty: they can")
+
+
 class UnitStatus(View):
     """One unit in one environment, as a tile of the floor."""
 

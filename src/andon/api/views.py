@@ -15,6 +15,7 @@ from andon.judge.replay import Settled
 from andon.kernel.ids import UnitName, Version
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
+from andon.releases.notes import Notes
 from andon.rollouts import waves
 from andon.rollouts.gates import Answered
 from andon.rollouts.group import Turn
@@ -192,6 +193,14 @@ def release(published: Release, revoked: Container[tuple[UnitName, Version]]) ->
         ],
         is_revoked=(published.unit, published.version) in revoked,
     )
+
+
+def release_detail(
+    published: Release, revoked: Container[tuple[UnitName, Version]], notes: Notes
+) -> model.ReleaseDetail:
+    """A release with its notes."""
+    shown = release(published, revoked).model_dump()
+    return model.ReleaseDetail(**shown, notes=notes.text, notes_fault=notes.fault)
 
 
 def run(walk: Run) -> model.RunView:

@@ -34,7 +34,7 @@ from andon.board import (
     timeline_pages,
 )
 from andon.board.frame import Build, Frame, Page, Seen
-from andon.kernel.ids import RolloutId, RunId
+from andon.kernel.ids import RolloutId, RunId, UnitName, Version
 from andon.timeline.store import Filter
 
 _RECENT_RUNS = 6
@@ -150,6 +150,7 @@ def _rollout(gather: Gather, rollout: RolloutId) -> Build:
             "view": view,
             "gate": gate.look(view, seen.viewer, await signed.of_gate(gather, view)),
             "signatures": signatures,
+            "notes": await gather.services.releases.notes(UnitName(view.unit), Version(view.candidate)),
             "of_set": next(
                 (each for each in status.sets if any(part.rollout == view.id for part in each.parts)), None
             ),

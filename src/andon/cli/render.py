@@ -15,6 +15,7 @@ from andon.api.model import (
     InstanceView,
     PlanView,
     RecordView,
+    ReleaseDetail,
     ReleaseStatus,
     ReleaseView,
     RolloutSummary,
@@ -271,6 +272,27 @@ def releases(found: list[ReleaseView]) -> RenderableType:
             size(sum(artifact.size_bytes for artifact in each.artifacts)),
         )
     return table if found else Text("no releases yet; ship one: andon ship PATH", style="dim")
+
+
+def release(shown: ReleaseDetail) -> RenderableType:
+    """One release: what it is made of, and its notes as they were written."""
+    table = Table(box=None, show_header=False)
+    for label, value in (
+        ("published", moment(shown.created_at)),
+        ("source", shown.source),
+        ("run", shown.run),
+    ):
+        table.add_row(Text(label, style="dim"), Text(value))
+    for each in shown.artifacts:
+        table.add_row(
+            Text(each.role, style="dim"),
+            Text(f"{each.name}, {size(each.size_bytes)}, sha256 {each.sha256[:12]}"),
+        )
+    title = Text.from_markup(f"[bold]{escape(shown.id)}[/]{'  [red]revoked[/]' if shown.is_revoked else ''}")
+    if shown.notes_fault:
+        return Group(title, table, Text(f"the notes cannot be shown: {shown.notes_fault}", style="red"))
+    notes = Text(shown.notes) if shown.notes else Text("no notes", style="dim")
+    return Group(title, table, Text(), notes)
 
 
 def timeline(records: list[RecordView]) -> RenderableType:

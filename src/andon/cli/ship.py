@@ -7,11 +7,12 @@ import typer
 from rich.markup import escape
 
 from andon.access.model import Permission
-from andon.api.model import ReleaseView, RunView
+from andon.api.model import ReleaseDetail, ReleaseView, RunView
 from andon.cli import exits, render, watching
 from andon.cli.client import Client
 from andon.cli.context import Json, Reason, asked, client_of, err, out, print_json
 from andon.cli.needs import needs
+from andon.kernel.errors import InvalidInput
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +24,10 @@ def register(app: typer.Typer) -> None:
         help="End a pipeline run that is under way.\n\n"
         "Example: andon cancel run-0kz3v1q8x --reason 'wrong branch'"
     )(cancel)
-    app.command(help="List published releases, newest first.\n\nExample: andon releases mes")(releases)
+    app.command(
+        help="List published releases, newest first, or show one with its notes.\n\n"
+        "Examples:\n\n  andon releases mes\n\n  andon releases mes --version 1.1.0"
+    )(releases)
 
 
 @needs(Permission.RUN_START)
@@ -70,13 +74,24 @@ def cancel(
 def releases(
     context: typer.Context,
     unit: Annotated[str | None, typer.Argument(help="Unit; all when left out")] = None,
+    version: Annotated[
+        str | None, typer.Option("--version", help="Show this release of the unit, with its notes")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """List published releases."""
+    """List published releases, or show one."""
+    if version is not None and unit is None:
+        raise InvalidInput("which-unit", "name the unit, too", hint="andon releases mes --version 1.1.0")
     with client_of(context) as client:
-        found = client.get("/releases", unit=unit)
+        found = (
+            client.get("/releases", unit=unit)
+            if version is None
+            else client.get(f"/releases/{unit}/{version}")
+        )
     if as_json:
         print_json(found)
+    elif version is not None:
+        out.print(render.release(ReleaseDetail.model_validate(found)))
     else:
         out.print(render.releases([ReleaseView.model_validate(each) for each in found]))
 

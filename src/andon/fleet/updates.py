@@ -41,7 +41,17 @@ class File:
 Files = Callable[
     [UnitName, Version], Awaitable[Mapping[str, File]]
 ]  # by name, where it may be installed; raises NotFound, Untrusted
+Notes = Callable[[UnitName, Version], Awaitable[str]]  # what is new in it, for people; empty: not told
 Makes = Callable[[UnitName, str], Awaitable[bool]]  # whether any release of the unit is for the platform
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What is known of releases."""
+
+    files: Files
+    makes: Makes
+    notes: Notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +67,18 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What it is told. version None: stay as you are. patch: from the current version, where there is one."""
+    """What it is told. version None: stay as you are. patch: from the current version, where there is one.
+
+    notes: of the new version; empty where it has none, and where it is a return: what is in the older release
+    is nothing new to whoever comes back to it.
+    """
 
     version: Version | None
     reason: str
     full: File | None = None
     patch: File | None = None
     is_return: bool = False
+    notes: str = ""
 
 
 class Updates:
@@ -75,16 +90,13 @@ class Updates:
         roster: Roster,
         inbox: Inbox,
         clock: Clock,
-        *,
-        files: Files,
-        makes: Makes,
+        catalog: Catalog,
     ) -> None:
         self._stations = stations
         self._roster = roster
         self._inbox = inbox
         self._clock = clock
-        self._files = files
-        self._makes = makes
+        self._catalog = catalog
         self.changed: Callable[[], None] = _nobody
 
     async def check(self, asked: Question, actor: str, *, source: str) -> Answer:
@@ -96,7 +108,9 @@ class Updates:
             Forbidden: there are too many clients, or it was retired.
             Unavailable: what it is told is not worked out yet.
         """
-        if not platforms.is_platform(asked.platform) or not await self._makes(asked.unit, asked.platform):
+        if not platforms.is_platform(asked.platform) or not await self._catalog.makes(
+            asked.unit, asked.platform
+        ):
             raise _unknown(asked)
         station = await self._station(asked, actor, source)
         await self._inbox.take(station.name, _report(asked, self._clock.now()), address=source)
@@ -106,7 +120,7 @@ class Updates:
         if wanted.version is None or wanted.version == asked.current:
             return Answer(None, wanted.reason)
         try:
-            files = await self._files(asked.unit, Version(wanted.version))
+            files = await self._catalog.files(asked.unit, Version(wanted.version))
         except (
             NotFound
         ) as error:  # revoked or collected meanwhile: stay, rather than ask for what is not there
@@ -116,8 +130,10 @@ class Updates:
             return Answer(None, f"{wanted.version} is not made for {asked.platform}")
         if not wanted.may_switch or not self._is_open(wanted):
             return Answer(None, f"{wanted.version} waits: {wanted.reason}")
-        patch = _patch(asked, Version(wanted.version), files)
-        return Answer(Version(wanted.version), wanted.reason, full, patch, wanted.is_return)
+        version = Version(wanted.version)
+        notes = "" if wanted.is_return else await self._catalog.notes(asked.unit, version)
+        patch = _patch(asked, version, files)
+        return Answer(version, wanted.reason, full, patch, wanted.is_return, notes)
 
     async def _wanted(self, station: Station, unit: UnitName) -> WantedUnit | None:
         told = self._roster.told.get(station.name)

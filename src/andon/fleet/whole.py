@@ -14,7 +14,7 @@ from andon.fleet.stations.checking import Checking
 from andon.fleet.stations.store import StationStore
 from andon.fleet.tokens.enrolling import Enrolling, Plant
 from andon.fleet.tokens.store import EnrolmentTokenStore
-from andon.fleet.updates import Files, Makes, Updates
+from andon.fleet.updates import Catalog, Files, Makes, Notes, Updates
 from andon.fleet.wanting.proving import Vouching
 from andon.fleet.wanting.render import Common
 from andon.fleet.wanting.store import WantingStore
@@ -60,7 +60,7 @@ class Around:
 
     proofs: that a checkpoint of the timeline continues what a station holds. files: of a release that may be
     installed, verified. fared: what speaks against one. makes: whether a unit is made for a platform at all.
-    patience: how long a station may be silent and still counts as reachable.
+    notes: of a release, for people. patience: how long a station may be silent and still counts as reachable.
     """
 
     key: PrivateKey
@@ -72,6 +72,7 @@ class Around:
     files: Files
     fared: Fared
     makes: Makes
+    notes: Notes
     publish: Callable[[Event], Awaitable[object]]
     patience: timedelta = PATIENCE
 
@@ -96,5 +97,11 @@ def put_together(stores: FleetStores, around: Around) -> Fleet:
         ),
         inbox=inbox,
         reports=stores.reports,
-        updates=Updates(stores.stations, roster, inbox, clock, files=around.files, makes=around.makes),
+        updates=Updates(
+            stores.stations,
+            roster,
+            inbox,
+            clock,
+            Catalog(around.files, around.makes, around.notes),
+        ),
     )

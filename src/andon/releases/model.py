@@ -20,6 +20,7 @@ class Role(StrEnum):
     BUNDLE = "bundle"  # the tree itself, as one container
     APPLICATION = "application"  # what an agent must know to run it
     DELTA = "delta"  # a container from the tree of one former release
+    NOTES = "notes"  # what is new in it, for people; plain text or Markdown
 
 
 # What is installed. The rest says what a release was, and is kept when it is revoked.

@@ -17,10 +17,11 @@ from andon.kernel import logging
 from andon.kernel.clock import Clock
 from andon.kernel.errors import AndonError, Damaged, NotFound, Unavailable, Untrusted
 from andon.kernel.ids import RunId, UnitName, Version
-from andon.releases import codec, keys
+from andon.releases import codec, keys, notes
 from andon.releases.client import Client
 from andon.releases.layout import Layout
 from andon.releases.model import Artifact, Release, Role
+from andon.releases.notes import Notes
 from andon.releases.publish import Publisher
 from andon.releases.roles import Lifetimes
 from andon.releases.sign import sign_envelope, verify_envelope
@@ -36,6 +37,7 @@ from andon.units.model import Manifest
 _log = logging.get(__name__)
 _ALERT_AGAIN = timedelta(minutes=1)
 _LOOK_AGAIN = timedelta(seconds=5)  # what is revoked is asked by each page, and each look reads all metadata
+_MOST_NOTES = 100  # of up to 64 KiB, remembered
 _ANDON = "andon"
 _MISSING_FILE = "artifact-missing"
 _SHOWN = METADATA + "timestamp.json"
@@ -75,6 +77,7 @@ class ReleaseStore:
         self._client = Client(self._layout, storage)
         self._timeline = TimelineStore(database)
         self._manifests: dict[tuple[UnitName, Version], Manifest] = {}
+        self._notes: dict[tuple[UnitName, Version], Notes] = {}
         self._alerted: dict[tuple[str, str], datetime] = {}
         self._revoked: frozenset[tuple[UnitName, Version]] = frozenset()
         self._looked_at: datetime | None = None
@@ -168,6 +171,26 @@ class ReleaseStore:
             text = await self.read(unit, version, Role.MANIFEST)
             self._manifests[key] = parse(text.decode(), source=f"{unit}@{version}")
         return self._manifests[key]
+
+    async def notes(self, unit: UnitName, version: Version) -> Notes:
+        """What is new in a release, verified once, then remembered; empty where it has no notes.
+
+        What cannot be read or does not verify is its `fault` and no error: whoever shows notes shows other
+        things as well, and the alert is on the timeline.
+        """
+        key = (unit, version)
+        if key not in self._notes:
+            release = await self.find(unit, version)
+            if release is None or release.artifact(Role.NOTES) is None:
+                return Notes()
+            try:
+                read = await self.read(unit, version, Role.NOTES)
+            except (NotFound, Untrusted, Damaged, Unavailable) as error:
+                return Notes(fault=error.message)
+            if len(self._notes) >= _MOST_NOTES:
+                self._notes.pop(next(iter(self._notes)))
+            self._notes[key] = notes.shown(read)
+        return self._notes[key]
 
     async def read(self, unit: UnitName, version: Version, role: Role) -> bytes:
         """The verified bytes of a small artifact, such as the test report. Raises like `fetch`."""
@@ -266,6 +289,7 @@ class ReleaseStore:
                 )
                 await append(tx, event, now)
             self._manifests.pop((each.unit, each.version), None)
+            self._notes.pop((each.unit, each.version), None)
         return tuple(each.id for each in rows)
 
     async def _index(self, release: Release, actor: str) -> None:

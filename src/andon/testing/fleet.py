@@ -64,6 +64,7 @@ class Rows:
         self.signatures: list[Signature] = []
         self.told: list[Event] = []
         self.files: dict[tuple[UnitName, Version], Mapping[str, File]] = {}
+        self.notes: dict[tuple[UnitName, Version], str] = {}
 
     def add(self, station: Station) -> None:
         """As the table refuses it: one name, one key."""
@@ -328,8 +329,11 @@ def fleet_over(stores: FleetStores, clock: Clock, rows: Rows, *, key: PrivateKey
     async def makes(unit: UnitName, platform: str) -> bool:
         return any(bundle_of(platform) in there for (name, _), there in rows.files.items() if name == unit)
 
+    async def notes(unit: UnitName, version: Version) -> str:
+        return rows.notes.get((unit, version), "")
+
     plant, proofs = Plant(key.public, lambda: ROOT), Vouching(_no_proof)
-    around = Around(key, plant, clock, _nothing_else, proofs, _unsealed, files, fared, makes, publish)
+    around = Around(key, plant, clock, _nothing_else, proofs, _unsealed, files, fared, makes, notes, publish)
     return put_together(stores, around)
 
 

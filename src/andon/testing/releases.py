@@ -21,9 +21,17 @@ port = 18080
 
 
 def a_release(
-    folder: Path, version: str = "1.0.0", *, content: bytes = b"wheels " * 1000, unit: str = "mes"
+    folder: Path,
+    version: str = "1.0.0",
+    *,
+    content: bytes = b"wheels " * 1000,
+    unit: str = "mes",
+    notes: bytes = b"",
 ) -> tuple[Release, dict[Artifact, Path]]:
-    """A release that can be published, and the files of its artifacts, made below `folder`."""
+    """A release that can be published, and the files of its artifacts, made below `folder`.
+
+    notes: empty: it has none.
+    """
     place = folder / f"{unit}-{version}"
     place.mkdir(parents=True, exist_ok=True)
     parts = {
@@ -31,6 +39,8 @@ def a_release(
         Role.MANIFEST: ("andon.toml", MANIFEST.replace('"mes"', f'"{unit}"').encode()),
         Role.SBOM: ("sbom.json", b'{"bomFormat": "CycloneDX"}'),
     }
+    if notes:
+        parts[Role.NOTES] = ("notes.md", notes)
     contents: dict[Artifact, Path] = {}
     for role, (name, written) in parts.items():
         path = place / name

@@ -27,6 +27,7 @@ from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, RunState, StageName, StageState, StageStatus
 from andon.pipelines.plan import plan
 from andon.releases.model import Artifact, Release, Role
+from andon.releases.notes import Notes
 from andon.rollouts.gather import Gained
 from andon.rollouts.model import Cord, Evidence, Phase, Trigger
 from andon.targets.model import Instance, InstanceState
@@ -126,6 +127,10 @@ def _release(plant: FakePlant, unit: UnitName, version: Version, at: datetime) -
         for number, role in enumerate(Role)
     )
     plant.releases[(unit, version)] = Release(unit, version, artifacts, "9f2c1e7", SHIPPED, at)
+    plant.notes[(unit, version)] = Notes(
+        f"- {version} says where the serials of a lot are (`GET /lots/{{lot_number}}/progress`).\n"
+        "- Scans at EOL no longer wait for the label printer."
+    )
 
 
 def _runs(plant: FakePlant, now: datetime) -> None:

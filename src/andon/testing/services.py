@@ -24,6 +24,7 @@ from andon.kernel.ids import EnvironmentName, InstanceId, RolloutId, RunId, Unit
 from andon.kernel.supervise import LoopHealth
 from andon.pipelines.model import Run, RunState, StageName, StageStatus
 from andon.releases.model import Release
+from andon.releases.notes import Notes
 from andon.releases.stock import Look as RegistryLook
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.model import (
@@ -66,6 +67,7 @@ class FakePlant:
     rollouts: dict[str, Rollout] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
     revoked: set[tuple[UnitName, Version]] = field(default_factory=set)
+    notes: dict[tuple[UnitName, Version], Notes] = field(default_factory=dict)
     looks: dict[str, list[FakeLook]] = field(default_factory=dict)
     desired: dict[tuple[str, str], Desired] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)

@@ -9,6 +9,7 @@ from andon.judge.model import JudgePolicy, JudgeState, MetricPolicy
 from andon.kernel.errors import Damaged, NotFound
 from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version, new_id
 from andon.releases.model import Release
+from andon.releases.notes import Notes
 from andon.rollouts.gather import Gained
 from andon.rollouts.model import (
     Evidence,
@@ -114,6 +115,9 @@ class FakeReleases(Part):
 
     async def revoked(self) -> frozenset[tuple[UnitName, Version]]:
         return frozenset(self._plant.revoked)
+
+    async def notes(self, unit: UnitName, version: Version) -> Notes:
+        return self._plant.notes.get((unit, version), Notes())
 
     async def manifest(self, unit: UnitName, version: Version) -> Manifest:
         await self.get(unit, version)

@@ -11,6 +11,7 @@ from andon.kernel.errors import NotFound
 from andon.kernel.ids import RunId, Sha256, UnitName, Version
 from andon.made import Made
 from andon.releases.model import Artifact, Release, Role
+from andon.releases.notes import Notes
 
 LINUX = "bundle-linux-x86_64.andon"
 
@@ -25,6 +26,9 @@ class Registry:
     def add(self, version: Version, name: str = LINUX) -> None:
         artifact = Artifact(Role.BUNDLE, name, Sha256("a" * 64), 7)
         self.there[UNIT, version] = Release(UNIT, version, (artifact,), "tree", RunId("run-1"), NOW)
+
+    async def notes(self, unit: UnitName, version: Version) -> Notes:
+        return Notes("what is new") if (unit, version) in self.there else Notes(fault="away")
 
     async def installable(self, unit: UnitName, version: Version) -> Release:
         self.asked["installable"] += 1
@@ -105,3 +109,8 @@ async def test_a_platform_is_known_when_any_release_has_something_for_it(
     clock.advance(timedelta(seconds=5))
     assert await made.is_for(UNIT, "windows-amd64")
     assert await made.is_for(UNIT, "linux-x86_64")
+
+
+async def test_notes_that_cannot_be_shown_are_none(made: Made) -> None:
+    assert await made.notes(UNIT, OLD) == "what is new"
+    assert not await made.notes(UNIT, Version("9.9.9"))

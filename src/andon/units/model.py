@@ -47,6 +47,11 @@ class Unit(Section):
         description="service: instances behind the gateway; application: one on each station of a fleet",
     )
     description: str = Field("", max_length=200, description="One line for people")
+    notes: InnerPath | None = Field(
+        None,
+        description="File with the release's notes, UTF-8, relative to the manifest; where its headings name "
+        "versions (`## 1.2.0`) the section of the released one is taken, otherwise all of it; 64 KiB at most",
+    )
 
 
 class Build(Section):

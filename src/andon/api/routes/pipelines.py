@@ -48,13 +48,14 @@ def releases(services: Services) -> APIRouter:
 
     @api.get(
         "/releases/{unit}/{version}",
-        summary="One release",
+        summary="One release with its notes",
         responses=documented(404, 422),
         dependencies=[needs(Permission.FLOOR_VIEW, places.path)],
     )
-    async def one(unit: inputs.UnitPath, version: inputs.VersionPath) -> model.ReleaseView:
+    async def one(unit: inputs.UnitPath, version: inputs.VersionPath) -> model.ReleaseDetail:
         found = await services.releases.get(inputs.unit(unit), inputs.version(version))
-        return views.release(found, await services.releases.revoked())
+        notes = await services.releases.notes(found.unit, found.version)
+        return views.release_detail(found, await services.releases.revoked(), notes)
 
     return api
 

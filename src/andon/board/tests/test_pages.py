@@ -16,6 +16,8 @@ from andon.board import assets, pages
 from andon.board.frame import Frame, Page
 from andon.kernel.clock import ManualClock
 from andon.kernel.errors import NotFound
+from andon.kernel.ids import UnitName, Version
+from andon.releases.notes import Notes
 from andon.testing import scenes
 from andon.testing.access import PASSWORD, caller_as, client_as, headers_as
 from andon.testing.services import FakePlant
@@ -104,6 +106,30 @@ async def test_what_people_write_is_escaped(client, plant):
     text = (await client.get("/")).text
     assert "&lt;script&gt;" in text
     assert "<script>alert" not in text
+
+
+@pytest.mark.parametrize(("language", "heading"), [("en", "Release notes"), ("ko", "릴리스 노트")])
+async def test_a_rollout_shows_the_notes_of_its_candidate_as_text(client, plant, language, heading):
+    path = f"/rollouts/{scenes.UNDER_WAY}?lang={language}"
+    key = (UnitName("mes"), Version("1.3.0"))
+    plant.notes[key] = Notes("# New\n<img src=x onerror=alert(1)>\n</pre><script>alert(2)</script>")
+    text = (await client.get(path)).text
+    assert f'<h2 id="h-notes">{heading} ' in text
+    assert "# New\n&lt;img src=x onerror=alert(1)&gt;\n&lt;/pre&gt;&lt;script&gt;" in text
+    assert not any(each in text for each in ("<img src=x", "<script>alert"))
+
+
+async def test_notes_that_cannot_be_shown_say_why(client, plant):
+    plant.notes[UnitName("mes"), Version("1.3.0")] = Notes(
+        fault="mes/1.3.0/notes.md is <not> what was signed"
+    )
+    text = (await client.get(f"/rollouts/{scenes.UNDER_WAY}?lang=en")).text
+    assert "The notes cannot be shown: mes/1.3.0/notes.md is &lt;not&gt; what was signed" in text
+
+
+async def test_a_candidate_without_notes_says_nothing_of_them(client, plant):
+    del plant.notes[UnitName("mes"), Version("1.3.0")]
+    assert "h-notes" not in (await client.get(f"/rollouts/{scenes.UNDER_WAY}?lang=en")).text
 
 
 async def test_an_error_is_a_page_for_people_and_a_problem_for_programs(client):

@@ -62,6 +62,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "revoked": ("revoked", "폐기됨"),
     "releases": ("Releases", "릴리스"),
     "releases.none": ("No release yet", "릴리스 기록 없음"),
+    "notes": ("Release notes", "릴리스 노트"),
+    "notes.fault": ("The notes cannot be shown", "릴리스 노트를 표시할 수 없습니다"),
     "environment": ("Environment", "환경"),
     "strategy": ("Strategy", "전략"),
     "outcome": ("Outcome", "결과"),

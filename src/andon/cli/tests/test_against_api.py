@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 from andon.api.http import create
 from andon.cli.main import app
 from andon.kernel import errors
-from andon.kernel.ids import EnvironmentName, RolloutId
+from andon.kernel.ids import EnvironmentName, RolloutId, UnitName, Version
+from andon.releases.notes import Notes
 from andon.rollouts.model import GateSeen, GateState, TaskState
 from andon.rollouts.steps import Gate, GateKind, Task, TaskKind
 from andon.rollouts.tasks.model import Try
@@ -171,6 +172,27 @@ def test_a_token_works_until_it_is_revoked(
     assert "ci" in shown("tokens", "list", *machine)
     told("tokens", "revoke", made["token"]["id"], *machine, *BECAUSE)
     assert isinstance(run("--token-file", str(file), "releases").exception, errors.Unauthenticated)
+
+
+def test_a_release_is_shown_with_its_notes_as_they_were_written(andon: FakePlant) -> None:
+    sign_in()
+    key = (UnitName("mes"), Version("1.1.0"))
+    andon.notes[key] = Notes("# New\n- [red]not red[/] :warning:")
+    assert told("releases", "mes", "--version", "1.1.0")["notes"] == "# New\n- [red]not red[/] :warning:"
+    written = shown("releases", "mes", "--version", "1.1.0")
+    assert "# New\n- [red]not red[/] :warning:" in written
+    assert "mes@1.1.0" in written
+    andon.notes[key] = Notes(fault="notes.md is not what was signed")
+    assert "cannot be shown: notes.md is not what was signed" in shown(
+        "releases", "mes", "--version", "1.1.0"
+    )
+    del andon.notes[key]
+    assert "no notes" in shown("releases", "mes", "--version", "1.1.0")
+    assert "notes" not in told("releases", "mes")[0]
+    assert isinstance(run("releases", "mes", "--version", "9.9.9").exception, errors.NotFound)
+    nameless = run("releases", "--version", "1.1.0").exception
+    assert isinstance(nameless, errors.InvalidInput)
+    assert nameless.message == "name the unit, too"
 
 
 def test_a_policy_is_changed_by_a_signature_and_keeps_its_history(andon: FakePlant) -> None:

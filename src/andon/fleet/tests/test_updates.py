@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from andon.access.policies.calendar import Calendar
+from andon.api.fleet_views import checked
 from andon.fleet.assign import Wish
 from andon.fleet.model import Scope
 from andon.fleet.tests.worlds import HERE, NEW, NOW, OLD, UNIT, a_station
@@ -160,3 +161,31 @@ async def test_stations_are_sent_back_or_pinned_to_nothing_that_cannot_be_instal
         await fleet.commands.pin("kiosk-7", UNIT, "jiwoo", "qualified with it", version=OLD)
     said = await fleet.commands.said()
     assert (list(said.recalls), list(said.pins)) == ([], [])
+
+
+async def test_a_client_is_told_what_is_new_in_what_it_gets(fleet: Fleet, rows: Rows) -> None:
+    rows.notes[UNIT, NEW] = "- scans no longer wait"
+    rows.files[UNIT, NEW] = {**rows.files[UNIT, NEW], "notes.md": File("screen/notes", "c" * 64, 23)}
+    fleet.controller.want((UNIT, HERE), Wish(NEW))
+    answer = await asked(fleet)
+    assert (answer.version, answer.notes) == (NEW, "- scans no longer wait")
+    assert (answer.full, answer.patch) == (FULL, PATCH)
+    told = checked(answer, "https://andon/")
+    assert (told.changes, told.reason) == ("- scans no longer wait", answer.reason)
+    stays = await asked(fleet, current=NEW)
+    assert (stays.version, stays.notes) == (None, "")
+    assert checked(stays, "https://andon/").changes == stays.reason
+
+
+async def test_a_return_is_told_by_its_reason_and_not_as_something_new(fleet: Fleet, rows: Rows) -> None:
+    rows.notes[UNIT, OLD] = "- the first release"
+    fleet.controller.want((UNIT, HERE), Wish(OLD))
+    answer = await asked(fleet, current=NEW)
+    told = checked(answer, "https://andon/")
+    assert (answer.version, answer.is_return, told.changes) == (OLD, True, answer.reason)
+
+
+async def test_without_notes_the_reason_is_what_changes(fleet: Fleet) -> None:
+    fleet.controller.want((UNIT, HERE), Wish(NEW))
+    answer = await asked(fleet)
+    assert checked(answer, "https://andon/").changes == answer.reason != ""

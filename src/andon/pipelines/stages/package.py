@@ -5,7 +5,7 @@ from andon.pipelines.builders.wheel import identity_of
 from andon.pipelines.cache import Cache
 from andon.pipelines.job import Job
 from andon.pipelines.model import StageName, StageResult
-from andon.pipelines.stages import security, test
+from andon.pipelines.stages import security, source, test
 from andon.pipelines.stages.build import WHEELS
 from andon.pipelines.tree import pack
 from andon.releases.model import Role
@@ -19,12 +19,15 @@ def run(job: Job, cache: Cache) -> StageResult:
 
     The tar holds the wheels side by side, and `requirements.txt` which pins each by its hash.
     """
+    sources = job.files[StageName.SOURCE]
     files = {
-        Role.MANIFEST.value: job.files[StageName.SOURCE][FILE_NAME],
+        Role.MANIFEST.value: sources[FILE_NAME],
         Role.SBOM.value: job.files[StageName.SECURITY][security.SBOM],
         Role.TEST_REPORT.value: job.files[StageName.TEST][test.REPORT],
         Role.SCAN_REPORT.value: job.files[StageName.SECURITY][security.REPORT],
     }
+    if source.NOTES in sources:
+        files[Role.NOTES.value] = sources[source.NOTES]
     frozen = job.files.get(StageName.BUNDLE)
     if frozen is not None:  # an application; stations take it whole, and install no wheels
         facts = job.facts[StageName.BUNDLE]

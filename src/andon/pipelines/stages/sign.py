@@ -17,6 +17,7 @@ _FILE_NAMES = {
     Role.PROVENANCE: "provenance.dsse.json",
     Role.TEST_REPORT: "test-report.json",
     Role.SCAN_REPORT: "scan-report.json",
+    Role.NOTES: "notes.md",
     Role.TREE: tree_of("{platform}"),
     Role.BUNDLE: bundle_of("{platform}"),
     Role.APPLICATION: contract_of("{platform}"),

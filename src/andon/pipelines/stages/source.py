@@ -3,9 +3,10 @@
 import os
 import shutil
 import subprocess
+import tarfile
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from packaging.version import InvalidVersion
 from packaging.version import Version as PackageVersion
@@ -15,10 +16,12 @@ from andon.kernel.errors import InvalidInput
 from andon.pipelines.cache import Cache
 from andon.pipelines.job import Job
 from andon.pipelines.model import StageResult
+from andon.pipelines.notes import check_size, notes_of
 from andon.pipelines.tree import pack
 from andon.units.load import FILE_NAME, load
 
 SNAPSHOT = "source.tar"
+NOTES = "notes.md"
 _LEFT_OUT = {
     ".git", ".hg", ".svn", ".venv", "venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache",
     ".hypothesis", ".tox", ".nox", "node_modules", "build", "dist", ".andon", ".demo",
@@ -31,7 +34,7 @@ def run(job: Job, cache: Cache) -> StageResult:
     """Take the snapshot of `job.path`.
 
     Raises:
-        InvalidInput: the manifest, the version or a file of the tree is not as it must be.
+        InvalidInput: the manifest, the version, the notes or a file of the tree is not as it must be.
     """
     manifest = load(job.path)
     if manifest.unit.name != job.unit:
@@ -51,7 +54,27 @@ def run(job: Job, cache: Cache) -> StageResult:
     }
     told = f"commit {commit[:12]}" if commit else "not committed; the snapshot's hash names it"
     files = {SNAPSHOT: tree, FILE_NAME: cache.add(job.path / FILE_NAME)}
+    if manifest.unit.notes is not None:
+        files[NOTES] = cache.add_bytes(_notes(snapshot, manifest.unit.notes, version))
     return StageResult(True, f"{version} from {len(names)} files, {told}", files, facts)
+
+
+def _notes(snapshot: Path, named: str, version: ids.Version) -> bytes:
+    """The notes as they stand in the snapshot, which the source's hash covers."""
+    name = PurePosixPath(named.replace("\\", "/")).as_posix()
+    with tarfile.open(snapshot) as tar:
+        try:
+            entry = tar.getmember(name)
+        except KeyError as error:
+            raise InvalidInput(
+                "no-notes",
+                f"{name} is not in the unit's source: it is missing, or Git ignores it",
+                hint="write it, or leave out `unit.notes`",
+            ) from error
+        check_size(entry.size, file=name)
+        content = tar.extractfile(entry)
+        assert content is not None  # a snapshot holds files alone
+        return notes_of(content.read(), version, file=name)
 
 
 def _project(file: Path) -> tuple[str, ids.Version]:
