@@ -223,11 +223,12 @@ async def test_nothing_is_stopped_while_the_gateway_does_not_confirm_share_0(pla
 async def test_nothing_advances_while_the_cord_is_pulled(plant: Floor) -> None:
     await plant.with_stable("production")
     load = plant.load("production")
+    rollout = await plant.begin("1.1.0", "production")
+    await plant.serving(rollout)
+    # No request yet, so no evidence: it stands at its first step however late the cord comes.
+    await plant.said("cord", "--reason", "line 2 stands")
+    frozen = await plant.until(f"/rollouts/{rollout}", lambda seen: seen["frozen_at"])
     async with load.running(CLIENTS):
-        rollout = await plant.begin("1.1.0", "production")
-        await plant.serving(rollout)
-        await plant.said("cord", "--reason", "line 2 stands")
-        frozen = await plant.until(f"/rollouts/{rollout}", lambda seen: seen["frozen_at"])
         # It has all that it needs to go on, and more: the verdict is there, and looks go on.
         passed = await plant.until(
             f"/rollouts/{rollout}",
