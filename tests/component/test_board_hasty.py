@@ -91,6 +91,7 @@ async def test_a_plan_that_is_changed_before_the_scripts_are_there_is_looked_at(
 async def test_a_button_is_not_taken_from_under_the_finger(site, opener):
     async with opener(site, "/users/operator") as (page, _seen):
         button = page.get_by_role("button", name="Disable")
+        await refreshed(page)  # so that none that opening the page began moves the button below
         await button.hover()
         await page.mouse.down()
         await button.evaluate(
