@@ -93,11 +93,11 @@ async def test_a_button_is_not_taken_from_under_the_finger(site, opener):
         button = page.get_by_role("button", name="Disable")
         await refreshed(page)  # so that none that opening the page began moves the button below
         await button.hover()
-        await page.mouse.down()
-        await button.evaluate(
-            "(it) => { it.id = 'pressed' }"
-        )  # as a refresh would: another stands in its place
+        # Begun before the press: one on its way by then waits for its end, and none is asked beside it.
         async with page.expect_response(lambda each: "fragment=true" in each.url) as asked:
+            await page.mouse.down()
+            # as a refresh would: another stands in its place
+            await button.evaluate("(it) => { it.id = 'pressed' }")
             await page.evaluate("Andon.refresh()")
         await (await asked.value).finished()
         await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
