@@ -7,7 +7,8 @@ SHELL := /bin/bash
 export PYTHON
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
-WORKERS ?= auto
+# One more than cores: tests of whole processes wait for most of their time.
+WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
 KILLS ?= 500
 MUTATIONS ?= 1000
 STORIES ?= 20000

@@ -228,9 +228,11 @@ async def test_a_click_before_the_script_is_there_is_done_then(site, line, opene
         script = Held()
         await page.route("**/static/mes.js*", script)
         await page.goto(site.url + "/lots", wait_until="commit")
+        button = page.get_by_role("button", name="Create a lot")
+        await expect(button).to_be_visible()  # before there is a page, nobody presses anything
         for _ in range(2):  # nothing seems to happen
             await page.keyboard.press("t")
-        await page.get_by_role("button", name="Create a lot").click()
+        await button.click()
         await expect(page.locator("#act-dialog")).to_be_hidden()
         script.let_go()
         await expect(page.locator("#act-dialog")).to_be_visible()
