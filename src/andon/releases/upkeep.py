@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tuf.api.metadata import TargetFile as TargetInfo
-
 from andon.kernel.clock import Clock
 from andon.kernel.errors import AndonError, Conflict, Damaged, NotFound, Unavailable, Untrusted
 from andon.kernel.ids import Sha256
@@ -19,8 +17,8 @@ from andon.releases import keys, state
 from andon.releases.ceremony import notices, status
 from andon.releases.garbage.collector import Collector, Parts
 from andon.releases.garbage.model import Collected, Rules
-from andon.releases.layout import stored_path
 from andon.releases.mirroring.model import TargetFile
+from andon.releases.mirroring.state import file_of
 from andon.releases.stock import Look, Revocation, Strays, stock
 from andon.releases.storage.protocol import METADATA, TARGETS
 from andon.timeline.records import Event
@@ -121,7 +119,10 @@ class Upkeep:
             return _Signed((), (), Strays(), None)
         # Its expiry is shown, and no reason to show nothing.
         targets = state.load(layout, storage).targets.targets
-        files = tuple(_file(path, targets[path]) for path in sorted(targets))
+        files = tuple(
+            file_of(path, Sha256(info.hashes["sha256"]), info.length)
+            for path, info in sorted(targets.items())
+        )
         gone = [
             _revocation(each, notices.read(storage, each.target, targets[each.target]))
             for each in files
@@ -135,12 +136,6 @@ class Upkeep:
         named = {each.path for each in files} | self._parts.publisher.waiting()
         found = [each for each in self._parts.storage.list(TARGETS) if each.path not in named]
         return Strays(len(found), sum(each.size_bytes for each in found))
-
-
-def _file(target: str, info: TargetInfo) -> TargetFile:
-    unit, version, name = target.split("/")
-    sha256 = Sha256(info.hashes["sha256"])
-    return TargetFile(unit, version, name, stored_path(target, sha256), sha256, info.length)
 
 
 def _revocation(file: TargetFile, said: Mapping[str, str]) -> Revocation:

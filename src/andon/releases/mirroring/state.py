@@ -77,10 +77,14 @@ def _state(place: Readable, trust: Path) -> State:
 def _files(targets: bytes) -> Iterator[TargetFile]:
     """All files that verified metadata names, by path; also of what is no release any more."""
     for target, about in sorted(json.loads(targets)["signed"]["targets"].items()):
-        unit, version, name = target.split("/")
-        sha256 = Sha256(about["hashes"]["sha256"])
-        path = protocol.checked_path(stored_path(target, sha256))
-        yield TargetFile(unit, version, name, path, sha256, int(about["length"]))
+        yield file_of(target, Sha256(about["hashes"]["sha256"]), int(about["length"]))
+
+
+def file_of(target: str, sha256: Sha256, size_bytes: int) -> TargetFile:
+    """The file behind a signed target; raises InvalidInput for a path that leaves the registry."""
+    unit, version, name = target.split("/")
+    path = protocol.checked_path(stored_path(target, sha256))
+    return TargetFile(unit, version, name, path, sha256, size_bytes)
 
 
 def _roots(place: Readable, trust: Path) -> Sequence[bytes]:
