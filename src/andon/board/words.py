@@ -22,11 +22,8 @@ from andon.board.vocabulary import (
 Language = Literal["en", "ko"]
 LANGUAGES: tuple[Language, ...] = ("en", "ko")
 
-WORDS: dict[str, tuple[str, str]] = {
-    key: both
-    for group in (frame, floor, fleet, fleet_settings, rollout, deploy, account, people, records, registry)
-    for key, both in group.WORDS.items()
-}
+GROUPS = (frame, floor, fleet, fleet_settings, rollout, deploy, account, people, records, registry)
+WORDS: dict[str, tuple[str, str]] = {key: both for group in GROUPS for key, both in group.WORDS.items()}
 
 
 def choose(query: str | None, cookie: str | None, accept: str) -> Language:
