@@ -34,9 +34,8 @@ _WORDS = frozenset({"gate", "unit", "ring", "metric", "role", "path"})
 _FIGURES = frozenset("nmkabcd")
 _BLANK = re.compile(r"\{(\w+)\}")
 _LONGEST, _DEEPEST = 1000, 10
-_SURE = (
-    5  # letters: less than that, such as `X is Y`, may be a person's own words, unless it is within others
-)
+# Letters: less than that, such as `X is Y`, may be a person's own words, unless it is within others.
+_SURE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,9 @@ def told(language: Language, text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _said(text: str, depth: int) -> str:
-    for phrase in _phrases() if depth < _DEEPEST else ():
+    if depth >= _DEEPEST:
+        return text
+    for phrase in _phrases():
         found = phrase.fits.fullmatch(text) if depth or phrase.weight >= _SURE else None
         if found is not None:
             filled = {
@@ -61,8 +62,6 @@ def _said(text: str, depth: int) -> str:
                 for name, value in found.groupdict().items()
             }
             return phrase.korean.format(**filled)
-    if depth >= _DEEPEST:
-        return text
     parts = text.split("; ")
     if len(parts) > 1:
         return "; ".join(_said(each, depth + 1) for each in parts)
