@@ -2,10 +2,13 @@
 
 import random
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from hypothesis import strategies as st
 
 PAGE = 0x1000
 IMAGE = 0x1_8000_0000
+EDITS = st.lists(st.tuples(st.integers(0, 12_000), st.binary(max_size=12)), max_size=12)
 
 
 def functions(seed: int, number: int) -> list[tuple[bytes, list[int]]]:
@@ -92,3 +95,12 @@ def a_pe(written: Sequence[tuple[bytes, list[int]]]) -> bytes:
     for _, content, at, _ in sections:
         made = made.ljust(at, b"\0") + content
     return made
+
+
+def edited(content: bytes, edits: Iterable[tuple[int, bytes]]) -> bytes:
+    """`content` with `EDITS` in headers, tables and code alike."""
+    made = bytearray(content)
+    for at, piece in edits:
+        begin = at % 1024 if at % 2 else at
+        made[begin : begin + len(piece)] = piece
+    return bytes(made)

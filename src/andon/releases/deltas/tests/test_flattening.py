@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from andon.releases.deltas import executables, flattening, forms
-from andon.releases.deltas.tests.builds import a_pe, an_elf, functions
+from andon.releases.deltas.tests.builds import EDITS, a_pe, an_elf, edited, functions
 from andon.releases.deltas.tests.test_rebasing import Build
 from andon_wire.delta.absolute import DIFFERENCES, RELATIVE, TARGETS, flatten
 from andon_wire.delta.forms import decode
@@ -73,21 +73,14 @@ def test_addends_are_taken_off_only_where_the_linker_wrote_them_twice(
 
 
 @settings(deadline=None, max_examples=40)
-@given(
-    st.sampled_from([an_elf, a_pe]),
-    st.lists(st.tuples(st.integers(0, 12_000), st.binary(max_size=12)), max_size=12),
-    st.lists(st.tuples(st.integers(0, 12_000), st.binary(max_size=12)), max_size=12),
-)
+@given(st.sampled_from([an_elf, a_pe]), EDITS, EDITS)
 def test_whatever_is_wrong_in_either_file_the_new_one_comes_out(
     build: Build, wrong: list[tuple[int, bytes]], changed: list[tuple[int, bytes]]
 ) -> None:
-    old, new = bytearray(build(generated(3, 60))), bytearray(build(generated(4, 70)))
-    for content, edits in ((old, wrong), (new, changed)):
-        for at, piece in edits:  # headers, tables and code alike
-            content[at % 1024 if at % 2 else at : (at % 1024 if at % 2 else at) + len(piece)] = piece
-    payload = forms.encode("absolute", bytes(old), bytes(new))
+    old, new = edited(build(generated(3, 60)), wrong), edited(build(generated(4, 70)), changed)
+    payload = forms.encode("absolute", old, new)
     if payload is not None:
-        assert decode("absolute", bytes(old), payload, len(new)) == bytes(new)
+        assert decode("absolute", old, payload, len(new)) == new
 
 
 def test_the_same_files_give_the_same_payload() -> None:

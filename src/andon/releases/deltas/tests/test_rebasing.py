@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from andon.releases.deltas import executables, forms, rebasing
 from andon.releases.deltas.covers import Cover, apart, covers, shared
-from andon.releases.deltas.tests.builds import a_pe, an_elf, functions
+from andon.releases.deltas.tests.builds import EDITS, a_pe, an_elf, edited, functions
 from andon_wire.delta.forms import decode
 from andon_wire.delta.rebase import VERSION, shifts_in
 from andon_wire.delta.references import CALLS, CODE, NEAR, Numbers
@@ -101,22 +101,15 @@ def test_other_files_and_those_too_large_for_a_station_are_for_other_forms() -> 
 
 
 @settings(deadline=None, max_examples=60)
-@given(
-    st.sampled_from([an_elf, a_pe]),
-    st.lists(st.tuples(st.integers(0, 12_000), st.binary(max_size=12)), max_size=12),
-    st.lists(st.tuples(st.integers(0, 12_000), st.binary(max_size=12)), max_size=12),
-)
+@given(st.sampled_from([an_elf, a_pe]), EDITS, EDITS)
 def test_whatever_is_wrong_in_either_file_the_new_one_comes_out(
     build: Build, wrong: list[tuple[int, bytes]], changed: list[tuple[int, bytes]]
 ) -> None:
     written = functions(3, 60)
-    old, new = bytearray(build(written)), bytearray(build(grown(written)))
-    for content, edits in ((old, wrong), (new, changed)):
-        for at, piece in edits:  # headers, tables and code alike
-            content[at % 1024 if at % 2 else at : (at % 1024 if at % 2 else at) + len(piece)] = piece
-    payload = rebasing.encode(bytes(old), bytes(new))
+    old, new = edited(build(written), wrong), edited(build(grown(written)), changed)
+    payload = rebasing.encode(old, new)
     if payload is not None:
-        assert decode("rebase", bytes(old), payload, len(new)) == bytes(new)
+        assert decode("rebase", old, payload, len(new)) == new
 
 
 @given(st.binary(max_size=300))
