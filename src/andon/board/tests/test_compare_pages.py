@@ -2,10 +2,9 @@
 
 import pytest
 
-from andon.api.http import create
-from andon.board import pages
 from andon.testing import scenes
 from andon.testing.access import client_as
+from andon.testing.board import board
 from andon.testing.services import FakePlant
 
 PAGE = "/units/mes/production/compare"
@@ -14,10 +13,7 @@ BOTH = f"{PAGE}?rollout={scenes.PROMOTED}&rollout={scenes.TAKEN_BACK}"
 
 async def asked(address: str, who: str = "viewer"):
     plant = scenes.a_busy_morning(FakePlant())
-    services = plant.services()
-    app = create(services)
-    pages.install(app, services)
-    async with client_as(plant, who, app=app) as client:
+    async with client_as(plant, who, app=board(plant)) as client:
         return await client.get(address, headers={"Accept": "text/html"})
 
 

@@ -2,13 +2,12 @@
 
 import pytest
 
-from andon.api.http import create
-from andon.board import pages
 from andon.board.deploy_pages import strategy_of
 from andon.fleet.reports.model import Tally
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.testing import scenes
 from andon.testing.access import client_as
+from andon.testing.board import board
 from andon.testing.services import FakePlant
 
 PAGE = "/units/mes/staging/deploy"
@@ -16,10 +15,7 @@ PAGE = "/units/mes/staging/deploy"
 
 async def shown(address: str, who: str = "engineer", language: str = "en") -> str:
     plant = scenes.a_busy_morning(FakePlant())
-    services = plant.services()
-    app = create(services)
-    pages.install(app, services)
-    async with client_as(plant, who, app=app) as client:
+    async with client_as(plant, who, app=board(plant)) as client:
         answer = await client.get(address, headers={"Accept-Language": language, "Accept": "text/html"})
     return answer.text
 
@@ -37,10 +33,7 @@ async def test_it_opens_with_the_plan_of_the_newest_release_that_is_not_stable()
 async def test_what_was_revoked_is_offered_nowhere_and_marked_where_it_is_listed():
     plant = scenes.a_busy_morning(FakePlant())
     plant.revoked.update({(UnitName("mes"), Version("1.2.0")), (UnitName("screen"), Version("2.0.0"))})
-    services = plant.services()
-    app = create(services)
-    pages.install(app, services)
-    async with client_as(plant, "engineer", app=app) as client:
+    async with client_as(plant, "engineer", app=board(plant)) as client:
         deploy, unit, fleet = [
             (await client.get(each, headers={"Accept-Language": "en"})).text
             for each in (PAGE, "/units/mes/staging", "/fleet")
@@ -58,10 +51,7 @@ async def test_a_release_that_only_failed_in_the_field_is_listed_there():
     plant = scenes.a_busy_morning(FakePlant())
     bad = (UnitName("screen"), EnvironmentName("production"), Version("2.1.0"))
     plant.stations.tallies[bad] = Tally(installs_failed=3)
-    services = plant.services()
-    app = create(services)
-    pages.install(app, services)
-    async with client_as(plant, "engineer", app=app) as client:
+    async with client_as(plant, "engineer", app=board(plant)) as client:
         page = (await client.get("/fleet", headers={"Accept-Language": "en"})).text
     (row,) = [each for each in page.split("<tr>") if ">screen 2.1.0<" in each]
     assert '<td class="num">3</td>' in row

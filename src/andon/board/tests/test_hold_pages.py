@@ -2,16 +2,13 @@
 
 from dataclasses import replace
 
-import httpx
 import pytest
 
-from andon.api.http import create
-from andon.board import pages
 from andon.kernel.ids import EnvironmentName, UnitName, Version
 from andon.rollouts.holds.model import Hold
 from andon.rollouts.sets.model import Part, SetPhase, SetRollout
 from andon.testing import scenes
-from andon.testing.access import client_as
+from andon.testing.board import person
 from andon.testing.services import FakePlant
 
 MES, PRODUCTION = UnitName("mes"), EnvironmentName("production")
@@ -20,15 +17,6 @@ MES, PRODUCTION = UnitName("mes"), EnvironmentName("production")
 @pytest.fixture
 def plant() -> FakePlant:
     return scenes.a_busy_morning(FakePlant())
-
-
-def person(plant: FakePlant, who: str) -> httpx.AsyncClient:
-    services = plant.services()
-    app = create(services)
-    pages.install(app, services)
-    opened = client_as(plant, who, app=app)
-    opened.headers["Accept"] = "text/html"
-    return opened
 
 
 async def test_a_hold_is_seen_on_the_floor_and_released_on_the_page_of_its_unit(plant):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import Request
 from structlog.testing import capture_logs
 
 from andon.api import callers
@@ -20,15 +20,9 @@ from andon.kernel.ids import UnitName, Version
 from andon.releases.notes import Notes
 from andon.testing import scenes
 from andon.testing.access import PASSWORD, caller_as, client_as, headers_as
+from andon.testing.board import board, person
 from andon.testing.services import FakePlant
 from andon.timeline.records import Event, Severity
-
-
-def board(plant: FakePlant) -> FastAPI:
-    services = plant.services()
-    app = create(services)
-    pages.install(app, services)
-    return app
 
 
 @pytest.fixture
@@ -41,12 +35,6 @@ async def client(plant: FakePlant) -> AsyncIterator[httpx.AsyncClient]:
     async with client_as(plant, "admin", app=board(plant)) as opened:
         opened.headers["Accept"] = "text/html"
         yield opened
-
-
-def person(plant: FakePlant, who: str | None) -> httpx.AsyncClient:
-    opened = client_as(plant, who, app=board(plant))
-    opened.headers["Accept"] = "text/html"
-    return opened
 
 
 PAGES = [

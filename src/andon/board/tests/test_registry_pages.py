@@ -6,7 +6,6 @@ import pytest
 
 from andon.api import registry_views
 from andon.api.http import create
-from andon.board import pages
 from andon.board.registry_pages import custody, kept_by_unit, takes
 from andon.kernel.clock import SystemClock
 from andon.kernel.errors import Damaged
@@ -14,6 +13,7 @@ from andon.releases.ceremony.status import KeyStanding, Worry
 from andon.releases.garbage.model import Collected
 from andon.releases.stock import Strays
 from andon.testing.access import client_as
+from andon.testing.board import board
 from andon.testing.services import FakePlant
 from andon.testing.upkeep import a_look, a_role, a_standing
 
@@ -64,10 +64,7 @@ def test_what_stays_is_put_together_by_unit_with_why():
 
 
 async def _page(plant, who="admin", **headers):
-    services = plant.services()
-    app = create(services)
-    pages.install(app, services)
-    async with client_as(plant, who, app=app) as client:
+    async with client_as(plant, who, app=board(plant)) as client:
         return await client.get("/registry", headers={"Accept": "text/html", **headers})
 
 

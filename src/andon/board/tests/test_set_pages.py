@@ -2,14 +2,12 @@
 
 from dataclasses import replace
 
-import httpx
 import pytest
 
 from andon.access.model import Grant, Scope
-from andon.api.http import create
-from andon.board import pages
 from andon.testing import scenes
-from andon.testing.access import PASSWORD, client_as
+from andon.testing.access import PASSWORD
+from andon.testing.board import person
 from andon.testing.services import FakePlant
 from andon.testing.sets import a_set_under_way
 
@@ -21,15 +19,6 @@ def plant() -> FakePlant:
     made = scenes.a_busy_morning(FakePlant())
     made.set_rollouts[:] = [a_set_under_way(made.clock.now())]
     return made
-
-
-def person(plant: FakePlant, who: str) -> httpx.AsyncClient:
-    services = plant.services()
-    app = create(services)
-    pages.install(app, services)
-    opened = client_as(plant, who, app=app)
-    opened.headers["Accept"] = "text/html"
-    return opened
 
 
 @pytest.mark.parametrize(

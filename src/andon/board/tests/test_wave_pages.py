@@ -4,22 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from andon.api.http import create
-from andon.board import pages
 from andon.kernel.ids import StationName
 from andon.rollouts.model import Phase
 from andon.testing import scenes, waves
 from andon.testing.access import client_as
+from andon.testing.board import board
 from andon.testing.services import FakePlant
 from andon_wire.protocol import Phase as UnitPhase
 from andon_wire.protocol import Sample
 
 
 async def shown(plant: FakePlant, address: str, language: str = "en", who: str = "engineer") -> str:
-    services = plant.services()
-    app = create(services)
-    pages.install(app, services)
-    async with client_as(plant, who, app=app) as client:
+    async with client_as(plant, who, app=board(plant)) as client:
         answer = await client.get(address, headers={"Accept-Language": language, "Accept": "text/html"})
     assert answer.status_code == 200, answer.text
     return answer.text
